@@ -1,0 +1,92 @@
+"""What a run keeps and shows while it trains: two checkpoints, the learning rate, the time left."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from tqdm import tqdm
+
+
+def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool) -> list[Callback]:
+    """The callbacks of a run.
+
+    Best and last are two callbacks, since one with ``save_last`` can leave the first epoch as the last.
+
+    Args:
+        checkpoints: folder for ``best.ckpt`` and ``last.ckpt``.
+        validated: there is a validation side to choose the best epoch by (lowest ``val/loss``).
+        progress: show a bar.
+    """
+    shared: dict[str, Any] = {"dirpath": checkpoints, "save_top_k": 1, "enable_version_counter": False}
+    callbacks: list[Callback] = [
+        LearningRateMonitor("epoch"),
+        ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **shared),
+    ]
+    if validated:
+        callbacks.append(
+            ModelCheckpoint(filename="best", monitor="val/loss", save_weights_only=True, **shared)
+        )
+    return [*callbacks, RunProgress()] if progress else callbacks
+
+
+class RunProgress(Callback):
+    """One bar over all epochs, so that the time left is the run's and not the epoch's."""
+
+    bar: "tqdm[Any]"
+
+    def _open(self, text: str, total: int, done: int = 0) -> None:
+        self.bar = tqdm(total=total, initial=done, desc=text, unit="step", mininterval=1, dynamic_ncols=True)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Open the bar where a resumed run stands."""
+        epochs, steps = trainer.max_epochs or 1, int(trainer.num_training_batches)
+        self._open("training", epochs * steps, trainer.current_epoch * steps)
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Go on by one; tqdm draws once a second at most."""
+        self.bar.update()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Name the epoch, and how the one before it validated."""
+        self.bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
+        if (accuracy := trainer.callback_metrics.get("val/accuracy")) is not None:
+            self.bar.set_postfix_str(f"val/accuracy {accuracy:.3f}", refresh=False)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Open a bar over all loaders."""
+        self._open("grading", int(sum(trainer.num_test_batches)))
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Go on by one."""
+        self.bar.update()
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the screen in order."""
+        if hasattr(self, "bar"):
+            self.bar.close()

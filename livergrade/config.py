@@ -1,0 +1,227 @@
+"""Every option once: its type, default, unit and meaning.
+
+The dataclasses are the schema under ``conf/``: Hydra refuses a key that is not here, on the command line
+and inside a YAML file, and :func:`problems` checks the values. ``--help`` is printed from the same metadata,
+so there is no second place to keep in step.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from livergrade.models import MODELS
+
+
+def option(
+    default: Any,  # noqa: ANN401 - the field's own annotation is the type
+    meaning: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:  # noqa: ANN401
+    """Declare an option: its default, what it means (with the unit), and the values it may take."""
+    metadata = {"meaning": meaning, "choices": choices, "low": low, "high": high}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class ModelConfig:
+    """The network (group ``model``)."""
+
+    name: str = option("senet", "backbone", choices=MODELS)
+    weights: str | None = option(
+        None,
+        "initial weights: null (random), imagenet (torchvision's), or a file (.pt .pth .ckpt .safetensors)",
+    )
+
+
+@dataclass
+class SyntheticConfig:
+    """The embedded cohort (``data=synthetic`` only)."""
+
+    seed: int = option(0, "which cohort is drawn; not the seed of training", low=0)
+    scale: float = option(0.2, "image size as a fraction of 1665 x 1393 px", low=0.05, high=1.0)
+
+
+@dataclass
+class DataConfig:
+    """The cohort and how it is read (group ``data``)."""
+
+    name: str = option("synthetic", "kind of cohort", choices=("synthetic", "manifest", "folder"))
+    manifest: str | None = option(None, "CSV with the columns image, patient, grade (data=manifest)")
+    root: str | None = option(
+        None, "folder of <grade>/**/image files (data=folder); for a manifest: where its relative paths start"
+    )
+    patient_pattern: str | None = option(
+        None, "regular expression with a group (?P<patient>...), searched in each image's path (data=folder)"
+    )
+    classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
+    image_size: int = option(64, "network input, pixels a side", low=16, high=2048)
+    batch_size: int = option(32, "views a step and device", low=1)
+    workers: int = option(0, "loader processes; 0 is right for a cached cohort", low=0)
+    cache: str = option(
+        "auto",
+        "decoded images: disk (a shared memory map), ram, or auto (disk)",
+        choices=("auto", "disk", "ram"),
+    )
+    cache_dir: str | None = option(None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade")
+    split_file: str | None = option(None, "reuse this split.csv instead of drawing a split")
+    synthetic: SyntheticConfig = option(SyntheticConfig, "the embedded cohort")
+
+
+@dataclass
+class SplitConfig:
+    """Who is trained on and who is tested (group ``split``)."""
+
+    name: str = option("patient", "unit of the split", choices=("patient", "kfold", "image"))
+    test_fraction: float = option(
+        0.2, "share of patients (split=image: of images) tested", low=0.01, high=0.9
+    )
+    val_fraction: float = option(
+        0.125, "share of the rest held out to pick the best epoch; 0: none", low=0, high=0.9
+    )
+    folds: int = option(5, "number of folds (split=kfold)", low=2)
+    fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)
+    seed: int = option("${seed}", "seed of the split alone", low=0)
+
+
+@dataclass
+class AugmentConfig:
+    """The views of an image (group ``augment``)."""
+
+    step_degrees: float = option(10.0, "angle between views, degrees; 10 gives 36 views", low=1, high=360)
+    train_views: str = option(
+        "sample", "views a training image shows each epoch: all, sample (one at random), upright, or a number"
+    )
+    val_views: str = option("upright", "views of a validation image in training: all, upright, or a number")
+    test_views: str = option("4", "views that grade a test image: all, upright, or a number spread evenly")
+    border: str = option(
+        "reflect",
+        "outside the frame: black (as the paper), reflect, or crop (the largest square that never leaves it)",
+        choices=("black", "reflect", "crop"),
+    )
+    flip: bool = option(False, "mirror training views at random")
+    stain: float = option(
+        0.0, "jitter of the stain in training: sd of the log of each channel's optical density", low=0, high=1
+    )
+
+
+@dataclass
+class OptimConfig:
+    """The optimiser (group ``optim``)."""
+
+    name: str = option("adamw", "optimiser", choices=("sgd", "adamw"))
+    lr: float = option(3e-4, "peak learning rate", low=0)
+    momentum: float = option(0.9, "momentum (sgd)", low=0, high=1)
+    weight_decay: float = option(0.01, "weight decay", low=0)
+    schedule: str = option(
+        "cosine", "learning rate over a run: constant, or cosine to zero", choices=("constant", "cosine")
+    )
+    warmup_epochs: float = option(1.0, "linear warm-up, epochs (cosine)", low=0)
+
+
+@dataclass
+class TrainerConfig:
+    """The Lightning trainer (group ``trainer``)."""
+
+    max_epochs: int = option(12, "epochs", low=1)
+    accelerator: str = option("auto", "auto, cpu, gpu, mps, ... as Lightning has them")
+    devices: str = option("1", "number of devices, or auto for all")
+    num_nodes: int = option(1, "machines", low=1)
+    strategy: str = option("auto", "auto, ddp, ... as Lightning has them")
+    precision: str = option("auto", "auto (bf16-mixed on GPUs that have it, else 32-true) or Lightning's own")
+    channels_last: str = option(
+        "auto", "memory format: auto (where it pays), yes, no", choices=("auto", "yes", "no")
+    )
+    deterministic: bool = option(False, "only kernels that give the same bits each time (slower on a GPU)")
+    limit_batches: int | None = option(None, "stop each pass after so many batches; for a trial", low=1)
+    progress: bool = option(True, "show a progress bar with the time left")
+
+
+@dataclass
+class ResumeConfig:
+    """How this run starts (``train``)."""
+
+    resume: str | None = option(None, "run folder to continue, with its own options and from its last epoch")
+
+
+@dataclass
+class TrainConfig:
+    """All options of ``python -m livergrade.train``."""
+
+    seed: int = option(0, "seed of the split, the initial weights and the views", low=0)
+    model: ModelConfig = option(ModelConfig, "the network")
+    data: DataConfig = option(DataConfig, "the cohort")
+    split: SplitConfig = option(SplitConfig, "the split")
+    augment: AugmentConfig = option(AugmentConfig, "the views")
+    optim: OptimConfig = option(OptimConfig, "the optimiser")
+    trainer: TrainerConfig = option(TrainerConfig, "the trainer")
+    train: ResumeConfig = option(ResumeConfig, "how this run starts")
+
+
+def options(schema: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
+    """Yield ``(dotted key, dataclass field, value)`` for every leaf option of a config object."""
+    for item in fields(schema):
+        value = getattr(schema, item.name)
+        if is_dataclass(value):
+            yield from options(value, f"{prefix}{item.name}.")
+        else:
+            yield f"{prefix}{item.name}", item, value
+
+
+def problems(config: TrainConfig) -> list[str]:
+    """Check every value against its declaration; returns one line for each that is wrong, all at once."""
+    found = []
+    for key, item, value in options(config):
+        choices, low, high = (item.metadata[name] for name in ("choices", "low", "high"))
+        if value is None:
+            continue
+        if choices and value not in choices:
+            found.append(f"{key}={value}: must be one of {', '.join(choices)}")
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = f"at least {low:g}" + ("" if high is None else f" and at most {high:g}")
+            found.append(f"{key}={value}: must be {bounds}")
+    return found + _relations(config)
+
+
+def _relations(config: TrainConfig) -> list[str]:
+    """What no single option shows."""
+    data, split, augment = config.data, config.split, config.augment
+    found = []
+    if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes):
+        found.append(f"data.classes={data.classes}: needs at least two different grades")
+    if data.name == "manifest" and not data.manifest:
+        found.append("data.manifest: data=manifest needs the CSV file, as in data.manifest=cohort.csv")
+    if data.name == "folder" and not (data.root and data.patient_pattern):
+        found.append(
+            "data.root, data.patient_pattern: data=folder needs both, as in data.root=images "
+            r"'data.patient_pattern=(?P<patient>P\d+)'"
+        )
+    if split.name == "kfold" and split.fold >= split.folds:
+        found.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")
+    if abs(360 / augment.step_degrees - round(360 / augment.step_degrees)) > 1e-9:
+        found.append(f"augment.step_degrees={augment.step_degrees:g}: must divide 360")
+    allowed = {"train_views": ("all", "sample", "upright"), "val_views": ("all", "upright")}
+    allowed["test_views"] = allowed["val_views"]
+    views = round(360 / augment.step_degrees)
+    for key, words in allowed.items():
+        value = getattr(augment, key)
+        if value not in words and not (value.isdecimal() and 1 <= int(value) <= views):
+            found.append(f"augment.{key}={value}: must be {', '.join(words)} or a number from 1 to {views}")
+    return found
+
+
+def describe(schema: Any) -> str:  # noqa: ANN401
+    """The options as text for ``--help``: key, default, meaning."""
+    lines = []
+    for key, item, value in options(schema):
+        shown = "null" if value is None else f"[{','.join(value)}]" if isinstance(value, list) else value
+        if str(shown).startswith("${"):
+            shown = f"<{value[2:-1]}>"  # follows another option
+        lines.append(f"  {key}={shown}\n      {item.metadata['meaning']}")
+    return "\n".join(lines)

@@ -1,0 +1,245 @@
+"""Read a manifest or a folder of images into one table, and tell everything that is wrong with it at once."""
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from livergrade.config import DataConfig
+from livergrade.data.images import SUFFIXES, ImageError, open_image, read_rgb
+from livergrade.data.synthetic import synthetic_cohort
+from livergrade.errors import UserError
+
+log = logging.getLogger(__name__)
+
+REQUIRED = ("image", "patient", "grade")
+RESERVED = ("split", "fold", "sha256", "angle", "predicted")  # columns that later files of a run add
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Images with their patients and grades.
+
+    Attributes:
+        table: one row an image, sorted by ``image``: ``image`` (path below ``root``), ``patient``, ``grade``,
+            the manifest's other columns, and ``sha256`` of the file.
+        classes: the grades, worst to best.
+        root: the folder that ``image`` starts from.
+    """
+
+    table: pd.DataFrame
+    classes: list[str]
+    root: Path
+
+    @property
+    def paths(self) -> list[Path]:
+        """The image files, in the table's order."""
+        return [self.root / image for image in self.table["image"]]
+
+
+def cache_root(options: DataConfig) -> Path:
+    """Where generated and decoded images are kept between runs."""
+    chosen = options.cache_dir or os.environ.get("LIVERGRADE_CACHE") or "~/.cache/livergrade"
+    return Path(chosen).expanduser().absolute()
+
+
+def read_cohort(options: DataConfig) -> Cohort:
+    """Read the cohort that ``data.name`` says.
+
+    Raises:
+        UserError: with every problem of the cohort, one a line.
+    """
+    if options.name == "folder":
+        assert options.root is not None
+        assert options.patient_pattern is not None
+        return from_folder(Path(options.root), options.patient_pattern, options.classes)
+    if options.name == "synthetic":
+        drawn = options.synthetic
+        manifest = synthetic_cohort(cache_root(options), seed=drawn.seed, scale=drawn.scale)
+        return from_manifest(manifest, options.classes)
+    assert options.manifest
+    return from_manifest(
+        Path(options.manifest), options.classes, Path(options.root) if options.root else None
+    )
+
+
+def from_manifest(path: Path, classes: list[str], root: Path | None = None) -> Cohort:
+    """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root``, else beside it."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: can't be read as a CSV file in UTF-8: {error}") from None
+    table.columns = table.columns.str.strip()
+    if missing := [name for name in REQUIRED if name not in table.columns]:
+        raise UserError(
+            f"{path}: no column {', '.join(missing)}; it needs image, patient and grade and has "
+            f"{', '.join(table.columns)}"
+        )
+    table = table.apply(lambda column: column.str.strip())
+    # Row 1 is the header, as a spreadsheet shows it.
+    return _checked(
+        table, classes, root or path.parent, str(path), lambda row: f"row {row + 2}", "correct those rows"
+    )
+
+
+def from_folder(root: Path, patient_pattern: str, classes: list[str]) -> Cohort:
+    """Read ``root/<grade>/**/<image file>``; the patient is the pattern's group ``patient`` in the path.
+
+    The pattern is searched in the path below ``root`` with forward slashes. Hidden files are passed over.
+    """
+    try:
+        pattern = re.compile(patient_pattern)
+    except re.error as error:
+        raise UserError(
+            f"data.patient_pattern={patient_pattern}: not a regular expression: {error}"
+        ) from None
+    if "patient" not in pattern.groupindex:
+        raise UserError(
+            f"data.patient_pattern={patient_pattern}: has no group named patient; write the part that names "
+            r"the patient as (?P<patient>...), for example (?P<patient>P\d+)"
+        )
+    if not root.is_dir():
+        raise UserError(f"data.root={root}: there is no such folder")
+    found = sorted(
+        entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+    )
+    if missing := [grade for grade in classes if grade not in found]:
+        raise UserError(
+            f"{root}: no folder named {', '.join(missing)}; its folders are {', '.join(found) or 'none'}. "
+            f"Give those that are grades, worst to best, as in 'data.classes=[{','.join(found)}]'"
+        )
+    if others := [name for name in found if name not in classes]:
+        log.warning("%s: passed over, not in data.classes: %s", root, ", ".join(others))
+    rows, unnamed = [], []
+    for grade in classes:
+        for path in sorted((root / grade).rglob("*")):
+            image = path.relative_to(root).as_posix()
+            hidden = any(part.startswith(".") for part in image.split("/"))
+            if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
+                continue
+            match = pattern.search(image)
+            if match and match["patient"]:
+                rows.append((image, match["patient"], grade))
+            else:
+                unnamed.append(f"{image}: data.patient_pattern={patient_pattern} names no patient")
+    table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
+    where = table["image"].tolist()
+    return _checked(table, classes, root, str(root), lambda row: where[row], "correct those files", unnamed)
+
+
+def _checked(
+    table: pd.DataFrame,
+    classes: list[str],
+    root: Path,
+    source: str,
+    where: Callable[[int], str],
+    fix: str,
+    problems: Iterable[str] = (),
+) -> Cohort:
+    """Collect every problem of the table and its files; a cohort comes back only when there is none."""
+    found = [*problems, *_row_problems(table, classes, where)]
+    if reserved := [name for name in table.columns if name in RESERVED or name.startswith("p_")]:
+        found.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
+    if table.empty and not found:
+        found.append(f"no images ({', '.join(SUFFIXES)})")
+    paths = [root / image for image in table["image"]]
+    named = {row: path for row, (path, image) in enumerate(zip(paths, table["image"], strict=True)) if image}
+    broken = _broken(named, opened_only=not found)
+    if broken and not found:  # the run ends here anyway: decode all, so that every bad file is told at once
+        broken = _broken(named, opened_only=False)
+    found += [f"{where(row)}: image {paths[row]} {reason}" for row, reason in broken.items()]
+    if not found:
+        table = table.assign(sha256=_hashes(paths))
+        found = _twins(table, where)
+    if found:
+        listed = "\n".join(f"  {line}" for line in found)
+        raise UserError(f"{source}: {len(found)} problem{'s' * (len(found) > 1)}; {fix}:\n{listed}")
+    table = table.sort_values("image", ignore_index=True)
+    mixed = table.groupby("patient")["grade"].nunique()
+    if (mixed > 1).any():
+        log.warning(
+            "%d of %d patients have images of more than one grade; each stays on one side of the split, "
+            "stratified by its most frequent grade (ties: the worse)",
+            (mixed > 1).sum(),
+            len(mixed),
+        )
+    return Cohort(table, classes, root)
+
+
+def _row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int], str]) -> list[str]:
+    found = []
+    seen: dict[str, int] = {}
+    for row, (image, patient, grade) in enumerate(
+        zip(table["image"], table["patient"], table["grade"], strict=True)
+    ):
+        blank = [name for name, value in zip(REQUIRED, (image, patient, grade), strict=True) if not value]
+        if blank:
+            found.append(f"{where(row)}: {', '.join(blank)} is blank")
+        if grade and grade not in classes:
+            found.append(f"{where(row)}: grade {grade!r} is not in data.classes ({', '.join(classes)})")
+        if image and (first := seen.setdefault(os.path.normpath(image), row)) != row:
+            found.append(f"{where(row)}: image {image} is listed already ({where(first)})")
+    return found
+
+
+def _broken(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]:
+    """Row → reason for every file that can't be read; ``opened_only`` trusts the file's header."""
+
+    def reason(path: Path) -> str | None:
+        try:
+            if opened_only:
+                open_image(path).close()
+            else:
+                read_rgb(path)
+        except ImageError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        told = pool.map(reason, paths.values())
+        reasons = list(tqdm(told, "checking images", len(paths), leave=False, disable=len(paths) < 500))
+    return {row: reason for row, reason in zip(paths, reasons, strict=True) if reason}
+
+
+def _hashes(paths: list[Path]) -> list[str]:
+    """SHA-256 of every file, hexadecimal: what ``split.csv`` and the cache know an image by."""
+
+    def digest(path: Path) -> str:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    with ThreadPoolExecutor() as pool:
+        digests = pool.map(digest, paths)
+        return list(tqdm(digests, "hashing images", len(paths), leave=False, disable=len(paths) < 500))
+
+
+def _twins(table: pd.DataFrame, where: Callable[[int], str]) -> list[str]:
+    """The same file under two patients or two grades: a leak or a wrong label, never right."""
+    found = []
+    twins = table[table.duplicated("sha256", keep=False)]
+    for _, same in twins.groupby("sha256"):
+        if same[["patient", "grade"]].drop_duplicates().shape[0] > 1:
+            listed = "; ".join(
+                f"{where(row)}: {image} ({patient}, {grade})"
+                for row, image, patient, grade in zip(
+                    same.index, same["image"], same["patient"], same["grade"], strict=True
+                )
+            )
+            found.append(f"the same picture under different patients or grades: {listed}")
+    return found
+
+
+def majority_grades(table: pd.DataFrame, classes: list[str]) -> "pd.Series[str]":
+    """The grade of each patient: its most frequent one, ties to the worse; indexed and sorted by patient."""
+    counts = pd.crosstab(table["patient"], table["grade"]).reindex(columns=classes, fill_value=0)
+    worst = counts.to_numpy().argmax(1)  # the first of equal maxima: the worst, as classes are ordered
+    return pd.Series([classes[code] for code in worst], index=counts.index).sort_index()

@@ -1,0 +1,83 @@
+"""Read one image file as 8-bit RGB, or say why not."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+
+
+class ImageError(Exception):
+    """This file is not a picture that can be graded; the message says why."""
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open ``path`` and check what its header says, without decoding it.
+
+    Raises:
+        ImageError: missing, empty, not one of :data:`FORMATS`, or of several pages.
+    """
+    try:
+        image = Image.open(path, formats=FORMATS)
+    except FileNotFoundError:
+        raise ImageError("does not exist") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        if path.is_file() and path.stat().st_size == 0:
+            raise ImageError("is empty (0 bytes)") from None
+        if isinstance(error, UnidentifiedImageError):
+            raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
+        raise ImageError(f"can't be opened: {error}") from None
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind it
+        raise ImageError(f"holds {frames} pages or frames; give one image a file")
+    return image
+
+
+def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8]:
+    """Decode ``path`` to RGB.
+
+    EXIF orientation is applied, 16-bit grey is scaled to 8 bits (not clipped), transparency is laid on white
+    (the colour of an empty slide), palette, grey, CMYK and LAB are converted.
+
+    Args:
+        path: the file.
+        shorter_side: reduce with an antialiasing filter until the shorter side has so many pixels; images
+            already smaller are enlarged.
+
+    Returns:
+        ``uint8 [height, width, 3]``.
+
+    Raises:
+        ImageError: the file is not a whole picture.
+    """
+    image = open_image(path)
+    try:
+        if shorter_side and image.format in ("JPEG", "MPO"):  # decode at 1/2, 1/4, 1/8 where that is enough
+            image.draft("RGB", (2 * shorter_side, 2 * shorter_side))
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(f"is damaged or cut short: {error}") from None
+    rgb = _to_rgb(ImageOps.exif_transpose(image))
+    if shorter_side:
+        factor = shorter_side / min(rgb.size)
+        size = tuple(max(shorter_side, round(side * factor)) for side in rgb.size)
+        rgb = rgb.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return np.asarray(rgb)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips at 255
+        grey = np.asarray(image).astype(np.float64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise ImageError("has grey values outside 0 to 65535")
+        return Image.fromarray(np.round(grey / 257).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ImageError("holds floating-point values; save it with 8 or 16 bits")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")

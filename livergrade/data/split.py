@@ -1,0 +1,168 @@
+"""Decide who is trained on and who is tested, so that no patient is on two sides.
+
+Every draw depends on the seed and the sorted patient names alone: the order of the manifest's rows changes
+nothing. Patients are stratified by grade; one with images of several grades counts by its most frequent one.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from livergrade.config import SplitConfig
+from livergrade.data.cohort import Cohort, majority_grades
+from livergrade.errors import UserError
+
+SPLITS = ("train", "val", "test")
+COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")
+
+
+def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
+    """Draw the split that ``split.name`` says.
+
+    Returns:
+        The cohort's images in its order: ``image,patient,grade,split,sha256``, and ``fold`` for ``kfold``
+        (the fold in which the image is tested).
+
+    Raises:
+        UserError: a grade has too few patients (images, for the paper's split) to be on every side.
+    """
+    if options.name == "image":
+        units = pd.Series(cohort.table["grade"].to_numpy(), index=cohort.table["image"])
+        key = "image"
+    else:
+        units = majority_grades(cohort.table, cohort.classes)
+        key = "patient"
+    table = cohort.table[["image", "patient", "grade", "sha256"]].copy()
+    if options.name == "kfold":
+        folds = _folds(units, cohort.classes, options.folds, options.seed)
+        table["fold"] = table[key].map(folds)
+        tested = set(folds.index[folds == options.fold])
+    else:
+        tested = _draw(units, cohort.classes, options.test_fraction, options.seed, key, floor=key == "image")
+    rest = units[~units.index.isin(tested)]
+    held_out = (
+        _draw(rest, cohort.classes, options.val_fraction, options.seed + 1, key)
+        if options.val_fraction > 0
+        else set()
+    )
+    table["split"] = np.select([table[key].isin(tested), table[key].isin(held_out)], ["test", "val"], "train")
+    if key == "patient":
+        refuse_leakage(table)
+    return table[[name for name in COLUMNS if name in table]]
+
+
+def _shuffled(units: "pd.Series[str]", classes: list[str], seed: int) -> list[tuple[str, list[str]]]:
+    """The units of each grade, sorted and then permuted by a generator of its own."""
+    drawn = []
+    for number, grade in enumerate(classes):
+        names = sorted(units.index[units == grade])
+        order = np.random.default_rng([seed, number]).permutation(len(names))
+        drawn.append((grade, [names[i] for i in order]))
+    return drawn
+
+
+def _draw(
+    units: "pd.Series[str]", classes: list[str], fraction: float, seed: int, unit: str, *, floor: bool = False
+) -> set[str]:
+    """Draw ``fraction`` of the units of each grade: the nearest number, or the floor as in the paper."""
+    drawn, short = set(), []
+    for grade, names in _shuffled(units, classes, seed):
+        number = int(fraction * len(names) + (1e-9 if floor else 0.5))
+        number = min(max(number, 1), len(names) - 1)
+        if len(names) < 2:
+            short.append(f"{grade} has {len(names)} {unit}{'s' * (len(names) != 1)} left, need at least 2")
+        drawn.update(names[:number])
+    if short:
+        raise UserError(
+            "cannot split: " + "; ".join(short) + ". Add data, merge grades or set val_fraction=0."
+        )
+    return drawn
+
+
+def _folds(units: "pd.Series[str]", classes: list[str], folds: int, seed: int) -> "pd.Series[int]":
+    """Deal the patients of each grade over the folds, going on where the grade before stopped."""
+    dealt: dict[str, int] = {}
+    short = []
+    for grade, names in _shuffled(units, classes, seed):
+        if len(names) < folds:
+            short.append(f"{grade} has {len(names)}")
+        for name in names:
+            dealt[name] = len(dealt) % folds
+    if short:
+        raise UserError(
+            f"cannot split into split.folds={folds}: each grade needs at least {folds} patients, but "
+            + ", ".join(short)
+        )
+    return pd.Series(list(dealt.values()), index=list(dealt))
+
+
+def refuse_leakage(split: pd.DataFrame) -> None:
+    """Raise when a patient is on two sides.
+
+    Raises:
+        UserError: naming the patients.
+    """
+    sides = split.groupby("patient")["split"].nunique()
+    if both := sides.index[sides > 1].tolist():
+        raise UserError(
+            f"leakage: {len(both)} patient{'s' * (len(both) > 1)} on two sides of the split: "
+            f"{', '.join(map(str, both[:10]))}{', …' * (len(both) > 10)}; only split=image allows that"
+        )
+
+
+def summary(split: pd.DataFrame, classes: list[str]) -> str:
+    """Patients and images by grade and side, as text."""
+    lines = [f"{'':>12}" + "".join(f"{side:>22}" for side in SPLITS if (split["split"] == side).any())]
+    for grade in [*classes, "all"]:
+        rows = split if grade == "all" else split[split["grade"] == grade]
+        cells = ""
+        for side in SPLITS:
+            if (split["split"] == side).any():
+                there = rows[rows["split"] == side]
+                cells += f"{there['patient'].nunique():>6} pat. {len(there):>5} img."
+        lines.append(f"{grade:>12}{cells}")
+    return "\n".join(lines)
+
+
+def write_split(split: pd.DataFrame, path: Path) -> None:
+    """Write ``split.csv``, whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    split.to_csv(temporary, index=False)
+    temporary.replace(path)
+
+
+def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
+    """Read a ``split.csv`` and check that it is a split of this cohort.
+
+    Raises:
+        UserError: images are missing or unknown, or their patient, grade or content changed; all are listed.
+    """
+    try:
+        split = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: can't be read as a split: {error}") from None
+    needed = ("image", "patient", "grade", "split", "sha256")
+    if missing := [name for name in needed if name not in split]:
+        raise UserError(f"{path}: no column {', '.join(missing)}; a split.csv written by a run has them")
+    found = [f"split {name!r} is none of {', '.join(SPLITS)}" for name in set(split["split"]) - set(SPLITS)]
+    found += [f"{image}: listed twice" for image in split["image"][split["image"].duplicated()]]
+    joined = cohort.table[["image", "patient", "grade", "sha256"]].merge(
+        split.drop_duplicates("image"), on="image", how="outer", suffixes=("", "_split"), indicator=True
+    )
+    for row in joined.to_dict("records"):
+        if row["_merge"] == "left_only":
+            found.append(f"{row['image']}: in the cohort, not in the split")
+        elif row["_merge"] == "right_only":
+            found.append(f"{row['image']}: in the split, not in the cohort")
+        else:
+            found += [
+                f"{row['image']}: {name} was {row[f'{name}_split']} when the split was made, is {row[name]}"
+                for name in ("patient", "grade", "sha256")
+                if row[name] != row[f"{name}_split"]
+            ]
+    if found:
+        listed = "\n".join(f"  {line}" for line in found)
+        raise UserError(f"{path}: does not fit this cohort; draw a new split or restore the data:\n{listed}")
+    split = split.set_index("image").loc[cohort.table["image"]].reset_index()
+    return split[[name for name in COLUMNS if name in split]]

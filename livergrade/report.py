@@ -1,0 +1,248 @@
+"""One self-contained HTML page about a run, made from the files of its folder alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from omegaconf import OmegaConf
+
+from livergrade import __version__
+from livergrade.errors import UserError
+from livergrade.figures import GRADES
+from livergrade.metrics import LEVELS, PER_CLASS, gather, patient_grades, read_predictions
+
+Mask = npt.NDArray[np.bool_]
+
+# metric, heading, unit: a share is shown in per cent, a score with three decimals
+_OVERALL = (
+    ("accuracy", "Accuracy", "share"),
+    ("balanced_accuracy", "Balanced accuracy", "share"),
+    ("macro_f1", "Macro F1", "share"),
+    ("macro_auroc", "Macro AUROC, one against the rest", "score"),
+    ("quadratic_kappa", "Quadratic-weighted kappa", "score"),
+    ("mean_absolute_error", "Mean absolute error, in grades", "score"),
+    ("two_grade_error_rate", "Errors of two grades or more", "share"),
+)
+_PER_CLASS = tuple(
+    (
+        metric,
+        {"f1": "F1", "auroc": "AUROC"}.get(metric, metric.capitalize()),
+        "score" if metric == "auroc" else "share",
+    )
+    for metric in PER_CLASS
+)
+_FIGURES = {
+    "confusion_patient": "Patients: truth by row, prediction by column, with the share of the row.",
+    "confusion_image": "Images: truth by row, prediction by column, with the share of the row.",
+    "class_bars": "Precision, recall and F1 of each grade; the line is the 95 % interval.",
+    "roc": "ROC curves at image and patient level, each grade against the rest.",
+    "curves": "Accuracy and loss over the epochs.",
+}
+
+
+def write_report(run_folder: str | Path) -> Path:
+    """Write ``report.html`` into a run folder, atomically.
+
+    Reads ``config.yaml``, ``split.csv``, ``predictions.csv`` and ``metrics.json``, and where they are there
+    ``environment.json`` and ``figures/*.svg`` or ``*.png``. Nothing is computed again but the table of
+    patients, and nothing outside the folder is read.
+
+    Args:
+        run_folder: Folder of a finished run.
+
+    Returns:
+        Path of the page. It refers to nothing outside itself and holds no script.
+
+    Raises:
+        UserError: If a file is missing or cannot be read.
+    """
+    folder = Path(run_folder)
+    for name in ("config.yaml", "split.csv", "predictions.csv", "metrics.json"):
+        if not (folder / name).is_file():
+            raise UserError(
+                f"{folder / name}: missing, so no report can be written. Give the folder of a finished run."
+            )
+    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
+    environment = _read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
+    metrics = _read_json(folder / "metrics.json")
+    predictions = read_predictions(folder / "predictions.csv")
+    split = pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    settings = dict(_flatten(config))
+
+    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template.filters |= {"value": _value, "bounds": _bounds}
+    page = template.from_string(
+        resources.files("livergrade").joinpath("report.html.j2").read_text("utf-8")
+    ).render(
+        synthetic=settings.get("data.name") == "synthetic",
+        model=settings.get("model.name", "model"),
+        cohort_name=settings.get("data.name", ""),
+        split_name=settings.get("split.name", ""),
+        seed=settings.get("seed", ""),
+        metrics=metrics,
+        majority=_majority(metrics),
+        cohort=_cohort(split, metrics["classes"], folder / "split.csv"),
+        levels=LEVELS,
+        overall=_OVERALL,
+        per_class=_PER_CLASS,
+        reasons=_reasons(metrics),
+        figures=_figures(folder / "figures"),
+        patients=_patients(predictions, metrics["classes"]),
+        colours=GRADES,
+        settings=settings,
+        environment=dict(_flatten(environment)),
+        version=__version__,
+    )
+    target = folder / "report.html"
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(target)
+    return target
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except ValueError as error:
+        raise UserError(
+            f"{path}: is not valid JSON ({error}). Score the run again to write it anew."
+        ) from error
+
+
+def _value(figure: dict[str, Any], unit: str) -> str:
+    if figure["value"] is None:
+        return "n/a"
+    return f"{100 * figure['value']:.1f} %" if unit == "share" else f"{figure['value']:.3f}"
+
+
+def _bounds(figure: dict[str, Any], unit: str) -> str:
+    if figure["low"] is None:
+        return "" if figure["value"] is None else "no interval"
+    low, high = figure["low"], figure["high"]
+    return f"{100 * low:.1f}–{100 * high:.1f}" if unit == "share" else f"{low:.3f}–{high:.3f}"
+
+
+def _majority(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The grade that most test patients have, and the accuracy of always answering it."""
+    rows = np.sum(metrics["patient"]["confusion"], axis=1)
+    return {"grade": metrics["classes"][int(rows.argmax())], "share": rows.max() / rows.sum()}
+
+
+def _cohort(split: pd.DataFrame, classes: list[str], source: Path) -> dict[str, Any]:
+    """Patients and images by grade and part of the split, with their totals."""
+    grade = pd.Index(classes).get_indexer(pd.Index(split["grade"]))
+    if (grade < 0).any():
+        row = int(np.flatnonzero(grade < 0)[0])
+        raise UserError(
+            f"{source}: row {row + 2}: grade {split['grade'].iloc[row]!r} is none of {', '.join(classes)}."
+        )
+    patient, _ = pd.factorize(split["patient"])
+    patient_grade = patient_grades(np.asarray(patient, np.int64), np.asarray(grade, np.int64), len(classes))[
+        patient
+    ]
+    parts = [part for part in ("train", "val", "test") if (split["split"] == part).any()]
+    masks = [(split["split"] == part).to_numpy() for part in parts] + [split["split"].isin(parts).to_numpy()]
+
+    def cells(of_patients: Mask, of_images: Mask) -> list[tuple[int, int]]:
+        patients = [int(split.loc[part & of_patients, "patient"].nunique()) for part in masks]
+        return list(zip(patients, [int((part & of_images).sum()) for part in masks], strict=True))
+
+    everything = np.ones(len(split), bool)
+    rows = [(name, cells(patient_grade == k, grade == k)) for k, name in enumerate(classes)]
+    rows.append(("all", cells(everything, everything)))
+    return {
+        "parts": [*parts, "all"],
+        "rows": rows,
+        "mixed": int((split.groupby("patient")["grade"].nunique() > 1).sum()),
+        "shared": int((split.groupby("patient")["split"].nunique() > 1).sum()),
+    }
+
+
+def _reasons(metrics: dict[str, Any]) -> list[str]:
+    """Why figures are undefined or without an interval, and what means leave out; each sentence once."""
+    found: dict[str, None] = {}
+    for level in LEVELS:
+        overall = [metrics[level][metric] for metric, _, _ in _OVERALL]
+        by_grade = [
+            grade[metric] for grade in metrics[level]["per_class"].values() for metric, _, _ in _PER_CLASS
+        ]
+        for figure in overall + by_grade:
+            found |= {
+                f"{level.capitalize()} level: {figure[key]}.": None
+                for key in ("reason", "note")
+                if key in figure
+            }
+    return list(found)
+
+
+def _figures(folder: Path) -> list[dict[str, str]]:
+    """Every figure of the folder once, the known ones first, as data URIs."""
+    files = {path.stem: path for suffix in ("png", "svg") for path in sorted(folder.glob(f"*.{suffix}"))}
+    names = [name for name in _FIGURES if name in files] + [name for name in files if name not in _FIGURES]
+    kinds = {".png": "image/png", ".svg": "image/svg+xml"}
+    return [
+        {
+            "name": name,
+            "caption": _FIGURES.get(name, name.replace("_", " ")),
+            "uri": f"data:{kinds[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}",
+        }
+        for name in names
+        for path in (files[name],)
+    ]
+
+
+def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:
+    """One row a test patient, the gravest errors first, then by true grade and name."""
+    levels = gather(predictions[predictions["split"] == "test"])
+    patients, images = levels["patient"], levels["image"]
+    right = np.bincount(images.patient, images.predicted == images.truth).astype(int)
+    count = np.bincount(images.patient)
+    rows = [
+        {
+            "name": patients.names[i],
+            "truth": classes[true],
+            "predicted": classes[called],
+            "probability": patients.scores[i, called],
+            "scores": patients.scores[i].tolist(),
+            "images": int(count[i]),
+            "right": int(right[i]),
+            "off": abs(int(called) - int(true)),
+        }
+        for i, (true, called) in enumerate(zip(patients.truth, patients.predicted, strict=True))
+    ]
+    return sorted(rows, key=lambda row: (-row["off"], classes.index(row["truth"]), row["name"]))
+
+
+def _flatten(tree: object, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as dotted names and readable values."""
+    if isinstance(tree, dict) and tree:
+        return [
+            pair
+            for key, value in tree.items()
+            for pair in _flatten(value, f"{prefix}.{key}" if prefix else str(key))
+        ]
+    if prefix.rpartition(".")[2] == "seconds" and isinstance(tree, int | float):
+        minutes, seconds = divmod(round(tree), 60)
+        return [
+            (
+                prefix,
+                f"{minutes // 60} h {minutes % 60} min {seconds} s"
+                if minutes >= 60
+                else f"{minutes} min {seconds} s",
+            )
+        ]
+    if isinstance(tree, list):
+        return [(prefix, ", ".join(map(str, tree)) or "none")]
+    if tree is None or tree in ({}, ""):
+        return [(prefix, "none")]
+    is_count = isinstance(tree, int) and not isinstance(tree, bool)
+    return [(prefix, f"{tree:,}" if is_count and prefix.endswith("parameters") else str(tree))]

@@ -1,0 +1,207 @@
+"""The LightningModule: a network, cross-entropy, an optimiser, and what is measured of them."""
+
+import math
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassAUROC,
+    MulticlassCohenKappa,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+
+from livergrade import figures
+from livergrade.errors import UserError
+from livergrade.models import build
+
+
+def grading_metrics(classes: int) -> MetricCollection:
+    """What is computed at the end of a pass; every average is explicit, since torchmetrics' defaults differ.
+
+    Accuracy of one class is the paper's (its Table 5): the share of that class graded right, which is recall.
+    Views are gathered before they are counted, so the metrics themselves do not synchronise processes.
+    """
+    options: dict[str, Any] = {"num_classes": classes, "sync_on_compute": False}
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(average="micro", **options),
+            "balanced_accuracy": MulticlassAccuracy(average="macro", **options),
+            "macro_precision": MulticlassPrecision(average="macro", **options),
+            "macro_recall": MulticlassRecall(average="macro", **options),
+            "macro_f1": MulticlassF1Score(average="macro", **options),
+            "quadratic_kappa": MulticlassCohenKappa(weights="quadratic", **options),
+            "class_accuracy": MulticlassAccuracy(average=None, **options),
+            "class_precision": MulticlassPrecision(average=None, **options),
+            "class_recall": MulticlassRecall(average=None, **options),
+            "class_f1": MulticlassF1Score(average=None, **options),
+            "class_auroc": MulticlassAUROC(average=None, thresholds=None, **options),
+            "confusion": MulticlassConfusionMatrix(**options),
+        }
+    )
+
+
+class GradingTask(L.LightningModule):
+    """Train and test one backbone on batches of views.
+
+    Arguments are plain values, so that a checkpoint holds tensors and text only and loads with
+    ``weights_only=True``.
+
+    Args:
+        model: name of the backbone, as ``livergrade.models.build`` takes it.
+        classes: the grades, worst to best.
+        optimizer: ``sgd`` or ``adamw``.
+        lr: peak learning rate.
+        momentum: of ``sgd``.
+        weight_decay: of either.
+        schedule: ``constant`` or ``cosine`` (linear warm-up, then cosine to zero over the run).
+        warmup_epochs: length of the warm-up, epochs.
+        seed: what is random in the network (dropout) starts each epoch from (seed, epoch).
+        channels_last: memory format of images and weights.
+        note: printed on every figure, for what a reader must know.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        classes: list[str],
+        optimizer: str = "adamw",
+        lr: float = 5e-4,
+        momentum: float = 0.9,
+        weight_decay: float = 0.01,
+        schedule: str = "cosine",
+        warmup_epochs: float = 1.0,
+        seed: int = 0,
+        channels_last: bool = False,
+        note: str = "",
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.classes = classes
+        self.net = build(model, len(classes))
+        self.format = torch.channels_last if channels_last else torch.contiguous_format
+        self.net.to(memory_format=self.format)
+        self.metrics = grading_metrics(len(classes))
+        # Each pass keeps its probabilities on the device and is measured once at its end: a metric update a
+        # step costs milliseconds and a synchronisation.
+        self.seen: dict[str, list[Tensor]] = {}
+        self.graded: dict[str, NDArray[np.float32]] = {}
+
+    def forward(self, view: Tensor) -> Tensor:
+        """``float [B,3,H,W]`` → logits ``float [B, classes]``."""
+        logits: Tensor = self.net(view.contiguous(memory_format=self.format))
+        return logits
+
+    def _step(self, batch: dict[str, Tensor], stage: str) -> Tensor:
+        logits = self(batch["view"]).float()
+        losses = F.cross_entropy(logits, batch["grade"], reduction="none")
+        facts = torch.stack([batch["row"], batch["degrees"], batch["grade"], losses.detach()], 1)
+        self.seen.setdefault(stage, []).append(torch.cat([facts, logits.detach().softmax(1)], 1))
+        return losses.mean()
+
+    def on_train_epoch_start(self) -> None:
+        """Draw the same dropout in an epoch whether or not the run was interrupted before it."""
+        torch.manual_seed(self.hparams["seed"] * 1_000_003 + self.current_epoch)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """One batch's mean cross-entropy."""
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Keep what a validation batch was graded."""
+        self._step(batch, "val")
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Keep what a batch was graded; the loaders are the datamodule's ``test_splits``."""
+        self._step(batch, self.trainer.datamodule.test_splits[dataloader_idx])  # type: ignore[attr-defined]
+
+    def on_train_epoch_end(self) -> None:
+        """Measure the epoch as it was trained: each view graded before the step that learnt from it."""
+        self._measure("train", self._gathered("train"))
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure the validation views."""
+        self._measure("val", self._gathered("val"))
+
+    def on_test_epoch_end(self) -> None:
+        """Measure the test views and keep what every graded view was given, for ``predictions.csv``."""
+        gathered = {stage: self._gathered(stage) for stage in list(self.seen)}
+        self.graded = {stage: seen.cpu().numpy() for stage, seen in gathered.items()}
+        self._measure("test", gathered["test"])
+
+    def _gathered(self, stage: str) -> Tensor:
+        """What a pass saw, ``float32 [views, 4 + classes]``: row, degrees, grade, loss, probabilities."""
+        seen = torch.cat(self.seen.pop(stage))
+        if self.trainer.world_size > 1:
+            everywhere = self.all_gather(seen)
+            assert isinstance(everywhere, Tensor)
+            seen = everywhere.flatten(0, 1)
+        if self.trainer.world_size > 1 and stage != "train":
+            # Processes are dealt equally many views, so a few were graded twice.
+            first = np.unique(seen[:, :2].cpu().numpy(), axis=0, return_index=True)[1]
+            seen = seen[torch.from_numpy(first).to(seen.device)]
+        if not torch.isfinite(seen).all():
+            raise UserError(
+                f"the loss is not a finite number in epoch {self.current_epoch} ({stage}); checkpoints of "
+                "earlier epochs are whole. Lower optim.lr, or set trainer.precision=32-true."
+            )
+        return seen
+
+    def _measure(self, stage: str, seen: Tensor) -> None:
+        """Log a pass: scalars by grade and over all, and the confusion matrix as a figure."""
+        self.metrics.reset()
+        measured = self.metrics(seen[:, 4:], seen[:, 2].long())
+        confusion = measured.pop("confusion").cpu().numpy()
+        # torchmetrics gives a grade that is absent 0, and kappa of a single grade NaN: left out instead.
+        present = [number for number in range(len(self.classes)) if confusion[number].sum()]
+        if len(present) > 1:
+            measured["macro_auroc"] = measured["class_auroc"][present].mean()
+        else:
+            del measured["quadratic_kappa"], measured["class_auroc"]
+        scalars = {f"{stage}/loss": seen[:, 3].mean()}
+        for name, value in measured.items():
+            if name.startswith("class_"):
+                tag = f"{stage}/{name.removeprefix('class_')}"
+                scalars |= {f"{tag}/{self.classes[number]}": value[number] for number in present}
+            else:
+                scalars[f"{stage}/{name}"] = value
+        self.log_dict({name: value.float() for name, value in scalars.items()})
+        if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
+            title = f"{stage}, epoch {self.current_epoch}: views"
+            figure = figures.confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
+            self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union
+        """SGD or AdamW, constant or cosine with warm-up."""
+        options = self.hparams
+        shared: dict[str, Any] = {"lr": options["lr"], "weight_decay": options["weight_decay"]}
+        shared["fused"] = self.device.type == "cuda"
+        optimizer: torch.optim.Optimizer
+        if options["optimizer"] == "sgd":
+            optimizer = torch.optim.SGD(self.net.parameters(), momentum=options["momentum"], **shared)
+        else:
+            optimizer = torch.optim.AdamW(self.net.parameters(), **shared)
+        if options["schedule"] == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        per_epoch = steps / max(self.trainer.max_epochs or 1, 1)
+        warmup = min(int(options["warmup_epochs"] * per_epoch), steps - 1)
+
+        def factor(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            share = min(1.0, (step - warmup) / max(1, steps - warmup))
+            return (1 + math.cos(math.pi * share)) / 2
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

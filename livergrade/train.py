@@ -1,0 +1,114 @@
+"""Train and test one model: cohort → split → fit → test → predictions → metrics → figures → report.
+
+python -m livergrade.train model=senet
+python -m livergrade.train -m model=vgg16,resnet50,cbam,senet,sknet
+"""
+
+import json
+import logging
+import time
+from datetime import datetime
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+
+from livergrade.command import claim, command, command_line
+from livergrade.config import TrainConfig
+
+log = logging.getLogger(__name__)
+
+
+@command("train", "model=senet", "Train and test one model. What it leaves is one folder with a report.")
+def main(config: TrainConfig) -> None:
+    """One run, read from top to bottom."""
+    # Imported here, so that --help and --cfg job need not wait seconds for torch.
+    import lightning as L
+
+    from livergrade.data.cohort import cache_root, read_cohort
+    from livergrade.data.datamodule import GradingData
+    from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
+    from livergrade.environment import environment
+    from livergrade.history import read_history
+    from livergrade.metrics import leakage, table, write_json
+    from livergrade.models.weights import load_weights
+    from livergrade.predictions import predictions_table, write_predictions
+    from livergrade.results import write_results
+    from livergrade.task import GradingTask
+    from livergrade.trainer import channels_last, log_outcome, make_trainer
+
+    started = time.monotonic()
+    run = Path(HydraConfig.get().runtime.output_dir)
+    best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
+    resumed = config.train.resume is not None
+    claim(run, config)
+    L.seed_everything(config.seed, workers=True, verbose=False)
+
+    cohort = read_cohort(config.data)
+    reused = run / "split.csv" if resumed else config.data.split_file
+    split = read_split(Path(reused), cohort) if reused else make_split(cohort, config.split)
+    if config.split.name != "image":
+        refuse_leakage(split)
+    leaks = leakage(split)
+    note = f"LEAKING: {leaks['sentence']}" if leaks["leaking"] else ""
+    log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
+
+    cache = cache_root(config.data) / "images"
+    data = GradingData(cohort, split, config.data, config.augment, cache, config.seed)
+    task = GradingTask(
+        config.model.name,
+        cohort.classes,
+        optimizer=config.optim.name,
+        lr=config.optim.lr,
+        momentum=config.optim.momentum,
+        weight_decay=config.optim.weight_decay,
+        schedule=config.optim.schedule,
+        warmup_epochs=config.optim.warmup_epochs,
+        seed=config.seed,
+        channels_last=channels_last(config.trainer),
+        note=note,
+    )
+    initial = "random"
+    if resumed:
+        initial = json.loads((run / "environment.json").read_text())["initialisation"]
+    elif config.model.weights:
+        initial = load_weights(task.net, config.model.weights, name=config.model.name)
+    parameters = sum(weights.numel() for weights in task.parameters())
+    log.info("%s: %s parameters, initial weights: %s", config.model.name, f"{parameters:,}", initial)
+
+    trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits)
+    facts = environment() | {
+        "command": command_line(),
+        "parameters": parameters,
+        "initialisation": initial,
+        "accelerator": type(trainer.accelerator).__name__,
+        "precision": trainer.precision,
+    }
+    if trainer.is_global_zero:
+        write_split(split, run / "split.csv")
+        write_json(facts, run / "environment.json")
+    try:
+        trainer.fit(task, data, ckpt_path=last if resumed else None)
+    except (KeyboardInterrupt, SystemExit):
+        log.warning("stopped; go on with: python -m livergrade.train train.resume=%s", run)
+        raise
+    if "val" not in data.test_splits:  # no validation to choose by: the last epoch is tested
+        trainer.save_checkpoint(best, weights_only=True)
+    trainer.test(task, data, ckpt_path=best, verbose=False)
+    if not trainer.is_global_zero:
+        return
+
+    write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
+    history = read_history(run / "tensorboard")
+    history.to_csv(run / "history.csv", index=False)
+    chosen_at = history["val/loss"].argmin() if "val/loss" in history else len(history) - 1
+    facts["epochs"], facts["best_epoch"] = len(history), int(history["epoch"].iloc[chosen_at])
+    facts["seconds"] = round(time.monotonic() - started, 1)
+    write_json(facts, run / "environment.json")
+    metrics = write_results(run)
+    log_outcome(trainer, config, metrics)
+    write_json({"finished": datetime.now().astimezone().isoformat()}, run / "finished.json")
+    log.info("\n%s\n\n%s", table(metrics), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from livergrade.data.cohort import from_folder, from_manifest, majority_grades
+from livergrade.errors import UserError
+from tests.conftest import GRADES, draw_image, write_cohort
+
+CLASSES = list(GRADES)
+
+
+def test_manifest_and_folder_give_the_same_cohort(manifest: Path) -> None:
+    listed = from_manifest(manifest, CLASSES).table
+    found = from_folder(manifest.parent, r"(?P<patient>[PMW]\d\d)_", CLASSES).table
+    pd.testing.assert_frame_equal(listed.drop(columns="sex"), found)
+    assert len(listed) == 24
+    assert listed["patient"].nunique() == 12
+    assert listed["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+
+
+def test_a_spreadsheet_manifest_is_read(tmp_path: Path) -> None:
+    """Byte-order mark, blanks around cells, leading zeros in patient names, grades with blanks."""
+    for number in range(2):
+        draw_image(tmp_path / f"a {number}.png", number, 0)
+    text = "image , patient,grade\r\na 0.png, 007 ,Low-grade IN\r\na 1.png,008,Normal\r\n"
+    (tmp_path / "m.csv").write_text(text, encoding="utf-8-sig")
+    table = from_manifest(tmp_path / "m.csv", ["Normal", "Low-grade IN"]).table
+    assert table["patient"].tolist() == ["007", "008"]
+    assert table["grade"].tolist() == ["Low-grade IN", "Normal"]
+
+
+def test_paths_may_start_elsewhere(manifest: Path, tmp_path: Path) -> None:
+    moved = shutil.copy(manifest, tmp_path / "moved.csv")
+    assert len(from_manifest(Path(moved), CLASSES, manifest.parent).table) == 24
+
+
+def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    table = pd.read_csv(manifest)
+    table.loc[0, "image"] = "gone.png"  # row 2 of the spreadsheet
+    table.loc[1, "grade"] = "Poor"
+    table.loc[2, "patient"] = ""
+    table.loc[4, "image"] = table.loc[3, "image"]
+    (tmp_path / table.loc[5, "image"]).write_bytes(b"")
+    cut = tmp_path / table.loc[6, "image"]
+    cut.write_bytes(cut.read_bytes()[:-400])
+    table.to_csv(manifest, index=False)
+    with pytest.raises(UserError) as told:
+        from_manifest(manifest, CLASSES)
+    message = str(told.value)
+    assert str(manifest) in message
+    assert "6 problems" in message
+    for line in (
+        "row 2: image",
+        "gone.png does not exist",
+        "row 3: grade 'Poor' is not in data.classes (poor, moderate, well)",
+        "row 4: patient is blank",
+        "row 6: image poor/P01_1.png is listed already (row 5)",
+        "row 7: image",
+        "is empty",
+        "row 8: image",
+        "is damaged or cut short",
+    ):
+        assert line in message, line
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("file,patient,label\n")
+    with pytest.raises(UserError, match="no column image, grade"):
+        from_manifest(tmp_path / "m.csv", CLASSES)
+
+
+@pytest.mark.parametrize("text", ["", "image,patient,grade\n"])
+def test_an_empty_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(UserError, match=r"m\.csv"):
+        from_manifest(tmp_path / "m.csv", CLASSES)
+
+
+def test_a_column_that_a_run_writes_is_refused(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path, patients=1)
+    pd.read_csv(manifest).assign(split="train").to_csv(manifest, index=False)
+    with pytest.raises(UserError, match="columns split"):
+        from_manifest(manifest, CLASSES)
+
+
+def test_the_same_picture_under_two_patients_is_refused(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    shutil.copy(tmp_path / "poor/P00_0.png", tmp_path / "poor/P01_0.png")
+    with pytest.raises(UserError, match=r"the same picture under different patients.*P00_0.*P01_0"):
+        from_manifest(manifest, CLASSES)
+
+
+def test_a_folder_without_the_grades_is_refused(manifest: Path) -> None:
+    with pytest.raises(UserError, match="no folder named high; its folders are moderate, poor, well"):
+        from_folder(manifest.parent, r"(?P<patient>[PMW]\d\d)_", ["poor", "moderate", "high"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"), [(r"([PMW]\d\d)_", "no group named patient"), ("(", "regular")]
+)
+def test_a_bad_pattern_is_refused(manifest: Path, pattern: str, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        from_folder(manifest.parent, pattern, CLASSES)
+
+
+def test_files_that_name_no_patient_are_listed(manifest: Path) -> None:
+    with pytest.raises(UserError, match="16 problems"):
+        from_folder(manifest.parent, r"(?P<patient>M\d\d)_", CLASSES)
+
+
+def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:
+    write_cohort(tmp_path)
+    (tmp_path / "poor" / "._P00_0.png").write_bytes(b"resource fork")
+    (tmp_path / "poor" / "notes.txt").write_text("not an image")
+    assert len(from_folder(tmp_path, r"(?P<patient>[PMW]\d\d)_", CLASSES).table) == 24
+
+
+def test_the_grade_of_a_mixed_patient_is_the_most_frequent_then_the_worse() -> None:
+    rows = [("a", "well"), ("a", "well"), ("a", "poor"), ("b", "well"), ("b", "moderate"), ("c", "poor")]
+    grades = majority_grades(pd.DataFrame(rows, columns=["patient", "grade"]), CLASSES)
+    assert grades.to_dict() == {"a": "well", "b": "moderate", "c": "poor"}

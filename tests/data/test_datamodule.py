@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from livergrade.config import AugmentConfig, DataConfig, SplitConfig
+from livergrade.data.cohort import from_manifest
+from livergrade.data.datamodule import GradingData, ViewPlan
+from livergrade.data.split import make_split
+from tests.conftest import GRADES
+
+ROWS = np.array([3, 5, 8])
+
+
+def grading_data(
+    manifest: Path, folder: Path, *, workers: int = 0, batch: int = 4, **augment: object
+) -> GradingData:
+    cohort = from_manifest(manifest, list(GRADES))
+    split = make_split(cohort, SplitConfig(test_fraction=0.25, val_fraction=0.34, seed=0))
+    options = DataConfig(image_size=32, batch_size=batch, workers=workers)
+    data = GradingData(cohort, split, options, AugmentConfig(**augment), folder, seed=0)  # type: ignore[arg-type]
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def test_all_views_of_every_row_once() -> None:
+    keys = list(ViewPlan(ROWS, 36, "all", shuffle=True))
+    assert sorted(key[:2] for key in keys) == [(row, angle) for row in ROWS for angle in range(36)]
+    assert keys != sorted(keys)
+
+
+def test_upright_and_evenly_spread_views() -> None:
+    assert [key[:2] for key in ViewPlan(ROWS, 36, "upright")] == [(row, 0) for row in ROWS]
+    assert [key[:2] for key in ViewPlan(ROWS[:1], 36, "4")] == [(3, 0), (3, 9), (3, 18), (3, 27)]
+    assert {key[2:] for key in ViewPlan(ROWS, 36, "all")} == {(0, 1, 1, 1)}  # not mirrored, stain as it is
+
+
+@pytest.mark.parametrize(("views", "count"), [("sample", 1), ("5", 5)])
+def test_sampled_views_change_with_the_epoch_and_come_back(views: str, count: int) -> None:
+    plan = ViewPlan(ROWS, 36, views, seed=1, shuffle=True, flip=True, stain=0.1)
+    passes = []
+    for epoch in (0, 1, 0):
+        plan.set_epoch(epoch)
+        passes.append(list(plan))
+    assert passes[0] == passes[2] != passes[1]
+    assert len(plan) == len(set(passes[0])) == 3 * count
+    angles = {key[1] for epoch in range(300) for key in (plan.set_epoch(epoch), *plan)[1:]}
+    assert angles == set(range(36))
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_processes_share_the_same_pass(world: int) -> None:
+    whole = list(ViewPlan(ROWS, 7, "all", seed=2, shuffle=True))
+    parts = [ViewPlan(ROWS, 7, "all", seed=2, shuffle=True, rank=rank, world=world) for rank in range(world)]
+    assert len({len(list(part)) for part in parts}) == 1
+    dealt = [key for keys in zip(*parts, strict=True) for key in keys]
+    assert dealt[: len(whole)] == whole
+
+
+def test_an_epoch_is_the_same_for_any_batch_size_and_workers(manifest: Path, tmp_path: Path) -> None:
+    seen = []
+    for workers, batch in ((0, 4), (2, 3)):
+        loader = grading_data(manifest, tmp_path, workers=workers, batch=batch).train_dataloader()
+        loader.sampler.set_epoch(4)
+        batches = list(loader)
+        seen.append({name: torch.cat([part[name] for part in batches]) for name in batches[0]})
+    assert all(torch.equal(seen[0][name], seen[1][name]) for name in seen[0])
+
+
+def test_a_batch_of_views(manifest: Path, tmp_path: Path) -> None:
+    data = grading_data(manifest, tmp_path, test_views="all", border="crop")
+    loader = data.test_dataloader()[data.test_splits.index("test")]
+    batch = data.on_after_batch_transfer(next(iter(loader)), 0)
+    assert batch["view"].shape == (4, 3, 32, 32)
+    assert batch["view"].dtype == torch.float32
+    assert batch["degrees"].tolist() == [0, 10, 20, 30]
+    row = int(batch["row"][0])
+    assert list(GRADES)[int(batch["grade"][0])] == data.cohort.table["grade"][row]
+    assert data.split["split"][row] == "test"
+
+
+def test_rotation_is_after_the_split(manifest: Path, tmp_path: Path) -> None:
+    """No view of a patient is on two sides, whatever the options."""
+    data = grading_data(manifest, tmp_path, train_views="all", val_views="all", test_views="all")
+    loaders = {"train": data.train_dataloader(), "val": data.val_dataloader()}
+    loaders |= dict(zip(data.test_splits, data.test_dataloader(), strict=True))
+    patients = {}
+    for side, loader in loaders.items():
+        rows = torch.cat([batch["row"] for batch in loader]).unique().numpy()
+        patients[side] = set(data.cohort.table["patient"].iloc[rows])
+    assert not patients["train"] & patients["test"]
+    assert not patients["train"] & patients["val"]
+    assert not patients["val"] & patients["test"]
+    assert set().union(*patients.values()) == set(data.cohort.table["patient"])
+
+
+def test_a_single_left_over_view_is_dropped_in_training(manifest: Path, tmp_path: Path) -> None:
+    data = grading_data(manifest, tmp_path)
+    train = int((data.split["split"] == "train").sum())
+    data.data.batch_size = train - 1
+    sizes = [len(batch["row"]) for batch in data.train_dataloader()]
+    assert sizes == [train - 1]
+
+
+def test_without_validation_there_is_no_loader(manifest: Path, tmp_path: Path) -> None:
+    data = grading_data(manifest, tmp_path)
+    data.split = data.split.replace({"split": {"val": "train"}})
+    data = GradingData(data.cohort, pd.DataFrame(data.split), data.data, data.augment, tmp_path, 0)
+    assert data.test_splits == ["test"]
+    assert data.val_dataloader() == []

@@ -1,0 +1,142 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livergrade.config import SplitConfig
+from livergrade.data.cohort import Cohort, majority_grades
+from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
+from livergrade.errors import UserError
+
+CLASSES = ["poor", "moderate", "well"]
+PATIENT = SplitConfig(name="patient", seed=0)
+
+
+def cohort_of(grades: list[list[str]]) -> Cohort:
+    """One inner list a patient: the grades of its images."""
+    rows = [
+        (f"i{patient}_{number}.png", f"p{patient}", grade, f"{patient:032x}{number:032x}")
+        for patient, images in enumerate(grades)
+        for number, grade in enumerate(images)
+    ]
+    table = pd.DataFrame(rows, columns=["image", "patient", "grade", "sha256"])
+    return Cohort(table.sort_values("image", ignore_index=True), CLASSES, Path())
+
+
+PAPER = cohort_of([[grade] * 6 for grade, n in zip(CLASSES, (24, 28, 22), strict=True) for _ in range(n)])
+
+# At least six patients a grade, one to five images each, some patients with images of two grades.
+patients = st.builds(
+    lambda main, extra, n: [main] * n + [extra] * (n // 3),
+    st.sampled_from(CLASSES),
+    st.sampled_from(CLASSES),
+    st.integers(1, 5),
+)
+cohorts = st.lists(patients, max_size=40).map(
+    lambda drawn: cohort_of([[grade] * 2 for grade in CLASSES for _ in range(6)] + drawn)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cohorts, st.integers(0, 2**31), st.floats(0.1, 0.4), st.sampled_from(["patient", "kfold"]))
+def test_properties_of_a_patient_split(cohort: Cohort, seed: int, fraction: float, name: str) -> None:
+    options = SplitConfig(name=name, test_fraction=fraction, val_fraction=0.2, seed=seed, fold=seed % 5)
+    split = make_split(cohort, options)
+    # complete and disjoint
+    assert split["image"].tolist() == cohort.table["image"].tolist()
+    assert set(split["split"]) == {"train", "val", "test"}
+    assert split.groupby("patient")["split"].nunique().max() == 1
+    # stratified within one patient
+    share = fraction if name == "patient" else 1 / 5
+    sides = split.drop_duplicates("patient").set_index("patient")["split"]
+    grades = majority_grades(cohort.table, CLASSES)
+    for grade in CLASSES:
+        mine = sides[grades.index[grades == grade]]
+        assert abs((mine == "test").sum() - share * len(mine)) < 1
+    # independent of the order of rows
+    turned = Cohort(cohort.table.sample(frac=1, random_state=seed % 1000), CLASSES, Path())
+    again = make_split(turned, options).sort_values("image", ignore_index=True)
+    pd.testing.assert_frame_equal(again, split.sort_values("image", ignore_index=True))
+
+
+@settings(max_examples=20, deadline=None)
+@given(cohorts, st.integers(0, 1000), st.integers(2, 6))
+def test_folds_test_every_patient_once(cohort: Cohort, seed: int, folds: int) -> None:
+    tested: list[str] = []
+    for fold in range(folds):
+        split = make_split(cohort, SplitConfig(name="kfold", folds=folds, fold=fold, seed=seed))
+        held_out = split[split["split"] == "test"]
+        assert (held_out["fold"] == fold).all()
+        tested += held_out["patient"].unique().tolist()
+    assert sorted(tested) == sorted(cohort.table["patient"].unique())
+    sizes = split.groupby("fold")["patient"].nunique()
+    assert sizes.max() - sizes.min() <= 1
+
+
+def test_seeds_differ() -> None:
+    one, other = (make_split(PAPER, replace(PATIENT, seed=seed)) for seed in (0, 1))
+    assert not one["split"].equals(other["split"])
+
+
+def test_the_papers_counts() -> None:
+    """8:2 over 24, 28 and 22 patients is 5, 6 and 4; over images, with the floor, 28, 33 and 26."""
+    split = make_split(PAPER, PATIENT)
+    tested = split[split["split"] == "test"]
+    assert tested.groupby("grade")["patient"].nunique().to_dict() == {"poor": 5, "moderate": 6, "well": 4}
+    split = make_split(PAPER, SplitConfig(name="image", val_fraction=0.0, seed=3))
+    tested = split[split["split"] == "test"]
+    assert tested["grade"].value_counts().to_dict() == {"poor": 28, "moderate": 33, "well": 26}
+    assert tested["patient"].isin(split.loc[split["split"] == "train", "patient"]).mean() > 0.95
+
+
+def test_no_validation_side_when_none_is_asked_for() -> None:
+    assert set(make_split(PAPER, replace(PATIENT, val_fraction=0.0))["split"]) == {"train", "test"}
+
+
+def test_a_patient_on_two_sides_raises() -> None:
+    split = make_split(PAPER, PATIENT)
+    split.loc[split.index[split["split"] == "test"][0], "split"] = "train"
+    with pytest.raises(UserError, match="leakage: 1 patient on two sides"):
+        refuse_leakage(split)
+
+
+@pytest.mark.parametrize("options", [PATIENT, SplitConfig(name="kfold", seed=0)])
+def test_a_grade_with_one_patient_can_not_be_split(options: SplitConfig) -> None:
+    cohort = cohort_of([["poor"]] + [[grade] for grade in ("moderate", "well") for _ in range(6)])
+    with pytest.raises(UserError, match=r"cannot split.*poor has 1"):
+        make_split(cohort, options)
+
+
+def test_a_written_split_is_read_back(tmp_path: Path) -> None:
+    for name in ("patient", "kfold"):
+        split = make_split(PAPER, SplitConfig(name=name, seed=0))
+        write_split(split, tmp_path / "split.csv")
+        pd.testing.assert_frame_equal(
+            read_split(tmp_path / "split.csv", PAPER), split.astype(str), check_dtype=False
+        )
+
+
+def test_a_split_of_other_data_is_refused_with_all_reasons(tmp_path: Path) -> None:
+    split = make_split(PAPER, PATIENT)
+    split.loc[0, "sha256"] = "f" * 64
+    split.loc[1, "patient"] = "somebody"
+    split.loc[2, "image"] = "other.png"
+    split.loc[3, "split"] = "holdout"
+    write_split(split, tmp_path / "split.csv")
+    with pytest.raises(UserError) as told:
+        read_split(tmp_path / "split.csv", PAPER)
+    for part in (
+        "sha256 was fff",
+        "patient was somebody",
+        "other.png: in the split, not in",
+        "'holdout' is none",
+    ):
+        assert part in str(told.value)
+
+
+def test_summary_counts_patients_and_images() -> None:
+    text = summary(make_split(PAPER, PATIENT), CLASSES)
+    assert text.splitlines()[-1].split()[:5] == ["all", "52", "pat.", "312", "img."]

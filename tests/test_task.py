@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from sklearn import metrics as sk
+
+from livergrade.errors import UserError
+from livergrade.task import GradingTask, grading_metrics
+
+CLASSES = ["poor", "moderate", "well"]
+
+
+def batches(grades: list[int], spoil: bool = False) -> list[dict[str, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    views = (
+        torch.randn(len(grades), 3, 32, 32, generator=generator) + torch.tensor(grades)[:, None, None, None]
+    )
+    if spoil:
+        views[0] = torch.inf
+    rows = torch.arange(len(grades))
+    return [{"view": views, "grade": torch.tensor(grades), "row": rows, "degrees": torch.zeros(len(grades))}]
+
+
+def loader(grades: list[int], spoil: bool = False) -> torch.utils.data.DataLoader:
+    return torch.utils.data.DataLoader(batches(grades, spoil), batch_size=None)
+
+
+def trainer(folder: Path, **options: object) -> L.Trainer:
+    logger = TensorBoardLogger(folder, name="", version="")
+    return L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=logger,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        **options,
+    )
+
+
+def task(**options: object) -> GradingTask:
+    return GradingTask("resnet50", CLASSES, **options)
+
+
+def test_a_grade_that_is_absent_has_no_figure(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(task(), loader([0, 1, 2, 0]), loader([0, 0, 1]))
+    logged = run.callback_metrics
+    assert {"train/recall/well", "val/recall/poor", "val/macro_auroc"} <= set(logged)
+    assert not [name for name in logged if name.startswith("val/") and name.endswith("/well")]
+
+
+def test_one_grade_alone_has_neither_kappa_nor_auroc(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(task(), loader([0, 1, 2, 0]), loader([1, 1]))
+    assert "val/accuracy" in run.callback_metrics
+    assert not [
+        name
+        for name in run.callback_metrics
+        if name.startswith("val/") and ("kappa" in name or "auroc" in name)
+    ]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"not a finite number in epoch 0 \(train\).*optim\.lr"):
+        trainer(tmp_path).fit(task(), loader([0, 1, 2, 0], spoil=True))
+
+
+def test_schedule_warms_up_and_ends_at_zero(tmp_path: Path) -> None:
+    module = task(schedule="cosine", lr=0.1, warmup_epochs=1.0)
+    run = L.Trainer(
+        max_epochs=10, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    rates = []
+
+    class Watch(L.Callback):
+        def on_train_batch_start(self, trainer, *_: object) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    run.callbacks.append(Watch())
+    run.fit(module, torch.utils.data.DataLoader(batches([0, 1, 2]) * 4, batch_size=None))
+    assert len(rates) == 40
+    assert rates[:4] == sorted(rates[:4])
+    assert max(rates) == pytest.approx(0.1)
+    assert rates[-1] < 0.001
+
+
+def test_sgd_of_the_paper_is_plain(tmp_path: Path) -> None:
+    module = task(optimizer="sgd", lr=0.001, momentum=0.0, weight_decay=0.0, schedule="constant")
+    optimizer = module.configure_optimizers()
+    assert isinstance(optimizer, torch.optim.SGD)
+    group = optimizer.param_groups[0]
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.001, 0.0, 0.0)
+
+
+def test_hyperparameters_are_plain_values() -> None:
+    kinds = {type(value) for value in task().hparams.values()}
+    assert kinds <= {str, int, float, bool, list}
+
+
+def test_metrics_equal_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    grades, scores = rng.integers(0, 3, 200), rng.dirichlet([1, 1, 1], 200)
+    told = scores.argmax(1)
+    ours = grading_metrics(3)(torch.tensor(scores), torch.tensor(grades))
+    expected = {
+        "accuracy": sk.accuracy_score(grades, told),
+        "balanced_accuracy": sk.balanced_accuracy_score(grades, told),
+        "macro_precision": sk.precision_score(grades, told, average="macro"),
+        "macro_recall": sk.recall_score(grades, told, average="macro"),
+        "macro_f1": sk.f1_score(grades, told, average="macro"),
+        "quadratic_kappa": sk.cohen_kappa_score(grades, told, weights="quadratic"),
+        "class_accuracy": sk.recall_score(grades, told, average=None),
+        "class_precision": sk.precision_score(grades, told, average=None),
+        "class_recall": sk.recall_score(grades, told, average=None),
+        "class_f1": sk.f1_score(grades, told, average=None),
+        "class_auroc": [sk.roc_auc_score(grades == code, scores[:, code]) for code in range(3)],
+        "confusion": sk.confusion_matrix(grades, told),
+    }
+    assert set(ours) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(ours[name], value, atol=1e-6, err_msg=name)

@@ -1,0 +1,210 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from sklearn import metrics as sk
+
+from livergrade.config import AugmentConfig, DataConfig
+from livergrade.data.cohort import from_manifest
+from livergrade.data.datamodule import GradingData
+from livergrade.history import read_history
+from livergrade.models import MODELS
+from livergrade.predictions import predictions_table
+from livergrade.task import GradingTask
+
+LEFT_BY_A_RUN = {
+    ".hydra",
+    "train.log",
+    "tensorboard",
+    "checkpoints",
+    "config.yaml",
+    "split.csv",
+    "predictions.csv",
+    "metrics.json",
+    "history.csv",
+    "figures",
+    "report.html",
+    "environment.json",
+    "finished.json",
+}
+
+
+def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:
+    folders = sorted(path.name for path in sweep.iterdir() if path.is_dir())
+    assert len(folders) == 5
+    assert all(folder.startswith(f"{number}_model={MODELS[number]}") for number, folder in enumerate(folders))
+    for folder in folders:
+        run = sweep / folder
+        assert {path.name for path in run.iterdir()} == LEFT_BY_A_RUN
+        assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+        assert (run / "finished.json").stat().st_mtime >= (run / "report.html").stat().st_mtime
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_reloaded_best_checkpoint_predicts_the_same(
+    sweep: Path, manifest: Path, model: str, tmp_path: Path
+) -> None:
+    run = next(sweep.glob(f"*_model={model}*"))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    task = GradingTask.load_from_checkpoint(
+        run / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True
+    )
+    cohort = from_manifest(manifest, config["data"]["classes"])
+    split = pd.read_csv(run / "split.csv")
+    config["data"].pop("synthetic")
+    data = GradingData(
+        cohort,
+        split,
+        DataConfig(**config["data"]),
+        AugmentConfig(**config["augment"]),
+        tmp_path,
+        seed=config["seed"],
+    )
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, limit_test_batches=2)
+    trainer.test(task, data, verbose=False)
+    again = predictions_table(cohort, task.graded)
+    written = pd.read_csv(run / "predictions.csv")
+    keys = ["image", "angle", "split"]
+    pd.testing.assert_frame_equal(again[keys], written[keys], check_dtype=False)
+    names = [f"p_{grade}" for grade in cohort.classes]
+    np.testing.assert_allclose(again[names], written[names], atol=1e-7)
+
+
+def test_torchmetrics_equal_ours_equal_scikit_learn(sweep: Path) -> None:
+    run = next(sweep.glob("*_model=senet*"))
+    ours = json.loads((run / "metrics.json").read_text())["view"]
+    views = pd.read_csv(run / "predictions.csv").query("split == 'test'")
+    events = logged(run / "tensorboard")
+    truth, told, classes = views["grade"], views["predicted"], ["poor", "moderate", "well"]
+    expected = {
+        "accuracy": sk.accuracy_score(truth, told),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, told),
+        "macro_f1": sk.f1_score(truth, told, labels=classes, average="macro", zero_division=0),
+        "quadratic_kappa": sk.cohen_kappa_score(
+            truth.map(classes.index), told.map(classes.index), labels=[0, 1, 2], weights="quadratic"
+        ),
+        "macro_auroc": sk.roc_auc_score(
+            truth, views[[f"p_{name}" for name in sorted(classes)]], labels=sorted(classes), multi_class="ovr"
+        ),
+    }
+    for name, value in expected.items():
+        assert events[f"test/{name}"] == pytest.approx(value, abs=1e-6), name
+        if name != "macro_f1":  # ours leaves out a grade that was never predicted, where F1 is 0 of 0
+            assert ours[name]["value"] == pytest.approx(value, abs=1e-9), name
+    for grade in classes:
+        recall = sk.recall_score(truth, told, labels=[grade], average="macro")
+        assert events[f"test/recall/{grade}"] == pytest.approx(recall, abs=1e-6)
+        assert ours["per_class"][grade]["recall"]["value"] == pytest.approx(recall, abs=1e-9)
+
+
+def logged(folder: Path) -> dict[str, float]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    return {tag: events.Scalars(tag)[-1].value for tag in events.Tags()["scalars"]}
+
+
+def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata
+
+    run = next(sweep.glob("*_model=cbam*"))
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    scalars = set(events.Tags()["scalars"])
+    for stage in ("train", "val", "test"):
+        for metric in ("precision", "recall", "f1", "accuracy"):
+            assert {f"{stage}/{metric}/{grade}" for grade in ("poor", "moderate", "well")} <= scalars
+    assert any(tag.startswith("lr-") for tag in scalars)
+    assert {f"confusion/{stage}" for stage in ("train", "val", "test")} <= set(events.Tags()["images"])
+    assert {metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG} <= set(events.summary_metadata)
+    assert "patient/accuracy" in scalars
+
+
+def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Path) -> None:
+    from tests.conftest import train
+
+    whole = tmp_path / "whole"
+    train("model=resnet50", *small, "trainer.max_epochs=2", f"hydra.run.dir={whole}", outputs=tmp_path)
+    folder = run("trainer.max_epochs=1")
+    train(f"train.resume={folder}", "trainer.max_epochs=2", outputs=tmp_path)
+
+    def weights(of: Path) -> dict[str, torch.Tensor]:
+        return torch.load(of / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+    unbroken, resumed = weights(whole), weights(folder)
+    assert all(torch.equal(unbroken[name], resumed[name]) for name in unbroken)
+    assert read_history(folder / "tensorboard")["epoch"].tolist() == [0, 1]
+    assert (folder / ".hydra" / "overrides.yaml").read_text() != (
+        folder / ".hydra_resumed" / "overrides.yaml"
+    ).read_text()
+    assert yaml.safe_load((folder / "config.yaml").read_text())["data"]["image_size"] == 64
+
+
+def test_resume_keeps_the_options_of_the_run(run, tmp_path: Path, capfd) -> None:
+    from tests.conftest import train
+
+    folder = run("trainer.limit_batches=1")
+    with pytest.raises(SystemExit):
+        train(f"train.resume={folder}", "optim.lr=1", outputs=tmp_path)
+    assert "only trainer.* may change" in capfd.readouterr().err
+
+
+def test_image_split_says_that_it_leaks_everywhere(run, capfd) -> None:
+    folder = run("split=image", "trainer.limit_batches=1")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["leakage"]["leaking"] is True
+    assert "LEAKING" in capfd.readouterr().out
+    assert "test images share a patient with training" in (folder / "report.html").read_text()
+    for figure in (folder / "figures").glob("*.svg"):
+        assert "LEAKING" in figure.read_text(), figure.name
+
+
+def test_carried_columns_reach_the_predictions(sweep: Path) -> None:
+    run = next(sweep.glob("*_model=sknet*"))
+    assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])
+
+
+def test_a_used_folder_is_refused(run, capfd) -> None:
+    run("trainer.limit_batches=1")
+    with pytest.raises(SystemExit):
+        run("trainer.limit_batches=1")
+    assert "another run is there" in capfd.readouterr().err
+
+
+def test_split_file_is_reused(run, small, tmp_path: Path) -> None:
+    from tests.conftest import train
+
+    folder = run("trainer.limit_batches=1", "seed=5")
+    other = tmp_path / "other"
+    train(
+        "model=resnet50",
+        *small,
+        "trainer.limit_batches=1",
+        f"data.split_file={folder / 'split.csv'}",
+        f"hydra.run.dir={other}",
+        outputs=tmp_path,
+    )
+    assert (other / "split.csv").read_text() == (folder / "split.csv").read_text()
+
+
+def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text(
+        manifest.read_text().replace("moderate/M00_0.png,M00,moderate", "nowhere.png,M00,middling")
+    )
+    words = ["data=manifest", f"data.manifest={broken}", f"hydra.run.dir={tmp_path / 'run'}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "livergrade.train", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "nowhere.png does not exist" in done.stderr
+    assert "'middling' is not in data.classes" in done.stderr
+    assert "'middling' is not in data.classes" in (tmp_path / "run" / "train.log").read_text()
