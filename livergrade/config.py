@@ -129,7 +129,7 @@ class OptimConfig:
 class TrainerConfig:
     """The Lightning trainer (group ``trainer``)."""
 
-    max_epochs: int = option(12, "epochs", low=1)
+    max_epochs: int = option(10, "epochs", low=1)
     accelerator: str = option("auto", "auto, cpu, gpu, mps, ... as Lightning has them")
     devices: str = option("1", "number of devices, or auto for all")
     num_nodes: int = option(1, "machines", low=1)
