@@ -1,10 +1,10 @@
-"""What a run keeps and shows while it trains: two checkpoints, the learning rate, the time left."""
+"""What a run keeps and shows while it trains: two checkpoints and the time left."""
 
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from tqdm import tqdm
 
 
@@ -19,14 +19,10 @@ def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool) -> list
         progress: show a bar.
     """
     shared: dict[str, Any] = {"dirpath": checkpoints, "save_top_k": 1, "enable_version_counter": False}
-    callbacks: list[Callback] = [
-        LearningRateMonitor("epoch"),
-        ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **shared),
-    ]
-    if validated:
-        callbacks.append(
-            ModelCheckpoint(filename="best", monitor="val/loss", save_weights_only=True, **shared)
-        )
+    best = ModelCheckpoint(filename="best", monitor="val/loss", save_weights_only=True, **shared)
+    last = ModelCheckpoint(filename="last", **shared)
+    # Best comes first: last then holds the best score up to date, for a resumed run to beat.
+    callbacks: list[Callback] = [best, last] if validated else [last]
     return [*callbacks, RunProgress()] if progress else callbacks
 
 
@@ -35,13 +31,14 @@ class RunProgress(Callback):
 
     bar: "tqdm[Any]"
 
-    def _open(self, text: str, total: int, done: int = 0) -> None:
-        self.bar = tqdm(total=total, initial=done, desc=text, unit="step", mininterval=1, dynamic_ncols=True)
+    def _open(self, trainer: L.Trainer, text: str, total: int, done: int = 0) -> None:
+        hidden = not trainer.is_global_zero
+        self.bar = tqdm(total=total, initial=done, desc=text, unit="step", mininterval=1, disable=hidden)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bar where a resumed run stands."""
         epochs, steps = trainer.max_epochs or 1, int(trainer.num_training_batches)
-        self._open("training", epochs * steps, trainer.current_epoch * steps)
+        self._open(trainer, "training", epochs * steps, trainer.current_epoch * steps)
 
     def on_train_batch_end(
         self,
@@ -66,7 +63,7 @@ class RunProgress(Callback):
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open a bar over all loaders."""
-        self._open("grading", int(sum(trainer.num_test_batches)))
+        self._open(trainer, "grading", int(sum(trainer.num_test_batches)))
 
     def on_test_batch_end(
         self,

@@ -7,12 +7,12 @@ import functools
 import json
 import logging
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import hydra
 import yaml
@@ -20,11 +20,13 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.config import TrainConfig, describe, problems
 from livergrade.errors import UserError
+from livergrade.files import written_whole
 
 failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hydra tells the screen
 
@@ -40,7 +42,7 @@ def output_root() -> str:
 
 def run_dir(resume: str | None, model: str) -> str:
     """The folder of a single run: the resumed one, or a new one named by model and microsecond."""
-    if resume:
+    if resume and (Path(resume) / "config.yaml").is_file():
         return str(Path(resume).absolute())
     return f"{output_root()}/{model}/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
 
@@ -54,7 +56,8 @@ def _typed() -> list[str]:
 def job_name(number: int, overrides: list[str]) -> str:
     """The folder of a job below its sweep: its number and what the sweep varies, not what all jobs share."""
     varied = [override for override in overrides if override not in _typed()]
-    return f"{number}_{','.join(varied)}".replace("/", "_")[:120].rstrip("_")
+    words = [re.sub(r"[^\w.+-]+", "-", word).strip("-") for word in varied]  # so that a path can be typed
+    return "_".join([str(number), *words])[:120]
 
 
 OmegaConf.register_new_resolver("livergrade.job", job_name, replace=True)
@@ -107,6 +110,8 @@ def command(
         @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
         @functools.wraps(task)
         def run(composed: DictConfig) -> None:
+            if os.environ.get("LOCAL_RANK", "0") != "0":  # one process of a distributed run speaks for all
+                logging.getLogger().setLevel(logging.ERROR)
             try:
                 task(checked(composed))
             except UserError as error:
@@ -130,7 +135,7 @@ def command(
 
 
 def checked(composed: DictConfig) -> TrainConfig:
-    """The composed options as a dataclass, every value checked.
+    """The composed options as a dataclass, every value checked, paths made absolute.
 
     Raises:
         UserError: values are out of range or do not fit together; all of them are listed.
@@ -143,9 +148,36 @@ def checked(composed: DictConfig) -> TrainConfig:
         key = getattr(error, "full_key", None) or "options"
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, TrainConfig)
-    if found := problems(config):
+    if found := problems(config) + _launch_problems(config):
         raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+    # A run can then be resumed from any folder.
+    for key in ("manifest", "root", "cache_dir", "split_file"):
+        if path := getattr(config.data, key):
+            setattr(config.data, key, str(Path(path).expanduser().absolute()))
+    if config.model.weights and config.model.weights != "imagenet":
+        config.model.weights = str(Path(config.model.weights).expanduser().absolute())
     return config
+
+
+def _launch_problems(config: TrainConfig) -> list[str]:
+    """What Hydra's way of starting the run rules out."""
+    if not HydraConfig.initialized():
+        return []
+    hydra_config = HydraConfig.get()
+    sweep = hydra_config.mode == RunMode.MULTIRUN
+    found = []
+    if sweep and config.train.resume:
+        found.append("train.resume: continues one run; leave out -m")
+    if sweep and (config.trainer.devices != "1" or config.trainer.num_nodes > 1):
+        found.append(
+            f"trainer.devices={config.trainer.devices}: a sweep gives each job one device, since every "
+            "process of a distributed job would start the whole sweep again; start such runs one by one"
+        )
+    elsewhere = config.trainer.num_nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ
+    named = any(word.startswith("hydra.run.dir=") for word in hydra_config.overrides.hydra)
+    if elsewhere and not named and not config.train.resume:
+        found.append("hydra.run.dir: processes that start by themselves need one named folder to share")
+    return found
 
 
 def _resumed(composed: DictConfig) -> DictConfig:
@@ -155,9 +187,9 @@ def _resumed(composed: DictConfig) -> DictConfig:
         return composed
     stored = Path(folder) / "config.yaml"
     if not stored.is_file():
-        raise UserError(
-            f"train.resume={folder}: no config.yaml there; name the folder of a run, as in outputs/…"
-        )
+        raise UserError(f"train.resume={folder}: is no run (no config.yaml there); name a run's folder")
+    if not (Path(folder) / "checkpoints" / "last.ckpt").is_file():
+        raise UserError(f"train.resume={folder}: no epoch of it was finished; start a new run")
     config = OmegaConf.merge(OmegaConf.structured(TrainConfig), OmegaConf.load(stored))
     assert isinstance(config, DictConfig)
     parser = OverridesParser.create()
@@ -172,25 +204,15 @@ def _resumed(composed: DictConfig) -> DictConfig:
     return config
 
 
-def write_config(config: TrainConfig, path: Path) -> None:
-    """Write the options as plain YAML, whole or not at all."""
-    plain: Any = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
-    temporary.replace(path)
-
-
 def claim(run: Path, config: TrainConfig) -> None:
-    """Take an unused folder for this run, or a used one to resume, and record the options in it.
+    """Take an unused folder for this run, or the one to resume, and record the options in it.
+
+    Called once all that the options ask for is there, so that a mistake leaves no half-made run behind.
 
     Raises:
-        UserError: another run is there already, or there is nothing to resume from.
+        UserError: another run is there already.
     """
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:  # the first process of a distributed run has done it
-        return
     if config.train.resume:
-        if not (run / "checkpoints" / "last.ckpt").is_file():
-            raise UserError(f"train.resume={run}: no checkpoints/last.ckpt there yet; start a new run")
         (run / "finished.json").unlink(missing_ok=True)
     else:
         try:
@@ -199,7 +221,9 @@ def claim(run: Path, config: TrainConfig) -> None:
             raise UserError(
                 f"{run}: another run is there; continue it with train.resume={run}, or choose another folder"
             ) from None
-    write_config(config, run / "config.yaml")
+    plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    with written_whole(run / "config.yaml") as part:
+        part.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def command_line() -> str:

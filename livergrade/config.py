@@ -61,8 +61,8 @@ class DataConfig:
         None, "regular expression with a group (?P<patient>...), searched in each image's path (data=folder)"
     )
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
-    image_size: int = option(64, "network input, pixels a side", low=16, high=2048)
-    batch_size: int = option(32, "views a step and device", low=1)
+    image_size: int = option(64, "network input, pixels a side", low=32, high=2048)
+    batch_size: int = option(16, "views a step and device", low=2)
     workers: int = option(0, "loader processes; 0 is right for a cached cohort", low=0)
     cache: str = option(
         "auto",
@@ -105,9 +105,12 @@ class AugmentConfig:
         "outside the frame: black (as the paper), reflect, or crop (the largest square that never leaves it)",
         choices=("black", "reflect", "crop"),
     )
-    flip: bool = option(False, "mirror training views at random")
+    flip: bool = option(True, "mirror training views at random")
     stain: float = option(
-        0.0, "jitter of the stain in training: sd of the log of each channel's optical density", low=0, high=1
+        0.15,
+        "jitter of the stain in training: sd of the log of each channel's density",
+        low=0,
+        high=1,
     )
 
 
@@ -116,7 +119,7 @@ class OptimConfig:
     """The optimiser (group ``optim``)."""
 
     name: str = option("adamw", "optimiser", choices=("sgd", "adamw"))
-    lr: float = option(3e-4, "peak learning rate", low=0)
+    lr: float = option(1e-3, "peak learning rate", low=0)
     momentum: float = option(0.9, "momentum (sgd)", low=0, high=1)
     weight_decay: float = option(0.01, "weight decay", low=0)
     schedule: str = option(
@@ -154,7 +157,7 @@ class ResumeConfig:
 class TrainConfig:
     """All options of ``python -m livergrade.train``."""
 
-    seed: int = option(0, "seed of the split, the initial weights and the views", low=0)
+    seed: int = option(0, "seed of the split, the initial weights and the views", low=0, high=2**32 - 1)
     model: ModelConfig = option(ModelConfig, "the network")
     data: DataConfig = option(DataConfig, "the cohort")
     split: SplitConfig = option(SplitConfig, "the split")
@@ -193,14 +196,26 @@ def _relations(config: TrainConfig) -> list[str]:
     """What no single option shows."""
     data, split, augment = config.data, config.split, config.augment
     found = []
-    if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes):
-        found.append(f"data.classes={data.classes}: needs at least two different grades")
+    if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
+        found.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
+    for key, group, chosen in (
+        ("data.manifest", "manifest", data.manifest),
+        ("data.patient_pattern", "folder", data.patient_pattern),
+    ):
+        if chosen and data.name != group:
+            found.append(f"{key}={chosen}: is of no use with data={data.name}; say data={group}")
+    if data.root and data.name == "synthetic":
+        found.append(f"data.root={data.root}: is of no use with data=synthetic; say data=folder")
+    if split.fold and split.name != "kfold":
+        found.append(f"split.fold={split.fold}: is of no use with split={split.name}; say split=kfold")
+    if data.split_file and split.name == "kfold":
+        found.append("data.split_file: a given split has no folds to choose; leave out split=kfold")
     if data.name == "manifest" and not data.manifest:
         found.append("data.manifest: data=manifest needs the CSV file, as in data.manifest=cohort.csv")
     if data.name == "folder" and not (data.root and data.patient_pattern):
         found.append(
             "data.root, data.patient_pattern: data=folder needs both, as in data.root=images "
-            r"'data.patient_pattern=(?P<patient>P\d+)'"
+            r"""\"data.patient_pattern='(?P<patient>P\d+)'\""""
         )
     if split.name == "kfold" and split.fold >= split.folds:
         found.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")

@@ -8,7 +8,6 @@ leaking split carries it wherever it is pasted.
 from __future__ import annotations
 
 import io
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from livergrade.files import written_whole
 from livergrade.metrics import class_names, gather, roc_points
 
 INK, MUTED, RULE, WARNING = "#1d2733", "#5b6875", "#d5dbe1", "#b3261e"
@@ -245,9 +245,8 @@ def save(figure: Figure, path: str | Path) -> None:
         with mpl.rc_context({"svg.hashsalt": "livergrade"}):  # same figure, same bytes
             figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
         target = path.with_suffix(suffix)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(target)
+        with written_whole(target) as part:
+            part.write_bytes(buffer.getvalue())
 
 
 def _head(figure: Figure, title: str, note: str) -> None:

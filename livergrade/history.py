@@ -27,7 +27,7 @@ def read_history(folder: Path) -> pd.DataFrame:
     epochs = {event.step: int(event.value) for event in events.Scalars("epoch")}
     columns = {}
     for tag in sorted(tags):
-        if tag.startswith(("train/", "val/", "lr")):
+        if tag.startswith(("train/", "val/")) or tag == "lr":
             told = [
                 (epochs[event.step], event.value) for event in events.Scalars(tag) if event.step in epochs
             ]

@@ -10,7 +10,6 @@ Shapes: N rows of a level, P patients, K grades (ordered worst to best), B resam
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from livergrade.errors import UserError
+from livergrade.files import written_whole
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -592,9 +592,8 @@ def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:
 def write_json(metrics: dict[str, Any], path: str | Path) -> None:
     """Write ``metrics.json`` atomically, as strict JSON (a NaN would raise ValueError)."""
     text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
-    temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(Path(path)) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 # ── the table at the end of a run ────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livergrade.data.cohort import Cohort
+from livergrade.files import written_whole
 
 
 def predictions_table(cohort: Cohort, graded: dict[str, NDArray[np.float32]]) -> pd.DataFrame:
@@ -39,6 +40,5 @@ def predictions_table(cohort: Cohort, graded: dict[str, NDArray[np.float32]]) ->
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
     """Write the table as CSV, whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    table.to_csv(temporary, index=False, float_format="%.9g")
-    temporary.replace(path)
+    with written_whole(path) as part:
+        table.to_csv(part, index=False, float_format="%.9g")

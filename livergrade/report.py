@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from omegaconf import OmegaConf
 from livergrade import __version__
 from livergrade.errors import UserError
 from livergrade.figures import GRADES
+from livergrade.files import written_whole
 from livergrade.metrics import LEVELS, PER_CLASS, gather, patient_grades, read_predictions
 
 Mask = npt.NDArray[np.bool_]
@@ -103,9 +103,8 @@ def write_report(run_folder: str | Path) -> Path:
         version=__version__,
     )
     target = folder / "report.html"
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(target)
+    with written_whole(target) as part:
+        part.write_text(page, encoding="utf-8")
     return target
 
 

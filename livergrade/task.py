@@ -75,13 +75,14 @@ class GradingTask(L.LightningModule):
         self,
         model: str,
         classes: list[str],
-        optimizer: str = "adamw",
-        lr: float = 5e-4,
-        momentum: float = 0.9,
-        weight_decay: float = 0.01,
-        schedule: str = "cosine",
-        warmup_epochs: float = 1.0,
-        seed: int = 0,
+        *,
+        optimizer: str,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        schedule: str,
+        warmup_epochs: float,
+        seed: int,
         channels_last: bool = False,
         note: str = "",
     ) -> None:
@@ -99,7 +100,7 @@ class GradingTask(L.LightningModule):
 
     def forward(self, view: Tensor) -> Tensor:
         """``float [B,3,H,W]`` → logits ``float [B, classes]``."""
-        logits: Tensor = self.net(view.contiguous(memory_format=self.format))
+        logits: Tensor = self.net(view.to(self.dtype).contiguous(memory_format=self.format))
         return logits
 
     def _step(self, batch: dict[str, Tensor], stage: str) -> Tensor:
@@ -128,6 +129,7 @@ class GradingTask(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Measure the epoch as it was trained: each view graded before the step that learnt from it."""
         self._measure("train", self._gathered("train"))
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_validation_epoch_end(self) -> None:
         """Measure the validation views."""

@@ -40,7 +40,6 @@ def main(config: TrainConfig) -> None:
     run = Path(HydraConfig.get().runtime.output_dir)
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     resumed = config.train.resume is not None
-    claim(run, config)
     L.seed_everything(config.seed, workers=True, verbose=False)
 
     cohort = read_cohort(config.data)
@@ -80,10 +79,11 @@ def main(config: TrainConfig) -> None:
         "command": command_line(),
         "parameters": parameters,
         "initialisation": initial,
-        "accelerator": type(trainer.accelerator).__name__,
+        "device": str(trainer.strategy.root_device),
         "precision": trainer.precision,
     }
     if trainer.is_global_zero:
+        claim(run, config)
         write_split(split, run / "split.csv")
         write_json(facts, run / "environment.json")
     try:

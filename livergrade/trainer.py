@@ -7,14 +7,16 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from livergrade.callbacks import run_callbacks
 from livergrade.config import TrainConfig, TrainerConfig, options
+from livergrade.errors import UserError
 
 # Lightning's hints are for people who write trainers; a user of ours can act on none of these.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-warnings.filterwarnings("ignore", module=r"lightning\.")
+warnings.filterwarnings("ignore", module=r"(lightning|torchmetrics)\.")
 
 
 def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trainer:
@@ -24,27 +26,33 @@ def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trai
         chosen: ``trainer.*``.
         run: the run folder.
         validated: the split has a validation side.
+
+    Raises:
+        UserError: this machine, or Lightning, has no such device, strategy or precision.
     """
-    return L.Trainer(
-        default_root_dir=run,
-        max_epochs=chosen.max_epochs,
-        accelerator=chosen.accelerator,
-        devices=chosen.devices,
-        num_nodes=chosen.num_nodes,
-        strategy=chosen.strategy,
-        precision=_precision(chosen),  # type: ignore[arg-type]
-        deterministic=chosen.deterministic,
-        limit_train_batches=chosen.limit_batches,
-        limit_val_batches=chosen.limit_batches,
-        limit_test_batches=chosen.limit_batches,
-        logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
-        callbacks=run_callbacks(run / "checkpoints", validated=validated, progress=chosen.progress),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1_000_000,  # everything is logged once an epoch
-        use_distributed_sampler=False,  # ViewPlan deals the views to the processes itself
-    )
+    try:
+        return L.Trainer(
+            default_root_dir=run,
+            max_epochs=chosen.max_epochs,
+            accelerator=chosen.accelerator,
+            devices=chosen.devices,
+            num_nodes=chosen.num_nodes,
+            strategy=chosen.strategy,
+            precision=_precision(chosen),  # type: ignore[arg-type]
+            deterministic=chosen.deterministic,
+            limit_train_batches=chosen.limit_batches,
+            limit_val_batches=chosen.limit_batches,
+            limit_test_batches=chosen.limit_batches,
+            logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
+            callbacks=run_callbacks(run / "checkpoints", validated=validated, progress=chosen.progress),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1_000_000,  # everything is logged once an epoch
+            use_distributed_sampler=False,  # ViewPlan deals the views to the processes itself
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(f"trainer.*: {error}") from error
 
 
 def on_gpu(chosen: TrainerConfig) -> bool:
@@ -55,7 +63,8 @@ def on_gpu(chosen: TrainerConfig) -> bool:
 def _precision(chosen: TrainerConfig) -> str:
     if chosen.precision != "auto":
         return chosen.precision
-    return "bf16-mixed" if on_gpu(chosen) and torch.cuda.is_bf16_supported() else "32-true"
+    native = on_gpu(chosen) and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if native else "32-true"
 
 
 def channels_last(chosen: TrainerConfig) -> bool:

@@ -36,7 +36,7 @@ def test_every_conf_file_composes_and_validates(choice: str) -> None:
     assert problems(composed(choice, *NEEDED.get(choice, []))) == []
 
 
-def test_groups_of_the_issue_are_there() -> None:
+def test_groups_are_there() -> None:
     assert {f"model={name}" for name in ("vgg16", "resnet50", "cbam", "senet", "sknet")} < set(CHOICES)
     assert {"experiment=paper", "experiment=paper_patient", "split=kfold", "data=folder"} < set(CHOICES)
 

@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from pathlib import Path
 
 import lightning as L
@@ -7,6 +8,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from sklearn import metrics as sk
 
+from livergrade.config import OptimConfig
 from livergrade.errors import UserError
 from livergrade.task import GradingTask, grading_metrics
 
@@ -43,7 +45,9 @@ def trainer(folder: Path, **options: object) -> L.Trainer:
     )
 
 
-def task(**options: object) -> GradingTask:
+def task(**changed: object) -> GradingTask:
+    options = asdict(OptimConfig()) | {"seed": 0} | changed
+    options["optimizer"] = options.pop("name")
     return GradingTask("resnet50", CLASSES, **options)
 
 
@@ -91,7 +95,7 @@ def test_schedule_warms_up_and_ends_at_zero(tmp_path: Path) -> None:
 
 
 def test_sgd_of_the_paper_is_plain(tmp_path: Path) -> None:
-    module = task(optimizer="sgd", lr=0.001, momentum=0.0, weight_decay=0.0, schedule="constant")
+    module = task(name="sgd", lr=0.001, momentum=0.0, weight_decay=0.0, schedule="constant")
     optimizer = module.configure_optimizers()
     assert isinstance(optimizer, torch.optim.SGD)
     group = optimizer.param_groups[0]

@@ -96,8 +96,7 @@ def test_torchmetrics_equal_ours_equal_scikit_learn(sweep: Path) -> None:
     }
     for name, value in expected.items():
         assert events[f"test/{name}"] == pytest.approx(value, abs=1e-6), name
-        if name != "macro_f1":  # ours leaves out a grade that was never predicted, where F1 is 0 of 0
-            assert ours[name]["value"] == pytest.approx(value, abs=1e-9), name
+        assert ours[name]["value"] == pytest.approx(value, abs=1e-9), name
     for grade in classes:
         recall = sk.recall_score(truth, told, labels=[grade], average="macro")
         assert events[f"test/recall/{grade}"] == pytest.approx(recall, abs=1e-6)
@@ -121,7 +120,7 @@ def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> Non
     for stage in ("train", "val", "test"):
         for metric in ("precision", "recall", "f1", "accuracy"):
             assert {f"{stage}/{metric}/{grade}" for grade in ("poor", "moderate", "well")} <= scalars
-    assert any(tag.startswith("lr-") for tag in scalars)
+    assert "lr" in scalars
     assert {f"confusion/{stage}" for stage in ("train", "val", "test")} <= set(events.Tags()["images"])
     assert {metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG} <= set(events.summary_metadata)
     assert "patient/accuracy" in scalars

@@ -18,7 +18,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 def make_views(
-    images: Tensor, degrees: Tensor, mirrored: Tensor, density: Tensor, *, size: int, border: str
+    images: Tensor, degrees: Tensor, mirrored: Tensor, density: Tensor | None, *, size: int, border: str
 ) -> Tensor:
     """Turn, mirror, cut, stain and normalise a batch.
 
@@ -27,7 +27,7 @@ def make_views(
         degrees: ``float [B]``, counter-clockwise.
         mirrored: ``bool [B]``, mirrored left to right before turning.
         density: ``float [B, 3]``, factor of each channel's optical density: by Beer and Lambert's law,
-            transmittance to that power. 1 changes nothing.
+            transmittance to that power; None changes nothing.
         size: side of the views, pixels.
         border: ``black``, ``reflect`` or ``crop``, as ``augment.border``.
 
@@ -38,7 +38,9 @@ def make_views(
     # On a CPU one uint8 warp a view is several times faster than grid_sample over the batch.
     resample = _warp if images.device.type == "cpu" else _grid_sample
     views = resample(images, maps, size, border)
-    transmittance = (views / 255).pow(density[:, :, None, None])
+    transmittance = views / 255
+    if density is not None:
+        transmittance = transmittance.pow(density[:, :, None, None])
     mean, std = (torch.tensor(values, device=views.device).view(3, 1, 1) for values in (MEAN, STD))
     return (transmittance - mean) / std
 

@@ -6,7 +6,6 @@ The paper wrote each image 36 times and read 15,984 files an epoch; here no view
 import hashlib
 import logging
 import math
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from livergrade.data.cohort import Cohort
 from livergrade.data.images import ImageError, read_rgb
 from livergrade.errors import UserError
+from livergrade.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def decoded(cohort: Cohort, size: int, folder: Path, kind: str = "auto") -> NDAr
         pass
     except (OSError, ValueError) as error:
         log.warning("%s: %s; decoding again", path, error)
-    with _written_whole(path, math.prod(shape)) as part:
+    with _told(path, math.prod(shape)) as part:
         fresh = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         _decode(cohort, size, fresh)
         fresh.flush()
@@ -75,12 +75,8 @@ def decoded(cohort: Cohort, size: int, folder: Path, kind: str = "auto") -> NDAr
 
 
 @contextmanager
-def _written_whole(path: Path, need: int) -> Iterator[Path]:
-    """Yield a private name beside ``path`` that becomes ``path`` only when all went well.
-
-    Two runs that decode the same cohort at once each write their own; the last one replaces an equal file.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _told(path: Path, need: int) -> Iterator[Path]:
+    """`written_whole`, with what can go wrong on a disk told before or after."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(path.parent).free
@@ -89,14 +85,12 @@ def _written_whole(path: Path, need: int) -> Iterator[Path]:
                 f"{path.parent}: the decoded images need {need / 1e6:,.0f} MB, {free / 1e6:,.0f} MB is free; "
                 "make room, or set data.cache_dir=<folder>, data.cache=ram or a smaller data.image_size"
             )
-        yield part
-        part.replace(path)
+        with written_whole(path) as part:
+            yield part
     except OSError as error:
         raise UserError(
             f"{path}: can't be written ({error}); set data.cache_dir=<folder> or data.cache=ram"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:

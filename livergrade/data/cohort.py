@@ -62,7 +62,12 @@ def read_cohort(options: DataConfig) -> Cohort:
         return from_folder(Path(options.root), options.patient_pattern, options.classes)
     if options.name == "synthetic":
         drawn = options.synthetic
-        manifest = synthetic_cohort(cache_root(options), seed=drawn.seed, scale=drawn.scale)
+        try:
+            manifest = synthetic_cohort(cache_root(options), seed=drawn.seed, scale=drawn.scale)
+        except OSError as error:
+            raise UserError(
+                f"the embedded cohort can't be drawn: {error}; set data.cache_dir=<folder>"
+            ) from None
         return from_manifest(manifest, options.classes)
     assert options.manifest
     return from_manifest(
@@ -79,6 +84,8 @@ def from_manifest(path: Path, classes: list[str], root: Path | None = None) -> C
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: can't be read as a CSV file in UTF-8: {error}") from None
     table.columns = table.columns.str.strip()
+    if twice := sorted(set(table.columns[table.columns.duplicated()])):
+        raise UserError(f"{path}: more than one column {', '.join(twice)}; rename or remove one")
     if missing := [name for name in REQUIRED if name not in table.columns]:
         raise UserError(
             f"{path}: no column {', '.join(missing)}; it needs image, patient and grade and has "

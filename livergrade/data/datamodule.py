@@ -202,7 +202,7 @@ class GradingData(L.LightningDataModule):
             batch["image"],
             degrees,
             batch["mirrored"],
-            batch["density"],
+            batch["density"] if self.augment.stain else None,
             size=self.data.image_size,
             border=self.augment.border,
         )

@@ -12,6 +12,7 @@ import pandas as pd
 from livergrade.config import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
 from livergrade.errors import UserError
+from livergrade.files import written_whole
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")
@@ -127,9 +128,8 @@ def summary(split: pd.DataFrame, classes: list[str]) -> str:
 
 def write_split(split: pd.DataFrame, path: Path) -> None:
     """Write ``split.csv``, whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    split.to_csv(temporary, index=False)
-    temporary.replace(path)
+    with written_whole(path) as part:
+        split.to_csv(part, index=False)
 
 
 def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
@@ -146,6 +146,7 @@ def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
     if missing := [name for name in needed if name not in split]:
         raise UserError(f"{path}: no column {', '.join(missing)}; a split.csv written by a run has them")
     found = [f"split {name!r} is none of {', '.join(SPLITS)}" for name in set(split["split"]) - set(SPLITS)]
+    found += [f"no image is in {side}" for side in ("train", "test") if side not in set(split["split"])]
     found += [f"{image}: listed twice" for image in split["image"][split["image"].duplicated()]]
     joined = cohort.table[["image", "patient", "grade", "sha256"]].merge(
         split.drop_duplicates("image"), on="image", how="outer", suffixes=("", "_split"), indicator=True

@@ -5,7 +5,6 @@ Importing this package does not import torch, so reports and comparisons can use
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,10 +25,8 @@ NAMES: dict[str, str] = {
 
 MODELS: tuple[str, ...] = tuple(NAMES)
 
-log = logging.getLogger(__name__)
 
-
-def build(name: str, num_classes: int, *, weights: str | None = None) -> nn.Module:
+def build(name: str, num_classes: int) -> nn.Module:
     """Build a classifier of float images ``[B, 3, H, W]`` into raw logits ``[B, num_classes]``.
 
     H and W may be anything from 32 to 512 pixels and need not be equal.
@@ -37,16 +34,13 @@ def build(name: str, num_classes: int, *, weights: str | None = None) -> nn.Modu
     Args:
         name: One of :data:`MODELS`.
         num_classes: Number of grades.
-        weights: ``None`` to start from scratch, ``"imagenet"``, or a local file; see
-            :func:`livergrade.models.weights.load_weights`. What was loaded is logged.
 
     Raises:
-        UserError: The name is unknown, or the weights cannot be had or do not fit.
+        UserError: The name is unknown.
     """
     from livergrade.models.attention import CBAM, SelectiveKernel, SqueezeExcitation
     from livergrade.models.resnet import resnet50
     from livergrade.models.vgg import vgg16
-    from livergrade.models.weights import load_weights
 
     architectures: dict[str, Callable[[int], nn.Module]] = {
         "vgg16": vgg16,
@@ -57,7 +51,4 @@ def build(name: str, num_classes: int, *, weights: str | None = None) -> nn.Modu
     }
     if name not in architectures:
         raise UserError(f"model {name!r} does not exist; choose one of: {', '.join(MODELS)}")
-    model = architectures[name](num_classes)
-    if weights is not None:
-        log.info(load_weights(model, weights, name=name))
-    return model
+    return architectures[name](num_classes)

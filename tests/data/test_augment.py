@@ -22,7 +22,7 @@ def view(
 ) -> np.ndarray:
     """One view, back in grey levels, ``float [size, size, 3]``."""
     made = make_views(
-        image, torch.tensor([degrees]), torch.tensor([mirrored]), torch.ones(1, 3), size=size, border=border
+        image, torch.tensor([degrees]), torch.tensor([mirrored]), None, size=size, border=border
     )
     levels = made[0].permute(1, 2, 0).numpy() * np.array(STD) + np.array(MEAN)
     return levels * 255
@@ -80,3 +80,14 @@ def test_the_devices_two_paths_agree(border: str) -> None:
     difference = (_warp(images, maps, SIZE, border) - _grid_sample(images, maps, SIZE, border)).abs()
     assert difference.mean() < 0.6
     assert difference[:, :, 4:-4, 4:-4].max() < 6 if border != "black" else True
+
+
+def test_stain_is_a_power_of_the_transmittance() -> None:
+    """Twice the dye, twice the optical density: the square of what comes through."""
+    image = picture()
+    density = torch.tensor([[2.0, 1.0, 0.5]])
+    upright = torch.zeros(1), torch.zeros(1, dtype=torch.bool)
+    plain, dyed = (make_views(image, *upright, d, size=SIZE, border="black")[0] for d in (None, density))
+    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    through = plain * std + mean
+    torch.testing.assert_close(dyed * std + mean, through ** density[0][:, None, None], atol=1e-5, rtol=0)
