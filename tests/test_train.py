@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import lightning as L
@@ -18,6 +19,7 @@ from livergrade.history import read_history
 from livergrade.models import MODELS
 from livergrade.predictions import predictions_table
 from livergrade.task import GradingTask
+from tests.conftest import train
 
 LEFT_BY_A_RUN = {
     ".hydra",
@@ -39,7 +41,7 @@ LEFT_BY_A_RUN = {
 def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:
     folders = sorted(path.name for path in sweep.iterdir() if path.is_dir())
     assert len(folders) == 5
-    assert all(folder.startswith(f"{number}_model={MODELS[number]}") for number, folder in enumerate(folders))
+    assert all(folder.startswith(f"{number}_model-{MODELS[number]}") for number, folder in enumerate(folders))
     for folder in folders:
         run = sweep / folder
         assert {path.name for path in run.iterdir()} == LEFT_BY_A_RUN
@@ -51,7 +53,7 @@ def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:
 def test_reloaded_best_checkpoint_predicts_the_same(
     sweep: Path, manifest: Path, model: str, tmp_path: Path
 ) -> None:
-    run = next(sweep.glob(f"*_model={model}*"))
+    run = next(sweep.glob(f"*_model-{model}*"))
     config = yaml.safe_load((run / "config.yaml").read_text())
     task = GradingTask.load_from_checkpoint(
         run / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True
@@ -78,7 +80,7 @@ def test_reloaded_best_checkpoint_predicts_the_same(
 
 
 def test_torchmetrics_equal_ours_equal_scikit_learn(sweep: Path) -> None:
-    run = next(sweep.glob("*_model=senet*"))
+    run = next(sweep.glob("*_model-senet*"))
     ours = json.loads((run / "metrics.json").read_text())["view"]
     views = pd.read_csv(run / "predictions.csv").query("split == 'test'")
     events = logged(run / "tensorboard")
@@ -114,7 +116,7 @@ def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> Non
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import metadata
 
-    run = next(sweep.glob("*_model=cbam*"))
+    run = next(sweep.glob("*_model-cbam*"))
     events = EventAccumulator(str(run / "tensorboard")).Reload()
     scalars = set(events.Tags()["scalars"])
     for stage in ("train", "val", "test"):
@@ -127,8 +129,6 @@ def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> Non
 
 
 def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Path) -> None:
-    from tests.conftest import train
-
     whole = tmp_path / "whole"
     train("model=resnet50", *small, "trainer.max_epochs=2", f"hydra.run.dir={whole}", outputs=tmp_path)
     folder = run("trainer.max_epochs=1")
@@ -147,8 +147,6 @@ def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Pat
 
 
 def test_resume_keeps_the_options_of_the_run(run, tmp_path: Path, capfd) -> None:
-    from tests.conftest import train
-
     folder = run("trainer.limit_batches=1")
     with pytest.raises(SystemExit):
         train(f"train.resume={folder}", "optim.lr=1", outputs=tmp_path)
@@ -166,7 +164,7 @@ def test_image_split_says_that_it_leaks_everywhere(run, capfd) -> None:
 
 
 def test_carried_columns_reach_the_predictions(sweep: Path) -> None:
-    run = next(sweep.glob("*_model=sknet*"))
+    run = next(sweep.glob("*_model-sknet*"))
     assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])
 
 
@@ -178,8 +176,6 @@ def test_a_used_folder_is_refused(run, capfd) -> None:
 
 
 def test_split_file_is_reused(run, small, tmp_path: Path) -> None:
-    from tests.conftest import train
-
     folder = run("trainer.limit_batches=1", "seed=5")
     other = tmp_path / "other"
     train(
@@ -207,3 +203,79 @@ def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path) -
     assert "nowhere.png does not exist" in done.stderr
     assert "'middling' is not in data.classes" in done.stderr
     assert "'middling' is not in data.classes" in (tmp_path / "run" / "train.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_weights(small, tmp_path: Path) -> None:
+    """SIGKILL after the first epoch, with the default optimiser and its schedule."""
+    words = ["model=resnet50", *small, "optim=adamw", "optim.lr=0.001", "trainer.max_epochs=4"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(*words, f"hydra.run.dir={whole}", outputs=tmp_path)
+    command = [sys.executable, "-m", "livergrade.train", *words, f"hydra.run.dir={killed}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (killed / "checkpoints" / "last.ckpt").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    assert not (killed / "finished.json").exists()
+    train(f"train.resume={killed}", outputs=tmp_path)
+    unbroken, resumed = (
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for run in (whole, killed)
+    )
+    assert all(torch.equal(unbroken[name], resumed[name]) for name in unbroken)
+    history = (pd.read_csv(run / "history.csv") for run in (whole, killed))
+    pd.testing.assert_frame_equal(*history)
+
+
+@pytest.mark.slow
+def test_two_processes_leave_one_complete_run(small, tmp_path: Path) -> None:
+    words = [
+        "model=resnet50",
+        *small,
+        "trainer.devices=2",
+        "trainer.strategy=ddp",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    ]
+    command = [sys.executable, "-m", "livergrade.train", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    assert {path.name for path in run.iterdir()} >= LEFT_BY_A_RUN
+    views = pd.read_csv(run / "predictions.csv")
+    assert not views.duplicated(["image", "angle"]).any()
+    tested = pd.read_csv(run / "split.csv").query("split == 'test'")["image"]
+    assert set(views.query("split == 'test'")["image"]) == set(tested)
+    assert len(views.query("split == 'test'")) == 2 * len(tested)
+
+
+def test_a_sweep_with_several_devices_is_refused(small, tmp_path: Path, capfd) -> None:
+    with pytest.raises(SystemExit):
+        train("-m", "model=resnet50,senet", *small, "trainer.devices=2", outputs=tmp_path)
+    assert "a sweep gives each job one device" in capfd.readouterr().err
+
+
+def test_a_mistake_leaves_the_folder_free(run, tmp_path: Path, capfd) -> None:
+    with pytest.raises(SystemExit):
+        run("data.manifest=nowhere.csv")
+    assert "there is no such manifest" in capfd.readouterr().err
+    assert (run("trainer.limit_batches=1") / "finished.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["trainer.accelerator=gpu"], "trainer.*"),
+        (["trainer.precision=foo"], "trainer.*"),
+        (["train.resume=nowhere"], "is no run"),
+        (["model.weights=nowhere.pt"], "nowhere.pt"),
+        (["data=synthetic", "data.manifest=x.csv"], "say data=manifest"),
+    ],
+)
+def test_mistakes_are_told_without_a_traceback(run, words: list[str], told: str, capfd) -> None:
+    if words == ["trainer.accelerator=gpu"] and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(SystemExit):
+        run(*words)
+    error = capfd.readouterr().err
+    assert told in error
+    assert "Traceback" not in error

@@ -1,0 +1,44 @@
+"""What the README and the conf files tell people to type must be what Hydra can read."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from livergrade.command import CONF
+from livergrade.config import TrainConfig, options, problems
+from tests.test_config import composed
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *CONF.rglob("*.yaml")]
+COMMANDS = sorted(
+    {
+        line
+        for source in SOURCES
+        for line in re.findall(r"python -m livergrade\.train([^`\n]*)", source.read_text(encoding="utf-8"))
+    }
+)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_can_be_typed(line: str) -> None:
+    words = [word for word in shlex.split(line.strip().split("  ")[0]) if not word.startswith("-")]
+    words = [re.sub(r"[<>…]", "", word) for word in words]
+    parsed = OverridesParser.create().parse_overrides(words)
+    first = [
+        word if "," not in word or "[" in word else word.split(",")[0]
+        for word, override in zip(words, parsed, strict=True)
+        if not override.is_hydra_override()
+    ]
+    assert problems(composed(*first)) == []
+
+
+def test_options_named_in_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    groups = "|".join(path.name for path in CONF.iterdir() if path.is_dir())
+    known = {key for key, _, _ in options(TrainConfig())} | {f"{key}.name" for key in groups.split("|")}
+    named = set(re.findall(rf"`(?:['\"])?((?:{groups}|train)\.[a-z_.]+)", text))
+    assert named - known == set()
+    assert len(named) > 8
