@@ -163,6 +163,10 @@ def test_image_split_says_that_it_leaks_everywhere(run, capfd) -> None:
         assert "LEAKING" in figure.read_text(), figure.name
 
 
+def test_a_run_of_a_few_batches_says_so(sweep: Path) -> None:
+    assert "Each pass stopped after 2 batches" in next(sweep.glob("*/report.html")).read_text()
+
+
 def test_carried_columns_reach_the_predictions(sweep: Path) -> None:
     run = next(sweep.glob("*_model-sknet*"))
     assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])

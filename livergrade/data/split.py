@@ -114,15 +114,16 @@ def refuse_leakage(split: pd.DataFrame) -> None:
 
 def summary(split: pd.DataFrame, classes: list[str]) -> str:
     """Patients and images by grade and side, as text."""
-    lines = [f"{'':>12}" + "".join(f"{side:>22}" for side in SPLITS if (split["split"] == side).any())]
+    width = max(12, *map(len, classes))
+    lines = [f"{'':>{width}}" + "".join(f"{side:>20}" for side in SPLITS if (split["split"] == side).any())]
     for grade in [*classes, "all"]:
         rows = split if grade == "all" else split[split["grade"] == grade]
         cells = ""
         for side in SPLITS:
             if (split["split"] == side).any():
                 there = rows[rows["split"] == side]
-                cells += f"{there['patient'].nunique():>6} pat. {len(there):>5} img."
-        lines.append(f"{grade:>12}{cells}")
+                cells += f"{there['patient'].nunique():>5} pat. {len(there):>5} img."
+        lines.append(f"{grade:>{width}}{cells}")
     return "\n".join(lines)
 
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from livergrade.data.tissue import Patient, draw_region
 from livergrade.errors import UserError
 
-GENERATOR_VERSION = 5
+GENERATOR_VERSION = 1
 """Raise it with every change to what is drawn: it is part of the key in the cohort's folder name."""
 
 GRADES = ("poor", "moderate", "well")
