@@ -85,7 +85,7 @@ def write_report(run_folder: str | Path) -> Path:
     ).render(
         synthetic=settings.get("data.name") == "synthetic",
         model=settings.get("model.name", "model"),
-        cohort_name=settings.get("data.name", ""),
+        cohort_name=_cohort_name(settings),
         split_name=settings.get("split.name", ""),
         seed=settings.get("seed", ""),
         metrics=metrics,
@@ -128,6 +128,14 @@ def _bounds(figure: dict[str, Any], unit: str) -> str:
         return "" if figure["value"] is None else "no interval"
     low, high = figure["low"], figure["high"]
     return f"{100 * low:.1f}–{100 * high:.1f}" if unit == "share" else f"{low:.3f}–{high:.3f}"
+
+
+def _cohort_name(settings: dict[str, str]) -> str:
+    """What the reader calls the cohort: the manifest's name, or the folder's."""
+    given = settings.get(
+        {"manifest": "data.manifest", "folder": "data.root"}.get(settings.get("data.name", ""), "")
+    )
+    return Path(given).stem if given else settings.get("data.name", "")
 
 
 def _majority(metrics: dict[str, Any]) -> dict[str, Any]:

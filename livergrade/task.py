@@ -179,7 +179,7 @@ class GradingTask(L.LightningModule):
                 scalars[f"{stage}/{name}"] = value
         self.log_dict({name: value.float() for name, value in scalars.items()})
         if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
-            title = f"{stage}, epoch {self.current_epoch}: views"
+            title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
             figure = figures.confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
             self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
 
