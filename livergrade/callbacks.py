@@ -15,11 +15,11 @@ def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool) -> list
 
     Args:
         checkpoints: folder for ``best.ckpt`` and ``last.ckpt``.
-        validated: there is a validation side to choose the best epoch by (lowest ``val/loss``).
+        validated: there is a validation side to choose the best epoch by (lowest ``val/loss_smooth``).
         progress: show a bar.
     """
     shared: dict[str, Any] = {"dirpath": checkpoints, "save_top_k": 1, "enable_version_counter": False}
-    best = ModelCheckpoint(filename="best", monitor="val/loss", save_weights_only=True, **shared)
+    best = ModelCheckpoint(filename="best", monitor="val/loss_smooth", save_weights_only=True, **shared)
     last = ModelCheckpoint(filename="last", **shared)
     # Best comes first: last then holds the best score up to date, for a resumed run to beat.
     callbacks: list[Callback] = [best, last] if validated else [last]

@@ -71,6 +71,8 @@ class GradingTask(L.LightningModule):
         note: printed on every figure, for what a reader must know.
     """
 
+    smooth_loss: Tensor
+
     def __init__(
         self,
         model: str,
@@ -93,6 +95,7 @@ class GradingTask(L.LightningModule):
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.net.to(memory_format=self.format)
         self.metrics = grading_metrics(len(classes))
+        self.register_buffer("smooth_loss", torch.tensor(torch.nan))
         # Each pass keeps its probabilities on the device and is measured once at its end: a metric update a
         # step costs milliseconds and a synchronisation.
         self.seen: dict[str, list[Tensor]] = {}
@@ -132,8 +135,17 @@ class GradingTask(L.LightningModule):
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_validation_epoch_end(self) -> None:
-        """Measure the validation views."""
-        self._measure("val", self._gathered("val"))
+        """Measure the validation views.
+
+        One epoch's loss on a handful of patients is noisy, and an early epoch that was lucky on them is not
+        the best. The epoch is therefore chosen by ``val/loss_smooth``, where each epoch counts half and all
+        before it the other half; a buffer, so that a resumed run goes on from it.
+        """
+        seen = self._gathered("val")
+        self._measure("val", seen)
+        loss = seen[:, 3].mean()
+        self.smooth_loss.copy_(loss if self.smooth_loss.isnan() else (self.smooth_loss + loss) / 2)
+        self.log("val/loss_smooth", self.smooth_loss)
 
     def on_test_epoch_end(self) -> None:
         """Measure the test views and keep what every graded view was given, for ``predictions.csv``."""

@@ -100,7 +100,8 @@ def main(config: TrainConfig) -> None:
     write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
     history = read_history(run / "tensorboard")
     history.to_csv(run / "history.csv", index=False)
-    chosen_at = history["val/loss"].argmin() if "val/loss" in history else len(history) - 1
+    by = "val/loss_smooth"
+    chosen_at = history[by].argmin() if by in history else len(history) - 1
     facts["epochs"], facts["best_epoch"] = len(history), int(history["epoch"].iloc[chosen_at])
     facts["seconds"] = round(time.monotonic() - started, 1)
     write_json(facts, run / "environment.json")

@@ -18,7 +18,7 @@ class Scripted(L.LightningModule):
         return self.layer(batch).mean()
 
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
-        self.log("val/loss", self.losses[self.current_epoch])
+        self.log("val/loss_smooth", self.losses[self.current_epoch])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)

@@ -129,3 +129,24 @@ def test_metrics_equal_scikit_learn() -> None:
     assert set(ours) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(ours[name], value, atol=1e-6, err_msg=name)
+
+
+def test_the_epoch_is_chosen_by_a_smoothed_loss(tmp_path: Path) -> None:
+    module = task(lr=1e-5)
+    run = trainer(tmp_path)
+    run.fit_loop.max_epochs = 3
+    losses, smooth = [], []
+
+    class Watch(L.Callback):
+        def on_train_epoch_end(self, trainer, *_: object) -> None:
+            losses.append(float(trainer.callback_metrics["val/loss"]))
+            smooth.append(float(trainer.callback_metrics["val/loss_smooth"]))
+
+    run.callbacks.append(Watch())
+    run.fit(module, loader([0, 1, 2, 0]), loader([0, 1, 2]))
+    first, second, third = losses
+    halves = [first, (first + second) / 2, ((first + second) / 2 + third) / 2]
+    assert smooth == pytest.approx(halves, rel=1e-5)
+    assert float(module.state_dict()["smooth_loss"]) == pytest.approx(
+        smooth[-1]
+    )  # and a resume goes on from it
