@@ -116,7 +116,8 @@ def test_two_scales_show_the_same_patients_and_tissue(tmp_path):
 
 def test_concurrent_processes_share_one_cohort(tiny, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from livergrade.data.synthetic import synthetic_cohort as s\n"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # jobs may ignore it
+        "from pathlib import Path; from livergrade.data.synthetic import synthetic_cohort as s\n"
         f"print(s(Path(sys.argv[1]), **{TINY!r}))"
     )
     processes = [
@@ -133,7 +134,8 @@ def test_concurrent_processes_share_one_cohort(tiny, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_drawing_is_not_taken_for_a_cohort(tiny, tmp_path, how):
     code = (
-        "import sys; from pathlib import Path; from livergrade.data.synthetic import synthetic_cohort as s\n"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # jobs may ignore it
+        "from pathlib import Path; from livergrade.data.synthetic import synthetic_cohort as s\n"
         "s(Path(sys.argv[1]), scale=0.06, patients=(40, 40, 40), images_per_patient=3)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.DEVNULL)
