@@ -116,6 +116,8 @@ class GradingTask(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Draw the same dropout in an epoch whether or not the run was interrupted before it."""
         torch.manual_seed(self.hparams["seed"] * 1_000_003 + self.current_epoch)
+        if isinstance(self.logger, TensorBoardLogger):
+            self.logger.experiment.flush()  # a killed run keeps the curves of the epochs before
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One batch's mean cross-entropy."""
