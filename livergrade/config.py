@@ -198,16 +198,14 @@ def _relations(config: TrainConfig) -> list[str]:
     found = []
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
         found.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
-    for key, group, chosen in (
-        ("data.manifest", "manifest", data.manifest),
-        ("data.patient_pattern", "folder", data.patient_pattern),
+    for key, value, group, name, users in (
+        ("data.manifest", data.manifest, "data", data.name, ("manifest",)),
+        ("data.patient_pattern", data.patient_pattern, "data", data.name, ("folder",)),
+        ("data.root", data.root, "data", data.name, ("folder", "manifest")),
+        ("split.fold", split.fold, "split", split.name, ("kfold",)),
     ):
-        if chosen and data.name != group:
-            found.append(f"{key}={chosen}: is of no use with data={data.name}; say data={group}")
-    if data.root and data.name == "synthetic":
-        found.append(f"data.root={data.root}: is of no use with data=synthetic; say data=folder")
-    if split.fold and split.name != "kfold":
-        found.append(f"split.fold={split.fold}: is of no use with split={split.name}; say split=kfold")
+        if value and name not in users:
+            found.append(f"{key}={value}: is of no use with {group}={name}; say {group}={users[0]}")
     if data.split_file and split.name == "kfold":
         found.append("data.split_file: a given split has no folds to choose; leave out split=kfold")
     if data.name == "manifest" and not data.manifest:
@@ -215,7 +213,7 @@ def _relations(config: TrainConfig) -> list[str]:
     if data.name == "folder" and not (data.root and data.patient_pattern):
         found.append(
             "data.root, data.patient_pattern: data=folder needs both, as in data.root=images "
-            r"""\"data.patient_pattern='(?P<patient>P\d+)'\""""
+            "\"data.patient_pattern='(?P<patient>P\\d+)'\""
         )
     if split.name == "kfold" and split.fold >= split.folds:
         found.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from livergrade.command import claim, command, command_line
 from livergrade.config import TrainConfig
+from livergrade.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ def main(config: TrainConfig) -> None:
 
     write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
     history = read_history(run / "tensorboard")
-    history.to_csv(run / "history.csv", index=False)
+    with written_whole(run / "history.csv") as part:
+        history.to_csv(part, index=False)
     by = "val/loss_smooth"
     chosen_at = history[by].argmin() if by in history else len(history) - 1
     facts["epochs"], facts["best_epoch"] = len(history), int(history["epoch"].iloc[chosen_at])

@@ -116,8 +116,7 @@ def test_two_scales_show_the_same_patients_and_tissue(tmp_path):
 
 def test_concurrent_processes_share_one_cohort(tiny, tmp_path):
     code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # jobs may ignore it
-        "from pathlib import Path; from livergrade.data.synthetic import synthetic_cohort as s\n"
+        "import sys; from pathlib import Path; from livergrade.data.synthetic import synthetic_cohort as s\n"
         f"print(s(Path(sys.argv[1]), **{TINY!r}))"
     )
     processes = [
