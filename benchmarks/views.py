@@ -18,10 +18,11 @@ import torch
 from PIL import Image
 from torchvision.transforms import functional as F
 
-from livergrade.data.augment import MEAN, STD, make_views
+from livergrade.data.augment import make_views
 from livergrade.data.cache import decoded
 from livergrade.data.cohort import Cohort, from_manifest
 from livergrade.data.synthetic import GRADES, synthetic_cohort
+from livergrade.models import IMAGENET
 
 
 def ours(cache: np.ndarray, degrees: list[float], size: int) -> torch.Tensor:
@@ -31,7 +32,9 @@ def ours(cache: np.ndarray, degrees: list[float], size: int) -> torch.Tensor:
         images = torch.from_numpy(np.array(cache[start : start + 32]))
         angles = torch.tensor(degrees[start : start + 32])
         upright = torch.zeros(len(images), dtype=torch.bool)
-        views.append(make_views(images, angles, upright, None, size=size, border="black"))
+        views.append(
+            make_views(images, angles, upright, None, size=size, border="black", normalisation=IMAGENET)
+        )
     return torch.cat(views)
 
 
@@ -41,7 +44,7 @@ def torchvisions(cohort: Cohort, degrees: list[float], size: int) -> torch.Tenso
     for path, angle in zip(cohort.paths, degrees, strict=True):
         image = F.center_crop(F.resize(Image.open(path).convert("RGB"), size), [size, size])
         turned = F.rotate(image, angle, F.InterpolationMode.BILINEAR)
-        views.append(F.normalize(F.to_tensor(turned), list(MEAN), list(STD)))
+        views.append(F.normalize(F.to_tensor(turned), *map(list, IMAGENET)))
     return torch.stack(views)
 
 

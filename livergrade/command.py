@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 from livergrade.config import TrainConfig, describe, problems
 from livergrade.errors import UserError
 from livergrade.files import written_whole
+from livergrade.models import label
 
 failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hydra tells the screen
 
@@ -40,11 +41,11 @@ def output_root() -> str:
     return os.environ.get("LIVERGRADE_OUTPUTS") or str((CHECKOUT or Path.cwd()) / "outputs")
 
 
-def run_dir(resume: str | None, model: str) -> str:
+def run_dir(resume: str | None, model: str, backbone: str | None) -> str:
     """The folder of a single run: the resumed one, or a new one named by model and microsecond."""
     if resume and (Path(resume) / "config.yaml").is_file():
         return str(Path(resume).absolute())
-    return f"{output_root()}/{model}/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    return f"{output_root()}/{label(model, backbone)}/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
 
 
 def _typed() -> list[str]:

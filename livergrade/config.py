@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from livergrade.models import MODELS
+from livergrade.models import MODELS, OPTIONS
 
 
 def option(
@@ -33,11 +33,28 @@ def option(
 class ModelConfig:
     """The network (group ``model``)."""
 
-    name: str = option("senet", "backbone", choices=MODELS)
+    name: str = option("senet", "network", choices=MODELS)
     weights: str | None = option(
         None,
-        "initial weights: null (random), imagenet (torchvision's), or a file (.pt .pth .ckpt .safetensors)",
+        "initial weights: null (random), imagenet (published), or a file (.pt .pth .bin .ckpt .safetensors)",
     )
+    frozen: bool = option(
+        False, "train the head alone; every view passes the frozen network once, whatever the epochs"
+    )
+    backbone: str | None = option(
+        None, "a network of timm, as convnext_tiny, or a pathology model, as uni2-h (model=timm)"
+    )
+    reduction: int = option(
+        16, "channels for each hidden unit of the attention (cbam, senet, sknet)", low=1, high=128
+    )
+    kernel_size: int = option(7, "side of the spatial attention's convolution, odd (cbam)", low=1, high=31)
+    branches: int = option(2, "receptive fields to choose among: 3x3, 5x5, ... (sknet)", low=1, high=8)
+    groups: int = option(32, "groups of the convolutions, a divisor of 128 (sknet)", low=1, high=128)
+    min_width: int = option(32, "least number of hidden units of the attention (sknet)", low=1, high=1024)
+
+    def architecture(self) -> dict[str, Any]:
+        """The options that ``livergrade.models.build`` takes for this network."""
+        return {name: getattr(self, name) for name in OPTIONS[self.name]}
 
 
 @dataclass
@@ -122,6 +139,12 @@ class OptimConfig:
     lr: float = option(1e-3, "peak learning rate", low=0)
     momentum: float = option(0.9, "momentum (sgd)", low=0, high=1)
     weight_decay: float = option(0.01, "weight decay", low=0)
+    layer_decay: float = option(
+        1.0,
+        "learning rate of a layer as a share of the next one's, up to the head; 1: all alike",
+        low=0.01,
+        high=1,
+    )
     schedule: str = option(
         "cosine", "learning rate over a run: constant, or cosine to zero", choices=("constant", "cosine")
     )
@@ -195,7 +218,7 @@ def problems(config: TrainConfig) -> list[str]:
 def _relations(config: TrainConfig) -> list[str]:
     """What no single option shows."""
     data, split, augment = config.data, config.split, config.augment
-    found = []
+    found = _model_problems(config)
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
         found.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
     for key, value, group, name, users in (
@@ -226,6 +249,28 @@ def _relations(config: TrainConfig) -> list[str]:
         value = getattr(augment, key)
         if value not in words and not (value.isdecimal() and 1 <= int(value) <= views):
             found.append(f"augment.{key}={value}: must be {', '.join(words)} or a number from 1 to {views}")
+    return found
+
+
+def _model_problems(config: TrainConfig) -> list[str]:
+    model, papers = config.model, ModelConfig()
+    found = []
+    for key in sorted({key for keys in OPTIONS.values() for key in keys}):
+        value, users = getattr(model, key), [name for name, keys in OPTIONS.items() if key in keys]
+        if value != getattr(papers, key) and model.name not in users:
+            found.append(f"model.{key}={value}: is of no use with model={model.name}; say model={users[0]}")
+    if model.name == "timm" and not model.backbone:
+        found.append("model.backbone: model=timm needs the network, as in model.backbone=convnext_tiny")
+    if model.kernel_size % 2 == 0:
+        found.append(f"model.kernel_size={model.kernel_size}: must be odd")
+    if 128 % model.groups:
+        found.append(f"model.groups={model.groups}: must divide 128")
+    if model.frozen and config.optim.layer_decay != 1:
+        found.append(
+            "optim.layer_decay: is of no use with model.frozen=true, where the head alone is trained"
+        )
+    if model.frozen and (config.trainer.devices != "1" or config.trainer.num_nodes > 1):
+        found.append("model.frozen: embeddings are made by one process; set trainer.devices=1")
     return found
 
 

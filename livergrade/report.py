@@ -19,6 +19,7 @@ from livergrade.errors import UserError
 from livergrade.figures import GRADES
 from livergrade.files import written_whole
 from livergrade.metrics import LEVELS, PER_CLASS, gather, patient_grades, read_predictions
+from livergrade.models import label
 
 Mask = npt.NDArray[np.bool_]
 
@@ -77,6 +78,7 @@ def write_report(run_folder: str | Path) -> Path:
     predictions = read_predictions(folder / "predictions.csv")
     split = pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
     settings = dict(_flatten(config))
+    network = config.get("model", {}) if isinstance(config, dict) else {}
 
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template.filters |= {"value": _value, "bounds": _bounds}
@@ -84,7 +86,7 @@ def write_report(run_folder: str | Path) -> Path:
         resources.files("livergrade").joinpath("report.html.j2").read_text("utf-8")
     ).render(
         synthetic=settings.get("data.name") == "synthetic",
-        model=settings.get("model.name", "model"),
+        model=label(network.get("name", "model"), network.get("backbone")),
         cohort_name=_cohort_name(settings),
         split_name=settings.get("split.name", ""),
         seed=settings.get("seed", ""),

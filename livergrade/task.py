@@ -7,8 +7,9 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
@@ -22,8 +23,12 @@ from torchmetrics.classification import (
 )
 
 from livergrade import figures
+from livergrade.config import TrainConfig
 from livergrade.errors import UserError
 from livergrade.models import build
+from livergrade.models.backbone import refuse_size
+from livergrade.models.layers import embeddings, head, heights
+from livergrade.trainer import channels_last
 
 
 def grading_metrics(classes: int) -> MetricCollection:
@@ -69,6 +74,10 @@ class GradingTask(L.LightningModule):
         seed: what is random in the network (dropout) starts each epoch from (seed, epoch).
         channels_last: memory format of images and weights.
         note: printed on every figure, for what a reader must know.
+        frozen: the head alone is trained.
+        layer_decay: learning rate of a layer as a share of the next one's, up to the head.
+        **architecture: options of the backbone, as ``livergrade.models.build`` takes them; left out, they are
+            its paper's.
     """
 
     smooth_loss: Tensor
@@ -87,11 +96,17 @@ class GradingTask(L.LightningModule):
         seed: int,
         channels_last: bool = False,
         note: str = "",
+        frozen: bool = False,
+        layer_decay: float = 1.0,
+        **architecture: int | str,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.classes = classes
-        self.net = build(model, len(classes))
+        self.net = build(model, len(classes), **architecture)
+        if frozen:
+            self.net.requires_grad_(False)
+            head(self.net)[1].requires_grad_(True)
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.net.to(memory_format=self.format)
         self.metrics = grading_metrics(len(classes))
@@ -106,8 +121,15 @@ class GradingTask(L.LightningModule):
         logits: Tensor = self.net(view.to(self.dtype).contiguous(memory_format=self.format))
         return logits
 
+    def embed(self, views: Tensor) -> Tensor:
+        """``float [B,3,H,W]`` → what the head sees of them, ``float [B, features]``."""
+        return embeddings(self.net, views.to(self.dtype).contiguous(memory_format=self.format))
+
     def _step(self, batch: dict[str, Tensor], stage: str) -> Tensor:
-        logits = self(batch["view"]).float()
+        if "embedding" in batch:
+            logits = head(self.net)[1](batch["embedding"]).float()
+        else:
+            logits = self(batch["view"]).float()
         losses = F.cross_entropy(logits, batch["grade"], reduction="none")
         facts = torch.stack([batch["row"], batch["degrees"], batch["grade"], losses.detach()], 1)
         self.seen.setdefault(stage, []).append(torch.cat([facts, logits.detach().softmax(1)], 1))
@@ -116,6 +138,8 @@ class GradingTask(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Draw the same dropout in an epoch whether or not the run was interrupted before it."""
         torch.manual_seed(self.hparams["seed"] * 1_000_003 + self.current_epoch)
+        if self.hparams["frozen"]:
+            self.net.eval()  # its batch norms keep their statistics
         if isinstance(self.logger, TensorBoardLogger):
             self.logger.experiment.flush()  # a killed run keeps the curves of the epochs before
 
@@ -197,16 +221,45 @@ class GradingTask(L.LightningModule):
             figure = figures.confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
             self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
 
+    def _trained(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+
+    def _layers(self) -> list[dict[str, Any]]:
+        """A group of parameters for each layer, the head first, with a rate that falls towards the image."""
+        height = heights(self.net)
+        top = max(height.values())
+        layers: dict[int, list[nn.Parameter]] = {}
+        for name, parameter in self.net.named_parameters():
+            layers.setdefault(top - height[name], []).append(parameter)
+        lr, decay = self.hparams["lr"], self.hparams["layer_decay"]
+        return [{"params": layers[depth], "lr": lr * decay**depth} for depth in sorted(layers)]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """While it is trained, a frozen network's checkpoints hold what changes: gigabytes would not."""
+        if self.hparams["frozen"] and self.trainer.state.fn == TrainerFn.FITTING:
+            trained = f"net.{head(self.net)[0]}."
+            checkpoint["state_dict"] = {
+                name: tensor
+                for name, tensor in checkpoint["state_dict"].items()
+                if name.startswith(trained) or not name.startswith("net.")
+            }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What such a checkpoint leaves out stays as it is."""
+        if self.hparams["frozen"]:
+            checkpoint["state_dict"] = self.state_dict() | checkpoint["state_dict"]
+
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union
         """SGD or AdamW, constant or cosine with warm-up."""
         options = self.hparams
         shared: dict[str, Any] = {"lr": options["lr"], "weight_decay": options["weight_decay"]}
+        groups = self._layers() if options["layer_decay"] < 1 else self._trained()
         shared["fused"] = self.device.type == "cuda"
         optimizer: torch.optim.Optimizer
         if options["optimizer"] == "sgd":
-            optimizer = torch.optim.SGD(self.net.parameters(), momentum=options["momentum"], **shared)
+            optimizer = torch.optim.SGD(groups, momentum=options["momentum"], **shared)
         else:
-            optimizer = torch.optim.AdamW(self.net.parameters(), **shared)
+            optimizer = torch.optim.AdamW(groups, **shared)
         if options["schedule"] == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
@@ -221,3 +274,26 @@ class GradingTask(L.LightningModule):
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def make_task(config: TrainConfig, classes: list[str], note: str) -> GradingTask:
+    """The task of a run, with random weights; ``note`` is printed on every figure."""
+    model, optim = config.model, config.optim
+    if model.backbone:
+        refuse_size(model.backbone, config.data.image_size)
+    return GradingTask(
+        model.name,
+        classes,
+        optimizer=optim.name,
+        lr=optim.lr,
+        momentum=optim.momentum,
+        weight_decay=optim.weight_decay,
+        schedule=optim.schedule,
+        warmup_epochs=optim.warmup_epochs,
+        layer_decay=optim.layer_decay,
+        seed=config.seed,
+        channels_last=channels_last(config.trainer),
+        note=note,
+        frozen=model.frozen,
+        **model.architecture(),
+    )

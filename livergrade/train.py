@@ -28,14 +28,17 @@ def main(config: TrainConfig) -> None:
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
+    from livergrade.embed import embed_views
     from livergrade.environment import environment
     from livergrade.history import read_history
     from livergrade.metrics import leakage, table, write_json
+    from livergrade.models import label, normalisation
+    from livergrade.models.layers import count
     from livergrade.models.weights import load_weights
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
-    from livergrade.task import GradingTask
-    from livergrade.trainer import channels_last, log_outcome, make_trainer
+    from livergrade.task import make_task
+    from livergrade.trainer import log_outcome, make_trainer
 
     started = time.monotonic()
     run = Path(HydraConfig.get().runtime.output_dir)
@@ -52,33 +55,31 @@ def main(config: TrainConfig) -> None:
     note = f"LEAKING: {leaks['sentence']}" if leaks["leaking"] else ""
     log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
 
+    channels = normalisation(config.model.name, **config.model.architecture())
     cache = cache_root(config.data) / "images"
-    data = GradingData(cohort, split, config.data, config.augment, cache, config.seed)
-    task = GradingTask(
-        config.model.name,
-        cohort.classes,
-        optimizer=config.optim.name,
-        lr=config.optim.lr,
-        momentum=config.optim.momentum,
-        weight_decay=config.optim.weight_decay,
-        schedule=config.optim.schedule,
-        warmup_epochs=config.optim.warmup_epochs,
-        seed=config.seed,
-        channels_last=channels_last(config.trainer),
-        note=note,
-    )
+    data = GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels)
+    task = make_task(config, cohort.classes, note)
     initial = "random"
-    if resumed:
+    if resumed and not config.model.frozen:  # no checkpoint of an unfinished run holds a frozen network
         initial = json.loads((run / "environment.json").read_text())["initialisation"]
     elif config.model.weights:
         initial = load_weights(task.net, config.model.weights, name=config.model.name)
-    parameters = sum(weights.numel() for weights in task.parameters())
-    log.info("%s: %s parameters, initial weights: %s", config.model.name, f"{parameters:,}", initial)
+    if config.model.frozen and not config.model.weights:
+        log.warning("model.frozen: the network stays as random as it starts; give model.weights=<file>")
+    parameters, trained = count(task.net)
+    log.info(
+        "%s: %s parameters, %s of them trained; initial weights: %s",
+        label(config.model.name, config.model.backbone),
+        f"{parameters:,}",
+        "all" if trained == parameters else f"{trained:,}",
+        initial,
+    )
 
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits)
     facts = environment() | {
         "command": command_line(),
         "parameters": parameters,
+        "trained_parameters": trained,
         "initialisation": initial,
         "device": str(trainer.strategy.root_device),
         "precision": trainer.precision,
@@ -87,6 +88,8 @@ def main(config: TrainConfig) -> None:
         claim(run, config)
         write_split(split, run / "split.csv")
         write_json(facts, run / "environment.json")
+    if config.model.frozen:
+        embed_views(trainer, task, data)
     try:
         trainer.fit(task, data, ckpt_path=last if resumed else None)
     except (KeyboardInterrupt, SystemExit):
@@ -97,6 +100,8 @@ def main(config: TrainConfig) -> None:
     trainer.test(task, data, ckpt_path=best, verbose=False)
     if not trainer.is_global_zero:
         return
+    if config.model.frozen:
+        trainer.save_checkpoint(best, weights_only=True)  # whole now
 
     write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
     history = read_history(run / "tensorboard")

@@ -19,6 +19,7 @@ CHOICES = sorted(
 )
 NEEDED = {
     "data=manifest": ["data.manifest=cohort.csv"],
+    "model=timm": ["model.backbone=convnext_tiny"],
     "data=folder": ["data.root=images", r"data.patient_pattern='(?P<patient>P\d+)'"],
 }
 
@@ -101,3 +102,27 @@ def test_paper_patient_differs_in_the_split_alone() -> None:
 def test_every_option_says_what_it_means() -> None:
     keys = [key for key, item, _ in options(TrainConfig()) if len(item.metadata["meaning"]) > 3]
     assert len(keys) == len(set(keys)) == len(list(options(TrainConfig())))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["model=vgg16", "model.reduction=8"],
+            "model.reduction=8: is of no use with model=vgg16; say model=cbam",
+        ),
+        (
+            ["model=senet", "model.backbone=resnet18"],
+            "model.backbone=resnet18: is of no use with model=senet",
+        ),
+        (["model=timm"], "model.backbone: model=timm needs the network"),
+        (["model=cbam", "model.kernel_size=4"], "model.kernel_size=4: must be odd"),
+        (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),
+        (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: is of no use"),
+        (["model.frozen=true", "trainer.devices=2"], "set trainer.devices=1"),
+    ],
+)
+def test_options_of_the_network_that_do_not_fit(words: list[str], told: str) -> None:
+    found = problems(composed(*words))
+    assert len(found) == 1
+    assert told in found[0]

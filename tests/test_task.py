@@ -150,3 +150,24 @@ def test_the_epoch_is_chosen_by_a_smoothed_loss(tmp_path: Path) -> None:
     assert float(module.state_dict()["smooth_loss"]) == pytest.approx(
         smooth[-1]
     )  # and a resume goes on from it
+
+
+def test_layers_below_the_head_learn_more_slowly() -> None:
+    module = task(layer_decay=0.5, lr=0.1, schedule="constant")
+    groups = module.configure_optimizers().param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert len(rates) == len(list(module.net.parameters()))
+    assert rates[id(module.net.fc.weight)] == groups[0]["lr"] == 0.1  # the head's is the one that is logged
+    assert rates[id(module.net.layer4[2].conv1.weight)] == 0.05
+    assert rates[id(module.net.layer4[0].conv1.weight)] == 0.0125
+    assert min(rates.values()) == rates[id(module.net.conv1.weight)] == 0.1 * 0.5**18
+
+
+def test_a_frozen_network_keeps_its_weights_and_statistics(tmp_path: Path) -> None:
+    module = task(frozen=True, lr=0.1)
+    before = {name: tensor.clone() for name, tensor in module.net.state_dict().items()}
+    trainer(tmp_path).fit(module, loader([0, 1, 2, 0]))
+    changed = {
+        name for name, tensor in module.net.state_dict().items() if not torch.equal(tensor, before[name])
+    }
+    assert changed == {"fc.weight", "fc.bias"}

@@ -16,7 +16,7 @@ from livergrade.config import AugmentConfig, DataConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import GradingData
 from livergrade.history import read_history
-from livergrade.models import MODELS
+from livergrade.models import IMAGENET, NAMES
 from livergrade.predictions import predictions_table
 from livergrade.task import GradingTask
 from tests.conftest import train
@@ -41,7 +41,9 @@ LEFT_BY_A_RUN = {
 def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:
     folders = sorted(path.name for path in sweep.iterdir() if path.is_dir())
     assert len(folders) == 5
-    assert all(folder.startswith(f"{number}_model-{MODELS[number]}") for number, folder in enumerate(folders))
+    assert all(
+        folder.startswith(f"{number}_model-{list(NAMES)[number]}") for number, folder in enumerate(folders)
+    )
     for folder in folders:
         run = sweep / folder
         assert {path.name for path in run.iterdir()} == LEFT_BY_A_RUN
@@ -49,7 +51,7 @@ def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:
         assert (run / "finished.json").stat().st_mtime >= (run / "report.html").stat().st_mtime
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", list(NAMES))
 def test_reloaded_best_checkpoint_predicts_the_same(
     sweep: Path, manifest: Path, model: str, tmp_path: Path
 ) -> None:
@@ -68,6 +70,7 @@ def test_reloaded_best_checkpoint_predicts_the_same(
         AugmentConfig(**config["augment"]),
         tmp_path,
         seed=config["seed"],
+        normalisation=IMAGENET,
     )
     trainer = L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, limit_test_batches=2)
     trainer.test(task, data, verbose=False)

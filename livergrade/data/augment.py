@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# The channel statistics of ImageNet, which published weights of the five architectures expect.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-
 
 def make_views(
-    images: Tensor, degrees: Tensor, mirrored: Tensor, density: Tensor | None, *, size: int, border: str
+    images: Tensor,
+    degrees: Tensor,
+    mirrored: Tensor,
+    density: Tensor | None,
+    *,
+    size: int,
+    border: str,
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]],
 ) -> Tensor:
     """Turn, mirror, cut, stain and normalise a batch.
 
@@ -30,9 +33,10 @@ def make_views(
             transmittance to that power; None changes nothing.
         size: side of the views, pixels.
         border: ``black``, ``reflect`` or ``crop``, as ``augment.border``.
+        normalisation: mean and standard deviation of the channels, of images scaled to [0, 1].
 
     Returns:
-        ``float32 [B, 3, size, size]`` on the images' device, normalised by :data:`MEAN` and :data:`STD`.
+        ``float32 [B, 3, size, size]`` on the images' device, normalised.
     """
     maps = _affine_maps(degrees, mirrored, images.shape[1], size, border)
     # On a CPU one uint8 warp a view is several times faster than grid_sample over the batch.
@@ -41,7 +45,7 @@ def make_views(
     transmittance = views / 255
     if density is not None:
         transmittance = transmittance.pow(density[:, :, None, None])
-    mean, std = (torch.tensor(values, device=views.device).view(3, 1, 1) for values in (MEAN, STD))
+    mean, std = (torch.tensor(values, device=views.device).view(3, 1, 1) for values in normalisation)
     return (transmittance - mean) / std
 
 

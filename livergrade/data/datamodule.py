@@ -1,6 +1,6 @@
 """The LightningDataModule: a cohort and its split become batches of views."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm import tqdm
 
 from livergrade.config import AugmentConfig, DataConfig
 from livergrade.data.augment import make_views
@@ -46,6 +47,31 @@ class Views(Dataset[Batch]):
 def _as_gathered(batch: Batch) -> Batch:
     """Collate nothing: ``Views`` hands out whole batches (named, so that workers can be sent it)."""
     return batch
+
+
+class Embedded(Dataset[Batch]):
+    """What a frozen network makes of each view, by view key.
+
+    Args:
+        keys: the views.
+        embeddings: ``float32 [views, features]``, in their order.
+        grades: of the cohort's rows.
+    """
+
+    def __init__(self, keys: Sequence[Key], embeddings: Tensor, grades: NDArray[np.int64]) -> None:
+        self.places = {key: place for place, key in enumerate(keys)}
+        self.embeddings = embeddings
+        self.grades = grades
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        """Gather ``embedding [B, features]`` and ``grade, row, angle [B]``."""
+        rows, angles = np.array(keys)[:, :2].astype(np.int64).T
+        return {
+            "embedding": self.embeddings[[self.places[key] for key in keys]],
+            "grade": torch.from_numpy(self.grades[rows]),
+            "row": torch.from_numpy(rows),
+            "angle": torch.from_numpy(angles),
+        }
 
 
 class ViewPlan(Sampler[Key]):
@@ -122,6 +148,7 @@ class GradingData(L.LightningDataModule):
         augment: the views.
         cache_folder: where decoded images are kept.
         seed: of the views drawn to train on.
+        normalisation: mean and standard deviation of the channels, of images scaled to [0, 1].
     """
 
     def __init__(
@@ -132,13 +159,15 @@ class GradingData(L.LightningDataModule):
         augment: AugmentConfig,
         cache_folder: Path,
         seed: int,
+        normalisation: tuple[tuple[float, ...], tuple[float, ...]],
     ) -> None:
         super().__init__()
         self.cohort, self.split, self.data, self.augment = cohort, split, data, augment
-        self.cache_folder, self.seed = cache_folder, seed
+        self.cache_folder, self.seed, self.normalisation = cache_folder, seed, normalisation
         self.angles = round(360 / augment.step_degrees)
         self.test_splits = [side for side in ("test", "val") if (split["split"] == side).any()]
         self.views: Views | None = None
+        self.embedded: Embedded | None = None
 
     def prepare_data(self) -> None:
         """Decode once, in one process, before the others start."""
@@ -156,10 +185,9 @@ class GradingData(L.LightningDataModule):
         size = working_size(self.data.image_size, self.augment.border)
         return decoded(self.cohort, size, self.cache_folder, self.data.cache)
 
-    def _loader(self, side: str, views: str, *, train: bool = False) -> DataLoader[Batch]:
-        assert self.views is not None
-        world = self.trainer.world_size if self.trainer else 1
-        plan = ViewPlan(
+    def _plan(self, side: str, views: str) -> ViewPlan:
+        train = side == "train"
+        return ViewPlan(
             np.flatnonzero(self.split["split"] == side),
             self.angles,
             views,
@@ -168,36 +196,72 @@ class GradingData(L.LightningDataModule):
             flip=train and self.augment.flip,
             stain=self.augment.stain if train else 0.0,
             rank=self.trainer.global_rank if self.trainer else 0,
-            world=world,
+            world=self.trainer.world_size if self.trainer else 1,
         )
-        # The last batch is dropped where it would be a single view: batch norm can't be trained on one.
-        lonely = train and len(plan) > 1 and len(plan) % self.data.batch_size == 1
+
+    def _loader(self, views: Sampler[Key] | Sequence[Key], *, drop_last: bool = False) -> DataLoader[Batch]:
+        shown = self.embedded or self.views
+        assert shown is not None
         return DataLoader(
-            self.views,
+            shown,
             batch_size=self.data.batch_size,
-            sampler=plan,
+            sampler=views,
             num_workers=self.data.workers,
             collate_fn=_as_gathered,  # type: ignore[arg-type]
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.data.workers > 0,
-            drop_last=lonely,
+            drop_last=drop_last,
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """The training views of an epoch, shuffled."""
-        return self._loader("train", self.augment.train_views, train=True)
+        plan = self._plan("train", self.augment.train_views)
+        # The last batch is dropped where it would be a single view: batch norm can't be trained on one.
+        return self._loader(plan, drop_last=len(plan) > 1 and len(plan) % self.data.batch_size == 1)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """The validation views, or nothing where the split has no validation side."""
-        return self._loader("val", self.augment.val_views) if "val" in self.test_splits else []
+        validated = "val" in self.test_splits
+        return self._loader(self._plan("val", self.augment.val_views)) if validated else []
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
         """The views that are graded, one loader a side in the order of ``test_splits``."""
-        return [self._loader(side, self.augment.test_views) for side in self.test_splits]
+        return [self._loader(self._plan(side, self.augment.test_views)) for side in self.test_splits]
+
+    def views_of_a_run(self, epochs: int) -> list[Key]:
+        """Every view that so many epochs of training, their validation and the test show; each once."""
+        plans = [self._plan(side, self.augment.test_views) for side in self.test_splits]
+        if "val" in self.test_splits:
+            plans.append(self._plan("val", self.augment.val_views))
+        shown = {key for plan in plans for key in plan}
+        training = self._plan("train", self.augment.train_views)
+        for epoch in range(epochs):
+            training.set_epoch(epoch)
+            shown.update(training)
+        return sorted(shown)
+
+    def embed(self, keys: Sequence[Key], embedded: Callable[[Tensor], Tensor], device: torch.device) -> None:
+        """Show these embeddings of the views from now on, instead of the views.
+
+        Args:
+            keys: the views.
+            embedded: makes of views ``float32 [B,3,H,W]`` on the device their embeddings ``[B, features]``.
+            device: where the views are made.
+        """
+        self.embedded = None
+        passed = []
+        for batch in tqdm(self._loader(keys), "embedding", leave=False):
+            there = {name: tensor.to(device) for name, tensor in batch.items()}
+            passed.append(embedded(self.on_after_batch_transfer(there, 0)["view"]).float().cpu())
+        assert self.views is not None
+        self.embedded = Embedded(keys, torch.cat(passed), self.views.grades)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Make the views where the batch now is."""
+        """Make the views where the batch now is, unless it holds their embeddings."""
         degrees = batch["angle"].float() * self.augment.step_degrees
+        facts = {"grade": batch["grade"], "row": batch["row"], "degrees": degrees}
+        if "embedding" in batch:
+            return {"embedding": batch["embedding"]} | facts
         view = make_views(
             batch["image"],
             degrees,
@@ -205,5 +269,6 @@ class GradingData(L.LightningDataModule):
             batch["density"] if self.augment.stain else None,
             size=self.data.image_size,
             border=self.augment.border,
+            normalisation=self.normalisation,
         )
-        return {"view": view, "grade": batch["grade"], "row": batch["row"], "degrees": degrees}
+        return {"view": view} | facts

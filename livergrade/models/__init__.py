@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from livergrade.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
+
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
+
+IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of ImageNet's channels, of images scaled to [0, 1]."""
 
 NAMES: dict[str, str] = {
     "vgg16": "VGG16",
@@ -21,34 +26,62 @@ NAMES: dict[str, str] = {
     "senet": "SENet",
     "sknet": "SKNet",
 }
-"""Each model's name on the command line, and the name it is printed under."""
+"""Each of the paper's models by its name on the command line, and the name it is printed under."""
 
-MODELS: tuple[str, ...] = tuple(NAMES)
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "vgg16": (),
+    "resnet50": (),
+    "cbam": ("reduction", "kernel_size"),
+    "senet": ("reduction",),
+    "sknet": ("reduction", "branches", "groups", "min_width"),
+    "timm": ("backbone",),
+}
+"""All models, and the options that :func:`build` takes for each."""
+
+MODELS: tuple[str, ...] = tuple(OPTIONS)
 
 
-def build(name: str, num_classes: int) -> nn.Module:
+def label(name: str, backbone: str | None = None) -> str:
+    """What to call a model in a heading or a folder: its name, or the backbone where timm builds it."""
+    return backbone or name
+
+
+def build(name: str, num_classes: int, **options: Any) -> nn.Module:  # noqa: ANN401 - int or str
     """Build a classifier of float images ``[B, 3, H, W]`` into raw logits ``[B, num_classes]``.
 
-    H and W may be anything from 32 to 512 pixels and need not be equal.
+    For the five of the paper H and W may be anything from 32 to 512 pixels and need not be equal.
 
     Args:
         name: One of :data:`MODELS`.
         num_classes: Number of grades.
+        **options: Those that :data:`OPTIONS` lists for the model; left out, they are its paper's.
 
     Raises:
-        UserError: The name is unknown.
+        UserError: The name is unknown, or the options do not fit the model.
     """
     from livergrade.models.attention import CBAM, SelectiveKernel, SqueezeExcitation
+    from livergrade.models.backbone import build_backbone
     from livergrade.models.resnet import resnet50
     from livergrade.models.vgg import vgg16
 
-    architectures: dict[str, Callable[[int], nn.Module]] = {
-        "vgg16": vgg16,
-        "resnet50": resnet50,
-        "cbam": partial(resnet50, gate=CBAM),
-        "senet": partial(resnet50, gate=SqueezeExcitation),
-        "sknet": partial(resnet50, conv=SelectiveKernel, groups=32, width_per_group=4),
+    architectures: dict[str, Callable[[], nn.Module]] = {
+        "vgg16": lambda: vgg16(num_classes),
+        "resnet50": lambda: resnet50(num_classes),
+        "cbam": lambda: resnet50(num_classes, gate=partial(CBAM, **options)),
+        "senet": lambda: resnet50(num_classes, gate=partial(SqueezeExcitation, **options)),
+        "sknet": lambda: resnet50(num_classes, conv=partial(SelectiveKernel, **options), width=128),
+        "timm": lambda: build_backbone(num_classes, **options),
     }
     if name not in architectures:
         raise UserError(f"model {name!r} does not exist; choose one of: {', '.join(MODELS)}")
-    return architectures[name](num_classes)
+    return architectures[name]()
+
+
+def normalisation(name: str, **options: Any) -> Normalisation:  # noqa: ANN401
+    """Mean and standard deviation of the channels a model's views are normalised by.
+
+    ImageNet's for the five of the paper; for a backbone of timm what its published weights expect.
+    """
+    from livergrade.models import backbone
+
+    return backbone.normalisation(**options) if name == "timm" else IMAGENET

@@ -28,8 +28,7 @@ def resnet50(
     *,
     gate: Callable[[int], nn.Module] | None = None,
     conv: Callable[..., nn.Module] | None = None,
-    groups: int = 1,
-    width_per_group: int = 64,
+    width: int = 64,
 ) -> ResNet:
     """Torchvision's ResNet-50 v1.5 (arXiv:1512.03385, with the stride in the 3×3), plain or with attention.
 
@@ -43,10 +42,10 @@ def resnet50(
         num_classes: Number of outputs.
         gate: Makes, from a number of channels, the attention that ends each of the 16 residual branches:
             after the last batch norm, before the addition. Its parameters are ``layer<i>.<j>.attention.*``.
-        conv: Makes, from a number of channels and the keywords ``stride`` and ``groups``, what replaces each
-            3×3 convolution and its batch norm. Its parameters are ``layer<i>.<j>.conv2.*``.
-        groups: Groups of the 3×3 convolutions; 32 in ResNeXt 32×4d (arXiv:1611.05431).
-        width_per_group: Channels of one group in the first stage; 4 in ResNeXt 32×4d.
+        conv: Makes, from a number of channels and the keyword ``stride``, what replaces each 3×3 convolution
+            and its batch norm. Its parameters are ``layer<i>.<j>.conv2.*``.
+        width: Channels of the 3×3 convolutions in the first stage, doubled in each that follows; 128 in
+            ResNeXt-50 32×4d (arXiv:1611.05431).
 
     Returns:
         A network of float images ``[B, 3, H, W]`` into logits ``[B, num_classes]``. Parameters that
@@ -57,13 +56,12 @@ def resnet50(
         [3, 4, 6, 3],
         num_classes,
         zero_init_residual=True,
-        groups=groups,
-        width_per_group=width_per_group,
+        width_per_group=width,
     )
     for block in [m for m in net.modules() if isinstance(m, Bottleneck)]:
         if gate:
             block.attention = gate(block.bn3.num_features)
         if conv:
-            block.conv2 = conv(block.bn2.num_features, stride=block.stride, groups=groups)
+            block.conv2 = conv(block.bn2.num_features, stride=block.stride)
             block.bn2 = nn.Identity()
     return net

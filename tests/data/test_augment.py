@@ -4,9 +4,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from livergrade.data.augment import MEAN, STD, _affine_maps, _grid_sample, _warp, make_views
+from livergrade.data.augment import _affine_maps, _grid_sample, _warp, make_views
 
 SIZE = 48
+MEAN, STD = (0.5, 0.4, 0.6), (0.2, 0.3, 0.1)
 
 
 def picture(seed: int = 0, size: int = SIZE) -> Tensor:
@@ -22,7 +23,13 @@ def view(
 ) -> np.ndarray:
     """One view, back in grey levels, ``float [size, size, 3]``."""
     made = make_views(
-        image, torch.tensor([degrees]), torch.tensor([mirrored]), None, size=size, border=border
+        image,
+        torch.tensor([degrees]),
+        torch.tensor([mirrored]),
+        None,
+        size=size,
+        border=border,
+        normalisation=(MEAN, STD),
     )
     levels = made[0].permute(1, 2, 0).numpy() * np.array(STD) + np.array(MEAN)
     return levels * 255
@@ -87,7 +94,10 @@ def test_stain_is_a_power_of_the_transmittance() -> None:
     image = picture()
     density = torch.tensor([[2.0, 1.0, 0.5]])
     upright = torch.zeros(1), torch.zeros(1, dtype=torch.bool)
-    plain, dyed = (make_views(image, *upright, d, size=SIZE, border="black")[0] for d in (None, density))
+    plain, dyed = (
+        make_views(image, *upright, d, size=SIZE, border="black", normalisation=(MEAN, STD))[0]
+        for d in (None, density)
+    )
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
     through = plain * std + mean
     torch.testing.assert_close(dyed * std + mean, through ** density[0][:, None, None], atol=1e-5, rtol=0)

@@ -9,6 +9,7 @@ from livergrade.config import AugmentConfig, DataConfig, SplitConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import GradingData, ViewPlan
 from livergrade.data.split import make_split
+from livergrade.models import IMAGENET
 from tests.conftest import GRADES
 
 ROWS = np.array([3, 5, 8])
@@ -20,7 +21,7 @@ def grading_data(
     cohort = from_manifest(manifest, list(GRADES))
     split = make_split(cohort, SplitConfig(test_fraction=0.25, val_fraction=0.34, seed=0))
     options = DataConfig(image_size=32, batch_size=batch, workers=workers)
-    data = GradingData(cohort, split, options, AugmentConfig(**augment), folder, seed=0)  # type: ignore[arg-type]
+    data = GradingData(cohort, split, options, AugmentConfig(**augment), folder, 0, IMAGENET)  # type: ignore[arg-type]
     data.prepare_data()
     data.setup("fit")
     return data
@@ -108,6 +109,58 @@ def test_a_single_left_over_view_is_dropped_in_training(manifest: Path, tmp_path
 def test_without_validation_there_is_no_loader(manifest: Path, tmp_path: Path) -> None:
     data = grading_data(manifest, tmp_path)
     data.split = data.split.replace({"split": {"val": "train"}})
-    data = GradingData(data.cohort, pd.DataFrame(data.split), data.data, data.augment, tmp_path, 0)
+    data = GradingData(data.cohort, pd.DataFrame(data.split), data.data, data.augment, tmp_path, 0, IMAGENET)
     assert data.test_splits == ["test"]
     assert data.val_dataloader() == []
+
+
+def shown(data: GradingData, epochs: int) -> dict[str, list[tuple[float, ...]]]:
+    """Every view of so many epochs of training, then of validation and test, in the order they come."""
+    passes = {"val": list(data.val_dataloader().sampler)}
+    passes |= {f"test{n}": list(loader.sampler) for n, loader in enumerate(data.test_dataloader())}
+    for epoch in range(epochs):
+        plan = data.train_dataloader().sampler
+        plan.set_epoch(epoch)
+        passes[f"epoch{epoch}"] = list(plan)
+    return passes
+
+
+@pytest.mark.parametrize("stain", [0.0, 0.1])
+def test_the_views_of_a_run_are_known_ahead(manifest: Path, tmp_path: Path, stain: float) -> None:
+    data = grading_data(manifest, tmp_path, step_degrees=90, train_views="2", flip=True, stain=stain)
+    keys = data.views_of_a_run(5)
+    everything = [key for keys in shown(data, 5).values() for key in keys]
+    assert len(keys) == len(set(keys)) == len(set(everything))
+    assert set(keys) == set(everything)
+    if (
+        not stain
+    ):  # two of four angles, mirrored or not: of 10 views an image shows in 5 epochs, 8 differ at most
+        assert len(keys) < 0.9 * len(everything)
+
+
+def test_each_view_is_embedded_once_and_shown_as_such(manifest: Path, tmp_path: Path) -> None:
+    data = grading_data(manifest, tmp_path, step_degrees=90, train_views="2", flip=True, stain=0.0, batch=5)
+    keys = data.views_of_a_run(3)
+    counted = []
+
+    def embedded(views: torch.Tensor) -> torch.Tensor:
+        counted.append(len(views))
+        return views.mean((2, 3)) + views[:, :, 0, 0]
+
+    expected = {}
+    for batch, start in zip(data._loader(keys), range(0, len(keys), 5), strict=True):
+        made = embedded(data.on_after_batch_transfer(batch, 0)["view"])
+        expected |= dict(zip(keys[start : start + 5], made, strict=True))
+    counted.clear()
+    data.embed(keys, embedded, torch.device("cpu"))
+    assert sum(counted) == len(keys)
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(2)
+    order = list(loader.sampler)
+    batches = [data.on_after_batch_transfer(batch, 0) for batch in loader]
+    assert "view" not in batches[0]
+    torch.testing.assert_close(
+        torch.cat([batch["embedding"] for batch in batches]), torch.stack([expected[key] for key in order])
+    )
+    assert torch.cat([batch["row"] for batch in batches]).tolist() == [key[0] for key in order]
+    assert torch.cat([batch["degrees"] for batch in batches]).tolist() == [90 * key[1] for key in order]

@@ -5,7 +5,7 @@ from torchvision.models import resnet50 as torchvision_resnet50
 from livergrade.models.attention import CBAM, SelectiveKernel, SqueezeExcitation
 from livergrade.models.resnet import resnet50
 
-SKNET = {"conv": SelectiveKernel, "groups": 32, "width_per_group": 4}
+SKNET = {"conv": SelectiveKernel, "width": 128}
 
 
 @pytest.fixture(scope="module")
