@@ -83,8 +83,12 @@ class DataConfig:
     workers: int = option(0, "loader processes; 0 is right for a cached cohort", low=0)
     cache: str = option(
         "auto",
-        "decoded images: disk (a shared memory map), ram, or auto (disk)",
-        choices=("auto", "disk", "ram"),
+        "decoded images: disk (a memory map that runs share), device (that, copied to the GPU), ram, none "
+        "(decoded for each view), or auto (device where they take up to a quarter of its memory, else disk)",
+        choices=("auto", "disk", "device", "ram", "none"),
+    )
+    cache_limit: float = option(
+        100.0, "GB that decoded images may take on the disk; the longest unused make room", low=0.01
     )
     cache_dir: str | None = option(None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade")
     split_file: str | None = option(None, "reuse this split.csv instead of drawing a split")
@@ -123,12 +127,20 @@ class AugmentConfig:
         choices=("black", "reflect", "crop"),
     )
     flip: bool = option(True, "mirror training views at random")
+    crop: float = option(
+        1.0,
+        "least share of an image's side that a training view shows, somewhere in it; 1: all of it",
+        low=0.625,  # below, a view would be enlarged from the cached image
+        high=1,
+    )
     stain: float = option(
         0.15,
         "jitter of the stain in training: sd of the log of each channel's density",
         low=0,
         high=1,
     )
+    contrast: float = option(0.0, "jitter in training: sd of the log of the contrast", low=0, high=1)
+    brightness: float = option(0.0, "jitter in training: sd of the brightness, share of white", low=0, high=1)
 
 
 @dataclass
@@ -163,6 +175,12 @@ class TrainerConfig:
     precision: str = option("auto", "auto (bf16-mixed on GPUs that have it, else 32-true) or Lightning's own")
     channels_last: str = option(
         "auto", "memory format: auto (where it pays), yes, no", choices=("auto", "yes", "no")
+    )
+    tf32: bool = option(True, "float32 products with 10 bits of mantissa on GPUs that have it (faster)")
+    compile: str | None = option(
+        None,
+        "torch.compile of the network: null, default, reduce-overhead (with CUDA graphs) or max-autotune",
+        choices=("default", "reduce-overhead", "max-autotune"),
     )
     deterministic: bool = option(False, "only kernels that give the same bits each time (slower on a GPU)")
     limit_batches: int | None = option(None, "stop each pass after so many batches; for a trial", low=1)

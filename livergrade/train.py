@@ -88,6 +88,8 @@ def main(config: TrainConfig) -> None:
         claim(run, config)
         write_split(split, run / "split.csv")
         write_json(facts, run / "environment.json")
+    if config.trainer.compile:
+        task.net.compile(mode=config.trainer.compile)
     if config.model.frozen:
         embed_views(trainer, task, data)
     try:

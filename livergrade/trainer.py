@@ -30,6 +30,9 @@ def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trai
     Raises:
         UserError: this machine, or Lightning, has no such device, strategy or precision.
     """
+    if on_gpu(chosen):
+        torch.set_float32_matmul_precision("high" if chosen.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = chosen.tf32
     try:
         return L.Trainer(
             default_root_dir=run,
@@ -40,6 +43,7 @@ def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trai
             strategy=chosen.strategy,
             precision=_precision(chosen),  # type: ignore[arg-type]
             deterministic=chosen.deterministic,
+            benchmark=not chosen.deterministic,  # every batch has one size: cuDNN's fastest kernels for it
             limit_train_batches=chosen.limit_batches,
             limit_val_batches=chosen.limit_batches,
             limit_test_batches=chosen.limit_batches,

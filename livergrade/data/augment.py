@@ -1,10 +1,13 @@
-"""Make the views of a batch: one resample from the cached uint8 images, where the network runs.
+"""Make the views of a batch: one resample and one colour step from the cached images, where the network is.
 
 A view is one image at one angle. The paper's rotation (its equation 1) turns about the image's centre; so
-does this, composed with scale and mirror into one affine map, so that a pixel is interpolated once.
+does this, composed with mirror and crop into one affine map, so that a pixel is interpolated once.
 """
 
+from __future__ import annotations
+
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,25 +15,50 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How each view of a batch is made of its image.
+
+    Attributes:
+        degrees: ``float [B]``, counter-clockwise.
+        mirrored: ``bool [B]``, left to right before turning.
+        window: ``float [B, 3]``: side of the square that the view shows, as a share of the whole; and where
+            it lies, right and down, from -1 to 1 of the room that this leaves.
+        density: ``float [B, 3]``, factor of each channel's optical density: by Beer and Lambert's law,
+            transmittance to that power.
+        light: ``float [B, 2]``: contrast, the factor of the distance from mid-grey; and brightness, which is
+            added, as a share of white.
+    """
+
+    degrees: Tensor
+    mirrored: Tensor
+    window: Tensor
+    density: Tensor
+    light: Tensor
+
+    @classmethod
+    def upright(cls, views: int) -> Drawn:
+        """The images as they are."""
+        return cls(
+            degrees=torch.zeros(views),
+            mirrored=torch.zeros(views, dtype=torch.bool),
+            window=torch.tensor([[1.0, 0.0, 0.0]]).repeat(views, 1),
+            density=torch.ones(views, 3),
+            light=torch.tensor([[1.0, 0.0]]).repeat(views, 1),
+        )
+
 
 def make_views(
-    images: Tensor,
-    degrees: Tensor,
-    mirrored: Tensor,
-    density: Tensor | None,
-    *,
-    size: int,
-    border: str,
-    normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+    images: Tensor, drawn: Drawn, *, size: int, border: str, normalisation: Normalisation
 ) -> Tensor:
-    """Turn, mirror, cut, stain and normalise a batch.
+    """Turn, mirror, cut, colour and normalise a batch.
 
     Args:
         images: ``uint8 [B, S, S, 3]``, as cached.
-        degrees: ``float [B]``, counter-clockwise.
-        mirrored: ``bool [B]``, mirrored left to right before turning.
-        density: ``float [B, 3]``, factor of each channel's optical density: by Beer and Lambert's law,
-            transmittance to that power; None changes nothing.
+        drawn: what is done to each, on the images' device.
         size: side of the views, pixels.
         border: ``black``, ``reflect`` or ``crop``, as ``augment.border``.
         normalisation: mean and standard deviation of the channels, of images scaled to [0, 1].
@@ -38,39 +66,52 @@ def make_views(
     Returns:
         ``float32 [B, 3, size, size]`` on the images' device, normalised.
     """
-    maps = _affine_maps(degrees, mirrored, images.shape[1], size, border)
-    # On a CPU one uint8 warp a view is several times faster than grid_sample over the batch.
-    resample = _warp if images.device.type == "cpu" else _grid_sample
-    views = resample(images, maps, size, border)
-    transmittance = views / 255
-    if density is not None:
-        transmittance = transmittance.pow(density[:, :, None, None])
-    mean, std = (torch.tensor(values, device=views.device).view(3, 1, 1) for values in normalisation)
-    return (transmittance - mean) / std
+    maps = _affine_maps(drawn, images.shape[1], size, border)
+    if images.device.type == "cpu":
+        # One uint8 warp and one table a view are several times faster here than tensors over the batch.
+        levels = torch.arange(256.0).div(255).expand(len(images), 3, 256)
+        tables = _coloured(levels.unsqueeze(2), drawn, normalisation).squeeze(2)
+        return _warped(images, maps, tables, size, border)
+    return _coloured(_grid_sampled(images, maps, size, border) / 255, drawn, normalisation)
 
 
-def _affine_maps(degrees: Tensor, mirrored: Tensor, source: int, size: int, border: str) -> Tensor:
+def _affine_maps(drawn: Drawn, source: int, size: int, border: str) -> Tensor:
     """Maps from a view's pixel centres to the source's, ``float32 [B, 2, 3]``, pixels."""
-    angle = torch.deg2rad(degrees)
-    seen = source / math.sqrt(2) if border == "crop" else source  # side of the square that a view shows
-    cos, sin = angle.cos() * seen / size, angle.sin() * seen / size
-    sign = 1 - 2 * mirrored.float()
+    angle = torch.deg2rad(drawn.degrees)
+    whole = source / math.sqrt(2) if border == "crop" else source  # side of the square there is to show
+    share, *place = drawn.window.unbind(1)
+    cos, sin = angle.cos() * whole / size * share, angle.sin() * whole / size * share
+    sign = 1 - 2 * drawn.mirrored.float()
     rows = torch.stack([torch.stack([sign * cos, -sign * sin], -1), torch.stack([sin, cos], -1)], -2)
-    shift = (source - 1) / 2 - rows.sum(-1) * (size - 1) / 2
+    # The window lies in the turned and mirrored image: its centre goes through the same map.
+    centre = torch.stack(place, -1) * ((1 / share - 1) * size / 2).unsqueeze(1)
+    shift = (source - 1) / 2 + ((centre - (size - 1) / 2).unsqueeze(1) * rows).sum(-1)
     return torch.cat([rows, shift.unsqueeze(-1)], -1)
 
 
-def _warp(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
+def _coloured(through: Tensor, drawn: Drawn, normalisation: Normalisation) -> Tensor:
+    """Transmittances ``[B, 3, H, W]`` from 0 to 1, in the stain and the light that were drawn, normalised."""
+    contrast, brightness = drawn.light[:, :, None, None, None].unbind(1)
+    stained = through.pow(drawn.density[:, :, None, None])
+    seen = ((stained - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+    mean, std = (torch.tensor(values, device=through.device).view(3, 1, 1) for values in normalisation)
+    return (seen - mean) / std
+
+
+def _warped(images: Tensor, maps: Tensor, tables: Tensor, size: int, border: str) -> Tensor:
+    """Warp each image in uint8 and look its levels up in a table for each channel, ``[B, 3, 256]``."""
     mode = cv2.BORDER_CONSTANT if border == "black" else cv2.BORDER_REFLECT
-    views = np.empty((len(images), size, size, 3), np.uint8)
-    for image, matrix, view in zip(images.numpy(), maps.numpy(), views, strict=True):
-        cv2.warpAffine(
-            image, matrix, (size, size), view, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, mode, (0, 0, 0)
-        )
-    return torch.from_numpy(views).permute(0, 3, 1, 2).float()
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    views = np.empty((len(images), 3, size, size), np.float32)
+    for image, matrix, table, view in zip(images.numpy(), maps.numpy(), tables.numpy(), views, strict=True):
+        warped = cv2.warpAffine(image, matrix, (size, size), None, flags, mode, (0, 0, 0))
+        for plane, levels, channel in zip(cv2.split(warped), table[:, None], view, strict=True):
+            cv2.LUT(plane, levels, channel)
+    return torch.from_numpy(views)
 
 
-def _grid_sample(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
+def _grid_sampled(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
+    """The same for a whole batch: levels ``float32 [B, 3, size, size]`` from 0 to 255."""
     steps = torch.arange(size, device=images.device, dtype=maps.dtype)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], -1) @ maps.mT.unsqueeze(1)

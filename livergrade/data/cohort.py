@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from livergrade.config import DataConfig
+from livergrade.data.fingerprints import Fingerprints
 from livergrade.data.images import SUFFIXES, ImageError, open_image, read_rgb
 from livergrade.data.synthetic import synthetic_cohort
 from livergrade.errors import UserError
@@ -56,10 +57,11 @@ def read_cohort(options: DataConfig) -> Cohort:
     Raises:
         UserError: with every problem of the cohort, one a line.
     """
+    memory = cache_root(options) / "fingerprints"
     if options.name == "folder":
         assert options.root is not None
         assert options.patient_pattern is not None
-        return from_folder(Path(options.root), options.patient_pattern, options.classes)
+        return from_folder(Path(options.root), options.patient_pattern, options.classes, memory)
     if options.name == "synthetic":
         drawn = options.synthetic
         try:
@@ -68,15 +70,20 @@ def read_cohort(options: DataConfig) -> Cohort:
             raise UserError(
                 f"the embedded cohort can't be drawn: {error}; set data.cache_dir=<folder>"
             ) from None
-        return from_manifest(manifest, options.classes)
+        return from_manifest(manifest, options.classes, memory=memory)
     assert options.manifest
-    return from_manifest(
-        Path(options.manifest), options.classes, Path(options.root) if options.root else None
-    )
+    root = Path(options.root) if options.root else None
+    return from_manifest(Path(options.manifest), options.classes, root, memory)
 
 
-def from_manifest(path: Path, classes: list[str], root: Path | None = None) -> Cohort:
-    """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root``, else beside it."""
+def from_manifest(
+    path: Path, classes: list[str], root: Path | None = None, memory: Path | None = None
+) -> Cohort:
+    """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root``, else beside it.
+
+    Images that did not change since they were last read are not read again; ``memory`` is the folder in which
+    that is remembered.
+    """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
@@ -94,11 +101,17 @@ def from_manifest(path: Path, classes: list[str], root: Path | None = None) -> C
     table = table.apply(lambda column: column.str.strip())
     # Row 1 is the header, as a spreadsheet shows it.
     return _checked(
-        table, classes, root or path.parent, str(path), lambda row: f"row {row + 2}", "correct those rows"
+        table,
+        classes,
+        root or path.parent,
+        str(path),
+        lambda row: f"row {row + 2}",
+        "correct those rows",
+        memory=memory,
     )
 
 
-def from_folder(root: Path, patient_pattern: str, classes: list[str]) -> Cohort:
+def from_folder(root: Path, patient_pattern: str, classes: list[str], memory: Path | None = None) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the pattern's group ``patient`` in the path.
 
     The pattern is searched in the path below ``root`` with forward slashes. Hidden files are passed over.
@@ -140,7 +153,9 @@ def from_folder(root: Path, patient_pattern: str, classes: list[str]) -> Cohort:
                 unnamed.append(f"{image}: data.patient_pattern={patient_pattern} names no patient")
     table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
     where = table["image"].tolist()
-    return _checked(table, classes, root, str(root), lambda row: where[row], "correct those files", unnamed)
+    return _checked(
+        table, classes, root, str(root), lambda row: where[row], "correct those files", unnamed, memory=memory
+    )
 
 
 def _checked(
@@ -151,6 +166,8 @@ def _checked(
     where: Callable[[int], str],
     fix: str,
     problems: Iterable[str] = (),
+    *,
+    memory: Path | None,
 ) -> Cohort:
     """Collect every problem of the table and its files; a cohort comes back only when there is none."""
     found = [*problems, *_row_problems(table, classes, where)]
@@ -159,13 +176,18 @@ def _checked(
     if table.empty and not found:
         found.append(f"no images ({', '.join(SUFFIXES)})")
     paths = [root / image for image in table["image"]]
-    named = {row: path for row, (path, image) in enumerate(zip(paths, table["image"], strict=True)) if image}
+    files = Fingerprints(memory / f"{_name(root)}.json" if memory else None)
+    named = {
+        row: path
+        for row, (path, image) in enumerate(zip(paths, table["image"], strict=True))
+        if image and not files.recalls(path)
+    }
     broken = _broken(named, opened_only=not found)
     if broken and not found:  # the run ends here anyway: decode all, so that every bad file is told at once
         broken = _broken(named, opened_only=False)
     found += [f"{where(row)}: image {paths[row]} {reason}" for row, reason in broken.items()]
     if not found:
-        table = table.assign(sha256=_hashes(paths))
+        table = table.assign(sha256=files.of(paths))
         found = _twins(table, where)
     if found:
         listed = "\n".join(f"  {line}" for line in found)
@@ -180,6 +202,11 @@ def _checked(
             len(mixed),
         )
     return Cohort(table, classes, root)
+
+
+def _name(folder: Path) -> str:
+    """A short name for a folder, wherever it lies."""
+    return hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
 
 
 def _row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int], str]) -> list[str]:
@@ -215,18 +242,6 @@ def _broken(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]:
         told = pool.map(reason, paths.values())
         reasons = list(tqdm(told, "checking images", len(paths), leave=False, disable=len(paths) < 500))
     return {row: reason for row, reason in zip(paths, reasons, strict=True) if reason}
-
-
-def _hashes(paths: list[Path]) -> list[str]:
-    """SHA-256 of every file, hexadecimal: what ``split.csv`` and the cache know an image by."""
-
-    def digest(path: Path) -> str:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-    with ThreadPoolExecutor() as pool:
-        digests = pool.map(digest, paths)
-        return list(tqdm(digests, "hashing images", len(paths), leave=False, disable=len(paths) < 500))
 
 
 def _twins(table: pd.DataFrame, where: Callable[[int], str]) -> list[str]:

@@ -1,5 +1,6 @@
 """The LightningDataModule: a cohort and its split become batches of views."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,33 +15,40 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
 from livergrade.config import AugmentConfig, DataConfig
-from livergrade.data.augment import make_views
-from livergrade.data.cache import decoded, working_size
+from livergrade.data.augment import Drawn, make_views
+from livergrade.data.cache import Undecoded, decode, decoded, working_size
 from livergrade.data.cohort import Cohort
 
+log = logging.getLogger(__name__)
+
 Batch = dict[str, Tensor]
-Key = tuple[float, ...]  # row of the cohort, number of the angle, mirrored, factor of each channel's density
+Key = tuple[float, ...]
+"""A view: row of the cohort, number of the angle, then what :class:`Drawn` holds but the degrees: mirrored
+(1), window (3), density (3), light (2)."""
+
+AS_IT_IS = (0, 1, 0, 0, 1, 1, 1, 1, 0)  # what is drawn for a view that nothing is done to
 
 
 class Views(Dataset[Batch]):
-    """Cached images by view key; a whole batch is gathered in one indexing of the array."""
+    """Cached images by view key; a whole batch is gathered in one indexing of the array.
 
-    def __init__(self, images: NDArray[np.uint8], grades: NDArray[np.int64]) -> None:
+    Args:
+        images: ``uint8 [images, S, S, 3]``, or None if they lie on the device already.
+        grades: of the cohort's rows.
+    """
+
+    def __init__(self, images: NDArray[np.uint8] | Undecoded | None, grades: NDArray[np.int64]) -> None:
         self.images = images
         self.grades = grades
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
-        """Gather ``image uint8 [B,S,S,3]``, ``density [B,3]`` and ``grade, row, angle, mirrored [B]``."""
-        drawn = np.array(keys)
-        rows = drawn[:, 0].astype(np.int64)
-        arrays = {
-            "image": self.images[rows],
-            "grade": self.grades[rows],
-            "row": rows,
-            "angle": drawn[:, 1].astype(np.int64),
-            "mirrored": drawn[:, 2] > 0,
-            "density": drawn[:, 3:].astype(np.float32),
-        }
+        """Gather ``image uint8 [B,S,S,3]``, ``drawn float32 [B,9]`` and ``grade, row, angle int64 [B]``."""
+        key = np.array(keys)
+        rows, angles = key[:, :2].astype(np.int64).T
+        arrays = {"grade": self.grades[rows], "row": rows, "angle": angles}
+        arrays["drawn"] = key[:, 2:].astype(np.float32)
+        if self.images is not None:
+            arrays["image"] = self.images[rows]
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -82,13 +90,11 @@ class ViewPlan(Sampler[Key]):
 
     Args:
         rows: the rows of the cohort that take part.
-        angles: how many angles there are.
         views: ``all``, ``upright``, ``sample`` (one drawn each epoch) or a number as text: so many, drawn
-            each epoch when ``shuffle``, else spread evenly over the circle.
+            each epoch when ``train``, else spread evenly over the circle.
+        augment: the angles, and in training what else is drawn.
+        train: shuffled and with all that ``augment`` varies; otherwise by row, then angle.
         seed: of the draws.
-        shuffle: in random order; otherwise by row, then angle.
-        flip: mirror half of the views, drawn each epoch.
-        stain: standard deviation of the log of each channel's optical density, drawn each epoch.
         rank: of this process.
         world: number of processes; each gets every ``world``-th view, the last ones repeated to equal length.
     """
@@ -96,20 +102,19 @@ class ViewPlan(Sampler[Key]):
     def __init__(
         self,
         rows: NDArray[np.int64],
-        angles: int,
         views: str,
+        augment: AugmentConfig,
         *,
+        train: bool = False,
         seed: int = 0,
-        shuffle: bool = False,
-        flip: bool = False,
-        stain: float = 0.0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.rows, self.angles, self.seed = rows, angles, seed
-        self.shuffle, self.flip, self.stain, self.rank, self.world = shuffle, flip, stain, rank, world
-        self.count = {"all": angles, "upright": 1, "sample": 1}.get(views) or int(views)
-        self.drawn = shuffle and views not in ("all", "upright")
+        self.rows, self.augment, self.train, self.seed = rows, augment, train, seed
+        self.rank, self.world = rank, world
+        self.angles = round(360 / augment.step_degrees)
+        self.count = {"all": self.angles, "upright": 1, "sample": 1}.get(views) or int(views)
+        self.sampled = train and views not in ("all", "upright")
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -121,18 +126,31 @@ class ViewPlan(Sampler[Key]):
 
     def __iter__(self) -> Iterator[Key]:
         generator = np.random.default_rng([self.seed, self.epoch])
-        if self.drawn:
+        if self.sampled:
             chosen = generator.random((len(self.rows), self.angles)).argsort(1)[:, : self.count]
         else:
             spread = np.arange(self.count) * self.angles // self.count
             chosen = np.broadcast_to(spread, (len(self.rows), self.count))
-        mirrored = generator.integers(0, 2, chosen.size) if self.flip else np.zeros(chosen.size)
-        density = np.exp(self.stain * generator.standard_normal((chosen.size, 3)))
-        keys = np.column_stack([np.repeat(self.rows, self.count), chosen.ravel(), mirrored, density])
-        if self.shuffle:
+        keys = np.column_stack(
+            [np.repeat(self.rows, self.count), chosen.ravel(), self._drawn(generator, chosen.size)]
+        )
+        if self.train:
             generator.shuffle(keys)
         padded = np.resize(keys, (len(self) * self.world, keys.shape[1]))
         return map(tuple, padded[self.rank :: self.world].tolist())
+
+    def _drawn(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:
+        """The columns of :data:`AS_IT_IS`; as many numbers are drawn whatever is varied."""
+        if not self.train:
+            return np.tile(AS_IT_IS, (views, 1))
+        varied = self.augment
+        mirrored = generator.integers(0, 2, (views, 1)) * varied.flip
+        density = np.exp(varied.stain * generator.standard_normal((views, 3)))
+        share = 1 - (1 - varied.crop) * generator.random((views, 1))
+        place = generator.uniform(-1, 1, (views, 2)) * (varied.crop < 1)
+        contrast = np.exp(varied.contrast * generator.standard_normal((views, 1)))
+        brightness = varied.brightness * generator.standard_normal((views, 1))
+        return np.hstack([mirrored, share, place, density, contrast, brightness])
 
 
 class GradingData(L.LightningDataModule):
@@ -163,38 +181,51 @@ class GradingData(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.cohort, self.split, self.data, self.augment = cohort, split, data, augment
+        self.size = working_size(data.image_size, augment.border)
         self.cache_folder, self.seed, self.normalisation = cache_folder, seed, normalisation
-        self.angles = round(360 / augment.step_degrees)
         self.test_splits = [side for side in ("test", "val") if (split["split"] == side).any()]
         self.views: Views | None = None
         self.embedded: Embedded | None = None
+        self.on_device: Tensor | None = None
 
     def prepare_data(self) -> None:
         """Decode once, in one process, before the others start."""
-        if self.data.cache != "ram":
+        if self.data.cache not in ("ram", "none"):
             self._decoded()
 
     def setup(self, stage: str) -> None:
-        """Open the decoded images."""
-        if self.views is None:
-            codes = {grade: code for code, grade in enumerate(self.cohort.classes)}
-            grades = np.array([codes[grade] for grade in self.cohort.table["grade"]], dtype=np.int64)
-            self.views = Views(self._decoded(), grades)
+        """Open the decoded images, and lay them on the device where that is wanted or pays."""
+        if self.views is not None:
+            return
+        codes = {grade: code for code, grade in enumerate(self.cohort.classes)}
+        grades = np.array([codes[grade] for grade in self.cohort.table["grade"]], dtype=np.int64)
+        images = Undecoded(self.cohort, self.size) if self.data.cache == "none" else self._decoded()
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        if isinstance(images, np.ndarray) and self._belongs_on(device, images.nbytes):
+            self.on_device = torch.tensor(images, device=device)
+            log.info("%.0f MB of decoded images are on %s", images.nbytes / 1e6, device)
+        self.views = Views(images if self.on_device is None else None, grades)
 
     def _decoded(self) -> NDArray[np.uint8]:
-        size = working_size(self.data.image_size, self.augment.border)
-        return decoded(self.cohort, size, self.cache_folder, self.data.cache)
+        if self.data.cache == "ram":
+            array = np.empty((len(self.cohort.table), self.size, self.size, 3), np.uint8)
+            decode(self.cohort, self.size, array)
+            return array
+        return decoded(self.cohort, self.size, self.cache_folder, limit=self.data.cache_limit * 1e9)
+
+    def _belongs_on(self, device: torch.device, size: int) -> bool:
+        """Whether so many bytes of images lie on the device: if asked, or on a GPU with room to spare."""
+        if self.data.cache != "auto" or device.type != "cuda":
+            return self.data.cache == "device"
+        return size < torch.cuda.mem_get_info(device)[0] / 4
 
     def _plan(self, side: str, views: str) -> ViewPlan:
-        train = side == "train"
         return ViewPlan(
             np.flatnonzero(self.split["split"] == side),
-            self.angles,
             views,
+            self.augment,
+            train=side == "train",
             seed=self.seed,
-            shuffle=train,
-            flip=train and self.augment.flip,
-            stain=self.augment.stain if train else 0.0,
             rank=self.trainer.global_rank if self.trainer else 0,
             world=self.trainer.world_size if self.trainer else 1,
         )
@@ -262,11 +293,10 @@ class GradingData(L.LightningDataModule):
         facts = {"grade": batch["grade"], "row": batch["row"], "degrees": degrees}
         if "embedding" in batch:
             return {"embedding": batch["embedding"]} | facts
+        mirrored, window, density, light = torch.split(batch["drawn"], [1, 3, 3, 2], 1)
         view = make_views(
-            batch["image"],
-            degrees,
-            batch["mirrored"],
-            batch["density"] if self.augment.stain else None,
+            batch["image"] if self.on_device is None else self.on_device[batch["row"]],
+            Drawn(degrees, mirrored[:, 0] > 0, window, density, light),
             size=self.data.image_size,
             border=self.augment.border,
             normalisation=self.normalisation,

@@ -68,6 +68,13 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
     return np.asarray(rgb)
 
 
+def read_square(path: Path, size: int) -> NDArray[np.uint8]:
+    """The central square of ``path``, reduced to ``size`` pixels a side, ``uint8 [size, size, 3]``."""
+    image = read_rgb(path, shorter_side=size)
+    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
+    return image[top : top + size, left : left + size]
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips at 255
         grey = np.asarray(image).astype(np.float64)

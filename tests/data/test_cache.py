@@ -1,12 +1,15 @@
+import logging
 import math
 import multiprocessing
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from livergrade.data.cache import decoded, working_size
+from livergrade.data.cache import Undecoded, decode, decoded, working_size
 from livergrade.data.cohort import Cohort, from_manifest
 from livergrade.errors import UserError
 from tests.conftest import GRADES, write_cohort
@@ -24,9 +27,14 @@ def test_the_central_square_in_the_tables_order(cohort: Cohort, tmp_path: Path) 
         np.testing.assert_array_equal(array[row], np.asarray(Image.open(cohort.paths[row]))[:, 2:42])
 
 
-def test_ram_and_disk_agree(cohort: Cohort, tmp_path: Path) -> None:
-    np.testing.assert_array_equal(decoded(cohort, 32, tmp_path, "ram"), decoded(cohort, 32, tmp_path, "disk"))
-    assert len(list(tmp_path.iterdir())) == 1
+def test_what_is_not_kept_is_the_same(cohort: Cohort, tmp_path: Path) -> None:
+    kept = decoded(cohort, 32, tmp_path)
+    again = np.empty_like(kept)
+    decode(cohort, 32, again)
+    np.testing.assert_array_equal(again, kept)
+    rows = np.array([5, 0, 5])
+    np.testing.assert_array_equal(Undecoded(cohort, 32)[rows], kept[rows])
+    assert len(list(tmp_path.glob("*.npy"))) == 1
 
 
 def test_a_second_start_decodes_nothing(tmp_path: Path) -> None:
@@ -44,12 +52,12 @@ def test_changed_content_or_size_is_decoded_anew(cohort: Cohort, tmp_path: Path)
         cohort.table.assign(sha256=cohort.table["sha256"].str[::-1]), cohort.classes, cohort.root
     )
     decoded(changed, 32, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.glob("*.npy"))) == 3
 
 
 def test_a_damaged_cache_is_made_again(cohort: Cohort, tmp_path: Path) -> None:
     whole = np.array(decoded(cohort, 32, tmp_path))
-    path = next(tmp_path.iterdir())
+    (path,) = tmp_path.glob("*.npy")
     path.write_bytes(path.read_bytes()[:1000])
     np.testing.assert_array_equal(decoded(cohort, 32, tmp_path), whole)
 
@@ -60,24 +68,46 @@ def test_all_damaged_images_are_told_and_nothing_is_left(tmp_path: Path) -> None
         path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match="2 images can't be decoded"):
         decoded(cohort, 32, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
-def _decode(manifest: Path, folder: Path) -> None:
+def _decode(manifest: Path, folder: Path, said: Path) -> None:
+    logging.basicConfig(filename=said, level=logging.INFO)
     decoded(from_manifest(manifest, list(GRADES)), 32, folder)
 
 
-def test_two_processes_at_once(manifest: Path, tmp_path: Path) -> None:
+def test_of_two_processes_at_once_one_decodes(manifest: Path, tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=_decode, args=(manifest, tmp_path)) for _ in range(2)]
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    both = [context.Process(target=_decode, args=(manifest, tmp_path / "cache", said)) for said in logs]
     for process in both:
         process.start()
     for process in both:
         process.join()
         assert process.exitcode == 0
-    assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]
+    assert len(list((tmp_path / "cache").glob("*.npy"))) == 1
+    assert "".join(said.read_text() for said in logs).count("decoding 24 images") == 1
 
 
-def test_working_size_holds_a_turned_view_at_scale_one() -> None:
-    assert working_size(224, "black") == working_size(224, "reflect") == 224
-    assert working_size(224, "crop") / math.sqrt(2) >= 224
+def test_the_longest_unused_makes_room(cohort: Cohort, tmp_path: Path) -> None:
+    size = 24 * 32 * 32 * 3
+    used = {}
+    for day, name in enumerate(("older", "old")):
+        decoded(replace(cohort, table=cohort.table.assign(sha256=name)), 32, tmp_path)
+        (used[name],) = set(tmp_path.glob("*.npy")) - set(used.values())
+        os.utime(used[name], (day, day))
+    decoded(cohort, 32, tmp_path, limit=2.5 * size)
+    left = set(tmp_path.glob("*.npy"))
+    assert len(left) == 2
+    assert used["old"] in left
+
+
+def test_an_array_over_the_limit_is_told(cohort: Cohort, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.cache_limit is 1e-05 GB; .*data\.cache=none"):
+        decoded(cohort, 32, tmp_path, limit=1e4)
+    assert not list(tmp_path.glob("*.npy"))
+
+
+def test_working_size_leaves_pixels_to_turn() -> None:
+    assert working_size(100, "black") == working_size(100, "reflect") == 160
+    assert working_size(100, "crop") == math.ceil(160 * math.sqrt(2))

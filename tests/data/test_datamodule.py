@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 from livergrade.config import AugmentConfig, DataConfig, SplitConfig
 from livergrade.data.cohort import from_manifest
-from livergrade.data.datamodule import GradingData, ViewPlan
+from livergrade.data.datamodule import AS_IT_IS, GradingData, ViewPlan
 from livergrade.data.split import make_split
 from livergrade.models import IMAGENET
 from tests.conftest import GRADES
@@ -16,11 +17,11 @@ ROWS = np.array([3, 5, 8])
 
 
 def grading_data(
-    manifest: Path, folder: Path, *, workers: int = 0, batch: int = 4, **augment: object
+    manifest: Path, folder: Path, *, workers: int = 0, batch: int = 4, cache: str = "auto", **augment: object
 ) -> GradingData:
     cohort = from_manifest(manifest, list(GRADES))
     split = make_split(cohort, SplitConfig(test_fraction=0.25, val_fraction=0.34, seed=0))
-    options = DataConfig(image_size=32, batch_size=batch, workers=workers)
+    options = DataConfig(image_size=32, batch_size=batch, workers=workers, cache=cache)
     data = GradingData(cohort, split, options, AugmentConfig(**augment), folder, 0, IMAGENET)  # type: ignore[arg-type]
     data.prepare_data()
     data.setup("fit")
@@ -28,20 +29,34 @@ def grading_data(
 
 
 def test_all_views_of_every_row_once() -> None:
-    keys = list(ViewPlan(ROWS, 36, "all", shuffle=True))
+    keys = list(ViewPlan(ROWS, "all", AugmentConfig(), train=True))
     assert sorted(key[:2] for key in keys) == [(row, angle) for row in ROWS for angle in range(36)]
     assert keys != sorted(keys)
 
 
 def test_upright_and_evenly_spread_views() -> None:
-    assert [key[:2] for key in ViewPlan(ROWS, 36, "upright")] == [(row, 0) for row in ROWS]
-    assert [key[:2] for key in ViewPlan(ROWS[:1], 36, "4")] == [(3, 0), (3, 9), (3, 18), (3, 27)]
-    assert {key[2:] for key in ViewPlan(ROWS, 36, "all")} == {(0, 1, 1, 1)}  # not mirrored, stain as it is
+    assert [key[:2] for key in ViewPlan(ROWS, "upright", AugmentConfig())] == [(row, 0) for row in ROWS]
+    assert [key[:2] for key in ViewPlan(ROWS[:1], "4", AugmentConfig())] == [(3, 0), (3, 9), (3, 18), (3, 27)]
+    varied = AugmentConfig(crop=0.7, stain=0.2, contrast=0.2, brightness=0.1)
+    assert {key[2:] for key in ViewPlan(ROWS, "all", varied)} == {AS_IT_IS}
+
+
+def test_training_varies_what_is_asked_for_and_nothing_else() -> None:
+    columns = {"flip": [2], "crop": [3, 4, 5], "stain": [6, 7, 8], "contrast": [9], "brightness": [10]}
+    still = AugmentConfig(flip=False, stain=0.0)
+    for name, own in columns.items():
+        varied = replace(still, **{name: {"flip": True, "crop": 0.7}.get(name, 0.2)})
+        keys = np.array(list(ViewPlan(ROWS, "all", varied, train=True)))
+        changed = [n for n in range(2, 11) if (keys[:, n] != AS_IT_IS[n - 2]).any()]
+        assert changed == own, name
+    shares = np.array(list(ViewPlan(ROWS, "all", replace(still, crop=0.7), train=True)))[:, 3]
+    assert 0.7 <= shares.min() < 0.75
+    assert 0.95 < shares.max() <= 1
 
 
 @pytest.mark.parametrize(("views", "count"), [("sample", 1), ("5", 5)])
 def test_sampled_views_change_with_the_epoch_and_come_back(views: str, count: int) -> None:
-    plan = ViewPlan(ROWS, 36, views, seed=1, shuffle=True, flip=True, stain=0.1)
+    plan = ViewPlan(ROWS, views, AugmentConfig(stain=0.1), seed=1, train=True)
     passes = []
     for epoch in (0, 1, 0):
         plan.set_epoch(epoch)
@@ -54,8 +69,11 @@ def test_sampled_views_change_with_the_epoch_and_come_back(views: str, count: in
 
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_share_the_same_pass(world: int) -> None:
-    whole = list(ViewPlan(ROWS, 7, "all", seed=2, shuffle=True))
-    parts = [ViewPlan(ROWS, 7, "all", seed=2, shuffle=True, rank=rank, world=world) for rank in range(world)]
+    seven = AugmentConfig(step_degrees=360 / 7)
+    whole = list(ViewPlan(ROWS, "all", seven, seed=2, train=True))
+    parts = [
+        ViewPlan(ROWS, "all", seven, seed=2, train=True, rank=rank, world=world) for rank in range(world)
+    ]
     assert len({len(list(part)) for part in parts}) == 1
     dealt = [key for keys in zip(*parts, strict=True) for key in keys]
     assert dealt[: len(whole)] == whole
@@ -164,3 +182,14 @@ def test_each_view_is_embedded_once_and_shown_as_such(manifest: Path, tmp_path: 
     )
     assert torch.cat([batch["row"] for batch in batches]).tolist() == [key[0] for key in order]
     assert torch.cat([batch["degrees"] for batch in batches]).tolist() == [90 * key[1] for key in order]
+
+
+@pytest.mark.parametrize("cache", ["ram", "device", "none"])
+def test_every_cache_shows_the_same_views(manifest: Path, tmp_path: Path, cache: str) -> None:
+    shown = []
+    for kind in ("disk", cache):
+        data = grading_data(manifest, tmp_path, cache=kind)
+        loader = data.train_dataloader()
+        shown.append(torch.cat([data.on_after_batch_transfer(batch, 0)["view"] for batch in loader]))
+        assert ("image" in next(iter(loader))) == (kind != "device")
+    assert torch.equal(*shown)
