@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -94,8 +95,14 @@ def _coloured(through: Tensor, drawn: Drawn, normalisation: Normalisation) -> Te
     contrast, brightness = drawn.light[:, :, None, None, None].unbind(1)
     stained = through.pow(drawn.density[:, :, None, None])
     seen = ((stained - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
-    mean, std = (torch.tensor(values, device=through.device).view(3, 1, 1) for values in normalisation)
+    mean, std = _channels(normalisation, through.device)
     return (seen - mean) / std
+
+
+@lru_cache
+def _channels(normalisation: Normalisation, device: torch.device) -> list[Tensor]:
+    """The constants once: sent with every batch, they would make the host wait for the device."""
+    return [torch.tensor(values, device=device).view(3, 1, 1) for values in normalisation]
 
 
 def _warped(images: Tensor, maps: Tensor, tables: Tensor, size: int, border: str) -> Tensor:

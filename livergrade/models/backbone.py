@@ -90,6 +90,8 @@ def build_backbone(num_classes: int, *, backbone: str) -> nn.Module:
         raise UserError(
             f"model.backbone={backbone}: does not end in one linear layer; choose another network"
         )
+    if known:
+        net.pathology = known  # type: ignore[assignment]
     return net
 
 
@@ -117,9 +119,18 @@ def normalisation(backbone: str) -> Normalisation:
 
 
 def published(net: nn.Module) -> tuple[str, dict[str, Tensor]]:
-    """Fetch the weights that timm publishes for a network it built: their name and the tensors."""
+    """Fetch the weights that timm publishes for a network it built: their name and the tensors.
+
+    Raises:
+        UserError: The network is one of :data:`PATHOLOGY`.
+    """
     import timm
 
+    if known := getattr(net, "pathology", None):
+        raise UserError(
+            "model.weights=imagenet: this network's weights are not ImageNet's; its authors hand them out at "
+            f"Hugging Face, {known.home}: give the file as model.weights=<file>"
+        )
     config: dict[str, Any] = net.pretrained_cfg  # type: ignore[assignment]
     name = ".".join(filter(None, (config["architecture"], config["tag"])))
     return name, timm.create_model(name, pretrained=True).state_dict()

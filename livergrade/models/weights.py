@@ -1,64 +1,83 @@
-"""Weights for a model: torchvision's ImageNet ones, or a local file."""
+"""Weights for a model: published ImageNet ones, or a local file."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights, VGG16_Weights
 
 from livergrade.errors import UserError
+from livergrade.models.backbone import published
+from livergrade.models.keymaps import recognise, translate, translate_dinov2
+from livergrade.models.layers import head
 
 IMAGENET = {"vgg16": VGG16_Weights.IMAGENET1K_V1, "resnet50": ResNet50_Weights.IMAGENET1K_V2}
 """Torchvision's published weights, by our name of the model. They expect images scaled to [0, 1], then
 normalised with mean (0.485, 0.456, 0.406) and standard deviation (0.229, 0.224, 0.225)."""
 
+IMAGENET_OF_TIMM = {"senet": "seresnet50", "sknet": "skresnext50_32x4d"}
+"""Networks of timm whose published weights ours take. They expect the same images."""
+
+_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".tar")  # the last for .pth.tar, an old habit
 _WRAPPERS = re.compile(r"^(?:net\.|module\.|_orig_mod\.)+")  # our task's, DataParallel's, torch.compile's
 
 
 def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     """Load weights into a model, in place, and say in a sentence what was loaded.
 
-    Every tensor must fit, with one exception: the head, which is the model's last linear layer, keeps its
+    State dicts of reference implementations are recognised and brought to our names, see
+    :mod:`livergrade.models.keymaps`. Then every tensor must fit, with one exception: the head keeps its
     initial values if the file has none or has one for another number of classes. A file that does not fit
     leaves the model as it was.
 
     Args:
-        model: The network, its classifier head registered last.
-        source: ``"imagenet"`` for torchvision's published weights (downloaded once, then cached), or the
-            path of a file: ``.safetensors``, or ``.pt``, ``.pth`` or ``.ckpt`` with a state dict, bare or
-            under the key ``state_dict`` (a Lightning checkpoint of this package) or ``model``. Files are
-            read as tensors only: one that would run code on loading is refused.
+        model: The network.
+        source: ``"imagenet"`` for published weights, torchvision's or timm's (downloaded once, then cached),
+            or the path of a file: ``.safetensors``, or ``.pt``, ``.pth``, ``.bin``, ``.ckpt`` or ``.pth.tar``
+            with a state dict, bare or under the key ``state_dict`` (a Lightning checkpoint of this package)
+            or ``model``. Files are read as tensors only: one that would run code on loading is refused.
         name: The model's name in :data:`livergrade.models.MODELS`.
 
     Returns:
-        How many tensors came from where, and what became of the head.
+        How many tensors came from where, by which map of names, and which did not.
 
     Raises:
-        UserError: There are no such weights; the file cannot be read or holds more than tensors; or tensors
-            are missing, unexpected or of another shape.
+        UserError: There are no such weights; the file cannot be read or holds more than tensors; it is of
+            another network; or tensors are missing, unexpected or of another shape.
     """
     if source == "imagenet":
-        source, found = _imagenet(name)
+        source, found = _imagenet(model, name)
     else:
         found = _read(Path(source).expanduser())
     expected = model.state_dict()
-    head = _head(model)
-    new_head = any(key not in found or found[key].shape != expected[key].shape for key in head)
-    if new_head:
-        found = {key: tensor for key, tensor in found.items() if key not in head}
-        expected = {key: tensor for key, tensor in expected.items() if key not in head}
+    zeros, names = 0, ""
+    if name == "timm":
+        if any(key.endswith("embeddings.cls_token") for key in found):
+            found, names = translate_dinov2(found), " (names as in Hugging Face's Dinov2Model)"
+    elif known := recognise(found, source, name):
+        found, zeros = translate(found, known, expected)
+        names = f" (names as in {known.reference})"
+
+    head_name, layer = head(model)
+    afresh = [f"{head_name}.{key}" for key in layer.state_dict()]
+    if all(key in found and found[key].shape == expected[key].shape for key in afresh):
+        afresh = []
+    found = {key: tensor for key, tensor in found.items() if key not in afresh}
+    # Files from before PyTorch 0.4.1 have no batch counters; no batch norm here reads its own.
+    counters = [key for key in expected if key not in found and key.endswith(".num_batches_tracked")]
+    excused = {*afresh, *counters}
     misfits = {
-        # Files from before PyTorch 0.4.1 have no batch counters; no batch norm here reads its own.
-        "missing": [k for k in expected if k not in found and not k.endswith(".num_batches_tracked")],
-        "unexpected": [k for k in found if k not in expected],
+        "missing": [key for key in expected if key not in found and key not in excused],
+        "unexpected": [key for key in found if key not in expected],
         "of another shape": [
-            f"{k} {tuple(t.shape)} instead of {tuple(expected[k].shape)}"
-            for k, t in found.items()
-            if k in expected and t.shape != expected[k].shape
+            f"{key} {tuple(tensor.shape)} instead of {tuple(expected[key].shape)}"
+            for key, tensor in found.items()
+            if key in expected and tensor.shape != expected[key].shape
         ],
     }
     if any(misfits.values()):
@@ -68,30 +87,44 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
             if keys
         )
         raise UserError(
-            f"model.weights: {source} does not fit {name}, which needs {len(expected)} tensors: {told}. "
-            "Give a file saved from this architecture, or the model that the file was saved from."
+            f"model.weights: {source}{names} does not fit {name}, which needs {len(expected)} tensors: "
+            f"{told}. Give a file saved from this architecture, or the model that the file was saved from."
         )
     model.load_state_dict(found, strict=False)
-    return (
-        f"{source}: loaded all {len(found)} tensors of {name}'s trunk; the head starts afresh"
-        if new_head
-        else f"{source}: loaded all {len(found)} tensors of {name}, head included"
-    )
+    matched = len(found) - zeros
+    share = f"all {matched}" if matched == len(expected) else f"{matched} of {len(expected)}"
+    said = f"{source}: loaded {share} tensors of {name}{names}; "
+    said += f"the head ({', '.join(afresh)}) starts afresh" if afresh else "head included"
+    said += f"; {zeros} biases that the file lacks are zero" if zeros else ""
+    return said + (f"; {len(counters)} batch counters that it lacks are not used" if counters else "")
 
 
-def _head(model: nn.Module) -> list[str]:
-    """Names of the tensors of the last linear layer."""
-    name, layer = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)][-1]
-    return [f"{name}.{key}" for key in layer.state_dict()]
-
-
-def _imagenet(name: str) -> tuple[str, dict[str, Tensor]]:
-    """Fetch torchvision's weights: the name of their file, and its tensors."""
-    if name not in IMAGENET:
+def _imagenet(model: nn.Module, name: str) -> tuple[str, dict[str, Tensor]]:
+    """Fetch published weights: what they are called, and the tensors."""
+    if name in IMAGENET:
+        return _torchvisions(name)
+    if name == "timm":
+        return _timms(model)
+    if name not in IMAGENET_OF_TIMM:
         raise UserError(
-            f"model.weights=imagenet: torchvision publishes no ImageNet weights for {name}, only for "
-            f"{' and '.join(IMAGENET)}; give a local file as model.weights=<file>"
+            f"model.weights=imagenet: no package publishes ImageNet weights of {name}; the authors of CBAM "
+            "link a checkpoint of ResNet50+CBAM in the README of github.com/Jongchan/attention-module: "
+            "download it and give it as model.weights=<file>"
         )
+    try:
+        import timm
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"model.weights=imagenet: {name} takes timm's weights, and the package timm is not installed: "
+            'pip install "livergrade[timm]"'
+        ) from error
+    with torch.device("meta"):
+        reference = timm.create_model(IMAGENET_OF_TIMM[name])
+    return _timms(reference)
+
+
+def _torchvisions(name: str) -> tuple[str, dict[str, Tensor]]:
+    """Fetch torchvision's weights of a model: the name of their file, and its tensors."""
     url: str = IMAGENET[name].url
     file = url.rsplit("/", 1)[1]
     try:
@@ -109,16 +142,33 @@ def _imagenet(name: str) -> tuple[str, dict[str, Tensor]]:
     return file, state
 
 
+def _timms(net: nn.Module) -> tuple[str, dict[str, Tensor]]:
+    """Fetch the weights that timm publishes for a network it built: their name, and the tensors."""
+    try:
+        return published(net)
+    except UserError:
+        raise
+    except Exception as error:  # as above, and timm raises where it publishes none
+        config: dict[str, Any] = net.pretrained_cfg  # type: ignore[assignment]
+        file, home = config.get("hf_hub_filename") or "model.safetensors", config.get("hf_hub_id")
+        where = f"{file} of {home} at Hugging Face" if home else config.get("url")
+        fix = f"download {where} where there is a network and" if where else "find a file and"
+        raise UserError(
+            f"model.weights=imagenet: timm's {config['architecture']} could not be had "
+            f"({str(error).rstrip('. ')}); {fix} give it as model.weights=<file>"
+        ) from error
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     """Read a file's tensors by name, freed of the containers and prefixes that training wraps them in."""
     if not path.is_file():
         raise UserError(f'model.weights: no file {path}; give "imagenet" or the path of a weights file')
     if path.suffix == ".safetensors":
         content = _read_safetensors(path)
-    elif path.suffix in {".pt", ".pth", ".ckpt"}:
+    elif path.suffix in _PICKLES:
         content = _read_pickle(path)
     else:
-        raise UserError(f"model.weights: {path} is none of .safetensors, .pt, .pth and .ckpt")
+        raise UserError(f"model.weights: {path} is none of .safetensors, {', '.join(_PICKLES)}")
     for container in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(container), dict):
             content = content[container]

@@ -7,8 +7,9 @@ from livergrade.errors import UserError
 from livergrade.models import IMAGENET, build, normalisation
 from livergrade.models.backbone import PATHOLOGY, refuse_size
 from livergrade.models.layers import head
+from livergrade.models.weights import load_weights
 
-PUBLISHED = {  # millions of parameters, features: as their model cards print them
+PUBLISHED = {  # millions of parameters and features, as published (h-optimus as 1.1 billion)
     "uni": (303, 1024),
     "uni2-h": (681, 1536),
     "virchow2": (631, 1280),
@@ -69,3 +70,10 @@ def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(UserError, match=r'pip install "livergrade\[timm\]"'):
         build("timm", 3, backbone="convnext_tiny")
+
+
+def test_foundation_models_are_never_downloaded() -> None:
+    with torch.device("meta"):
+        net = build("timm", 3, backbone="uni2-h")
+    with pytest.raises(UserError, match=r"MahmoodLab/UNI2-h: give the file as model\.weights=<file>"):
+        load_weights(net, "imagenet", name="timm")

@@ -1,4 +1,5 @@
 import os
+import sys
 
 import pytest
 import torch
@@ -51,6 +52,8 @@ def same(a, b):
     [
         ("a.pt", lambda net: net.state_dict()),
         ("a.pth", lambda net: {"model": net.state_dict(), "epoch": 1}),
+        ("pytorch_model.bin", lambda net: net.state_dict()),
+        ("a.pth.tar", lambda net: {"arch": "net", "state_dict": net.state_dict()}),
         ("a.pth", lambda net: {f"module.{k}": v for k, v in net.state_dict().items()}),
         ("a.ckpt", lightning),
         (
@@ -58,7 +61,7 @@ def same(a, b):
             lambda net: {"state_dict": {f"net._orig_mod.{k}": v for k, v in net.state_dict().items()}},
         ),
     ],
-    ids=["bare", "model", "data-parallel", "lightning", "compiled"],
+    ids=["bare", "model", "bin", "tar", "data-parallel", "lightning", "compiled"],
 )
 def test_round_trip(tmp_path, donor, image, file, wrap):
     torch.save(wrap(donor), tmp_path / file)
@@ -85,8 +88,8 @@ def test_another_number_of_classes_or_no_head_starts_the_head_afresh(tmp_path, d
     net = Net(3 if headless else 5)
     head = {k: v.clone() for k, v in net.fc.state_dict().items()}
     said = load_weights(net, str(tmp_path / "a.pt"), name="net")
-    assert "all 7 tensors" in said
-    assert "head starts afresh" in said
+    assert "loaded 7 of 9 tensors" in said
+    assert "the head (fc.weight, fc.bias) starts afresh" in said
     assert same(net.fc.state_dict(), head)
     assert torch.equal(net.conv.weight, donor.conv.weight)
 
@@ -94,8 +97,9 @@ def test_another_number_of_classes_or_no_head_starts_the_head_afresh(tmp_path, d
 def test_files_without_batch_counters_load(tmp_path, donor):
     state = {k: v for k, v in donor.state_dict().items() if not k.endswith("num_batches_tracked")}
     torch.save(state, tmp_path / "a.pt")
-    load_weights(net := Net(3), str(tmp_path / "a.pt"), name="net")
+    said = load_weights(net := Net(3), str(tmp_path / "a.pt"), name="net")
     assert torch.equal(net.bn.running_mean, donor.bn.running_mean)
+    assert "loaded 8 of 9 tensors of net; head included; 1 batch counters" in said
 
 
 def test_misfits_are_listed_and_leave_the_model_alone(tmp_path, donor):
@@ -150,7 +154,7 @@ def test_truncated_files_are_told(tmp_path, donor, file, kept):
     ("file", "content", "told"),
     [
         ("a.pt", b"hello world, this is no model", "cannot be read"),
-        ("a.h5", b"", "none of .safetensors, .pt, .pth and .ckpt"),
+        ("a.h5", b"", "none of .safetensors, .pt, .pth, .bin, .ckpt, .tar"),
         ("absent.pt", None, "no file"),
     ],
 )
@@ -176,12 +180,108 @@ def test_safetensors_package_missing(tmp_path, monkeypatch, donor):
         load_weights(Net(3), str(tmp_path / "a.safetensors"), name="net")
 
 
-@pytest.mark.parametrize("name", ["cbam", "senet", "sknet"])
-def test_imagenet_is_only_for_what_torchvision_publishes(name):
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (
+            "layer1.0.se_module.fc1.weight",
+            "strides in the first 1×1.*Give timm's seresnet50, or.*legacy_seresnet50",
+        ),
+        ("layer1.0.conv2g.weight", "PytorchInsight.*a modified version.*Give timm's skresnext50_32x4d"),
+        (
+            "layer1.0.se.channel.fc1.weight",
+            "the names of timm's resnet50 with CBAM, which is model=cbam, not",
+        ),
+    ],
+)
+def test_other_networks_are_refused_by_their_names(tmp_path, key, told):
+    torch.save({key: torch.zeros(1)}, tmp_path / "a.pt")
+    with pytest.raises(UserError, match=rf"a\.pt .*{told}"):
+        load_weights(Net(3), str(tmp_path / "a.pt"), name="senet")
+
+
+@pytest.mark.parametrize("backbone", ["seresnet18", "legacy_seresnet18"])
+def test_networks_of_timm_keep_timms_names(tmp_path, backbone):
+    donor, net = (build("timm", 3, backbone=backbone) for _ in range(2))
+    save_file(donor.state_dict(), tmp_path / "a.safetensors")
+    assert "head included" in load_weights(net, str(tmp_path / "a.safetensors"), name="timm")
+    assert same(net.state_dict(), donor.state_dict())
+
+
+def test_some_biases_missing_is_a_misfit(tmp_path):
+    net = build("senet", 3)
+    state = {
+        key.replace("attention.reduce", "se.fc.0").replace("attention.expand", "se.fc.2"): tensor
+        for key, tensor in net.state_dict().items()
+    }
+    del state["layer2.1.se.fc.0.bias"]
+    torch.save(state, tmp_path / "a.pt")
+    with pytest.raises(UserError, match=r"1 missing \(layer2\.1\.attention\.reduce\.bias\)"):
+        load_weights(net, str(tmp_path / "a.pt"), name="senet")
+
+
+def test_imagenet_of_cbam_is_the_authors():
+    with pytest.raises(UserError, match=r"weights of cbam; the authors .*Jongchan/attention-module.*<file>"):
+        load_weights(Net(3), "imagenet", name="cbam")
+
+
+def test_imagenet_of_timm_without_timm_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UserError, match=r'senet takes timm.*pip install "livergrade\[timm\]"'):
+        load_weights(Net(3), "imagenet", name="senet")
+
+
+@pytest.fixture
+def face(tmp_path, monkeypatch):
+    """An empty cache of Hugging Face's downloads, and no network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("senet", "model.safetensors of timm/seresnet50.a1_in1k"),
+        ("sknet", "model.safetensors of timm/skresnext50_32x4d.ra_in1k"),
+        ("timm", "model.safetensors of timm/resnet10t.c3_in1k"),
+    ],
+)
+def test_imagenet_of_timm_without_network_names_the_file_to_bring(face, name, file):
+    net = build("timm", 3, backbone="resnet10t") if name == "timm" else Net(3)
+    with pytest.raises(UserError, match=rf"could not be had.*download {file} at.*model\.weights=<file>"):
+        load_weights(net, "imagenet", name=name)
+
+
+def test_networks_that_timm_has_no_weights_for_are_told(face):
+    net = build("timm", 3, backbone="skresnet50")
     with pytest.raises(
-        UserError, match=rf"no ImageNet weights for {name}, only for vgg16 and resnet50.*<file>"
+        UserError, match=r"No pretrained weights exist for skresnet50.*find a file and give it"
     ):
-        load_weights(Net(3), "imagenet", name=name)
+        load_weights(net, "imagenet", name="timm")
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "trunk"),
+    [("senet", "seresnet50.a1_in1k", 382), ("timm", "resnet10t.c3_in1k", 84)],
+)
+def test_imagenet_trunk_of_timm_under_a_new_head(face, name, published, trunk):
+    torch.manual_seed(0)
+    theirs = build("timm", 1000, backbone=published)
+    folder = face / f"models--timm--{published}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    save_file(theirs.state_dict(), folder / "snapshots" / ("0" * 40) / "model.safetensors")
+    model = build(name, 3, **({"backbone": published} if name == "timm" else {}))
+    told = load_weights(model, "imagenet", name=name)
+    assert told.startswith(f"{published}: loaded {trunk} of {trunk + 2} tensors")
+    assert "the head (fc.weight, fc.bias) starts afresh" in told
+    if name == "senet":
+        ours = model.layer4[2].attention.expand.weight
+        assert torch.equal(ours, theirs.layer4[2].se.fc2.weight.flatten(1))
+    else:
+        assert torch.equal(model.layer4[0].conv1.weight, theirs.layer4[0].conv1.weight)
 
 
 @pytest.fixture
@@ -217,6 +317,6 @@ def test_imagenet_trunk_under_a_new_head(hub):
     torch.save(published.state_dict(), hub / "resnet50-11ad3fa6.pth")
     model = build("resnet50", 3)
     told = load_weights(model, "imagenet", name="resnet50")
-    assert "resnet50-11ad3fa6.pth: loaded all 318 tensors of resnet50's trunk; the head starts afresh" in told
+    assert "resnet50-11ad3fa6.pth: loaded 318 of 320 tensors of resnet50; the head (fc.weight" in told
     assert torch.equal(model.layer4[2].conv3.weight, published.layer4[2].conv3.weight)
     assert model.fc.out_features == 3

@@ -1,0 +1,184 @@
+"""State dicts of the reference implementations, brought to our names.
+
+A reference is told by a name that only its tensors have. The plain ones need no map: torchvision's VGG16 and
+ResNet-50 and timm's ResNet-50 name their tensors as we do.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from livergrade.errors import UserError
+
+
+@dataclass(frozen=True)
+class KeyMap:
+    """How the state dict of one implementation becomes ours.
+
+    Fully connected layers that it writes as convolutions, ``[out, in, h, w]``, are flattened.
+
+    Attributes:
+        reference: The implementation.
+        model: Which of our models it is.
+        sign: Pattern of a name that gives it away.
+        renames: Patterns, and what replaces them in every name.
+        biases: Pattern of those of our names that the implementation may lack altogether; they become zero.
+        swapped: Pattern of those of our names whose two input channels it has in the other order.
+    """
+
+    reference: str
+    model: str
+    sign: str
+    renames: dict[str, str]
+    biases: str | None = None
+    swapped: str | None = None
+
+
+KEY_MAPS = (
+    KeyMap(
+        "timm's vgg16",
+        "vgg16",
+        r"^pre_logits\.fc1\.",
+        {
+            r"^pre_logits\.fc1\.": "classifier.0.",
+            r"^pre_logits\.fc2\.": "classifier.3.",
+            r"^head\.fc\.": "classifier.6.",
+        },
+    ),
+    KeyMap(
+        "timm's seresnet50",
+        "senet",
+        r"\.se\.fc1\.",
+        {r"\.se\.fc1\.": ".attention.reduce.", r"\.se\.fc2\.": ".attention.expand."},
+    ),
+    KeyMap(
+        "the SE-ResNet-50 of PytorchInsight and senet.pytorch",  # the latter without biases
+        "senet",
+        r"\.se\.fc\.0\.",
+        {r"\.se\.fc\.0\.": ".attention.reduce.", r"\.se\.fc\.2\.": ".attention.expand."},
+        biases=r"\.attention\.(reduce|expand)\.bias$",
+    ),
+    KeyMap(
+        "timm's resnet50 with CBAM",  # block_args={"attn_layer": "cbam"}; by default without biases
+        "cbam",
+        r"\.se\.channel\.fc1\.",
+        {
+            r"\.se\.channel\.fc1\.": ".attention.channel.mlp.0.",
+            r"\.se\.channel\.fc2\.": ".attention.channel.mlp.2.",
+            r"\.se\.spatial\.conv\.(conv|bn)\.": r".attention.spatial.\1.",
+        },
+        biases=r"\.attention\.channel\.mlp\.[02]\.bias$",
+    ),
+    KeyMap(
+        "the CBAM authors' ResNet-50",  # it concatenates [maximum, mean], the paper and we [mean, maximum]
+        "cbam",
+        r"\.cbam\.ChannelGate\.",
+        {
+            r"\.cbam\.ChannelGate\.mlp\.1\.": ".attention.channel.mlp.0.",
+            r"\.cbam\.ChannelGate\.mlp\.3\.": ".attention.channel.mlp.2.",
+            r"\.cbam\.SpatialGate\.spatial\.(conv|bn)\.": r".attention.spatial.\1.",
+        },
+        swapped=r"\.attention\.spatial\.conv\.weight$",
+    ),
+    KeyMap(
+        "timm's skresnext50_32x4d",
+        "sknet",
+        r"\.conv2\.attn\.fc_reduce\.",
+        {
+            r"\.conv([13])\.conv\.": r".conv\1.",
+            r"\.conv([13])\.bn\.": r".bn\1.",
+            r"\.paths\.(\d)\.conv\.": r".branches.\1.0.",
+            r"\.paths\.(\d)\.bn\.": r".branches.\1.1.",
+            r"\.attn\.fc_reduce\.": ".fuse.0.",
+            r"\.attn\.bn\.": ".fuse.1.",
+            r"\.attn\.fc_select\.": ".select.",
+        },
+    ),
+)
+"""The implementations whose files load, each into the model it is."""
+
+REFUSED = {
+    r"\.se_module\.": "holds an SE network in the Caffe original's layout, as timm's legacy_seresnet50: it "
+    "strides in the first 1×1 of a block and pools without padding, so its weights would fit and the logits "
+    "be wrong. Give timm's seresnet50, or build that network: model=timm model.backbone=legacy_seresnet50",
+    r"\.conv2g\.": "holds the SK-ResNet-50 of PytorchInsight, which its authors call a modified version: a "
+    "plain and a grouped 3×3 at ResNet-50's width, not SKNet-50. Give timm's skresnext50_32x4d",
+}
+"""Names that give away a file that must not be loaded, and why."""
+
+
+def recognise(found: dict[str, Tensor], source: str, name: str) -> KeyMap | None:
+    """Whose state dict this is, if it needs a map.
+
+    Raises:
+        UserError: It is known not to be ``name``.
+    """
+    for sign, reason in REFUSED.items():
+        if any(re.search(sign, key) for key in found):
+            raise UserError(f"model.weights: {source} {reason}")
+    for known in KEY_MAPS:
+        if any(re.search(known.sign, key) for key in found):
+            if known.model != name:
+                raise UserError(
+                    f"model.weights: {source} has the names of {known.reference}, "
+                    f"which is model={known.model}, not {name}"
+                )
+            return known
+    return None
+
+
+def translate(
+    found: dict[str, Tensor], known: KeyMap, expected: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], int]:
+    """Bring a state dict to our names and shapes, and say how many biases were filled with zeros.
+
+    Args:
+        found: The reference's tensors.
+        known: Its map.
+        expected: Our model's state dict.
+    """
+    translated = {}
+    for name, tensor in found.items():
+        key = name
+        for pattern, replacement in known.renames.items():
+            key = re.sub(pattern, replacement, key)
+        if tensor.ndim == 4 and key in expected and expected[key].ndim == 2:
+            tensor = tensor.flatten(1)
+        if known.swapped and re.search(known.swapped, key):
+            tensor = tensor.flip(1)
+        translated[key] = tensor
+    biases = [key for key in expected if known.biases and re.search(known.biases, key)]
+    if not translated.keys().isdisjoint(biases):
+        return translated, 0
+    return translated | {key: torch.zeros_like(expected[key]) for key in biases}, len(biases)
+
+
+DINOV2 = {
+    r"^(dinov2\.)?embeddings\.cls_token": "cls_token",
+    r"^(dinov2\.)?embeddings\.position_embeddings": "pos_embed",
+    r"^(dinov2\.)?embeddings\.patch_embeddings\.projection\.": "patch_embed.proj.",
+    r"^(dinov2\.)?encoder\.layer\.(\d+)\.": r"blocks.\2.",
+    r"^(dinov2\.)?layernorm\.": "norm.",
+    r"\.attention\.output\.dense\.": ".attn.proj.",
+    r"\.layer_scale([12])\.lambda1": r".ls\1.gamma",
+}
+"""Names of Hugging Face's Dinov2Model, in which Phikon-v2 is published, and timm's of the same network."""
+
+
+def translate_dinov2(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Bring a Dinov2Model's state dict to timm's names; query, key and value are one layer there."""
+    translated = {}
+    for key, tensor in found.items():
+        for pattern, replacement in DINOV2.items():
+            key = re.sub(pattern, replacement, key)
+        translated[key] = tensor
+    for query in [key for key in translated if ".attention.attention.query." in key]:
+        parts = [query.replace(".query.", f".{part}.") for part in ("query", "key", "value")]
+        joined = query.replace(".attention.attention.query.", ".attn.qkv.")
+        translated[joined] = torch.cat([translated.pop(part) for part in parts])
+    # The token that stands for masked patches is used in pretraining alone.
+    return {key: tensor for key, tensor in translated.items() if not key.endswith("mask_token")}
