@@ -80,4 +80,7 @@ def test_a_backbone_of_timm_is_named_and_probed(small: list[str], tmp_path: Path
     train(*words, "trainer.max_epochs=1", outputs=tmp_path)
     (folder,) = (tmp_path / "convnext_atto").iterdir()
     assert (folder / "finished.json").is_file()
-    assert "<title>convnext_atto" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "<title>convnext_atto" in page
+    assert "Initial weights: random." in page
+    assert "the network is frozen below its head" in page
