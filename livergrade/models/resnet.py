@@ -18,8 +18,8 @@ class GatedBottleneck(Bottleneck):  # type: ignore[misc]  # torchvision ships no
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.attention(self.bn3(self.conv3(out)))
-        shortcut = x if self.downsample is None else self.downsample(x)
-        activated: Tensor = self.relu(out + shortcut)
+        out += x if self.downsample is None else self.downsample(x)
+        activated: Tensor = self.relu(out)
         return activated
 
 
