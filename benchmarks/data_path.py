@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,6 +39,7 @@ from livergrade.data.synthetic import GRADES, synthetic_cohort
 from livergrade.models import IMAGENET
 
 BILINEAR, BICUBIC = v1.InterpolationMode.BILINEAR, v1.InterpolationMode.BICUBIC
+SAVED: dict[str, dict[str, Any]] = {".jpg": {"quality": 90}, ".png": {}, ".tif": {"compression": "tiff_lzw"}}
 Way = Callable[[int, float], Tensor]  # image, degrees → float [3, size, size]
 Batched = Callable[[list[int], list[float]], Tensor]  # → float [B, 3, size, size]
 
@@ -127,7 +129,9 @@ def turned_files(paths: list[Path], size: int, degrees: list[float], folder: Pat
     written = {}
     for path, turn in zip(paths, degrees, strict=True):
         target = folder / f"turned_{path.name}"
-        Image.open(path).convert("RGB").rotate(turn, Image.Resampling.BILINEAR).save(target, quality=90)
+        Image.open(path).convert("RGB").rotate(turn, Image.Resampling.BILINEAR).save(
+            target, **SAVED[path.suffix]
+        )
         written[path] = target
 
     def make(row: int, _: float) -> Tensor:
@@ -300,8 +304,7 @@ def source_files(chosen: argparse.Namespace, folder: Path) -> list[Path]:
     paths = []
     for number, path in enumerate(found[: chosen.images]):
         paths.append(folder / f"{number}.{chosen.format}")
-        options = {"jpg": {"quality": 90}, "tif": {"compression": "tiff_lzw"}}.get(chosen.format, {})
-        Image.open(path).convert("RGB").save(paths[-1], **options)
+        Image.open(path).convert("RGB").save(paths[-1], **SAVED[paths[-1].suffix])
     return paths
 
 

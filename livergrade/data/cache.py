@@ -26,7 +26,7 @@ from livergrade.files import written_whole
 
 log = logging.getLogger(__name__)
 
-FORMAT = "1"  # part of every key: raise it when the pixels of an array would come out differently
+FORMAT = "2"  # part of every key: raise it when the pixels of an array would come out differently
 OVERSAMPLING = 1.6
 """Cached pixels for each pixel of a view, along a side. One bilinear warp from there is as true to the image
 as turning it whole and then reducing it; from fewer pixels it blurs, from more it aliases

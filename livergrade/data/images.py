@@ -55,9 +55,7 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
     """
     image = open_image(path)
     try:
-        if shorter_side and image.format in ("JPEG", "MPO"):  # decode at 1/2, 1/4, 1/8 where that is enough
-            image.draft("RGB", (2 * shorter_side, 2 * shorter_side))
-        image.load()
+        image.load()  # in full: a JPEG decoded at 1/2 or 1/4 is sooner there, and aliased
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"is damaged or cut short: {error}") from None
     rgb = _to_rgb(ImageOps.exif_transpose(image))
