@@ -25,6 +25,7 @@ def main(config: TrainConfig) -> None:
     # Imported here, so that --help and --cfg job need not wait seconds for torch.
     import lightning as L
 
+    from livergrade.checkpoints import save_now
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
@@ -98,12 +99,12 @@ def main(config: TrainConfig) -> None:
         log.warning("stopped; go on with: python -m livergrade.train train.resume=%s", run)
         raise
     if "val" not in data.test_splits:  # no validation to choose by: the last epoch is tested
-        trainer.save_checkpoint(best, weights_only=True)
+        save_now(trainer, best)
     trainer.test(task, data, ckpt_path=best, verbose=False)
     if not trainer.is_global_zero:
         return
     if config.model.frozen:
-        trainer.save_checkpoint(best, weights_only=True)  # whole now
+        save_now(trainer, best)  # whole now
 
     write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
     history = read_history(run / "tensorboard")

@@ -11,6 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from livergrade.callbacks import run_callbacks
+from livergrade.checkpoints import checkpoint_writer
 from livergrade.config import TrainConfig, TrainerConfig, options
 from livergrade.errors import UserError
 
@@ -48,6 +49,7 @@ def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trai
             limit_val_batches=chosen.limit_batches,
             limit_test_batches=chosen.limit_batches,
             logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
+            plugins=[checkpoint_writer()],
             callbacks=run_callbacks(run / "checkpoints", validated=validated, progress=chosen.progress),
             enable_progress_bar=False,
             enable_model_summary=False,
