@@ -4,15 +4,18 @@ Only Hydra is imported here, so that ``--help`` and ``--cfg job`` answer at once
 """
 
 import functools
+import itertools
 import json
 import logging
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import hydra
 import yaml
@@ -24,12 +27,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from livergrade.config import TrainConfig, describe, problems
+from livergrade.config import DataConfig, TrainConfig, describe, problems
 from livergrade.errors import UserError
 from livergrade.files import written_whole
 from livergrade.models import label
 
 failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hydra tells the screen
+Config = TypeVar("Config")
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
@@ -48,6 +52,19 @@ def run_dir(resume: str | None, model: str, backbone: str | None) -> str:
     return f"{output_root()}/{label(model, backbone)}/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
 
 
+def evaluation_dir(run: str | None) -> str:
+    """The folder of an evaluation: within the run that is evaluated."""
+    within = Path(run).absolute() if run and (Path(run) / "config.yaml").is_file() else Path(output_root())
+    return f"{within}/evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+
+
+def comparison_dir(folders: list[str]) -> str:
+    """The folder of a comparison: within the one folder that is given, else a new one of its own."""
+    if len(folders) == 1 and Path(folders[0]).is_dir():
+        return f"{Path(folders[0]).absolute()}/comparison"
+    return f"{output_root()}/comparisons/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+
+
 def _typed() -> list[str]:
     """What was typed, also in the worker processes of a parallel sweep."""
     words: list[str] = json.loads(os.environ.get("LIVERGRADE_TYPED", "[]"))
@@ -56,7 +73,10 @@ def _typed() -> list[str]:
 
 def job_name(number: int, overrides: list[str]) -> str:
     """The folder of a job below its sweep: its number and what the sweep varies, not what all jobs share."""
-    varied = [override for override in overrides if override not in _typed()]
+    typed = OverridesParser.create().parse_overrides([word for word in _typed()[1:] if "=" in word])
+    shared = {override.key_or_group for override in typed if not override.is_sweep_override()}
+    # By key, since Hydra hands values over as it understood them: False for false, without quotes.
+    varied = [override for override in overrides if override.partition("=")[0].lstrip("+~") not in shared]
     words = [re.sub(r"[^\w.+-]+", "-", word).strip("-") for word in varied]  # so that a path can be typed
     return "_".join([str(number), *words])[:120]
 
@@ -64,6 +84,8 @@ def job_name(number: int, overrides: list[str]) -> str:
 OmegaConf.register_new_resolver("livergrade.job", job_name, replace=True)
 OmegaConf.register_new_resolver("livergrade.outputs", output_root, replace=True)
 OmegaConf.register_new_resolver("livergrade.run_dir", run_dir, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("livergrade.evaluation_dir", evaluation_dir, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("livergrade.comparison_dir", comparison_dir, replace=True)
 # A resumed run must not overwrite the record of how it was first started.
 OmegaConf.register_new_resolver(
     "livergrade.record", lambda resume: ".hydra_resumed" if resume else ".hydra", replace=True
@@ -73,10 +95,7 @@ HELP = """{summary}
 
   python -m livergrade.{name} {example}
 
-Groups, chosen with group=name (the list after each):
-
-$APP_CONFIG_GROUPS
-Options, set with key=value, shown with their defaults:
+{groups}Options, set with key=value, shown with their defaults:
 
 {options}
 
@@ -91,32 +110,48 @@ class _ToldError(CompactHydraException):
 
 
 def command(
-    name: str, example: str, summary: str
-) -> Callable[[Callable[[TrainConfig], None]], Callable[[], None]]:
+    name: str,
+    example: str,
+    summary: str,
+    schema: Any,  # noqa: ANN401 - a dataclass with every option's default
+    check: Callable[[DictConfig], Config],
+    words: str = "",
+) -> Callable[[Callable[[Config], None]], Callable[[], None]]:
     """Turn ``task(config)`` into the command ``python -m livergrade.<name>``.
 
     The task gets a checked, plain dataclass. A :class:`UserError` ends the command with its message alone
     and exit code 1; any other exception keeps its traceback, in the job's log too, since a Hydra sweep
     otherwise leaves the log of a failed job empty.
+
+    Args:
+        name: of the command, of its YAML file under ``conf/``, and of its log.
+        example: what may be typed after the command, for the help text.
+        summary: the help text's first line.
+        schema: the options, as a dataclass with their defaults.
+        check: makes of the composed options the dataclass that the task gets.
+        words: the option, a list, that takes what is typed without ``key=``; none if empty.
     """
     store = ConfigStore.instance()
-    store.store(name=f"{name}_schema", node=TrainConfig)
-    options = describe(TrainConfig()).replace("$", "$$")  # the template is a string.Template
-    text = HELP.format(name=name, example=example, summary=summary, options=options)
+    store.store(name=f"{name}_schema", node=type(schema))
+    options = describe(schema).replace("$", "$$")  # the template is a string.Template
+    text = HELP.format(
+        name=name, example=example, summary=summary, groups=_groups(CONF / f"{name}.yaml"), options=options
+    )
     store.store(
         group="hydra/help", name="livergrade", node={"app_name": name, "header": "", "template": text}
     )
 
-    def decorate(task: Callable[[TrainConfig], None]) -> Callable[[], None]:
+    def decorate(task: Callable[[Config], None]) -> Callable[[], None]:
         @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
         @functools.wraps(task)
         def run(composed: DictConfig) -> None:
             if os.environ.get("LOCAL_RANK", "0") != "0":  # one process of a distributed run speaks for all
                 logging.getLogger().setLevel(logging.ERROR)
             try:
-                task(checked(composed))
+                task(check(composed))
             except UserError as error:
                 failures.error("%s", error)
+                _tidy()
                 raise _ToldError(f"\n{error}") from None
             except Exception:
                 failures.exception("this run failed")
@@ -128,6 +163,8 @@ def command(
             # nine times as long when another process used one of them; so briefly, it took twice as long, for
             # a fifth more where nobody else did. Read when torch is imported; your own value wins.
             os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+            if words:
+                sys.argv = _named(sys.argv, words)
             run()
 
         return start
@@ -135,26 +172,73 @@ def command(
     return decorate
 
 
-def checked(composed: DictConfig) -> TrainConfig:
-    """The composed options as a dataclass, every value checked, paths made absolute.
+def _groups(primary: Path) -> str:
+    """The groups that a command's YAML file chooses from, as help text; empty without any."""
+    defaults = yaml.safe_load(primary.read_text("utf-8"))["defaults"]
+    chosen = [key.split()[-1] for item in defaults if isinstance(item, dict) for key in item]
+    lines = [
+        f"{group}: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}\n"
+        for group in chosen
+        if (CONF / group).is_dir() and not group.startswith("hydra/")
+    ]
+    return (
+        "Groups, chosen with group=name (the list after each):\n\n" + "".join(lines) + "\n" if lines else ""
+    )
+
+
+def _named(typed: list[str], option: str) -> list[str]:
+    """Gather what was typed without ``key=`` and is no flag or a flag's value into ``option=[...]``."""
+    bare = [
+        word
+        for before, word in itertools.pairwise(typed)
+        if not before.startswith("-") and not word.startswith(("-", "~", "+")) and "=" not in word
+    ]
+    if not bare:
+        return typed
+    quoted = ",".join("'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in bare)
+    return [*(word for word in typed if word not in bare), f"{option}=[{quoted}]"]
+
+
+def _tidy() -> None:
+    """Remove the folder of a single run that ended before it began: it holds Hydra's record and the log."""
+    if HydraConfig.get().mode == RunMode.RUN and int(os.environ.get("LOCAL_RANK", "0")) == 0:
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        if {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}:
+            shutil.rmtree(folder)
+
+
+def plain(composed: DictConfig, schema: type[Config]) -> Config:
+    """The composed options as their dataclass, every value checked.
 
     Raises:
         UserError: values are out of range or do not fit together; all of them are listed.
     """
     try:
         # Merged once more, since +key=value on the command line gets past the schema.
-        plain = OmegaConf.to_container(_resumed(composed))
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), plain))
+        values = OmegaConf.to_container(composed)
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "options"
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
-    assert isinstance(config, TrainConfig)
-    if found := problems(config) + _launch_problems(config):
+    assert isinstance(config, schema)
+    if found := problems(config):
         raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
-    # A run can then be resumed from any folder.
+    return config
+
+
+def make_absolute(data: DataConfig) -> None:
+    """Make the paths of a cohort absolute, so that a run can be resumed from any folder."""
     for key in ("manifest", "root", "cache_dir", "split_file"):
-        if path := getattr(config.data, key):
-            setattr(config.data, key, str(Path(path).expanduser().absolute()))
+        if path := getattr(data, key):
+            setattr(data, key, str(Path(path).expanduser().absolute()))
+
+
+def checked(composed: DictConfig) -> TrainConfig:
+    """The options of a run to train, every value checked, paths made absolute."""
+    config = plain(_resumed(composed), TrainConfig)
+    if found := _launch_problems(config):
+        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+    make_absolute(config.data)
     if config.model.weights and config.model.weights != "imagenet":
         config.model.weights = str(Path(config.model.weights).expanduser().absolute())
     return config
@@ -222,9 +306,14 @@ def claim(run: Path, config: TrainConfig) -> None:
             raise UserError(
                 f"{run}: another run is there; continue it with train.resume={run}, or choose another folder"
             ) from None
-    plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    record(run, config)
+
+
+def record(run: Path, config: TrainConfig) -> None:
+    """Write the options to ``config.yaml``, whole or not at all."""
+    values = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     with written_whole(run / "config.yaml") as part:
-        part.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        part.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def command_line() -> str:

@@ -208,6 +208,32 @@ class TrainConfig:
     train: ResumeConfig = option(ResumeConfig, "how this run starts")
 
 
+@dataclass
+class EvaluateConfig:
+    """All options of ``python -m livergrade.evaluate``."""
+
+    run: str | None = option(None, "folder of the finished run whose network grades")
+    data: DataConfig | None = option(
+        None, "another cohort (data=manifest or data=folder); null: the run's own test images"
+    )
+    views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
+    same_names: bool = option(
+        False, "patients that are named alike in both cohorts are different people (another cohort)"
+    )
+    trainer: TrainerConfig = option(TrainerConfig, "the trainer")
+
+
+@dataclass
+class CompareConfig:
+    """All options of ``python -m livergrade.compare``."""
+
+    runs: list[str] = option([], "folders of runs or of sweeps; may be typed without runs=")
+    level: str = option("patient", "level of the headline and of the order", choices=("patient", "image"))
+    resamples: int = option(2000, "bootstrap resamples of the patients", low=100)
+    permutations: int = option(10_000, "label swaps of the permutation test", low=100)
+    seed: int = option(0, "seed of resampling and permuting", low=0, high=2**32 - 1)
+
+
 def options(schema: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
     """Yield ``(dotted key, dataclass field, value)`` for every leaf option of a config object."""
     for item in fields(schema):
@@ -218,7 +244,7 @@ def options(schema: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:  #
             yield f"{prefix}{item.name}", item, value
 
 
-def problems(config: TrainConfig) -> list[str]:
+def problems(config: Any) -> list[str]:  # noqa: ANN401
     """Check every value against its declaration; returns one line for each that is wrong, all at once."""
     found = []
     for key, item, value in options(config):
@@ -230,25 +256,48 @@ def problems(config: TrainConfig) -> list[str]:
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = f"at least {low:g}" + ("" if high is None else f" and at most {high:g}")
             found.append(f"{key}={value}: must be {bounds}")
-    return found + _relations(config)
+    if isinstance(config, TrainConfig):
+        return found + _model_problems(config) + _relations(config)
+    if isinstance(config, EvaluateConfig) and config.data:
+        found += _data_problems(config.data)
+    return found
 
 
 def _relations(config: TrainConfig) -> list[str]:
     """What no single option shows."""
     data, split, augment = config.data, config.split, config.augment
-    found = _model_problems(config)
-    if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
-        found.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
-    for key, value, group, name, users in (
-        ("data.manifest", data.manifest, "data", data.name, ("manifest",)),
-        ("data.patient_pattern", data.patient_pattern, "data", data.name, ("folder",)),
-        ("data.root", data.root, "data", data.name, ("folder", "manifest")),
-        ("split.fold", split.fold, "split", split.name, ("kfold",)),
-    ):
-        if value and name not in users:
-            found.append(f"{key}={value}: is of no use with {group}={name}; say {group}={users[0]}")
+    found = _data_problems(data)
+    if split.fold and split.name != "kfold":
+        found.append(f"split.fold={split.fold}: is of no use with split={split.name}; say split=kfold")
     if data.split_file and split.name == "kfold":
         found.append("data.split_file: a given split has no folds to choose; leave out split=kfold")
+    if split.name == "kfold" and split.fold >= split.folds:
+        found.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")
+    if abs(360 / augment.step_degrees - round(360 / augment.step_degrees)) > 1e-9:
+        found.append(f"augment.step_degrees={augment.step_degrees:g}: must divide 360")
+    views = round(360 / augment.step_degrees)
+    for key, words in (
+        ("train_views", ("all", "sample", "upright")),
+        ("val_views", ("all", "upright")),
+        ("test_views", ("all", "upright")),
+    ):
+        value = getattr(augment, key)
+        if value not in words and not (value.isdecimal() and 1 <= int(value) <= views):
+            found.append(f"augment.{key}={value}: must be {', '.join(words)} or a number from 1 to {views}")
+    return found
+
+
+def _data_problems(data: DataConfig) -> list[str]:
+    found = []
+    if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
+        found.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
+    for key, value, users in (
+        ("manifest", data.manifest, ("manifest",)),
+        ("patient_pattern", data.patient_pattern, ("folder",)),
+        ("root", data.root, ("folder", "manifest")),
+    ):
+        if value and data.name not in users:
+            found.append(f"data.{key}={value}: is of no use with data={data.name}; say data={users[0]}")
     if data.name == "manifest" and not data.manifest:
         found.append("data.manifest: data=manifest needs the CSV file, as in data.manifest=cohort.csv")
     if data.name == "folder" and not (data.root and data.patient_pattern):
@@ -256,17 +305,6 @@ def _relations(config: TrainConfig) -> list[str]:
             "data.root, data.patient_pattern: data=folder needs both, as in data.root=images "
             "\"data.patient_pattern='(?P<patient>P\\d+)'\""
         )
-    if split.name == "kfold" and split.fold >= split.folds:
-        found.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")
-    if abs(360 / augment.step_degrees - round(360 / augment.step_degrees)) > 1e-9:
-        found.append(f"augment.step_degrees={augment.step_degrees:g}: must divide 360")
-    allowed = {"train_views": ("all", "sample", "upright"), "val_views": ("all", "upright")}
-    allowed["test_views"] = allowed["val_views"]
-    views = round(360 / augment.step_degrees)
-    for key, words in allowed.items():
-        value = getattr(augment, key)
-        if value not in words and not (value.isdecimal() and 1 <= int(value) <= views):
-            found.append(f"augment.{key}={value}: must be {', '.join(words)} or a number from 1 to {views}")
     return found
 
 

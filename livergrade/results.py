@@ -15,7 +15,8 @@ def write_results(run: Path) -> dict[str, Any]:
     """Write ``metrics.json``, ``figures/`` and ``report.html``.
 
     Args:
-        run: a folder with ``config.yaml``, ``split.csv``, ``predictions.csv`` and ``history.csv``.
+        run: a folder with ``config.yaml``, ``split.csv``, ``predictions.csv`` and, where it was trained,
+            ``history.csv``.
 
     Returns:
         What ``metrics.json`` holds.
@@ -23,7 +24,8 @@ def write_results(run: Path) -> dict[str, Any]:
     config = OmegaConf.load(run / "config.yaml")
     predictions = read_predictions(run / "predictions.csv")
     split = pd.read_csv(run / "split.csv", dtype=str, keep_default_na=False)
-    history = pd.read_csv(run / "history.csv")
+    trained = run / "history.csv"  # an evaluation has none
+    history = pd.read_csv(trained) if trained.is_file() else None
     metrics = evaluate(predictions, split, seed=config.seed)
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"

@@ -12,14 +12,20 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-from livergrade.command import claim, command, command_line
+from livergrade.command import checked, claim, command, command_line
 from livergrade.config import TrainConfig
 from livergrade.files import written_whole
 
 log = logging.getLogger(__name__)
 
 
-@command("train", "model=senet", "Train and test one model. What it leaves is one folder with a report.")
+@command(
+    "train",
+    "model=senet",
+    "Train and test one model. What it leaves is one folder with a report.",
+    TrainConfig(),
+    checked,
+)
 def main(config: TrainConfig) -> None:
     """One run, read from top to bottom."""
     # Imported here, so that --help and --cfg job need not wait seconds for torch.

@@ -5,7 +5,9 @@ import sys
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the commands do, before torch is imported
 
-from collections.abc import Callable
+import functools
+import importlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -64,23 +66,100 @@ def small(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]
     ]
 
 
-def train(*words: str, outputs: Path) -> None:
-    """``python -m livergrade.train`` in this process."""
+def command(name: str, *words: str, outputs: Path) -> None:
+    """``python -m livergrade.<name>`` in this process."""
     from hydra.core.global_hydra import GlobalHydra
-
-    from livergrade.train import main
 
     GlobalHydra.instance().clear()
     argv, before = sys.argv, os.environ.get("LIVERGRADE_OUTPUTS")
-    sys.argv = ["train.py", *words]
+    sys.argv = [f"{name}.py", *words]
     os.environ["LIVERGRADE_OUTPUTS"] = str(outputs)
     try:
-        main()
+        importlib.import_module(f"livergrade.{name}").main()
     finally:
         sys.argv = argv
         os.environ.pop("LIVERGRADE_OUTPUTS")
         if before is not None:
             os.environ["LIVERGRADE_OUTPUTS"] = before
+
+
+train = functools.partial(command, "train")
+
+
+def finished_run(
+    folder: Path,
+    model: str,
+    *,
+    kind: str = "patient",
+    seed: int = 0,
+    fold: int = 0,
+    skill: float = 0.6,
+    patients: int = 30,
+    options: Mapping[str, object] | None = None,
+) -> Path:
+    """A run's folder as training leaves it, less the network, with answers drawn at random.
+
+    Args:
+        folder: made here.
+        model: as ``model.name`` takes it.
+        kind: of the split; of ``kfold`` the folds are 2.
+        seed: of the split and of the answers.
+        fold: which fold is tested.
+        skill: how much more probable the true grade is.
+        patients: of the cohort; two images each, graded poor, moderate, well in turn.
+        options: further options, dotted.
+    """
+    from livergrade.command import record
+    from livergrade.config import TrainConfig
+    from livergrade.data.split import write_split
+    from livergrade.metrics import evaluate, write_json
+    from livergrade.predictions import write_predictions
+
+    config = TrainConfig(seed=seed)
+    config.model.name, config.split.name, config.split.seed = model, kind, seed
+    config.split.folds, config.split.fold = 2, fold
+    for key, value in (options or {}).items():
+        group, name = key.split(".")
+        setattr(getattr(config, group), name, value)
+    images = [
+        (f"{number:03d}_{image}.png", f"P{number:03d}", GRADES[number % 3])
+        for number in range(patients)
+        for image in range(2)
+    ]
+    split = pd.DataFrame(images, columns=["image", "patient", "grade"])
+    unit = split.index if kind == "image" else split.index // 6  # so that every grade is on every side
+    tested = (unit % 2 == fold) if kind == "kfold" else (unit + seed) % 4 == 0
+    split["split"] = np.where(tested, "test", "train")
+    split["sha256"] = [f"{number:064x}" for number in range(len(split))]
+    test = split[split["split"] == "test"].drop(columns="sha256")
+    rng = np.random.default_rng([seed, fold, sum(map(ord, model)), len(kind)])
+    truth = np.array([GRADES.index(grade) for grade in test["grade"]])
+    scores = rng.dirichlet(np.ones(3), len(test)) + skill * np.eye(3)[truth]
+    scores /= scores.sum(1, keepdims=True)
+    table = test.assign(angle=0.0)[["image", "patient", "split", "angle", "grade"]]
+    table["predicted"] = [GRADES[called] for called in scores.argmax(1)]
+    table[[f"p_{grade}" for grade in GRADES]] = scores
+    table["sex"] = np.where(test["patient"].str[-1].astype(int) % 2, "F", "M")
+    folder.mkdir(parents=True)
+    record(folder, config)
+    write_split(split, folder / "split.csv")
+    write_predictions(table, folder / "predictions.csv")
+    write_json(evaluate(table, split, resamples=20), folder / "metrics.json")
+    write_json(
+        {
+            "command": "python -m livergrade.train",
+            "initialisation": "random",
+            "parameters": 5,
+            "epochs": 3,
+            "seconds": 60.0,
+        },
+        folder / "environment.json",
+    )
+    epochs = np.arange(3)
+    history = {"epoch": epochs, "train/accuracy": 0.5 + epochs / 10, "val/accuracy": 0.4 + epochs / 10}
+    pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+    write_json({"finished": "now"}, folder / "finished.json")
+    return folder
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path) -
     assert "Traceback" not in done.stderr
     assert "nowhere.png does not exist" in done.stderr
     assert "'middling' is not in data.classes" in done.stderr
-    assert "'middling' is not in data.classes" in (tmp_path / "run" / "train.log").read_text()
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -98,6 +98,43 @@ def _folds(units: "pd.Series[str]", classes: list[str], folds: int, seed: int) -
     return pd.Series(list(dealt.values()), index=list(dealt))
 
 
+def external_split(cohort: Cohort, trained: Path, *, same_names: bool = False) -> pd.DataFrame:
+    """All images of another cohort as the test side, beside what the run was trained on.
+
+    Args:
+        cohort: the other cohort.
+        trained: ``split.csv`` of the trained run.
+        same_names: a patient's name that is in both cohorts means two people; the trained one is renamed.
+
+    Returns:
+        The run's training and validation images, then the cohort's in its order, as ``split.csv`` has them.
+
+    Raises:
+        UserError: an image, or a patient's name, was trained on; all are listed.
+    """
+    split = pd.read_csv(trained, dtype=str, keep_default_na=False)
+    seen = split[split["split"] != "test"][["image", "patient", "grade", "split", "sha256"]]
+    table = cohort.table[["image", "patient", "grade", "sha256"]].assign(split="test")
+    origin = dict(zip(seen["sha256"], seen["image"], strict=True))
+    found = [
+        f"{row.image}: the very file that was trained on as {origin[row.sha256]}"
+        for row in table[table["sha256"].isin(seen["sha256"])].itertuples()
+    ]
+    both = sorted(set(table["patient"]) & set(seen["patient"]))
+    if both and not same_names:
+        found.append(
+            f"{len(both)} patient{'s' * (len(both) > 1)} trained on: {', '.join(both[:10])}"
+            f"{', …' * (len(both) > 10)}; if others are named alike in this cohort, say same_names=true"
+        )
+    if found:
+        listed = "\n".join(f"  {line}" for line in found)
+        raise UserError(f"leakage: the run of {trained} has seen what it would be tested on:\n{listed}")
+    renamed = seen.assign(
+        patient=seen["patient"].where(~seen["patient"].isin(both), seen["patient"] + " (of training)")
+    )
+    return pd.concat([renamed, table], ignore_index=True)[list(renamed.columns)]
+
+
 def refuse_leakage(split: pd.DataFrame) -> None:
     """Raise when a patient is on two sides.
 

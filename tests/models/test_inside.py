@@ -46,7 +46,8 @@ def test_gates_are_what_the_blocks_weigh_by(named: tuple[str, nn.Module], views:
     through = {}
     handles = [
         net.get_submodule(seen.layer).register_forward_hook(
-            lambda _m, args, out, layer=seen.layer: through.update({layer: (args[0], out)})
+            # Copied, since the residual addition that follows is made in place.
+            lambda _m, args, out, layer=seen.layer: through.update({layer: (args[0].clone(), out.clone())})
         )
         for seen in found
     ]

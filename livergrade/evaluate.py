@@ -1,0 +1,121 @@
+"""Score a trained run again, or on another cohort (external validation): the same files as after training.
+
+python -m livergrade.evaluate run=outputs/senet/<time>
+python -m livergrade.evaluate run=outputs/senet/<time> data=manifest data.manifest=other_hospital.csv
+"""
+
+import json
+import logging
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from livergrade.command import command, command_line, make_absolute, plain, record
+from livergrade.config import DataConfig, EvaluateConfig, problems
+from livergrade.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def checked(composed: DictConfig) -> EvaluateConfig:
+    """The options of an evaluation, every value checked; the grades and the input size are the run's."""
+    config = plain(composed, EvaluateConfig)
+    if not config.run:
+        raise UserError("run: which run is evaluated? Give its folder, as in run=outputs/senet/<time>")
+    for key in ("data.image_size", "data.classes", "data.split_file"):
+        if any(word.startswith(f"{key}=") for word in HydraConfig.get().overrides.task):
+            raise UserError(f"{key}: is the trained run's; leave it out")
+    if config.data:
+        make_absolute(config.data)
+    return config
+
+
+@command(
+    "evaluate",
+    "run=outputs/senet/<time> data=manifest data.manifest=other_hospital.csv",
+    "Score a trained run again, or on another cohort. What it leaves lies in evaluations/ of the run.",
+    EvaluateConfig(data=DataConfig()),
+    checked,
+)
+def main(config: EvaluateConfig) -> None:
+    """One evaluation, read from top to bottom."""
+    import lightning as L
+
+    from livergrade.data.cohort import cache_root, read_cohort
+    from livergrade.data.datamodule import GradingData
+    from livergrade.data.split import external_split, read_split, summary, write_split
+    from livergrade.environment import environment
+    from livergrade.metrics import leakage, table, write_json
+    from livergrade.models import label, normalisation
+    from livergrade.predictions import predictions_table, write_predictions
+    from livergrade.results import write_results
+    from livergrade.runs import read_options
+    from livergrade.task import make_task
+    from livergrade.trainer import make_trainer
+
+    assert config.run
+    trained, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
+    options = read_options(trained)
+    best = trained / "checkpoints" / "best.ckpt"
+    for path in (best, trained / "split.csv", trained / "environment.json"):
+        if not path.is_file():
+            raise UserError(f"{path}: missing; give the folder of a run that was trained to its end")
+    if config.data:
+        trained_on = options.data
+        options.data = replace(config.data, image_size=trained_on.image_size, classes=trained_on.classes)
+    options.trainer = config.trainer
+    options.augment.test_views = config.views or options.augment.test_views
+    if found := problems(options):
+        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+    L.seed_everything(options.seed, workers=True, verbose=False)
+
+    cohort = read_cohort(options.data)
+    if config.data:
+        split = external_split(cohort, trained / "split.csv", same_names=config.same_names)
+        options.split.name = "external"
+    else:
+        split = read_split(trained / "split.csv", cohort)
+    leaks = leakage(split)
+    note = f"LEAKING: {leaks['sentence']}" if leaks["leaking"] else ""
+    log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
+
+    channels = normalisation(options.model.name, **options.model.architecture())
+    cache = cache_root(options.data) / "images"
+    graded = split[split["split"] == "test"].reset_index(drop=True) if config.data else split
+    data = GradingData(cohort, graded, options.data, options.augment, cache, options.seed, channels)
+    task = make_task(options, cohort.classes, note)
+    trainer = make_trainer(options.trainer, out, validated=False)
+    trainer.test(task, data, ckpt_path=best, verbose=False)
+    if not trainer.is_global_zero:
+        return
+
+    record(out, options)
+    write_split(split, out / "split.csv")
+    earlier = json.loads((trained / "environment.json").read_text("utf-8"))
+    kept = ("parameters", "trained_parameters", "initialisation", "best_epoch")
+    facts = environment() | {
+        "command": command_line(),
+        "trained_run": str(trained),
+        "trained_by": earlier.get("command"),
+        "device": str(trainer.strategy.root_device),
+        "precision": trainer.precision,
+        **{key: earlier[key] for key in kept if key in earlier},
+    }
+    write_json(facts, out / "environment.json")
+    write_predictions(predictions_table(cohort, task.graded), out / "predictions.csv")
+    metrics = write_results(out)
+    write_json({"finished": datetime.now().astimezone().isoformat()}, out / "finished.json")
+    log.info(
+        "%s, trained in %s\n\n%s\n\n%s",
+        label(options.model.name, options.model.backbone),
+        trained,
+        table(metrics),
+        out,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import GRADES, command, draw_image
+
+
+@pytest.fixture
+def trained(sweep: Path, tmp_path: Path) -> Path:
+    """A finished run of its own."""
+    return Path(shutil.copytree(next(sweep.glob("*_model-senet*")), tmp_path / "senet"))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Another cohort: six patients, two of which are named as in the first."""
+    rows = []
+    for number in range(6):
+        image = f"{number}.png"
+        draw_image(tmp_path / "elsewhere" / image, 77 + number, number % 3)
+        rows.append((image, f"Q{number}", GRADES[number % 3], "north"))
+    manifest = tmp_path / "elsewhere" / "cohort.csv"
+    pd.DataFrame(rows, columns=["image", "patient", "grade", "site"]).to_csv(manifest, index=False)
+    return manifest
+
+
+def evaluated(trained: Path) -> Path:
+    (folder,) = (trained / "evaluations").iterdir()
+    return folder
+
+
+def test_a_run_scored_again_gives_the_same(trained: Path, small: list[str], tmp_path: Path) -> None:
+    # The sweep's passes were cut after two batches, so the first again is what it can be compared with.
+    words = ("trainer.accelerator=cpu", "trainer.progress=false", "trainer.limit_batches=2")
+    command("evaluate", f"run={trained}", *words, outputs=tmp_path)
+    again = evaluated(trained)
+    first, second = (pd.read_csv(folder / "predictions.csv") for folder in (trained, again))
+    pd.testing.assert_frame_equal(first, second, rtol=1e-5)
+    counted = [json.loads((folder / "metrics.json").read_text()) for folder in (trained, again)]
+    assert counted[0]["image"]["confusion"] == counted[1]["image"]["confusion"]
+    assert counted[0]["patient"]["accuracy"] == counted[1]["patient"]["accuracy"]
+    left = {path.name for path in again.iterdir()}
+    assert {"report.html", "figures", "environment.json", "finished.json", "evaluate.log"} <= left
+
+
+def test_another_cohort_is_graded_whole(trained: Path, elsewhere: Path, tmp_path: Path) -> None:
+    words = ["data=manifest", f"data.manifest={elsewhere}", f"data.cache_dir={tmp_path}", "views=2"]
+    command("evaluate", f"run={trained}", *words, "trainer=cpu", outputs=tmp_path)
+    folder = evaluated(trained)
+    predictions = pd.read_csv(folder / "predictions.csv")
+    assert len(predictions) == 12
+    assert set(predictions["split"]) == {"test"}
+    assert set(predictions["site"]) == {"north"}
+    probabilities = predictions[[f"p_{grade}" for grade in GRADES]].to_numpy()
+    assert np.allclose(probabilities.sum(1), 1)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["counts"] == {"views": 12, "images": 6, "patients": 6, "mixed_grade_patients": 0}
+    assert metrics["leakage"]["leaking"] is False
+    split = pd.read_csv(folder / "split.csv")
+    assert set(split["split"]) == {"train", "val", "test"}  # what it was trained on, for the reader
+    facts = json.loads((folder / "environment.json").read_text())
+    assert facts["trained_run"] == str(trained)
+    assert "livergrade.evaluate" in facts["command"]
+
+
+def test_what_was_trained_on_is_no_other_cohort(
+    trained: Path, elsewhere: Path, manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(elsewhere)
+    seen = pd.read_csv(trained / "split.csv").query("split == 'train'").iloc[0]
+    shutil.copy(manifest.parent / seen["image"], elsewhere.parent / "copied.png")
+    table.loc[0, "image"] = "copied.png"
+    table.loc[1, "patient"] = seen["patient"]
+    table.to_csv(elsewhere, index=False)
+    words = ["data=manifest", f"data.manifest={elsewhere}", f"data.cache_dir={tmp_path}", "trainer=cpu"]
+    with pytest.raises(SystemExit):
+        command("evaluate", f"run={trained}", *words, outputs=tmp_path)
+    told = capfd.readouterr().err
+    assert f"copied.png: the very file that was trained on as {seen['image']}" in told
+    assert f"1 patient trained on: {seen['patient']}" in told
+    assert "same_names=true" in told
+    assert not (trained / "evaluations").exists() or not list((trained / "evaluations").iterdir())
+
+    table.loc[0, "image"] = "0.png"
+    table.to_csv(elsewhere, index=False)
+    command("evaluate", f"run={trained}", *words, "same_names=true", outputs=tmp_path)
+    split = pd.read_csv(evaluated(trained) / "split.csv")
+    assert f"{seen['patient']} (of training)" in set(split["patient"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "run: which run is evaluated"),
+        (["run=nowhere"], "is no run"),
+        (["run={trained}", "data=manifest"], "data.manifest: data=manifest needs the CSV file"),
+        (["run={trained}", "data=synthetic", "data.image_size=96"], "data.image_size: is the trained run's"),
+        (["run={trained}", "views=500"], "augment.test_views=500"),
+    ],
+)
+def test_mistakes_are_told(
+    trained: Path, words: list[str], told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command("evaluate", *(word.format(trained=trained) for word in words), outputs=tmp_path)
+    assert told in capfd.readouterr().err
