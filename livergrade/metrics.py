@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from livergrade.calibration import calibration_metrics, patient_sums, reliability
 from livergrade.errors import UserError
 from livergrade.files import written_whole
 
@@ -33,14 +34,20 @@ OVERALL = (
     "balanced_accuracy",
     "macro_f1",
     "macro_auroc",
+    "macro_average_precision",
+    "mcc",
     "quadratic_kappa",
     "mean_absolute_error",
     "two_grade_error_rate",
+    "brier",
+    "log_loss",
+    "ece",
 )
-PER_CLASS = ("precision", "recall", "f1", "specificity", "auroc")
+PER_CLASS = ("precision", "recall", "f1", "specificity", "auroc", "average_precision")
 SHARES = ("accuracy", "two_grade_error_rate", "precision", "recall", "specificity")
 
 _SUM_TOLERANCE = 1e-3
+_CELLS = 4_000_000  # of an array of resamples by rows, at once: 32 MB
 _COLUMNS = ("image", "patient", "split", "angle", "grade", "predicted")
 _UNDEFINED = {
     "precision": "no test {level} was predicted {grade}",
@@ -48,7 +55,9 @@ _UNDEFINED = {
     "f1": "no test {level} is {grade} or was predicted {grade}",
     "specificity": "every test {level} is {grade}",
     "auroc": "needs test {level}s that are {grade} and test {level}s that are not",
+    "average_precision": "no test {level} is {grade}",
     "macro_auroc": "needs test {level}s of at least two grades",
+    "mcc": "truth or prediction holds one single grade",
     "quadratic_kappa": "truth and prediction hold one single grade",
     "two_grade_error_rate": "needs at least three grades",
 }
@@ -240,7 +249,8 @@ def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
     """Every figure that follows from a confusion matrix, for any number of matrices at once.
 
     Quadratic-weighted kappa is Cohen's (Psychol. Bull. 70, 1968) with weights (i - j)²; balanced accuracy and
-    macro F1 are means over the grades for which recall and F1 are defined, as scikit-learn takes them.
+    macro F1 are means over the grades for which recall and F1 are defined, as scikit-learn takes them;
+    Matthews' correlation is Gorodkin's for several classes (Comput. Biol. Chem. 28, 2004).
 
     Args:
         confusion: Counts or weights, rows are the truth, [..., K, K], grades worst to best.
@@ -266,6 +276,8 @@ def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
             "accuracy": hits.sum(-1) / total,
             "balanced_accuracy": _mean_of_defined(recall),
             "macro_f1": _mean_of_defined(f1),
+            "mcc": (hits.sum(-1) * total - (true * called).sum(-1))
+            / np.sqrt((total**2 - (true**2).sum(-1)) * (total**2 - (called**2).sum(-1))),
             "quadratic_kappa": 1 - (counts * distance**2).sum((-2, -1)) / by_chance,
             "mean_absolute_error": (counts * distance).sum((-2, -1)) / total,
             "two_grade_error_rate": (counts * (distance >= 2)).sum((-2, -1)) / total
@@ -324,6 +336,38 @@ def auroc(level: Level, weights: npt.ArrayLike) -> Floats:
     return areas
 
 
+def average_precision(level: Level, weights: npt.ArrayLike) -> Floats:
+    """One-vs-rest average precision, with every patient's rows weighted.
+
+    The mean, over the rows of a grade, of the precision at the row's score: steps without interpolation, rows
+    of one score taken together, as scikit-learn has it. Rows are sorted once, whatever the weighting.
+
+    Args:
+        level: N rows.
+        weights: How often each patient is drawn, [B, P].
+
+    Returns:
+        Float64 [B, K]; NaN where a grade has no row.
+    """
+    drawn = np.asarray(weights, np.float64)
+    areas = np.empty((len(drawn), level.scores.shape[1]))
+    at_once = max(1, _CELLS // len(level.truth))
+    for k in range(areas.shape[1]):
+        order = np.argsort(-level.scores[:, k], kind="stable")
+        score = level.scores[order, k]
+        last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # of each run of equal scores
+        owner, positive = level.patient[order], (level.truth[order] == k).astype(np.float64)
+        for start in range(0, len(drawn), at_once):
+            rows = drawn[start : start + at_once, owner]
+            called = np.cumsum(rows, 1)[:, last]
+            found = np.cumsum(rows * positive, 1)[:, last]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                precision = np.where(called > 0, found / called, 0)
+                gained = np.diff(found, axis=1, prepend=0)
+                areas[start : start + at_once, k] = (gained * precision).sum(1) / found[:, -1]
+    return areas
+
+
 def roc_points(positive: npt.NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
     """Corners of the ROC curve, one for each distinct score.
 
@@ -353,10 +397,15 @@ def weighted_metrics(level: Level, weights: npt.ArrayLike) -> dict[str, Floats]:
     """
     drawn = np.asarray(weights, np.float64)
     counts = patient_counts(level)
-    areas = auroc(level, drawn)
+    areas, precisions = auroc(level, drawn), average_precision(level, drawn)
     with np.errstate(invalid="ignore"):
-        macro = _mean_of_defined(areas)
-    return count_metrics(np.tensordot(drawn, counts, 1)) | {"auroc": areas, "macro_auroc": macro}
+        macro = {
+            "macro_auroc": _mean_of_defined(areas),
+            "macro_average_precision": _mean_of_defined(precisions),
+        }
+    by_class = {"auroc": areas, "average_precision": precisions}
+    calibrated = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), drawn)
+    return count_metrics(np.tensordot(drawn, counts, 1)) | by_class | macro | calibrated
 
 
 # ── intervals ────────────────────────────────────────────────────────────────────────────────────────────
@@ -424,9 +473,10 @@ def evaluate(
 
     Returns:
         ``{"classes", "split", "counts", "leakage", "how", "view", "image", "patient"}``, plain Python values.
-        A level holds the names in `OVERALL`, ``per_class`` (class → the names in `PER_CLASS` and ``support``)
-        and ``confusion`` (rows are the truth). A figure is ``{value, low, high, n}`` with n the rows in its
-        denominator; ``method`` names the interval; ``reason`` says why a value or an interval is null.
+        A level holds the names in `OVERALL`, ``per_class`` (class → the names in `PER_CLASS` and
+        ``support``), ``confusion`` (rows are the truth) and ``reliability`` (as `livergrade.calibration`
+        has it). A figure is ``{value, low, high, n}`` with n the rows in its denominator; ``method`` names
+        the interval; ``reason`` says why a value or an interval is null.
 
     Raises:
         UserError: If the predictions break their contract, hold no test row, or are not of this split.
@@ -485,7 +535,8 @@ def _level_figures(
 
     overall = {metric: figure(metric) for metric in OVERALL}
     absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n]
-    for metric in ("balanced_accuracy", "macro_f1", "macro_auroc") if absent else ():
+    means = ("balanced_accuracy", "macro_f1", "macro_auroc", "macro_average_precision")
+    for metric in means if absent else ():
         overall[metric]["note"] = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
     low, high = _naive_accuracy(level, len(weights) - 1, rng)
     overall["accuracy"] |= {"naive_low": low, "naive_high": high}
@@ -495,7 +546,11 @@ def _level_figures(
         | {"support": empty | {"value": support[k], "n": support[k]}}
         for k, grade in enumerate(classes)
     }
-    return overall | {"per_class": per_class, "confusion": counts.sum(0).astype(int).tolist()}
+    return overall | {
+        "per_class": per_class,
+        "confusion": counts.sum(0).astype(int).tolist(),
+        "reliability": reliability(patient_sums(level.truth, level.scores, level.patient)),
+    }
 
 
 def _interval(values: Floats, patients: int, independent: bool, obstacle: str) -> dict[str, Any]:
@@ -581,6 +636,10 @@ def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:
         "agree gets none.",
         "naive": "naive_low and naive_high of accuracy draw the rows of the level as if each were a patient "
         "of its own. They show what ignoring the patients would claim, and are not to be quoted.",
+        "calibration": "The Brier score sums squared errors over the grades (0 is best, 2 worst). The "
+        "calibration error (ECE) is the mean distance of accuracy from the probability given to the "
+        "predicted grade, in 15 bins of equal width; resampling raises it, so that the interval of a small "
+        "one may lie above it.",
         "undefined": "A figure without a denominator is null with its reason; means over grades leave it "
         "out.",
         "resamples": resamples,

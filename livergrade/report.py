@@ -29,15 +29,20 @@ _OVERALL = (
     ("balanced_accuracy", "Balanced accuracy", "share"),
     ("macro_f1", "Macro F1", "share"),
     ("macro_auroc", "Macro AUROC, one against the rest", "score"),
+    ("macro_average_precision", "Macro average precision", "score"),
+    ("mcc", "Matthews' correlation", "score"),
     ("quadratic_kappa", "Quadratic-weighted kappa", "score"),
     ("mean_absolute_error", "Mean absolute error, in grades", "score"),
     ("two_grade_error_rate", "Errors of two grades or more", "share"),
+    ("brier", "Brier score, 0 best", "score"),
+    ("log_loss", "Log-loss, natural", "score"),
+    ("ece", "Calibration error (ECE)", "score"),
 )
 _PER_CLASS = tuple(
     (
         metric,
-        {"f1": "F1", "auroc": "AUROC"}.get(metric, metric.capitalize()),
-        "score" if metric == "auroc" else "share",
+        {"f1": "F1", "auroc": "AUROC"}.get(metric, metric.replace("_", " ").capitalize()),
+        "score" if metric in ("auroc", "average_precision") else "share",
     )
     for metric in PER_CLASS
 )

@@ -110,6 +110,61 @@ def test_every_figure_equals_scikit_learn(case):
         np.testing.assert_allclose(found["specificity"][c], specificity, **close)
     defined = [area for area in areas if not np.isnan(area)]
     np.testing.assert_allclose(found["macro_auroc"], np.mean(defined) if defined else np.nan, **close)
+    present = np.unique(truth)
+    precisions = [sk.average_precision_score(truth == c, scores[:, c]) for c in present]
+    np.testing.assert_allclose(found["average_precision"][present], precisions, **close)
+    np.testing.assert_allclose(found["macro_average_precision"], np.mean(precisions), **close)
+    assert np.isnan(np.delete(found["average_precision"], present)).all()
+    if len(present) > 1 and len(np.unique(predicted)) > 1:
+        np.testing.assert_allclose(found["mcc"], sk.matthews_corrcoef(truth, predicted), **close)
+    else:
+        assert np.isnan(found["mcc"])
+    np.testing.assert_allclose(found["log_loss"], sk.log_loss(truth, scores, labels=labels), **close)
+    brier = sum(np.mean(((truth == c) - scores[:, c]) ** 2) for c in labels)
+    np.testing.assert_allclose(found["brier"], brier, **close)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(2, 60))
+def test_figures_equal_torchmetrics(seed, k, n):
+    import torch  # here, since a test below wants a process without it
+    from torchmetrics.functional import classification as tm
+
+    rng = np.random.default_rng(seed)
+    truth, scores = rng.integers(0, k, n), rng.dirichlet(np.full(k, 0.7), n)
+    level = level_of(truth, scores, np.zeros(n, int))
+    found = {name: value[0] for name, value in m.weighted_metrics(level, np.ones((1, 1))).items()}
+    given_ = torch.tensor(scores), torch.tensor(truth), k
+    present = np.unique(truth)
+    several = len(present) > 1
+    expected = {
+        "accuracy": tm.multiclass_accuracy(*given_, average="micro"),
+        "ece": tm.multiclass_calibration_error(*given_, n_bins=15),
+        "average_precision": tm.multiclass_average_precision(*given_, average="none")[present],
+        "recall": tm.multiclass_recall(*given_, average="none")[present],
+    }
+    if several:
+        expected["auroc"] = tm.multiclass_auroc(*given_, average="none")[present]
+    if several and len(np.unique(scores.argmax(1))) > 1:
+        expected["mcc"] = tm.multiclass_matthews_corrcoef(*given_)
+        expected["quadratic_kappa"] = tm.multiclass_cohen_kappa(*given_, weights="quadratic")
+    for name, value in expected.items():
+        ours = found[name][present] if np.ndim(found[name]) else found[name]
+        # torchmetrics counts in float32 here and there
+        np.testing.assert_allclose(ours, value.numpy(), rtol=0, atol=2e-6, err_msg=name)
+
+
+@settings(deadline=None, max_examples=40)
+@given(scored())
+def test_a_weight_of_two_is_a_patient_that_stands_there_twice(case):
+    _, truth, scores, weights = case
+    if not weights.any():
+        return
+    level = level_of(truth, scores, np.arange(len(truth)))
+    found = m.weighted_metrics(level, weights[None].astype(float))
+    again = level_of(truth.repeat(weights), scores.repeat(weights, 0), np.zeros(weights.sum(), int))
+    for name, value in m.weighted_metrics(again, np.ones((1, 1))).items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-9, equal_nan=True, err_msg=name)
 
 
 @settings(deadline=None, max_examples=40)
@@ -225,8 +280,17 @@ def slow(level, weights):
             truth, predicted, labels=labels, zero_division=np.nan
         )
         auroc = [sk.roc_auc_score(truth == c, scores[:, c]) for c in labels]
+        precisions = [sk.average_precision_score(truth == c, scores[:, c]) for c in labels]
+        confidence, right = scores.max(1), predicted == truth
+        bins = [(confidence > b / 15) & (confidence <= (b + 1) / 15) for b in range(15)]
         out.append(
             {
+                "average_precision": precisions,
+                "macro_average_precision": np.mean(precisions),
+                "mcc": sk.matthews_corrcoef(truth, predicted),
+                "log_loss": sk.log_loss(truth, scores, labels=list(labels)),
+                "brier": np.mean(((np.eye(len(labels))[truth] - scores) ** 2).sum(1)),
+                "ece": sum(abs(right[b].sum() - confidence[b].sum()) for b in bins) / len(truth),
                 "accuracy": np.mean(truth == predicted),
                 "balanced_accuracy": np.mean(recall),
                 "macro_f1": np.nanmean(f1),
@@ -543,3 +607,27 @@ def test_nothing_right_of_predictions_imports_torch():
         "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_intervals_over_patients_cover_the_truth_and_naive_ones_do_not():
+    """500 cohorts of 60 patients with six images each; the chance of a right grade varies by patient."""
+    rng = np.random.default_rng(0)
+    patients, images, trials = 60, 6, 500
+    truth = np.repeat(np.arange(patients) % 3, images)
+    patient = np.repeat(np.arange(patients), images)
+    covered = np.zeros(2)
+    for _ in range(trials):
+        chance = rng.beta(2.0, 1.0, patients)  # mean 2/3
+        right = rng.random((patients, images)) < chance[:, None]
+        called = np.where(right.ravel(), truth, (truth + 1) % 3)
+        level = level_of(truth, 0.2 + 0.4 * np.eye(3)[called], patient)
+        weights = m.draw_patients(np.arange(patients) % 3, 1000, rng)
+        drawn = m.count_metrics(np.tensordot(weights, m.patient_counts(level), 1))["accuracy"]
+        intervals = m._percentiles(drawn), m._naive_accuracy(level, 1000, rng)
+        covered += [low <= 2 / 3 <= high for low, high in intervals]
+    by_patient, naive = covered / trials
+    told = f"95 % intervals cover the truth in {by_patient:.1%} of trials, naive ones in {naive:.1%}"
+    print(told)  # noqa: T201 - shown by pytest -s
+    assert 0.92 <= by_patient <= 0.98
+    assert naive < 0.85
