@@ -79,9 +79,9 @@ def theirs(truth: np.ndarray, scores: np.ndarray, views: int, resamples: int) ->
     )
     target = torch.tensor(truth[::views])
     for metric in collection.values():
-        wrapped = BootStrapper(metric, num_bootstraps=resamples, quantile=torch.tensor([0.025, 0.975]))
+        wrapped = BootStrapper(metric, num_bootstraps=resamples, mean=False, std=False, raw=True)
         wrapped.update(means, target)
-        wrapped.compute()
+        wrapped.compute()["raw"].double().quantile(torch.tensor([0.025, 0.975]).double(), 0)
 
 
 def main() -> None:
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     cases = [drawn_views(chosen.images, chosen.patients, chosen.views, seed) for seed in range(chosen.models)]
     theirs(*cases[0][:2], chosen.views, 2)  # once, so that nothing is imported while it is timed
 
