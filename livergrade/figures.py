@@ -56,8 +56,8 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: st
     across, down = max(0.82, 0.075 * letters + 0.08) * len(classes), 0.78 * len(classes)
     left, right, bottom = 0.55 + 0.075 * letters, 0.25, 0.42 + 0.15 * lines
     width = max(left + across + right, 3.6)
-    heading = textwrap.wrap(title, int(width / 0.092)), textwrap.wrap(note, int(width / 0.068))
-    height = bottom + down + 0.22 + 0.2 * len(heading[0]) + 0.17 * len(heading[1])
+    above = textwrap.wrap(title, int(width / 0.092)), textwrap.wrap(note, int(width / 0.068))
+    height = bottom + down + 0.22 + 0.2 * len(above[0]) + 0.17 * len(above[1])
     figure = Figure((width, height))
     axes = figure.add_axes((left / width, bottom / height, across / width, down / height))
     axes.imshow(shares, cmap=SHARE, vmin=0, vmax=1, aspect="auto")
@@ -77,7 +77,7 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: st
     axes.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="minor", length=0)
-    _head(figure, "\n".join(heading[0]), "\n".join(heading[1]))
+    heading(figure, "\n".join(above[0]), "\n".join(above[1]))
     return figure
 
 
@@ -103,7 +103,7 @@ def curves(history: pd.DataFrame, *, title: str, note: str = "") -> Figure:
             axes.plot(
                 *points.to_numpy(float).T, color=colour, marker=marker, markersize=3.5, lw=1.6, label=label
             )
-        _plain(axes)
+        plain(axes)
         axes.set_xlabel("epoch")
         axes.set_title(name, loc="left", fontsize=10, color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -117,7 +117,7 @@ def curves(history: pd.DataFrame, *, title: str, note: str = "") -> Figure:
             axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
         else:
             axes.text(0.5, 0.5, "not recorded", ha="center", transform=axes.transAxes, color=MUTED)
-    _head(figure, title, note)
+    heading(figure, title, note)
     return figure
 
 
@@ -144,7 +144,7 @@ def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure
                     axes.plot((found["low"], found["high"]), [row + offset] * 2, color=colour, lw=1.6)
                 axes.plot(found["value"], row + offset, "o", color=colour, markersize=4.5)
             axes.plot([], [], "o-", color=colour, lw=1.6, ms=4.5, label="F1" if score == "f1" else score)
-        _plain(axes)
+        plain(axes)
         axes.set_xlim(0, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(axis="x", color=RULE, linewidth=0.6)
@@ -155,7 +155,7 @@ def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure
     axes.invert_yaxis()  # shared: worst on top
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
-    _head(figure, title, note)
+    heading(figure, title, note)
     return figure
 
 
@@ -181,7 +181,7 @@ def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note:
             false_alarms, found = roc_points(levels[level].truth == k, levels[level].scores[:, k])
             bounds = "" if area["low"] is None else f" ({area['low']:.3f}–{area['high']:.3f})"
             axes.plot(false_alarms, found, color=colour, lw=1.8, label=f"{name}: {area['value']:.3f}{bounds}")
-        _plain(axes)
+        plain(axes)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         axes.set_xlabel("1 − specificity")
         axes.set_ylabel("sensitivity")
@@ -190,7 +190,7 @@ def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note:
         )
         legend = axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
         legend.set_title("area under the curve (95 % CI)", FontProperties(size=8))
-    _head(figure, title, note)
+    heading(figure, title, note)
     return figure
 
 
@@ -249,7 +249,7 @@ def save(figure: Figure, path: str | Path) -> None:
             part.write_bytes(buffer.getvalue())
 
 
-def _head(figure: Figure, title: str, note: str) -> None:
+def heading(figure: Figure, title: str, note: str) -> None:
     """Title at the top left and, under it, the note in the warning colour."""
     width, height = figure.get_size_inches()
     if figure.get_layout_engine() is not None:
@@ -269,7 +269,8 @@ def _wrap(name: str) -> str:
     return textwrap.fill(name, max(13, min(18, max(map(len, name.split()), default=0))))
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Take away what is no data: spines, and ticks that shout."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)
     axes.tick_params(colors=MUTED, labelsize=8.5, labelcolor=INK)

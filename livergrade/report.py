@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from omegaconf import OmegaConf
 
 from livergrade import __version__
@@ -85,11 +85,7 @@ def write_report(run_folder: str | Path) -> Path:
     settings = dict(_flatten(config))
     network = config.get("model", {}) if isinstance(config, dict) else {}
 
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template.filters |= {"value": _value, "bounds": _bounds}
-    page = template.from_string(
-        resources.files("livergrade").joinpath("report.html.j2").read_text("utf-8")
-    ).render(
+    page = page_template("report.html.j2").render(
         synthetic=settings.get("data.name") == "synthetic",
         model=label(network.get("name", "model"), network.get("backbone")),
         cohort_name=_cohort_name(settings),
@@ -113,6 +109,19 @@ def write_report(run_folder: str | Path) -> Path:
     with written_whole(target) as part:
         part.write_text(page, encoding="utf-8")
     return target
+
+
+def page_template(name: str) -> Template:
+    """A page's template, of this package; what it is given is escaped, and what it lacks is an error."""
+    pages = Environment(
+        loader=PackageLoader("livergrade", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"value": _value, "bounds": _bounds}
+    return pages.get_template(name)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -199,18 +208,24 @@ def _reasons(metrics: dict[str, Any]) -> list[str]:
 
 
 def _figures(folder: Path) -> list[dict[str, str]]:
-    """Every figure of the folder once, the known ones first, as data URIs."""
+    """Every figure of the folder once, the known ones first."""
+    stems = sorted({path.stem for suffix in ("png", "svg") for path in folder.glob(f"*.{suffix}")})
+    others = {name: name.replace("_", " ") for name in stems if name not in _FIGURES}
+    return inlined_figures(folder, _FIGURES | others)
+
+
+def inlined_figures(folder: Path, captions: Mapping[str, str]) -> list[dict[str, str]]:
+    """The figures of these names that the folder has, in this order, as data URIs with their captions."""
     files = {path.stem: path for suffix in ("png", "svg") for path in sorted(folder.glob(f"*.{suffix}"))}
-    names = [name for name in _FIGURES if name in files] + [name for name in files if name not in _FIGURES]
     kinds = {".png": "image/png", ".svg": "image/svg+xml"}
     return [
         {
             "name": name,
-            "caption": _FIGURES.get(name, name.replace("_", " ")),
+            "caption": caption,
             "uri": f"data:{kinds[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}",
         }
-        for name in names
-        for path in (files[name],)
+        for name, caption in captions.items()
+        if (path := files.get(name))
     ]
 
 

@@ -37,7 +37,7 @@ def test_bare_words_become_the_option() -> None:
     assert command._named(["compare.py", "runs=[a]"], "runs") == ["compare.py", "runs=[a]"]
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare"])
 def test_help_names_its_options_and_no_other_group(name: str) -> None:
     # -X importtime would be slower; what is imported is asked for at the end instead.
     code = (
