@@ -106,7 +106,7 @@ def main(config: EvaluateConfig) -> None:
     }
     write_json(facts, out / "environment.json")
     write_predictions(predictions_table(cohort, task.graded), out / "predictions.csv")
-    metrics = write_results(out)
+    metrics = write_results(out, cohort.root)
     write_json({"finished": datetime.now().astimezone().isoformat()}, out / "finished.json")
     log.info(
         "%s, trained in %s\n\n%s\n\n%s",

@@ -1,4 +1,4 @@
-"""Figures of a run: confusion matrices, curves, per-class scores and ROC curves.
+"""Figures of a run: confusion matrices, curves, per-class scores, ROC curves and reliability.
 
 Every function returns a `matplotlib.figure.Figure` made without pyplot: nothing is kept open, threads do not
 meet, and no display is needed. ``note`` is a warning printed on the figure itself, so that a figure of a
@@ -194,6 +194,48 @@ def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note:
     return figure
 
 
+def reliability(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure:
+    """Share graded rightly against the probability told, and how many are in each bin.
+
+    Args:
+        metrics: What `livergrade.metrics.evaluate` returns.
+        title: Printed above.
+        note: Warning printed under the title; none if empty.
+    """
+    figure = Figure((8.4, 4.2), layout="constrained")
+    grid = figure.subplots(2, 2, sharex=True, height_ratios=(3, 1))
+    for (above, below), level in zip(grid.T, ("image", "patient"), strict=True):
+        bins = [one for one in metrics[level]["reliability"] if one["n"]]
+        told, right = [one["confidence"] for one in bins], [one["accuracy"] for one in bins]
+        most = max(one["n"] for one in bins)
+        above.plot((0, 1), (0, 1), color=MUTED, lw=1, ls=":")
+        above.plot(told, right, color=BLUE, lw=1, alpha=0.5)
+        above.scatter(told, right, [20 + 100 * one["n"] / most for one in bins], color=BLUE, zorder=3)
+        above.set_xlim(0, 1)
+        above.set_ylim(-0.03, 1.03)
+        above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ece = metrics[level]["ece"]["value"]
+        above.set_title(f"by {level}, calibration error {ece:.3f}", loc="left", fontsize=10, color=INK)
+        below.bar(
+            [one["low"] for one in bins],
+            [one["n"] for one in bins],
+            bins[0]["high"] - bins[0]["low"],
+            align="edge",
+            color=BLUE,
+            edgecolor="white",
+        )
+        below.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        below.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        below.set_xlabel("probability of the predicted grade")
+        for axes in (above, below):
+            plain(axes)
+            axes.grid(axis="y", color=RULE, linewidth=0.6)
+    grid[0][0].set_ylabel("graded rightly", color=MUTED, fontsize=9)
+    grid[1][0].set_ylabel("number", color=MUTED, fontsize=9)
+    heading(figure, title, note)
+    return figure
+
+
 def run_figures(
     predictions: pd.DataFrame,
     metrics: dict[str, Any],
@@ -210,7 +252,7 @@ def run_figures(
         synthetic: Whether the titles say "synthetic cohort".
 
     Returns:
-        ``confusion_image``, ``confusion_patient``, ``class_bars``, ``roc`` and ``curves``.
+        ``confusion_image``, ``confusion_patient``, ``class_bars``, ``roc``, ``reliability`` and ``curves``.
     """
     note = f"LEAKING: {metrics['leakage']['sentence']}" if metrics["leakage"]["leaking"] else ""
     suffix = ", synthetic cohort" if synthetic else ""
@@ -222,6 +264,8 @@ def run_figures(
     }
     drawn["class_bars"] = class_bars(metrics, title=f"Scores by grade with 95 % intervals{suffix}", note=note)
     drawn["roc"] = roc(predictions, metrics, title=f"ROC, one grade against the rest{suffix}", note=note)
+    title = f"Reliability of the probabilities{suffix}"
+    drawn["reliability"] = reliability(metrics, title=title, note=note)
     if history is not None and len(history):
         drawn["curves"] = curves(history, title=f"Training{suffix}", note=note)
     return drawn

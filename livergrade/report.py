@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +19,10 @@ from livergrade import __version__
 from livergrade.errors import UserError
 from livergrade.figures import GRADES
 from livergrade.files import written_whole
-from livergrade.metrics import LEVELS, PER_CLASS, gather, patient_grades, read_predictions
+from livergrade.metrics import LEVELS, PER_CLASS, class_names, gather, patient_grades, read_predictions
+from livergrade.mistakes import worst_images
 from livergrade.models import label
+from livergrade.verdict import limits, majority, verdict
 
 Mask = npt.NDArray[np.bool_]
 
@@ -51,6 +54,7 @@ _FIGURES = {
     "confusion_image": "Images: truth by row, prediction by column, with the share of the row.",
     "class_bars": "Precision, recall and F1 of each grade; the line is the 95 % interval.",
     "roc": "ROC curves at image and patient level, each grade against the rest.",
+    "reliability": "Share graded rightly against the probability told; below, how many had it.",
     "curves": "Accuracy and loss over the epochs.",
 }
 
@@ -59,7 +63,7 @@ def write_report(run_folder: str | Path) -> Path:
     """Write ``report.html`` into a run folder, atomically.
 
     Reads ``config.yaml``, ``split.csv``, ``predictions.csv`` and ``metrics.json``, and where they are there
-    ``environment.json`` and ``figures/*.svg`` or ``*.png``. Nothing is computed again but the table of
+    ``environment.json``, ``figures/`` and ``mistakes/``. Nothing is computed again but the table of
     patients, and nothing outside the folder is read.
 
     Args:
@@ -84,21 +88,33 @@ def write_report(run_folder: str | Path) -> Path:
     split = pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
     settings = dict(_flatten(config))
     network = config.get("model", {}) if isinstance(config, dict) else {}
+    model = label(network.get("name", "model"), network.get("backbone"))
+    synthetic = settings.get("data.name") == "synthetic"
 
     page = page_template("report.html.j2").render(
-        synthetic=settings.get("data.name") == "synthetic",
-        model=label(network.get("name", "model"), network.get("backbone")),
+        synthetic=synthetic,
+        model=model,
         cohort_name=_cohort_name(settings),
         split_name=settings.get("split.name", ""),
         seed=settings.get("seed", ""),
         metrics=metrics,
-        majority=_majority(metrics),
+        majority=majority(metrics),
+        verdict=verdict(metrics, model),
+        limits=limits(
+            metrics,
+            split=settings.get("split.name", ""),
+            synthetic=synthetic,
+            trial=settings.get("trainer.limit_batches", "none") != "none",
+        ),
         cohort=_cohort(split, metrics["classes"], folder / "split.csv"),
         levels=LEVELS,
         overall=_OVERALL,
         per_class=_PER_CLASS,
         reasons=_reasons(metrics),
         figures=_figures(folder / "figures"),
+        mistakes=_mistakes(predictions, folder / "mistakes"),
+        subgroups=_by_column(metrics.get("subgroups", [])),
+        fingerprint=_fingerprint(split),
         patients=_patients(predictions, metrics["classes"]),
         colours=GRADES,
         settings=settings,
@@ -152,12 +168,6 @@ def _cohort_name(settings: dict[str, str]) -> str:
         {"manifest": "data.manifest", "folder": "data.root"}.get(settings.get("data.name", ""), "")
     )
     return Path(given).stem if given else settings.get("data.name", "")
-
-
-def _majority(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The grade that most test patients have, and the accuracy of always answering it."""
-    rows = np.sum(metrics["patient"]["confusion"], axis=1)
-    return {"grade": metrics["classes"][int(rows.argmax())], "share": rows.max() / rows.sum()}
 
 
 def _cohort(split: pd.DataFrame, classes: list[str], source: Path) -> dict[str, Any]:
@@ -216,8 +226,10 @@ def _figures(folder: Path) -> list[dict[str, str]]:
 
 def inlined_figures(folder: Path, captions: Mapping[str, str]) -> list[dict[str, str]]:
     """The figures of these names that the folder has, in this order, as data URIs with their captions."""
-    files = {path.stem: path for suffix in ("png", "svg") for path in sorted(folder.glob(f"*.{suffix}"))}
-    kinds = {".png": "image/png", ".svg": "image/svg+xml"}
+    files = {
+        path.stem: path for suffix in ("jpg", "png", "svg") for path in sorted(folder.glob(f"*.{suffix}"))
+    }
+    kinds = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml"}
     return [
         {
             "name": name,
@@ -227,6 +239,36 @@ def inlined_figures(folder: Path, captions: Mapping[str, str]) -> list[dict[str,
         for name, caption in captions.items()
         if (path := files.get(name))
     ]
+
+
+def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
+    """The worst images, each with its probabilities and, where it was written, its thumbnail."""
+    worst = worst_images(predictions)
+    classes = class_names(predictions)
+    thumbnails = inlined_figures(folder, {str(place): "" for place in range(len(worst))})
+    pictures = {int(found["name"]): found["uri"] for found in thumbnails}
+    return [
+        {str(key): value for key, value in row.items()}
+        | {"scores": [row[f"p_{grade}"] for grade in classes], "uri": pictures.get(place)}
+        for place, row in enumerate(worst.to_dict("records"))
+    ]
+
+
+def _by_column(groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for group in groups:
+        found.setdefault(group["column"], []).append(group)
+    return found
+
+
+def _fingerprint(split: pd.DataFrame) -> str | None:
+    """One hash of every image's name, side and content: the same for the same data and split alone."""
+    if "sha256" not in split:
+        return None
+    lines = sorted(
+        "\t".join(row) for row in split[["image", "patient", "grade", "split", "sha256"]].to_numpy()
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:

@@ -8,15 +8,18 @@ from omegaconf import OmegaConf
 
 from livergrade.figures import run_figures, save
 from livergrade.metrics import evaluate, read_predictions, write_json
+from livergrade.mistakes import worst_images, write_thumbnails
 from livergrade.report import write_report
+from livergrade.subgroups import subgroups
 
 
-def write_results(run: Path) -> dict[str, Any]:
-    """Write ``metrics.json``, ``figures/`` and ``report.html``.
+def write_results(run: Path, images: Path | None = None) -> dict[str, Any]:
+    """Write ``metrics.json``, ``figures/``, ``mistakes/`` and ``report.html``.
 
     Args:
         run: a folder with ``config.yaml``, ``split.csv``, ``predictions.csv`` and, where it was trained,
             ``history.csv``.
+        images: where the images lie that ``predictions.csv`` names; without it no mistake is shown.
 
     Returns:
         What ``metrics.json`` holds.
@@ -27,9 +30,12 @@ def write_results(run: Path) -> dict[str, Any]:
     trained = run / "history.csv"  # an evaluation has none
     history = pd.read_csv(trained) if trained.is_file() else None
     metrics = evaluate(predictions, split, seed=config.seed)
+    metrics["subgroups"] = subgroups(predictions, seed=config.seed)
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     for name, figure in run_figures(predictions, metrics, history, synthetic=synthetic).items():
         save(figure, run / "figures" / name)
+    if images:
+        write_thumbnails(list(worst_images(predictions)["image"]), images, run / "mistakes")
     write_report(run)
     return metrics

@@ -121,7 +121,7 @@ def main(config: TrainConfig) -> None:
     facts["epochs"], facts["best_epoch"] = len(history), int(history["epoch"].iloc[chosen_at])
     facts["seconds"] = round(time.monotonic() - started, 1)
     write_json(facts, run / "environment.json")
-    metrics = write_results(run)
+    metrics = write_results(run, cohort.root)
     log_outcome(trainer, config, metrics)
     write_json({"finished": datetime.now().astimezone().isoformat()}, run / "finished.json")
     log.info("\n%s\n\n%s", table(metrics), run)

@@ -170,16 +170,33 @@ def test_figures_are_written_whole_and_the_same_again(tmp_path, history):
         assert round(image.info["dpi"][0]) == 150
 
 
+def test_reliability_shows_every_filled_bin(scored):
+    metrics = scored[1]
+    drawn = f.reliability(metrics, title="Reliability")
+    for axes, level in zip(drawn.axes[:2], ("image", "patient"), strict=True):
+        bins = [one for one in metrics[level]["reliability"] if one["n"]]
+        points = axes.collections[0].get_offsets()
+        assert points.tolist() == [[one["confidence"], one["accuracy"]] for one in bins]
+    assert f"calibration error {metrics['patient']['ece']['value']:.3f}" in texts(drawn)
+
+
 def test_titles_say_synthetic_and_notes_say_leaking(scored, history):
     predictions, metrics = scored
     leaking = metrics | {"leakage": {"leaking": True, "sentence": "3 of 4 test images share a patient."}}
     drawn = f.run_figures(predictions, leaking, history, synthetic=True)
-    assert sorted(drawn) == ["class_bars", "confusion_image", "confusion_patient", "curves", "roc"]
+    assert sorted(drawn) == [
+        "class_bars",
+        "confusion_image",
+        "confusion_patient",
+        "curves",
+        "reliability",
+        "roc",
+    ]
     for name, figure in drawn.items():
         assert "synthetic cohort" in texts(figure), name
         assert "LEAKING: 3 of 4" in texts(figure), name
     drawn = f.run_figures(predictions, metrics)
-    assert sorted(drawn) == ["class_bars", "confusion_image", "confusion_patient", "roc"]
+    assert sorted(drawn) == ["class_bars", "confusion_image", "confusion_patient", "reliability", "roc"]
     for name, figure in drawn.items():
         assert "synthetic" not in texts(figure), name
         assert "LEAKING" not in texts(figure), name

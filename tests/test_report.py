@@ -8,11 +8,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from livergrade.errors import UserError
 from livergrade.figures import run_figures, save
 from livergrade.metrics import evaluate, write_json
+from livergrade.mistakes import write_thumbnails
 from livergrade.report import write_report
+from livergrade.subgroups import subgroups
 
 CLASSES = ("poor", "<b>mid</b>", "well & good")
 LINKS = {"src", "href", "action", "data", "poster", "srcset", "background", "xlink:href"}
@@ -105,7 +108,7 @@ def test_the_page_stands_alone(run):
     page = Page(path.read_text("utf-8"))
     assert path == run / "report.html"
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
-    assert page.tags.count("img") == 4
+    assert page.tags.count("img") == 5
     assert all(link.startswith("data:image/") for link in page.links)
     assert not re.search(r"@import|url\(|https?://", path.read_text("utf-8"))
     assert not [name for name in run.iterdir() if name.name.startswith(".")]
@@ -206,7 +209,7 @@ def test_a_poor_configuration_does_not_break_it(run):
 
 def test_it_needs_no_figures_and_takes_unknown_ones(run):
     (run / "figures" / "my_<own>.png").write_bytes((run / "figures" / "roc.png").read_bytes())
-    assert page_of(run).tags.count("img") == 5
+    assert page_of(run).tags.count("img") == 6
     shutil.rmtree(run / "figures")
     assert page_of(run).tags.count("img") == 0
 
@@ -237,6 +240,44 @@ def test_a_split_with_a_foreign_grade_is_refused_by_row(run):
 
 def test_the_same_folder_gives_the_same_page(run):
     assert write_report(run).read_bytes() == write_report(run).read_bytes()
+
+
+def test_the_verdict_claims_what_the_interval_holds(run):
+    assert "senet graded 8 of 9 test patients rightly, more than always answering “poor” (33.3 %)" in (
+        page_of(run).text
+    )
+
+
+def test_the_worst_images_are_shown_with_their_probabilities(run):
+    text = page_of(run).text
+    assert text.count("poor, called well & good") == 2
+    assert "patient 00, images/00_0.png" in text
+    write_thumbnails(["gone.png", "gone.png"], run, run / "mistakes")
+    assert page_of(run).tags.count("img") == 5
+    Image.new("RGB", (600, 500), "plum").save(run / "there.png")
+    write_thumbnails(["gone.png", "there.png"], run, run / "mistakes")
+    assert page_of(run).tags.count("img") == 6
+
+
+def test_groups_of_the_test_set_have_their_table(run):
+    assert "Parts of the test set" not in page_of(run).text
+    predictions = pd.read_csv(run / "predictions.csv", dtype={"patient": str})
+    predictions["<i>site"] = np.where(predictions["patient"] < "04", "=north", "south")
+    predictions.to_csv(run / "predictions.csv", index=False)
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["subgroups"] = subgroups(predictions, resamples=20)
+    write_json(metrics, run / "metrics.json")
+    assert "<i>site =north 4 8 patient 75.0 %" in page_of(run).text
+
+
+def test_the_data_have_one_fingerprint(run):
+    found = re.search("sha256 ([0-9a-f]{64})", page_of(run).text)[1]
+    split = pd.read_csv(run / "split.csv", dtype=str)
+    split.iloc[::-1].to_csv(run / "split.csv", index=False)
+    assert re.search("sha256 ([0-9a-f]{64})", page_of(run).text)[1] == found
+    split.loc[3, "sha256"] = "other"
+    split.to_csv(run / "split.csv", index=False)
+    assert re.search("sha256 ([0-9a-f]{64})", page_of(run).text)[1] != found
 
 
 def test_undefined_figures_are_explained(run):

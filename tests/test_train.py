@@ -32,6 +32,7 @@ LEFT_BY_A_RUN = {
     "metrics.json",
     "history.csv",
     "figures",
+    "mistakes",
     "report.html",
     "environment.json",
     "finished.json",
