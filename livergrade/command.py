@@ -3,6 +3,7 @@
 Only Hydra is imported here, so that ``--help`` and ``--cfg job`` answer at once.
 """
 
+import contextlib
 import functools
 import itertools
 import json
@@ -11,6 +12,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -31,6 +33,7 @@ from livergrade.config import DataConfig, TrainConfig, describe, problems
 from livergrade.errors import UserError
 from livergrade.files import written_whole
 from livergrade.models import label
+from livergrade.sweep import concluded, note_failure
 
 failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hydra tells the screen
 Config = TypeVar("Config")
@@ -151,10 +154,12 @@ def command(
                 task(check(composed))
             except UserError as error:
                 failures.error("%s", error)
+                _note_failure(error)
                 _tidy()
                 raise _ToldError(f"\n{error}") from None
-            except Exception:
+            except Exception as error:
                 failures.exception("this run failed")
+                _note_failure(error)
                 raise
 
         def start() -> None:
@@ -165,7 +170,10 @@ def command(
             os.environ.setdefault("GOMP_SPINCOUNT", "10000")
             if words:
                 sys.argv = _named(sys.argv, words)
-            run()
+            with contextlib.suppress(ValueError):  # not the main thread
+                signal.signal(signal.SIGTERM, _terminated)
+            with concluded(command_line()):
+                run()
 
         return start
 
@@ -197,6 +205,18 @@ def _named(typed: list[str], option: str) -> list[str]:
         return typed
     quoted = ",".join("'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in bare)
     return [*(word for word in typed if word not in bare), f"{option}=[{quoted}]"]
+
+
+def _terminated(number: int, _frame: object) -> None:
+    """End as an interrupt does, so that a run says how to go on and a sweep what is left."""
+    raise SystemExit(128 + number)
+
+
+def _note_failure(error: Exception) -> None:
+    """A job of a sweep says in its folder that it failed, since the sweep goes on."""
+    running = HydraConfig.get()
+    if running.mode == RunMode.MULTIRUN:
+        note_failure(Path(running.runtime.output_dir), error, list(running.overrides.task))
 
 
 def _tidy() -> None:

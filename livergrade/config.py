@@ -234,6 +234,13 @@ class CompareConfig:
     seed: int = option(0, "seed of resampling and permuting", low=0, high=2**32 - 1)
 
 
+# Options that say where and how fast a run goes, not what is trained.
+MACHINE = (
+    *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.progress"),
+)
+
+
 def options(schema: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
     """Yield ``(dotted key, dataclass field, value)`` for every leaf option of a config object."""
     for item in fields(schema):

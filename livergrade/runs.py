@@ -14,17 +14,13 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from livergrade.config import TrainConfig, options
+from livergrade.config import MACHINE, TrainConfig, options
 from livergrade.errors import UserError
 from livergrade.metrics import class_names, read_predictions
 from livergrade.models import label
 
-# What does not make two runs different experiments: which repeat it is, and where and how fast it ran.
+# What does not make two runs different experiments: which repeat it is, and, in MACHINE, where it ran.
 REPEATS = ("seed", "split.seed", "split.fold")
-MACHINE = (
-    *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),
-    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.progress"),
-)
 
 
 def read_options(folder: Path) -> TrainConfig:

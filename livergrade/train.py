@@ -11,10 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 
 from livergrade.command import checked, claim, command, command_line
 from livergrade.config import TrainConfig
 from livergrade.files import written_whole
+from livergrade.sweep import finished_before
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,9 @@ def main(config: TrainConfig) -> None:
 
     started = time.monotonic()
     run = Path(HydraConfig.get().runtime.output_dir)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and finished_before(run, config):
+        log.info("finished before: %s", run)
+        return
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     resumed = config.train.resume is not None
     L.seed_everything(config.seed, workers=True, verbose=False)
@@ -101,9 +106,11 @@ def main(config: TrainConfig) -> None:
         embed_views(trainer, task, data)
     try:
         trainer.fit(task, data, ckpt_path=last if resumed else None)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as end:
         log.warning("stopped; go on with: python -m livergrade.train train.resume=%s", run)
-        raise
+        # Lightning makes an interrupt exit code 1 and SIGTERM 0; by convention they are 130 and 143.
+        code = end.code if isinstance(end, SystemExit) else 130
+        raise SystemExit(130 if code == 1 else 143 if code is None else code) from None
     if "val" not in data.test_splits:  # no validation to choose by: the last epoch is tested
         save_now(trainer, best)
     trainer.test(task, data, ckpt_path=best, verbose=False)
