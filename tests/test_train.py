@@ -259,6 +259,26 @@ def test_two_processes_leave_one_complete_run(small, tmp_path: Path) -> None:
     assert len(views.query("split == 'test'")) == 2 * len(tested)
 
 
+@pytest.mark.slow
+def test_two_processes_equal_one_with_the_same_global_batch(small, tmp_path: Path) -> None:
+    """With a network that has no batch norm, whose statistics are each process's own."""
+    network = ["model=timm", "model.backbone=convnext_atto", "trainer.max_epochs=2"]
+    for name, words in (
+        ("one", ["data.batch_size=6"]),
+        ("two", ["data.batch_size=3", "trainer.devices=2", "trainer.strategy=ddp"]),
+    ):
+        command = [sys.executable, "-m", "livergrade.train", *small, *network, *words]
+        command.append(f"hydra.run.dir={tmp_path / name}")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+    for file in ("predictions.csv", "history.csv"):
+        one, two = (pd.read_csv(tmp_path / name / file) for name in ("one", "two"))
+        pd.testing.assert_frame_equal(one, two, rtol=1e-5, atol=1e-6)
+    figures = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two")]
+    for level in ("view", "image", "patient"):
+        assert figures[0][level]["confusion"] == figures[1][level]["confusion"]
+
+
 def test_a_sweep_with_several_devices_is_refused(small, tmp_path: Path, capfd) -> None:
     with pytest.raises(SystemExit):
         train("-m", "model=resnet50,senet", *small, "trainer.devices=2", outputs=tmp_path)
