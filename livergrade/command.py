@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,6 +85,16 @@ def job_name(number: int, overrides: list[str]) -> str:
     return "_".join([str(number), *words])[:120]
 
 
+def study_dir(study: str | None) -> str:
+    """The folder of a search: the one named, or a new one."""
+    return (
+        str(Path(study).absolute())
+        if study
+        else f"{output_root()}/studies/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    )
+
+
+OmegaConf.register_new_resolver("livergrade.study_dir", study_dir, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("livergrade.job", job_name, replace=True)
 OmegaConf.register_new_resolver("livergrade.outputs", output_root, replace=True)
 OmegaConf.register_new_resolver("livergrade.run_dir", run_dir, replace=True, use_cache=True)
@@ -119,6 +130,7 @@ def command(
     schema: Any,  # noqa: ANN401 - a dataclass with every option's default
     check: Callable[[DictConfig], Config],
     words: str = "",
+    all_words: bool = False,
 ) -> Callable[[Callable[[Config], None]], Callable[[], None]]:
     """Turn ``task(config)`` into the command ``python -m livergrade.<name>``.
 
@@ -133,6 +145,7 @@ def command(
         schema: the options, as a dataclass with their defaults.
         check: makes of the composed options the dataclass that the task gets.
         words: the option, a list, that takes what is typed without ``key=``; none if empty.
+        all_words: it takes also ``key=value`` where the key is none of the command's own.
     """
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=type(schema))
@@ -169,7 +182,8 @@ def command(
             # a fifth more where nobody else did. Read when torch is imported; your own value wins.
             os.environ.setdefault("GOMP_SPINCOUNT", "10000")
             if words:
-                sys.argv = _named(sys.argv, words)
+                own = {item.name for item in fields(schema)} if all_words else None
+                sys.argv = _named(sys.argv, words, own)
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGTERM, _terminated)
             with concluded(command_line()):
@@ -194,12 +208,20 @@ def _groups(primary: Path) -> str:
     )
 
 
-def _named(typed: list[str], option: str) -> list[str]:
-    """Gather what was typed without ``key=`` and is no flag or a flag's value into ``option=[...]``."""
+def _named(typed: list[str], option: str, own: set[str] | None = None) -> list[str]:
+    """Gather what was typed without ``key=`` and is no flag or a flag's value into ``option=[...]``.
+
+    With ``own`` also ``key=value``, unless the key is one of those or Hydra's.
+    """
+
+    def foreign(word: str) -> bool:
+        key = word.partition("=")[0]
+        return "=" not in word or (own is not None and key not in own and not key.startswith("hydra"))
+
     bare = [
         word
         for before, word in itertools.pairwise(typed)
-        if not before.startswith("-") and not word.startswith(("-", "~", "+")) and "=" not in word
+        if not before.startswith("-") and not word.startswith(("-", "~", "+")) and foreign(word)
     ]
     if not bare:
         return typed

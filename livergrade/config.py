@@ -234,6 +234,16 @@ class CompareConfig:
     seed: int = option(0, "seed of resampling and permuting", low=0, high=2**32 - 1)
 
 
+@dataclass
+class TuneConfig:
+    """All options of ``python -m livergrade.tune``."""
+
+    space: list[str] = option([], "options of livergrade.train, fixed or searched; typed without space=")
+    trials: int = option(20, "trials in all, those of an earlier start counted", low=1)
+    study: str | None = option(None, "folder of the study, a new one or one to go on with; null: a new one")
+    sampler_seed: int = option(0, "seed of what is drawn", low=0, high=2**32 - 1)
+
+
 # Options that say where and how fast a run goes, not what is trained.
 MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),

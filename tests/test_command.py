@@ -35,9 +35,16 @@ def test_bare_words_become_the_option() -> None:
     words = ["compare.py", "--cfg", "job", "a/b", "it's", "seed=3"]
     assert command._named(words, "runs") == ["compare.py", "--cfg", "job", "seed=3", r"runs=['a/b','it\'s']"]
     assert command._named(["compare.py", "runs=[a]"], "runs") == ["compare.py", "runs=[a]"]
+    words = ["tune.py", "trials=3", "model=a,b", "hydra.run.dir=x", "seed=1"]
+    assert command._named(words, "space", {"trials", "space"}) == [
+        "tune.py",
+        "trials=3",
+        "hydra.run.dir=x",
+        "space=['model=a,b','seed=1']",
+    ]
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "compare"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare", "tune"])
 def test_help_names_its_options_and_no_other_group(name: str) -> None:
     # -X importtime would be slower; what is imported is asked for at the end instead.
     code = (

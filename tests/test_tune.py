@@ -1,0 +1,60 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import command
+from tests.test_report import Page
+
+pytest.importorskip("optuna")
+
+
+def test_a_study_and_going_on_with_it(
+    small: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "study"
+    words = [
+        f"study={folder}",
+        "model=resnet50",
+        "optim.weight_decay=0,-1",
+        *small,
+        "trainer.limit_batches=1",
+    ]
+    command("tune", "trials=2", *words, outputs=tmp_path)
+    command("tune", "trials=3", *words, outputs=tmp_path)
+    table = pd.read_csv(folder / "trials.csv")
+    assert list(table["trial"]) == [0, 1, 2]
+    assert set(table["optim.weight_decay"]) <= {0, -1}
+    for row in table.itertuples():
+        finished = (folder / str(row.folder) / "finished.json").is_file()
+        assert finished == (row.state == "complete")
+        assert finished or "must be at least 0" in row.failure
+    page = Page((folder / "report.html").read_text())
+    assert "3 of 3" in page.text
+    assert page.tags.count("img") == 1
+    assert "best: trial" in capfd.readouterr().out
+    with pytest.raises(SystemExit):
+        command("tune", f"study={folder}", "model=senet,cbam", outputs=tmp_path)
+    assert "is a study of other options" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_killed_trial_is_run_again(small: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    words = ["trials=2", f"study={folder}", "model=resnet50,senet", *small, "trainer.max_epochs=3"]
+    typed = [sys.executable, "-m", "livergrade.tune", *words]
+    with subprocess.Popen(typed, start_new_session=True, stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 240
+        while not list(folder.glob("1_*/checkpoints/last.ckpt")) and time.monotonic() < until:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+    done = subprocess.run(typed, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(folder / "trials.csv").set_index("trial")
+    assert list(table["state"]) == ["complete", "fail", "complete"]
+    assert table.loc[1, "model"] == table.loc[2, "model"]
