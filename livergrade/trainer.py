@@ -93,3 +93,4 @@ def log_outcome(trainer: L.Trainer, config: TrainConfig, metrics: dict[str, Any]
     trainer.logger.log_hyperparams(
         chosen, {name: value for name, value in outcome.items() if value is not None}
     )
+    trainer.logger.experiment.close()  # a sweep runs many jobs in one process
