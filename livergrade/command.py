@@ -49,24 +49,29 @@ def output_root() -> str:
     return os.environ.get("LIVERGRADE_OUTPUTS") or str((CHECKOUT or Path.cwd()) / "outputs")
 
 
+def _now() -> str:
+    """This moment, as a folder's name."""
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+
+
 def run_dir(resume: str | None, model: str, backbone: str | None) -> str:
     """The folder of a single run: the resumed one, or a new one named by model and microsecond."""
     if resume and (Path(resume) / "config.yaml").is_file():
         return str(Path(resume).absolute())
-    return f"{output_root()}/{label(model, backbone)}/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    return f"{output_root()}/{label(model, backbone)}/{_now()}"
 
 
 def evaluation_dir(run: str | None) -> str:
     """The folder of an evaluation: within the run that is evaluated."""
     within = Path(run).absolute() if run and (Path(run) / "config.yaml").is_file() else Path(output_root())
-    return f"{within}/evaluations/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    return f"{within}/evaluations/{_now()}"
 
 
 def comparison_dir(folders: list[str]) -> str:
     """The folder of a comparison: within the one folder that is given, else a new one of its own."""
     if len(folders) == 1 and Path(folders[0]).is_dir():
         return f"{Path(folders[0]).absolute()}/comparison"
-    return f"{output_root()}/comparisons/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    return f"{output_root()}/comparisons/{_now()}"
 
 
 def _typed() -> list[str]:
@@ -87,11 +92,7 @@ def job_name(number: int, overrides: list[str]) -> str:
 
 def study_dir(study: str | None) -> str:
     """The folder of a search: the one named, or a new one."""
-    return (
-        str(Path(study).absolute())
-        if study
-        else f"{output_root()}/studies/{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    )
+    return str(Path(study).absolute()) if study else f"{output_root()}/studies/{_now()}"
 
 
 OmegaConf.register_new_resolver("livergrade.study_dir", study_dir, replace=True, use_cache=True)
@@ -249,6 +250,12 @@ def _tidy() -> None:
             shutil.rmtree(folder)
 
 
+def refuse(found: list[str]) -> None:
+    """Raise a `UserError` that lists what is wrong with the options; nothing where nothing is."""
+    if found:
+        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+
+
 def plain(composed: DictConfig, schema: type[Config]) -> Config:
     """The composed options as their dataclass, every value checked.
 
@@ -263,8 +270,7 @@ def plain(composed: DictConfig, schema: type[Config]) -> Config:
         key = getattr(error, "full_key", None) or "options"
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
-    if found := problems(config):
-        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+    refuse(problems(config))
     return config
 
 
@@ -278,8 +284,7 @@ def make_absolute(data: DataConfig) -> None:
 def checked(composed: DictConfig) -> TrainConfig:
     """The options of a run to train, every value checked, paths made absolute."""
     config = plain(_resumed(composed), TrainConfig)
-    if found := _launch_problems(config):
-        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+    refuse(_launch_problems(config))
     make_absolute(config.data)
     if config.model.weights and config.model.weights != "imagenet":
         config.model.weights = str(Path(config.model.weights).expanduser().absolute())

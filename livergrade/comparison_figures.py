@@ -45,7 +45,7 @@ def accuracy(
             model = measured["models"][name]
             found = figure(model, level, "accuracy")
             _whisker(axes, row, found)
-            printed = paper.TABLE_5.get(model["model"]) if list(classes) == list(paper.CLASSES) else None
+            printed = paper.printed(paper.TABLE_5, model["model"], classes)
             if printed:
                 axes.plot(printed["total"] / 100, row, "o", mfc="none", mec=MUTED, ms=7)
                 rings = True

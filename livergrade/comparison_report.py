@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from livergrade import __version__
 from livergrade.comparison import KINDS, figure, order
-from livergrade.files import written_whole
-from livergrade.paper import CLASSES, MISPRINTS, TABLE_5
-from livergrade.report import inlined_figures, page_template
+from livergrade.paper import MISPRINTS, TABLE_5, printed
+from livergrade.report import inlined_figures, write_page
 from livergrade.tables import Table, shown
 
 CAPTIONS = {
@@ -51,19 +49,16 @@ def write_comparison(
         for arm in compared["arms"]
     ]
     names = {model["model"] for arm in compared["arms"] for model in arm["models"].values()}
-    page = page_template("comparison.html.j2").render(
+    return write_page(
+        folder,
+        "comparison.html.j2",
         compared=compared,
         sections=sections,
         gap=tables.get("gap", []),
-        with_paper=list(compared["classes"]) == list(CLASSES) and bool(names & set(TABLE_5)),
+        with_paper=any(printed(TABLE_5, name, compared["classes"]) for name in names),
         misprints=MISPRINTS,
         models=sorted({name for arm in compared["arms"] for name in arm["models"]}),
-        version=__version__,
     )
-    target = folder / "report.html"
-    with written_whole(target) as part:
-        part.write_text(page, encoding="utf-8")
-    return target
 
 
 def verdict(arm: Mapping[str, Any], level: str) -> str:

@@ -11,7 +11,7 @@ from livergrade.comparison_figures import arm_figures
 from livergrade.comparison_report import write_comparison
 from livergrade.config import CompareConfig
 from livergrade.figures import save
-from livergrade.metrics import write_json
+from livergrade.metrics import warning, write_json
 from livergrade.runs import Run, find_runs
 from livergrade.tables import arm_tables, gap_table, write_table
 
@@ -74,8 +74,7 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
     for table in [table for group in tables.values() for table in group]:
         write_table(table, out / "tables")
     for arm, one in zip(found, measured, strict=True):
-        note = f"LEAKING: {one['leakage']['sentence']}" if one["leakage"]["leaking"] else ""
-        for name, figure in arm_figures(arm, one, config.level, note=note).items():
+        for name, figure in arm_figures(arm, one, config.level, note=warning(one["leakage"])).items():
             save(figure, out / "figures" / name)
     page = write_comparison(out, compared, tables)
     for line in compared["left_out"]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.command import command, command_line, make_absolute, plain, record
+from livergrade.command import command, command_line, make_absolute, plain, record, refuse
 from livergrade.config import DataConfig, EvaluateConfig, problems
 from livergrade.errors import UserError
 
@@ -48,7 +48,7 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import external_split, read_split, summary, write_split
     from livergrade.environment import environment
-    from livergrade.metrics import leakage, table, write_json
+    from livergrade.metrics import leakage, table, warning, write_json
     from livergrade.models import label, normalisation
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
@@ -68,8 +68,7 @@ def main(config: EvaluateConfig) -> None:
         options.data = replace(config.data, image_size=trained_on.image_size, classes=trained_on.classes)
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views
-    if found := problems(options):
-        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+    refuse(problems(options))
     L.seed_everything(options.seed, workers=True, verbose=False)
 
     cohort = read_cohort(options.data)
@@ -78,8 +77,7 @@ def main(config: EvaluateConfig) -> None:
         options.split.name = "external"
     else:
         split = read_split(trained / "split.csv", cohort)
-    leaks = leakage(split)
-    note = f"LEAKING: {leaks['sentence']}" if leaks["leaking"] else ""
+    note = warning(leakage(split))
     log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
 
     channels = normalisation(options.model.name, **options.model.architecture())

@@ -26,7 +26,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.files import written_whole
-from livergrade.metrics import class_names, gather, roc_points
+from livergrade.metrics import class_names, gather, roc_points, warning
 
 INK, MUTED, RULE, WARNING = "#1d2733", "#5b6875", "#d5dbe1", "#b3261e"
 BLUE, ORANGE, GREEN = "#1f5f99", "#c8741a", "#2e8268"
@@ -254,7 +254,7 @@ def run_figures(
     Returns:
         ``confusion_image``, ``confusion_patient``, ``class_bars``, ``roc``, ``reliability`` and ``curves``.
     """
-    note = f"LEAKING: {metrics['leakage']['sentence']}" if metrics["leakage"]["leaking"] else ""
+    note = warning(metrics["leakage"])
     suffix = ", synthetic cohort" if synthetic else ""
     drawn = {
         f"confusion_{level}": confusion_matrix(

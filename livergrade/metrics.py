@@ -150,6 +150,12 @@ def class_names(predictions: pd.DataFrame) -> list[str]:
     return [column.removeprefix("p_") for column in _probability_columns(predictions)]
 
 
+def carried_columns(predictions: pd.DataFrame) -> list[str]:
+    """The manifest's other columns, which stand behind the probabilities."""
+    names = list(predictions.columns)
+    return names[names.index(f"p_{class_names(predictions)[-1]}") + 1 :]
+
+
 def _grade_indices(names: pd.Series[str], classes: list[str]) -> Ints:
     return np.asarray(pd.Index(classes).get_indexer(pd.Index(names)), np.int64)
 
@@ -446,11 +452,12 @@ def _naive_accuracy(level: Level, resamples: int, rng: np.random.Generator) -> t
     n = np.bincount(level.truth)
     share = np.bincount(level.truth, hit) / np.maximum(n, 1)
     drawn = rng.binomial(n, share, (resamples, len(n))).sum(1) / len(hit)
-    low, high = _percentiles(drawn)
+    low, high = percentiles(drawn)
     return low, high
 
 
-def _percentiles(values: Floats) -> tuple[float, float]:
+def percentiles(values: Floats) -> tuple[float, float]:
+    """The ends of the percentile interval of resampled figures."""
     low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
@@ -570,7 +577,7 @@ def _interval(values: Floats, patients: int, independent: bool, obstacle: str) -
     if obstacle or flat:
         reason = obstacle or "all resamples agree, so the bootstrap gives no interval"
         return {"low": None, "high": None, "reason": reason}
-    low, high = _percentiles(draws)
+    low, high = percentiles(draws)
     undefined = len(values) - 1 - len(draws)
     return {"low": low, "high": high, "method": "bootstrap of patients"} | (
         {"undefined_resamples": undefined} if undefined else {}
@@ -616,6 +623,11 @@ def leakage(split: pd.DataFrame | None, test: pd.DataFrame | None = None) -> dic
     )
     found = {"test_images": n, "with_sibling": with_sibling, "duplicates": duplicates, "sentence": sentence}
     return {"leaking": bool(with_sibling or duplicates)} | found
+
+
+def warning(found: dict[str, Any]) -> str:
+    """What every figure of a leaking split carries; empty where `leakage` found none."""
+    return f"LEAKING: {found['sentence']}" if found["leaking"] else ""
 
 
 def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:

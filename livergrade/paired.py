@@ -20,12 +20,12 @@ from scipy.stats import binomtest
 
 from livergrade.errors import UserError
 from livergrade.metrics import (
-    CONFIDENCE,
     Level,
     class_names,
     draw_patients,
     gather,
     patient_grades,
+    percentiles,
     weighted_metrics,
 )
 
@@ -183,8 +183,8 @@ def _difference(values: Floats, patients: int, obstacle: str) -> dict[str, Any]:
     draws = values[1:][~np.isnan(values[1:])]
     if obstacle or not len(draws):
         return empty | {"value": float(values[0]), "reason": obstacle or "undefined in every resample"}
-    low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return empty | {"value": float(values[0]), "low": float(low), "high": float(high)}
+    low, high = percentiles(draws)
+    return empty | {"value": float(values[0]), "low": low, "high": high}
 
 
 def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -11,7 +11,9 @@ precision, recall and F1, the errors between each two grades, the mean absolute 
 exact.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +56,11 @@ TABLE_6 = {
     for model, rows in _TABLE_6.items()
 }
 """Precision, recall and F1 by model and grade, %."""
+
+
+def printed(table: dict[str, dict[str, Any]], model: str, classes: Sequence[str]) -> dict[str, Any] | None:
+    """A model's row of `TABLE_5` or `TABLE_6`, where model and grades are the paper's."""
+    return table.get(model) if list(classes) == list(CLASSES) else None
 
 
 @dataclass(frozen=True)

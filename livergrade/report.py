@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from omegaconf import OmegaConf
 
 from livergrade import __version__
@@ -91,7 +91,9 @@ def write_report(run_folder: str | Path) -> Path:
     model = label(network.get("name", "model"), network.get("backbone"))
     synthetic = settings.get("data.name") == "synthetic"
 
-    page = page_template("report.html.j2").render(
+    return write_page(
+        folder,
+        "report.html.j2",
         synthetic=synthetic,
         model=model,
         cohort_name=_cohort_name(settings),
@@ -119,16 +121,20 @@ def write_report(run_folder: str | Path) -> Path:
         colours=GRADES,
         settings=settings,
         environment=dict(_flatten(environment)),
-        version=__version__,
     )
-    target = folder / "report.html"
-    with written_whole(target) as part:
-        part.write_text(page, encoding="utf-8")
-    return target
 
 
-def page_template(name: str) -> Template:
-    """A page's template, of this package; what it is given is escaped, and what it lacks is an error."""
+def write_page(folder: Path, template: str, **values: object) -> Path:
+    """Write ``report.html`` into a folder, whole or not at all.
+
+    Args:
+        folder: that it is written into.
+        template: its name in this package.
+        values: what the template names: each is escaped, and one that is lacking is an error.
+
+    Returns:
+        Path of the page.
+    """
     pages = Environment(
         loader=PackageLoader("livergrade", ""),
         autoescape=True,
@@ -137,7 +143,11 @@ def page_template(name: str) -> Template:
         lstrip_blocks=True,
     )
     pages.filters |= {"value": _value, "bounds": _bounds}
-    return pages.get_template(name)
+    page = pages.get_template(template).render(version=__version__, **values)
+    target = folder / "report.html"
+    with written_whole(target) as part:
+        part.write_text(page, encoding="utf-8")
+    return target
 
 
 def _read_json(path: Path) -> dict[str, Any]:

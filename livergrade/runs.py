@@ -18,6 +18,7 @@ from livergrade.config import MACHINE, TrainConfig, options
 from livergrade.errors import UserError
 from livergrade.metrics import class_names, read_predictions
 from livergrade.models import label
+from livergrade.sweep import job_order
 
 # What does not make two runs different experiments: which repeat it is, and, in MACHINE, where it ran.
 REPEATS = ("seed", "split.seed", "split.fold")
@@ -134,11 +135,5 @@ def _run_folders(folder: Path) -> Iterator[Path]:
         yield folder
         return
     below = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
-    for path in sorted(below, key=lambda path: (_number(path.name), path.name)):
+    for path in sorted(below, key=job_order):
         yield from _run_folders(path)
-
-
-def _number(name: str) -> int:
-    """A job's number, which its folder's name begins with; 0 without one."""
-    head = name.partition("_")[0]
-    return int(head) if head.isdecimal() else 0

@@ -9,11 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from livergrade import __version__
 from livergrade.config import TuneConfig
 from livergrade.figures import BLUE, INK, MUTED, RULE, heading, plain
-from livergrade.files import written_whole
-from livergrade.report import inlined_figures, page_template
+from livergrade.report import inlined_figures, write_page
 from livergrade.study import OBJECTIVE
 
 NOT_DRAWN = ("trial", "state", "value", "seconds", "folder", "failure")
@@ -47,15 +45,12 @@ def write_study(folder: Path, table: pd.DataFrame, config: TuneConfig) -> Path:
     """Write ``report.html``, whole or not at all."""
     drawn = [column for column in table if column not in NOT_DRAWN]
     ordered = table.sort_values(["value", "trial"], ascending=[False, True], na_position="last")
-    page = page_template("study.html.j2").render(
+    return write_page(
+        folder,
+        "study.html.j2",
         trials=[{str(key): value for key, value in row.items()} for row in ordered.to_dict("records")],
         drawn=drawn,
         config=config,
         objective=OBJECTIVE,
         figures=inlined_figures(folder / "figures", {"trials": "Value by trial and by option."}),
-        version=__version__,
     )
-    target = folder / "report.html"
-    with written_whole(target) as part:
-        part.write_text(page, encoding="utf-8")
-    return target

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from livergrade.metrics import class_names, evaluate
+from livergrade.metrics import carried_columns, evaluate
 
 MOST = 8
 """A column of more different values is cut at its median if it holds numbers, and left out if not."""
@@ -29,10 +29,8 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
         has them.
     """
     test = predictions[predictions["split"] == "test"]
-    names = list(test.columns)
-    carried = names[names.index(f"p_{class_names(predictions)[-1]}") + 1 :]
     found = []
-    for column in carried:
+    for column in carried_columns(predictions):
         groups = _groups(test[column])
         values = sorted(groups.unique())
         if not 2 <= len(values) <= MOST:

@@ -19,15 +19,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from livergrade.config import MACHINE, CompareConfig, TrainConfig, options
 from livergrade.errors import UserError
-from livergrade.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -83,35 +81,29 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
 
 
 def _refuse_other_options(stored: Path, config: TrainConfig) -> None:
-    there = dict(_leaves(yaml.safe_load(stored.read_text("utf-8"))))
+    there = OmegaConf.load(stored)
     now = {key: value for key, _, value in options(config)}
-    keys = [key for key in now if key not in MACHINE and there.get(key) != now[key]]
+    keys = [key for key in now if key not in MACHINE and OmegaConf.select(there, key) != now[key]]
     if keys:
-        lines = [f"  {key}: {there.get(key, 'unknown')} there, {now[key]} now" for key in keys]
+        before = {key: OmegaConf.select(there, key, default="unknown") for key in keys}
+        lines = [f"  {key}: {before[key]} there, {now[key]} now" for key in keys]
         raise UserError(
             f"{stored.parent}: holds a job of other options; leave out hydra.sweep.dir for a sweep of its "
             "own:\n" + "\n".join(lines)
         )
 
 
-def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def note_failure(run: Path, error: Exception, overrides: list[str]) -> None:
     """Write ``failed.json`` into a job's folder."""
+    from livergrade.metrics import write_json
+
     told = {
         "job": overrides,
         "error": type(error).__name__,
         "message": str(error),
         "at": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
-    with written_whole(run / "failed.json") as part:
-        part.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(told, run / "failed.json")
 
 
 # ── of the whole sweep ───────────────────────────────────────────────────────────────────────────────────
@@ -144,8 +136,8 @@ def _conclude(sweep: Started, command: str, *, stopped: bool) -> None:
         return
     # The jobs' own logs are closed and Hydra's lines are dated; these are for the screen.
     logging.basicConfig(format="%(message)s", stream=sys.stdout, level=logging.INFO, force=True)
-    failed = sorted(sweep.folder.glob("*/failed.json"), key=_place)
-    finished = sorted(sweep.folder.glob("*/finished.json"), key=_place)
+    failed = sorted(sweep.folder.glob("*/failed.json"), key=lambda path: job_order(path.parent))
+    finished = sorted(sweep.folder.glob("*/finished.json"), key=lambda path: job_order(path.parent))
     open_jobs = _not_finished(sweep, {path.parent for path in (*failed, *finished)})
     for title, lines in (("failed", [_failure(path) for path in failed]), ("not finished", open_jobs)):
         if lines:
@@ -180,12 +172,13 @@ def _not_finished(sweep: Started, known: set[Path]) -> list[str]:
     from livergrade.command import job_name
 
     begun = {path.parent for path in sweep.folder.glob("*/config.yaml")} - known
-    names = [path.name for path in sorted(begun, key=lambda path: _place(path / "config.yaml"))]
+    names = [path.name for path in sorted(begun, key=job_order)]
     planned = [job_name(number, words) for number, words in enumerate(sweep.jobs)]
     names += [name for name in planned if sweep.folder / name not in known and name not in names]
     return [f"  {name}" for name in names]
 
 
-def _place(path: Path) -> tuple[int, str]:
-    head = path.parent.name.partition("_")[0]
-    return (int(head) if head.isdecimal() else 0, path.parent.name)
+def job_order(folder: Path) -> tuple[int, str]:
+    """What sorts jobs' folders: the number that a name begins with, 0 without one, then the name."""
+    head = folder.name.partition("_")[0]
+    return (int(head) if head.isdecimal() else 0, folder.name)

@@ -12,7 +12,7 @@ import pandas as pd
 from livergrade import paper
 from livergrade.comparison import KINDS, Arm, figure, order
 from livergrade.files import written_whole
-from livergrade.metrics import LEVELS
+from livergrade.metrics import LEVELS, carried_columns
 
 Figure = dict[str, Any]
 
@@ -115,9 +115,7 @@ def cohort_table(arm: Arm) -> Table:
         ("images", [int((split["grade"] == grade).sum()) for grade in classes]),
     ]
     tested = pd.concat([run.tested for run in arm.runs]).drop_duplicates("image")
-    names = list(tested.columns)
-    carried = names[names.index(f"p_{classes[-1]}") + 1 :]
-    for column in carried:
+    for column in carried_columns(tested):
         values = sorted(value for value in tested[column].unique() if value != "")
         # A column that differs between the images of a patient, as a place on the slide, tells no patients.
         if not 2 <= len(values) <= 8 or (tested.groupby("patient")[column].nunique() > 1).any():
@@ -181,7 +179,7 @@ def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Seq
             found["total"] = figure(model, level, "accuracy")
             lines.append([name, level, *(shown(one, share=True) for one in found.values())])
             numbers += [_number(one, model=name, level=level, grade=grade) for grade, one in found.items()]
-        if printed := _printed(model["model"], classes, paper.TABLE_5):
+        if printed := paper.printed(paper.TABLE_5, model["model"], classes):
             cells = [f"{printed[grade]:.2f}" for grade in (*classes, "total")]
             lines.append([name, PAPER, *cells])
     table = pd.DataFrame(lines, columns=["Model", "Level", *classes, "Total"])
@@ -210,7 +208,7 @@ def grades_table(
                     numbers.append(_number(found, grade=grade, model=name, level=at, metric=metric))
                     if at == level:
                         cells.append(shown(found, share=True))
-            printed = _printed(model["model"], classes, paper.TABLE_6)
+            printed = paper.printed(paper.TABLE_6, model["model"], classes)
             cells += [f"{printed[grade][metric]:.2f}" if printed else "" for metric in names]
             lines.append([grade, name, *cells])
     heads = ["Precision", "Recall", "F1"]
@@ -308,8 +306,3 @@ def gap_table(gaps: Sequence[dict[str, Any]]) -> Table:
     )
     note = "Accuracy in %, mean over repeats. The test sets differ, so a single pair can go either way."
     return Table("leakage_gap", "What leakage is worth", note, table, pd.DataFrame(gaps))
-
-
-def _printed(model: str, classes: Sequence[str], table: dict[str, Any]) -> dict[str, Any] | None:
-    """The paper's row of a model, where model and grades are the paper's."""
-    return table.get(model) if list(classes) == list(paper.CLASSES) else None

@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 )
 def main(config: TrainConfig) -> None:
     """One run, read from top to bottom."""
+    run = Path(HydraConfig.get().runtime.output_dir)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and finished_before(run, config):
+        log.info("finished before: %s", run)
+        return
     # Imported here, so that --help and --cfg job need not wait seconds for torch.
     import lightning as L
 
@@ -40,7 +44,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.embed import embed_views
     from livergrade.environment import environment
     from livergrade.history import read_history
-    from livergrade.metrics import leakage, table, write_json
+    from livergrade.metrics import leakage, table, warning, write_json
     from livergrade.models import label, normalisation
     from livergrade.models.layers import count
     from livergrade.models.weights import load_weights
@@ -50,10 +54,6 @@ def main(config: TrainConfig) -> None:
     from livergrade.trainer import log_outcome, make_trainer
 
     started = time.monotonic()
-    run = Path(HydraConfig.get().runtime.output_dir)
-    if HydraConfig.get().mode == RunMode.MULTIRUN and finished_before(run, config):
-        log.info("finished before: %s", run)
-        return
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     resumed = config.train.resume is not None
     L.seed_everything(config.seed, workers=True, verbose=False)
@@ -63,8 +63,7 @@ def main(config: TrainConfig) -> None:
     split = read_split(Path(reused), cohort) if reused else make_split(cohort, config.split)
     if config.split.name != "image":
         refuse_leakage(split)
-    leaks = leakage(split)
-    note = f"LEAKING: {leaks['sentence']}" if leaks["leaking"] else ""
+    note = warning(leakage(split))
     log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
 
     channels = normalisation(config.model.name, **config.model.architecture())

@@ -7,7 +7,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the commands do, before t
 
 import functools
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,11 @@ def small(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]
         "trainer.max_epochs=1",
         "trainer.progress=false",
     ]
+
+
+def prediction_columns(classes: Sequence[str]) -> list[str]:
+    """The columns of ``predictions.csv``, without carried ones."""
+    return ["image", "patient", "split", "angle", "grade", "predicted", *(f"p_{name}" for name in classes)]
 
 
 def command(name: str, *words: str, outputs: Path) -> None:

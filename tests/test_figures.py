@@ -10,6 +10,7 @@ from PIL import Image
 
 from livergrade import figures as f
 from livergrade.metrics import evaluate
+from tests.conftest import prediction_columns
 
 NOTE = "LEAKING: 3 of 4 test images share a patient with training or validation."
 NAMES = [
@@ -33,16 +34,7 @@ def scored():
         for image in range(3):
             p = rng.dirichlet(np.where(np.arange(3) == patient % 3, 3.0, 1.0))
             rows.append((f"{patient}_{image}", str(patient), "test", 0.0, grade, NAMES[p.argmax()], *p))
-    columns = [
-        "image",
-        "patient",
-        "split",
-        "angle",
-        "grade",
-        "predicted",
-        *(f"p_{name}" for name in NAMES[:3]),
-    ]
-    predictions = pd.DataFrame(rows, columns=columns)
+    predictions = pd.DataFrame(rows, columns=prediction_columns(NAMES[:3]))
     return predictions, evaluate(predictions, None, resamples=50)
 
 

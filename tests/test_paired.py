@@ -8,6 +8,7 @@ from scipy.stats import binomtest
 from livergrade.errors import UserError
 from livergrade.metrics import evaluate
 from livergrade.paired import compare, holm, pool_folds, refuse_different_tests, spread
+from tests.conftest import prediction_columns
 
 GRADES = ("poor", "moderate", "well")
 
@@ -35,16 +36,7 @@ def predictions(
                 *scores,
             )
         )
-    columns = [
-        "image",
-        "patient",
-        "split",
-        "angle",
-        "grade",
-        "predicted",
-        *(f"p_{grade}" for grade in GRADES),
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=prediction_columns(GRADES))
 
 
 def test_differences_are_those_of_the_figures() -> None:

@@ -16,6 +16,7 @@ from livergrade.metrics import evaluate, write_json
 from livergrade.mistakes import write_thumbnails
 from livergrade.report import write_report
 from livergrade.subgroups import subgroups
+from tests.conftest import prediction_columns
 
 CLASSES = ("poor", "<b>mid</b>", "well & good")
 LINKS = {"src", "href", "action", "data", "poster", "srcset", "background", "xlink:href"}
@@ -64,8 +65,7 @@ def write_run(folder, *, name="synthetic", leaking=False, drawn=True):
     if leaking:
         split.append(("images/extra.png", "03", CLASSES[0], "val", "extra"))
     split = pd.DataFrame(split, columns=["image", "patient", "grade", "split", "sha256"])
-    columns = ["image", "patient", "split", "angle", "grade", "predicted", *(f"p_{c}" for c in CLASSES)]
-    predictions = pd.DataFrame(rows, columns=columns)
+    predictions = pd.DataFrame(rows, columns=prediction_columns(CLASSES))
     metrics = evaluate(predictions, split, resamples=50)
     split.to_csv(folder / "split.csv", index=False)
     predictions.to_csv(folder / "predictions.csv", index=False)
