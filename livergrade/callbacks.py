@@ -7,20 +7,27 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from tqdm import tqdm
 
+from livergrade.checkpoints import LastCheckpoint
 
-def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool) -> list[Callback]:
+
+def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool, minutes: float) -> list[Callback]:
     """The callbacks of a run.
-
-    Best and last are two callbacks, since one with ``save_last`` can leave the first epoch as the last.
 
     Args:
         checkpoints: folder for ``best.ckpt`` and ``last.ckpt``.
         validated: there is a validation side to choose the best epoch by (lowest ``val/loss_smooth``).
         progress: show a bar.
+        minutes: between two checkpoints within an epoch.
     """
-    shared: dict[str, Any] = {"dirpath": checkpoints, "save_top_k": 1, "enable_version_counter": False}
-    best = ModelCheckpoint(filename="best", monitor="val/loss_smooth", save_weights_only=True, **shared)
-    last = ModelCheckpoint(filename="last", **shared)
+    best = ModelCheckpoint(
+        dirpath=checkpoints,
+        filename="best",
+        monitor="val/loss_smooth",
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+    # Not the same callback: one with ``save_last`` can leave the first epoch as the last.
+    last = LastCheckpoint(checkpoints / "last.ckpt", minutes)
     # Best comes first: last then holds the best score up to date, for a resumed run to beat.
     callbacks: list[Callback] = [best, last] if validated else [last]
     return [*callbacks, RunProgress()] if progress else callbacks
@@ -38,7 +45,7 @@ class RunProgress(Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bar where a resumed run stands."""
         epochs, steps = trainer.max_epochs or 1, int(trainer.num_training_batches)
-        self._open(trainer, "training", epochs * steps, trainer.current_epoch * steps)
+        self._open(trainer, "training", epochs * steps, trainer.global_step)
 
     def on_train_batch_end(
         self,

@@ -162,7 +162,7 @@ def command(
         @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
         @functools.wraps(task)
         def run(composed: DictConfig) -> None:
-            if os.environ.get("LOCAL_RANK", "0") != "0":  # one process of a distributed run speaks for all
+            if _local_rank():  # one process of a distributed run speaks for all
                 logging.getLogger().setLevel(logging.ERROR)
             try:
                 task(check(composed))
@@ -230,6 +230,11 @@ def _named(typed: list[str], option: str, own: set[str] | None = None) -> list[s
     return [*(word for word in typed if word not in bare), f"{option}=[{quoted}]"]
 
 
+def _local_rank() -> int:
+    """Which process of a distributed run this is on its machine, as Lightning, torchrun or srun say."""
+    return int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
+
+
 def _terminated(number: int, _frame: object) -> None:
     """End as an interrupt does, so that a run says how to go on and a sweep what is left."""
     raise SystemExit(128 + number)
@@ -244,7 +249,7 @@ def _note_failure(error: Exception) -> None:
 
 def _tidy() -> None:
     """Remove the folder of a single run that ended before it began: it holds Hydra's record and the log."""
-    if HydraConfig.get().mode == RunMode.RUN and int(os.environ.get("LOCAL_RANK", "0")) == 0:
+    if HydraConfig.get().mode == RunMode.RUN and _local_rank() == 0:
         folder = Path(HydraConfig.get().runtime.output_dir)
         if {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}:
             shutil.rmtree(folder)
@@ -305,7 +310,9 @@ def _launch_problems(config: TrainConfig) -> list[str]:
             f"trainer.devices={config.trainer.devices}: a sweep gives each job one device, since every "
             "process of a distributed job would start the whole sweep again; start such runs one by one"
         )
-    elsewhere = config.trainer.num_nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ
+    tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+    by_srun = tasks > 1 and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+    elsewhere = config.trainer.num_nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ or by_srun
     named = any(word.startswith("hydra.run.dir=") for word in hydra_config.overrides.hydra)
     if elsewhere and not named and not config.train.resume:
         found.append("hydra.run.dir: processes that start by themselves need one named folder to share")
@@ -321,7 +328,7 @@ def _resumed(composed: DictConfig) -> DictConfig:
     if not stored.is_file():
         raise UserError(f"train.resume={folder}: is no run (no config.yaml there); name a run's folder")
     if not (Path(folder) / "checkpoints" / "last.ckpt").is_file():
-        raise UserError(f"train.resume={folder}: no epoch of it was finished; start a new run")
+        raise UserError(f"train.resume={folder}: nothing of it was saved yet; start a new run")
     config = OmegaConf.merge(OmegaConf.structured(TrainConfig), OmegaConf.load(stored))
     assert isinstance(config, DictConfig)
     parser = OverridesParser.create()

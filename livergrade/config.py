@@ -183,7 +183,17 @@ class TrainerConfig:
         choices=("default", "reduce-overhead", "max-autotune"),
     )
     deterministic: bool = option(False, "only kernels that give the same bits each time (slower on a GPU)")
+    sync_batchnorm: bool = option(True, "on several GPUs, batch norm sees the whole batch and not its share")
+    gpu_share: float | None = option(
+        None,
+        "share of the GPU's memory that a run may use; so many that fit run at once, others wait",
+        low=0.01,
+        high=1,
+    )
     limit_batches: int | None = option(None, "stop each pass after so many batches; for a trial", low=1)
+    save_minutes: float = option(
+        10.0, "minutes between checkpoints within an epoch; each ends with one", low=0
+    )
     progress: bool = option(True, "show a progress bar with the time left")
 
 
@@ -191,7 +201,7 @@ class TrainerConfig:
 class ResumeConfig:
     """How this run starts (``train``)."""
 
-    resume: str | None = option(None, "run folder to continue, with its own options and from its last epoch")
+    resume: str | None = option(None, "run folder to continue, with its own options, where it was last saved")
 
 
 @dataclass
@@ -248,6 +258,7 @@ class TuneConfig:
 MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.progress"),
+    *("trainer.save_minutes", "trainer.gpu_share"),
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -57,10 +58,10 @@ class Sweep(Callback):
 
 
 def finished_before(run: Path, config: TrainConfig) -> bool:
-    """Whether an earlier start of the sweep finished this job; otherwise ready the folder for it to go on.
+    """Whether an earlier start of a job finished it; otherwise ready the folder for it to go on.
 
-    A job that was interrupted goes on from its last epoch: ``config.train.resume`` is set. One that failed,
-    or had finished no epoch, starts anew.
+    A job that was interrupted goes on where it was last saved: ``config.train.resume`` is set. One that
+    failed, or was not saved yet, starts anew.
 
     Raises:
         UserError: the folder holds a job of other options.
@@ -73,6 +74,8 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
         if (run / "checkpoints" / "last.ckpt").is_file() and not failed:
             config.train.resume = str(run)
             return False
+    if os.environ.get("SLURM_PROCID", "0") != "0":
+        return False  # one process of a run readies the folder for all
     for left in ("checkpoints", "tensorboard"):
         shutil.rmtree(run / left, ignore_errors=True)
     stored.unlink(missing_ok=True)

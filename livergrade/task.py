@@ -71,7 +71,7 @@ class GradingTask(L.LightningModule):
         weight_decay: of either.
         schedule: ``constant`` or ``cosine`` (linear warm-up, then cosine to zero over the run).
         warmup_epochs: length of the warm-up, epochs.
-        seed: what is random in the network (dropout) starts each epoch from (seed, epoch).
+        seed: what is random in the network (dropout) starts each step from (seed, step, process).
         channels_last: memory format of images and weights.
         note: printed on every figure, for what a reader must know.
         frozen: the head alone is trained.
@@ -135,13 +135,15 @@ class GradingTask(L.LightningModule):
         self.seen.setdefault(stage, []).append(torch.cat([facts, logits.detach().softmax(1)], 1))
         return losses.mean()
 
-    def on_train_epoch_start(self) -> None:
-        """Draw the same dropout in an epoch whether or not the run was interrupted before it."""
-        torch.manual_seed(self.hparams["seed"] * 1_000_003 + self.current_epoch)
+    def on_train_start(self) -> None:
+        """A frozen network's batch norms keep their statistics."""
         if self.hparams["frozen"]:
-            self.net.eval()  # its batch norms keep their statistics
-        if isinstance(self.logger, TensorBoardLogger):
-            self.logger.experiment.flush()  # a killed run keeps the curves of the epochs before
+            self.net.eval()
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Draw the same dropout in a step whether or not the run was interrupted before it."""
+        drawn = np.random.SeedSequence([self.hparams["seed"], self.global_step, self.global_rank])
+        torch.manual_seed(int(drawn.generate_state(1)[0]))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One batch's mean cross-entropy."""
@@ -181,19 +183,23 @@ class GradingTask(L.LightningModule):
 
     def _gathered(self, stage: str) -> Tensor:
         """What a pass saw, ``float32 [views, 4 + classes]``: row, degrees, grade, loss, probabilities."""
-        seen = torch.cat(self.seen.pop(stage))
-        if self.trainer.world_size > 1:
-            everywhere = self.all_gather(seen)
-            assert isinstance(everywhere, Tensor)
-            seen = everywhere.flatten(0, 1)
+        seen = self._everywhere(stage).flatten(0, 1)
+        del self.seen[stage]
         if self.trainer.world_size > 1 and stage != "train":
             # Processes are dealt equally many views, so a few were graded twice.
             first = np.unique(seen[:, :2].cpu().numpy(), axis=0, return_index=True)[1]
             seen = seen[torch.from_numpy(first).to(seen.device)]
+        return seen
+
+    def _everywhere(self, stage: str) -> Tensor:
+        """What each process saw so far, ``float32 [processes, views, 4 + classes]``, all of it finite."""
+        here = torch.cat([part.to(self.device) for part in self.seen[stage]])
+        seen = self.all_gather(here) if self.trainer.world_size > 1 else here[None]
+        assert isinstance(seen, Tensor)
         if not torch.isfinite(seen).all():
             raise UserError(
-                f"the loss is not a finite number in epoch {self.current_epoch} ({stage}); checkpoints of "
-                "earlier epochs are whole. Lower optim.lr, or set trainer.precision=32-true."
+                f"the loss is not a finite number in epoch {self.current_epoch} ({stage}); earlier "
+                "checkpoints are whole. Lower optim.lr, or set trainer.precision=32-true."
             )
         return seen
 
@@ -235,7 +241,12 @@ class GradingTask(L.LightningModule):
         return [{"params": layers[depth], "lr": lr * decay**depth} for depth in sorted(layers)]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """While it is trained, a frozen network's checkpoints hold what changes: gigabytes would not."""
+        """Within an epoch, keep what it saw so far, for the epoch to be measured whole after a resume.
+
+        While it is trained, a frozen network's checkpoints hold what changes: gigabytes would not.
+        """
+        if self.seen.get("train") and not self.trainer.is_last_batch:
+            checkpoint["seen"] = self._everywhere("train")
         if self.hparams["frozen"] and self.trainer.state.fn == TrainerFn.FITTING:
             trained = f"net.{head(self.net)[0]}."
             checkpoint["state_dict"] = {
@@ -245,7 +256,9 @@ class GradingTask(L.LightningModule):
             }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """What such a checkpoint leaves out stays as it is."""
+        """Take up what an epoch saw; what the checkpoint of a frozen network leaves out stays as it is."""
+        if "seen" in checkpoint and self.trainer.state.fn == TrainerFn.FITTING:
+            self.seen["train"] = [checkpoint["seen"][self.global_rank]]
         if self.hparams["frozen"]:
             checkpoint["state_dict"] = self.state_dict() | checkpoint["state_dict"]
 

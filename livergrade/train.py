@@ -6,6 +6,7 @@ python -m livergrade.train -m model=vgg16,resnet50,cbam,senet,sknet
 
 import json
 import logging
+import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 def main(config: TrainConfig) -> None:
     """One run, read from top to bottom."""
     run = Path(HydraConfig.get().runtime.output_dir)
-    if HydraConfig.get().mode == RunMode.MULTIRUN and finished_before(run, config):
+    again = HydraConfig.get().mode == RunMode.MULTIRUN or os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+    if again and finished_before(run, config):
         log.info("finished before: %s", run)
         return
     # Imported here, so that --help and --cfg job need not wait seconds for torch.
@@ -50,6 +52,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.models.weights import load_weights
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
+    from livergrade.shares import gpu_share
     from livergrade.task import make_task
     from livergrade.trainer import log_outcome, make_trainer
 
@@ -101,18 +104,22 @@ def main(config: TrainConfig) -> None:
         write_json(facts, run / "environment.json")
     if config.trainer.compile:
         task.net.compile(mode=config.trainer.compile)
-    if config.model.frozen:
-        embed_views(trainer, task, data)
     try:
-        trainer.fit(task, data, ckpt_path=last if resumed else None)
+        with gpu_share(trainer.strategy.root_device, config.trainer.gpu_share):
+            if config.model.frozen:
+                embed_views(trainer, task, data)
+            trainer.fit(task, data, ckpt_path=last if resumed else None)
+            if "val" not in data.test_splits:  # no validation to choose by: the last epoch is tested
+                save_now(trainer, best)
+            trainer.test(task, data, ckpt_path=best, verbose=False)
     except (KeyboardInterrupt, SystemExit) as end:
-        log.warning("stopped; go on with: python -m livergrade.train train.resume=%s", run)
+        if last.is_file():
+            log.warning("stopped; go on with: python -m livergrade.train train.resume=%s", run)
+        else:
+            log.warning("stopped before anything was saved")
         # Lightning makes an interrupt exit code 1 and SIGTERM 0; by convention they are 130 and 143.
         code = end.code if isinstance(end, SystemExit) else 130
         raise SystemExit(130 if code == 1 else 143 if code is None else code) from None
-    if "val" not in data.test_splits:  # no validation to choose by: the last epoch is tested
-        save_now(trainer, best)
-    trainer.test(task, data, ckpt_path=best, verbose=False)
     if not trainer.is_global_zero:
         return
     if config.model.frozen:

@@ -44,20 +44,26 @@ def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trai
             strategy=chosen.strategy,
             precision=_precision(chosen),  # type: ignore[arg-type]
             deterministic=chosen.deterministic,
+            sync_batchnorm=chosen.sync_batchnorm and on_gpu(chosen),  # PyTorch has none for a CPU
             benchmark=not chosen.deterministic,  # every batch has one size: cuDNN's fastest kernels for it
             limit_train_batches=chosen.limit_batches,
             limit_val_batches=chosen.limit_batches,
             limit_test_batches=chosen.limit_batches,
             logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
             plugins=[checkpoint_writer()],
-            callbacks=run_callbacks(run / "checkpoints", validated=validated, progress=chosen.progress),
+            callbacks=run_callbacks(
+                run / "checkpoints",
+                validated=validated,
+                progress=chosen.progress,
+                minutes=chosen.save_minutes,
+            ),
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1_000_000,  # everything is logged once an epoch
             use_distributed_sampler=False,  # ViewPlan deals the views to the processes itself
         )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise UserError(f"trainer.*: {error}") from error
 
 

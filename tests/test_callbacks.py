@@ -30,7 +30,7 @@ def fit(folder: Path, losses: list[float], epochs: int, resume: bool = False) ->
         accelerator="cpu",
         max_epochs=epochs,
         logger=False,
-        callbacks=run_callbacks(folder, validated=True, progress=False),
+        callbacks=run_callbacks(folder, validated=True, progress=False, minutes=60),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -1,9 +1,15 @@
+import functools
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 from livergrade.checkpoints import WholeCheckpointIO, checkpoint_writer
+from livergrade.task import GradingTask
+from tests.conftest import train
 
 
 class Unwritable:
@@ -27,3 +33,96 @@ def test_what_is_written_in_the_background_is_as_it_was(tmp_path: Path) -> None:
     weights.zero_()  # as the next step would
     writer.teardown()
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]["weights"].eq(1).all()
+
+
+# ── a run that is stopped ────────────────────────────────────────────────────────────────────────────────
+
+STEPS = 4
+"""Of an epoch: two patients of each grade to train on, two images each, two views, batches of six."""
+
+
+@pytest.fixture(scope="module")
+def words(small: list[str]) -> list[str]:
+    """Two epochs with all that has a state: momentum, a schedule by step, batch norm, random views."""
+    return [
+        *("model=resnet50", *small, "optim=adamw", "optim.lr=0.001", "augment.train_views=2"),
+        *("trainer.max_epochs=2", "trainer.save_minutes=60"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def unbroken(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    train(*words, f"hydra.run.dir={folder}", outputs=folder.parent)
+    return folder
+
+
+@pytest.fixture
+def during_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
+    """Have something happen in the middle of a step of training, once; steps count from 1."""
+
+    def arrange(step: int, happening: Callable[[], None]) -> None:
+        trained, told = GradingTask.training_step, []
+
+        @functools.wraps(trained)
+        def watched(self: GradingTask, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+            loss = trained(self, batch, batch_idx)
+            if self.global_step + 1 == step and not told:
+                told.append(step)
+                happening()
+            return loss
+
+        monkeypatch.setattr(GradingTask, "training_step", watched)
+
+    return arrange
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """The same weights to the bit, the same curves and predictions."""
+    first, second = (torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (one, other))
+    assert first["global_step"] == second["global_step"] == 2 * STEPS
+    assert all(
+        torch.equal(tensor, second["state_dict"][name]) for name, tensor in first["state_dict"].items()
+    )
+    for table in ("history.csv", "predictions.csv"):
+        pd.testing.assert_frame_equal(pd.read_csv(one / table), pd.read_csv(other / table), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [
+        *((step, signal.SIGTERM) for step in (1, STEPS, STEPS + 2, 2 * STEPS)),
+        *((1, number) for number in (signal.SIGINT, signal.SIGUSR1)),
+    ],
+)
+def test_a_run_that_is_told_to_stop_goes_on_to_the_same_end(
+    words: list[str], unbroken: Path, during_step, step: int, number: int, tmp_path: Path, capfd
+) -> None:
+    run = tmp_path / "run"
+    during_step(step, functools.partial(signal.raise_signal, number))
+    before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)]
+    with pytest.raises(SystemExit) as end:
+        train(*words, f"hydra.run.dir={run}", outputs=tmp_path)
+    assert end.value.code == 128 + number
+    assert before[1:] == [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGUSR1)]
+    assert f"train.resume={run}" in capfd.readouterr().out
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == step
+    assert not (run / "finished.json").exists()
+    train(f"train.resume={run}", outputs=tmp_path)
+    assert_same(unbroken, run)
+
+
+def test_a_run_that_dies_within_an_epoch_goes_on_from_within_it(
+    words: list[str], unbroken: Path, during_step, tmp_path: Path
+) -> None:
+    def die() -> None:
+        raise MemoryError("no more")
+
+    run = tmp_path / "run"
+    during_step(STEPS + 3, die)
+    with pytest.raises((SystemExit, MemoryError)):
+        train(*words, "trainer.save_minutes=0", f"hydra.run.dir={run}", outputs=tmp_path)
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS + 2
+    train(f"train.resume={run}", outputs=tmp_path)
+    assert_same(unbroken, run)

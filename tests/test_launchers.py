@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 FIVE = "model=vgg16,resnet50,cbam,senet,sknet"
@@ -101,6 +103,58 @@ PartitionName=all Nodes={name} Default=YES MaxTime=INFINITE State=UP
         for daemon in daemons:
             daemon.terminate()
             daemon.wait(20)
+
+
+@pytest.mark.slow
+def test_one_run_in_two_tasks_of_srun(small: list[str], tmp_path: Path, slurm: dict[str, str]) -> None:
+    def started(*words: str) -> "subprocess.CompletedProcess[str]":
+        train = [sys.executable, "-m", "livergrade.train", "model=resnet50", *small, *words]
+        return subprocess.run(
+            ["srun", "--nodes=1", "--ntasks-per-node=2", "--job-name=train", *train],
+            capture_output=True,
+            text=True,
+            env=os.environ | slurm | {"OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+
+    unnamed = started("trainer.devices=2", "trainer.strategy=ddp")
+    assert unnamed.returncode == 1
+    assert "hydra.run.dir" in unnamed.stderr
+    run = tmp_path / "run"
+    done = started("trainer.devices=2", "trainer.strategy=ddp", f"hydra.run.dir={run}")
+    assert done.returncode == 0, done.stderr
+    assert (run / "finished.json").is_file()
+    predictions = pd.read_csv(run / "predictions.csv")
+    assert not predictions.duplicated(["image", "angle"]).any()
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+@pytest.mark.slow
+def test_a_job_that_slurm_takes_back_and_queues_again_goes_on(
+    small: list[str], tmp_path: Path, slurm: dict[str, str]
+) -> None:
+    environment = os.environ | slurm | {"OMP_NUM_THREADS": "1"}
+
+    def ask(*words: str) -> str:
+        return subprocess.run(words, capture_output=True, text=True, env=environment, check=True).stdout
+
+    run, script = tmp_path / "run", tmp_path / "job.sh"
+    words = ["model=resnet50", *small, "trainer.max_epochs=40", f"hydra.run.dir={run}"]
+    script.write_text(
+        f"#!/bin/bash\n#SBATCH --requeue --output={tmp_path}/job.out --open-mode=append\n"
+        f"exec {shlex.join([sys.executable, '-m', 'livergrade.train', *words])}\n"
+    )
+    job = ask("sbatch", "--parsable", str(script)).strip()
+    until = time.monotonic() + 300
+    while not (run / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    ask("scontrol", "requeue", job)
+    while not (run / "finished.json").exists() and time.monotonic() < until:
+        time.sleep(0.5)
+    told = (tmp_path / "job.out").read_text()
+    assert (run / "finished.json").is_file(), told
+    assert "SIGTERM: saving after this batch" in told
+    assert pd.read_csv(run / "history.csv")["epoch"].tolist() == list(range(40))
 
 
 @pytest.mark.slow

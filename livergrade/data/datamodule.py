@@ -18,6 +18,7 @@ from livergrade.config import AugmentConfig, DataConfig
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import Undecoded, decode, decoded, working_size
 from livergrade.data.cohort import Cohort
+from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ class ViewPlan(Sampler[Key]):
     ) -> None:
         self.rows, self.augment, self.train, self.seed = rows, augment, train, seed
         self.rank, self.world = rank, world
+        self.shown = (0, 0)
         self.angles = round(360 / augment.step_degrees)
         self.count = {"all": self.angles, "upright": 1, "sample": 1}.get(views) or int(views)
         self.sampled = train and views not in ("all", "upright")
@@ -120,6 +122,11 @@ class ViewPlan(Sampler[Key]):
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this at the start of every epoch."""
         self.epoch = epoch
+
+    def resume(self, epoch: int, shown: int) -> None:
+        """Start at an epoch, and leave out the views that were shown of it (to each process) before."""
+        self.epoch = epoch
+        self.shown = (epoch, shown)
 
     def __len__(self) -> int:
         return -(-len(self.rows) * self.count // self.world)
@@ -137,7 +144,9 @@ class ViewPlan(Sampler[Key]):
         if self.train:
             generator.shuffle(keys)
         padded = np.resize(keys, (len(self) * self.world, keys.shape[1]))
-        return map(tuple, padded[self.rank :: self.world].tolist())
+        epoch, shown = self.shown
+        here = padded[self.rank :: self.world][shown if epoch == self.epoch else 0 :]
+        return map(tuple, here.tolist())
 
     def _drawn(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:
         """The columns of :data:`AS_IT_IS`; as many numbers are drawn whatever is varied."""
@@ -187,6 +196,33 @@ class GradingData(L.LightningDataModule):
         self.views: Views | None = None
         self.embedded: Embedded | None = None
         self.on_device: Tensor | None = None
+        self.resumed: dict[str, int] = {}
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of the epoch were trained on, for :meth:`train_dataloader` to leave out.
+
+        Counted by the loop and not by the loader, which is ahead of it.
+        """
+        trainer = self.trainer
+        assert trainer is not None
+        within = trainer.fit_loop.epoch_loop.batch_progress
+        batches = 0 if within.is_last_batch else within.current.processed  # type: ignore[attr-defined]
+        return {"epoch": trainer.current_epoch, "batches": batches, "processes": trainer.world_size}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Start there.
+
+        Raises:
+            UserError: within the epoch that many processes had each their share of the views, and now there
+                are more or fewer.
+        """
+        assert self.trainer is not None
+        if state_dict["batches"] and state_dict["processes"] != self.trainer.world_size:
+            raise UserError(
+                f"trainer.devices: this run was stopped within an epoch of {state_dict['processes']} "
+                f"process(es) and can't go on with {self.trainer.world_size}; start as many"
+            )
+        self.resumed = state_dict
 
     def prepare_data(self) -> None:
         """Decode once, in one process, before the others start."""
@@ -247,6 +283,8 @@ class GradingData(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """The training views of an epoch, shuffled."""
         plan = self._plan("train", self.augment.train_views)
+        if self.resumed:
+            plan.resume(self.resumed["epoch"], self.resumed["batches"] * self.data.batch_size)
         # The last batch is dropped where it would be a single view: batch norm can't be trained on one.
         return self._loader(plan, drop_last=len(plan) > 1 and len(plan) % self.data.batch_size == 1)
 
