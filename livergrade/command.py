@@ -90,12 +90,12 @@ def job_name(number: int, overrides: list[str]) -> str:
     return "_".join([str(number), *words])[:120]
 
 
-def study_dir(study: str | None) -> str:
-    """The folder of a search: the one named, or a new one."""
-    return str(Path(study).absolute()) if study else f"{output_root()}/studies/{_now()}"
+def named_folder(kind: str, given: str | None) -> str:
+    """The folder that is given, or a new one below that of its kind."""
+    return str(Path(given).absolute()) if given else f"{output_root()}/{kind}/{_now()}"
 
 
-OmegaConf.register_new_resolver("livergrade.study_dir", study_dir, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("livergrade.folder", named_folder, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("livergrade.job", job_name, replace=True)
 OmegaConf.register_new_resolver("livergrade.outputs", output_root, replace=True)
 OmegaConf.register_new_resolver("livergrade.run_dir", run_dir, replace=True, use_cache=True)

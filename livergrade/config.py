@@ -254,6 +254,58 @@ class TuneConfig:
     sampler_seed: int = option(0, "seed of what is drawn", low=0, high=2**32 - 1)
 
 
+@dataclass
+class PrepareConfig:
+    """All options of ``python -m livergrade.prepare``."""
+
+    slides: list[str] = option([], "slide files, or folders of them; may be typed without slides=")
+    table: str | None = option(
+        None, "CSV with slide (file name, its ending may be left out), patient, grade, and what else is known"
+    )
+    regions: str | None = option(
+        None, "folder of <slide>.geojson, as QuPath exports; null: propose regions, for a person to confirm"
+    )
+    out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
+    classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
+    exclude: str | None = option(None, "text file of image names to leave out, one a line")
+    slide_mpp: float | None = option(None, "µm a pixel, of slides that do not say", low=0.05, high=20)
+    mpp: float = option(0.275, "µm a pixel, of the images", low=0.05, high=20)
+    width: int = option(1665, "pixels of an image", low=64)
+    height: int = option(1393, "pixels of an image", low=64)
+    rows: int = option(2, "images of a region, one above the other", low=1)
+    columns: int = option(3, "images of a region, side by side", low=1)
+    proposals: int = option(1, "regions to propose on a slide", low=1)
+    min_inside: float = option(0.5, "least share of an image that lies within its region", low=0, high=1)
+    min_tissue: float = option(0.3, "least share of an image that is tissue", low=0, high=1)
+    min_focus: float = option(6.0, "least detail: standard deviation of the Laplacian at 1 µm a pixel", low=0)
+    max_pen: float = option(0.02, "most of an image in hues that haematoxylin and eosin lack", low=0, high=1)
+    max_fold: float = option(0.1, "most of the tissue as dark as two sections", low=0, high=1)
+    max_burnt: float = option(0.02, "most of an image at the end of the scale, within tissue", low=0, high=1)
+
+
+@dataclass
+class PredictConfig:
+    """All options of ``python -m livergrade.predict``."""
+
+    run: str | None = option(None, "folder of the finished run whose network grades")
+    inputs: list[str] = option(
+        [],
+        "images, slides, folders, patterns, or a CSV with the column image or slide, and patient and mpp if "
+        "known; may be typed without inputs=",
+    )
+    out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
+    views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
+    slide_mpp: float | None = option(None, "µm a pixel, of slides that do not say", low=0.05, high=20)
+    tile_um: float = option(
+        383.0, "side of a slide's tiles, µm: the shorter side of what the network was trained on", low=1
+    )
+    stride: float = option(1.0, "distance of tiles, in sides of a tile", low=0.05, high=1)
+    min_tissue: float = option(0.5, "least share of a tile that is tissue", low=0, high=1)
+    batch_size: int = option(32, "images or tiles at once", low=1)
+    workers: int = option(2, "processes that read; 0: none beside the one that grades", low=0)
+    accelerator: str = option("auto", "where to grade", choices=("auto", "cpu", "gpu"))
+
+
 # Options that say where and how fast a run goes, not what is trained.
 MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),

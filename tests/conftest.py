@@ -40,6 +40,42 @@ def write_cohort(folder: Path, patients: int = 4, images: int = 2) -> Path:
     return manifest
 
 
+COLOURS = {
+    (64, 64, 256): (200, 60, 140),
+    (640, 96, 256): (90, 50, 160),
+    (96, 448, 256): (220, 120, 180),
+    (640, 416, 256): (150, 30, 90),
+}
+"""The squares on the slide that :func:`write_slide` writes: x, y and side, and their colour."""
+
+
+def write_slide(path: Path, mpp: float | None = 0.5, *, grain: int = 0) -> Path:
+    """A tiled pyramid of 1024 × 768 px and three levels that OpenSlide reads; coloured squares on glass."""
+    import tifffile
+
+    pixels = np.full((768, 1024, 3), 245, np.uint8)
+    for (x, y, side), colour in COLOURS.items():
+        noise = np.random.default_rng(x).integers(-grain, grain + 1, (side, side, 1))
+        pixels[y : y + side, x : x + side] = np.clip(np.array(colour) + noise, 0, 255)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tifffile.TiffWriter(path) as file:
+        for level in range(3):
+            options = {"subfiletype": 1} if level else {}
+            if mpp:
+                options |= {"resolution": (1e4 / mpp / 2**level,) * 2, "resolutionunit": "CENTIMETER"}
+            shown = pixels[:: 2**level, :: 2**level] if not level else _halved(pixels, level)
+            file.write(
+                shown, tile=(128, 128), photometric="rgb", compression="deflate", metadata=None, **options
+            )
+    return path
+
+
+def _halved(pixels: np.ndarray, times: int) -> np.ndarray:
+    side = 2**times
+    height, width, _ = pixels.shape
+    return pixels.reshape(height // side, side, width // side, side, 3).mean((1, 3)).round().astype(np.uint8)
+
+
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The manifest of a cohort of 12 patients and 24 images."""

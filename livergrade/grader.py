@@ -1,0 +1,86 @@
+"""A trained network, ready to grade images: the views of the run's test, made where the network is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from livergrade.data.augment import Drawn, make_views
+from livergrade.data.cache import working_size
+from livergrade.errors import UserError
+from livergrade.models import label, normalisation
+from livergrade.runs import read_options
+from livergrade.task import GradingTask
+
+
+class Grader:
+    """The best network of a finished run.
+
+    Args:
+        run: its folder.
+        views: ``all``, ``upright`` or a number of angles, as text; None for the run's ``augment.test_views``.
+        accelerator: ``auto``, ``cpu`` or ``gpu``.
+
+    Raises:
+        UserError: there is no such run, or no GPU although one is asked for.
+    """
+
+    def __init__(self, run: Path, views: str | None = None, accelerator: str = "auto") -> None:
+        options = read_options(run)
+        best = run / "checkpoints" / "best.ckpt"
+        if not (run / "finished.json").is_file() or not best.is_file():
+            raise UserError(f"{run}: was not trained to its end; give the folder of a run that was")
+        if accelerator == "gpu" and not torch.cuda.is_available():
+            raise UserError("accelerator=gpu: PyTorch finds no GPU here; leave it out to grade on the CPU")
+        gpu = accelerator != "cpu" and torch.cuda.is_available()
+        self.device = torch.device("cuda" if gpu else "cpu")
+        checkpoint = torch.load(best, map_location="cpu", weights_only=True)
+        settings = checkpoint["hyper_parameters"] | {"channels_last": gpu}
+        self.task = GradingTask(**settings).eval()
+        self.task.load_state_dict(checkpoint["state_dict"])
+        self.task.to(self.device)
+        self.classes: list[str] = settings["classes"]
+        self.model = label(options.model.name, options.model.backbone)
+        self.image_size, self.border = options.data.image_size, options.augment.border
+        self.size = working_size(self.image_size, self.border)
+        self.normalisation = normalisation(options.model.name, **options.model.architecture())
+        angles = round(360 / options.augment.step_degrees)
+        chosen = views or options.augment.test_views
+        count = {"all": angles, "upright": 1}.get(chosen) or (int(chosen) if chosen.isdecimal() else 0)
+        if not 1 <= count <= angles:
+            raise UserError(f"views={chosen}: must be all, upright or a number from 1 to {angles}")
+        self.degrees = [place * angles // count * options.augment.step_degrees for place in range(count)]
+
+    @torch.inference_mode()
+    def grade(self, images: Tensor) -> NDArray[np.float64]:
+        """Grade the squares of a batch, each at every angle.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+
+        Returns:
+            Probabilities, ``float64 [B, views, classes]``.
+        """
+        there = images.to(self.device, non_blocking=True)
+        upright = Drawn.upright(len(images))
+        moved = Drawn(**{name: value.to(self.device) for name, value in vars(upright).items()})
+        graded = []
+        for degrees in self.degrees:
+            view = make_views(
+                there,
+                replace(moved, degrees=moved.degrees + degrees),
+                size=self.image_size,
+                border=self.border,
+                normalisation=self.normalisation,
+            )
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                logits = self.task(view)
+            graded.append(logits.float().softmax(1))
+        probabilities: NDArray[np.float64] = torch.stack(graded, 1).double().cpu().numpy()
+        probabilities /= probabilities.sum(2, keepdims=True)
+        return probabilities

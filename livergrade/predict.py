@@ -1,0 +1,292 @@
+"""Grade images and whole slides with a trained network.
+
+python -m livergrade.predict run=outputs/senet/<time> images/*.png
+python -m livergrade.predict run=outputs/senet/<time> slide.svs
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from livergrade.command import command, command_line, plain
+from livergrade.config import PredictConfig
+from livergrade.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from livergrade.grader import Grader
+    from livergrade.inputs import Input
+
+log = logging.getLogger(__name__)
+
+NOTE = "For research only; not for diagnosis."
+
+
+def checked(composed: DictConfig) -> PredictConfig:
+    """The options of a prediction, every value checked."""
+    config = plain(composed, PredictConfig)
+    if not config.run:
+        raise UserError("run: which network grades? Give a run's folder, as in run=outputs/senet/<time>")
+    if not config.inputs:
+        raise UserError("inputs: what is graded? Name images, slides, folders, or a CSV")
+    return config
+
+
+@command(
+    "predict",
+    "run=outputs/senet/<time> images/*.png slide.svs",
+    "Grade images and whole slides with a trained network.",
+    PredictConfig(),
+    checked,
+    words="inputs",
+)
+def main(config: PredictConfig) -> None:
+    """Grade the images, then slide by slide; one that can't be read stops no other."""
+    from livergrade.data.slides import require
+    from livergrade.inputs import find_inputs
+
+    found = find_inputs(config.inputs)
+    if any(one.slide for one in found):
+        require()
+
+    import pandas as pd
+
+    from livergrade.grader import Grader
+    from livergrade.metrics import write_json
+
+    assert config.run
+    out = Path(HydraConfig.get().runtime.output_dir)
+    grader = Grader(Path(config.run).absolute(), config.views, config.accelerator)
+    _refuse_other_options(config, out)
+    failed: dict[str, str] = {}
+    images = grade_images([one for one in found if not one.slide], grader, config, out, failed)
+    slides = [grade_slide(one, grader, config, out, failed) for one in found if one.slide]
+    told = pd.DataFrame([row for row in slides if row])
+    if len(told):
+        _write(told, out / "slides.csv")
+    patients = by_patient(images, told, grader.classes)
+    if len(patients):
+        _write(patients, out / "patients.csv")
+    write_json(
+        {
+            "run": config.run,
+            "model": grader.model,
+            "command": command_line(),
+            "views": len(grader.degrees),
+            "classes": grader.classes,
+            "images": images.to_dict("records"),
+            "slides": told.to_dict("records"),
+            "patients": patients.to_dict("records"),
+            "failed": failed,
+        },
+        out / "predictions.json",
+    )
+    for title, table in (("images", images), ("slides", told), ("patients", patients)):
+        if len(table):
+            counts = table["predicted"].value_counts().reindex(grader.classes, fill_value=0)
+            log.info("%d %s: %s", len(table), title, ", ".join(f"{n} {grade}" for grade, n in counts.items()))
+    log.info("%s", out)
+    if failed:
+        lines = [f"  {path} {reason}" for path, reason in failed.items()]
+        raise UserError(f"{len(failed)} of {len(found)} files could not be graded:\n" + "\n".join(lines))
+
+
+def _refuse_other_options(config: PredictConfig, out: Path) -> None:
+    """What an earlier start left in the folder is kept, so it must have been made in the same way."""
+    from livergrade.metrics import write_json
+
+    stored = out / "options.json"
+    keys = ("run", "views", "slide_mpp", "tile_um", "stride", "min_tissue")
+    now = {key: getattr(config, key) for key in keys} | {"run": str(Path(config.run or "").absolute())}
+    if stored.is_file() and (before := json.loads(stored.read_text("utf-8"))) != now:
+        lines = [
+            f"  {key}: {before.get(key)} there, {now[key]} now" for key in keys if before.get(key) != now[key]
+        ]
+        raise UserError(
+            f"{out}: holds predictions made in another way; choose another out:\n" + "\n".join(lines)
+        )
+    write_json(now, stored)
+
+
+def grade_images(
+    images: Sequence[Input], grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+) -> pd.DataFrame:
+    """Grade image files into ``images.csv``, kept up to date; what it holds already is not graded again.
+
+    Returns:
+        One row an image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard deviation
+        over the views of the predicted grade's probability) and ``agree`` (share of views of that grade).
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    from livergrade.data.readers import ImageFiles, read_ahead
+
+    target = out / "images.csv"
+    columns = [
+        "image",
+        "patient",
+        "predicted",
+        *(f"p_{grade}" for grade in grader.classes),
+        "spread",
+        "agree",
+    ]
+    before = (
+        pd.read_csv(target, dtype={"image": str, "patient": str}, keep_default_na=False)
+        if target.is_file()
+        else (pd.DataFrame(columns=columns))
+    )
+    known = set(before["image"])
+    missing = [one for one in images if str(one.path) not in known]
+    rows: list[dict[str, Any]] = []
+
+    def table() -> pd.DataFrame:
+        return (
+            pd.concat([before, pd.DataFrame(rows, columns=columns)])
+            if len(before)
+            else pd.DataFrame(rows, columns=columns)
+        )
+
+    read = ImageFiles([one.path for one in missing], grader.size)
+    try:
+        with tqdm(total=len(missing), desc="grading", unit="image", disable=not missing) as bar:
+            for numbers, squares, reasons in read_ahead(
+                read, len(missing), batch_size=config.batch_size, workers=config.workers
+            ):
+                failed.update({str(missing[number].path): reason for number, reason in reasons.items()})
+                graded = grader.grade(squares) if numbers else ()
+                for number, views in zip(numbers, graded, strict=True):
+                    one = missing[number]
+                    rows.append(
+                        {"image": str(one.path), "patient": one.patient} | graded_row(views, grader.classes)
+                    )
+                bar.update(len(numbers) + len(reasons))
+                if len(rows) // 1000 > (len(rows) - len(numbers)) // 1000:
+                    _write(table(), target)
+    finally:
+        if rows:
+            _write(table(), target)
+    return table().reset_index(drop=True)
+
+
+def grade_slide(
+    one: Input, grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+) -> dict[str, Any] | None:
+    """Grade a slide's tiles: ``tiles/<slide>.csv``, and its map as PNG, SVG and GeoJSON in ``maps/``.
+
+    Returns:
+        Its row of ``slides.csv``, or None where it can't be graded.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    from livergrade import figures, slide_map
+    from livergrade.data.readers import SlideTiles, read_ahead
+    from livergrade.data.slides import Slide, SlideError
+
+    name, own = one.path.stem, one.mpp or config.slide_mpp
+    target, drawn = out / "tiles" / f"{name}.csv", out / "maps" / name
+    try:
+        slide = Slide(one.path, own)
+        tile = config.tile_um / slide.mpp
+        cells = slide_map.divide(slide.width, slide.height, tile * config.stride, tile)
+        tissue = slide.tissue
+    except SlideError as error:
+        failed[str(one.path)] = str(error)
+        return None
+    cells = cells.only(tissue.share(cells.corners[:, 0], cells.corners[:, 1], tile) >= config.min_tissue)
+    if not len(cells.x):
+        failed[str(one.path)] = f"has no tile of which {config.min_tissue:.0%} is tissue; lower min_tissue"
+        return None
+    if target.is_file():
+        tiles = pd.read_csv(target)
+    else:
+        read = SlideTiles(one.path, own, cells.corners, tile, grader.size)
+        rows: list[dict[str, Any]] = []
+        with tqdm(total=len(cells.x), desc=name, unit="tile") as bar:
+            for numbers, squares, reasons in read_ahead(
+                read, len(cells.x), batch_size=config.batch_size, workers=config.workers
+            ):
+                if reasons:  # a slide with holes in it would look like one with less tumour
+                    failed[str(one.path)] = next(iter(reasons.values()))
+                    return None
+                for number, views in zip(numbers, grader.grade(squares), strict=True):
+                    place = {"x": cells.x[number], "y": cells.y[number]}
+                    rows.append(place | graded_row(views, grader.classes))
+                bar.update(len(numbers))
+        tiles = pd.DataFrame(rows)
+        _write(tiles, target)
+    told = slide_map.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
+    drawn.parent.mkdir(parents=True, exist_ok=True)
+    slide_map.write_tiles_geojson(tiles, grader.classes, cells.side, drawn.with_name(f"{name}.geojson"))
+    figure = slide_map.map_figure(
+        tissue.thumbnail,
+        tissue.scale,
+        tiles,
+        grader.classes,
+        side=cells.side,
+        mpp=slide.mpp,
+        title=f"{name}: {told['predicted']}",
+        note=NOTE,
+    )
+    figures.save(figure, drawn.with_name(f"{name}.png"))
+    slide.close()
+    return {"slide": str(one.path), "patient": one.patient} | told
+
+
+def graded_row(views: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:
+    """What the views of one image say: the mean probability, its grade, and how far they agree.
+
+    Args:
+        views: probabilities, ``[views, classes]``.
+        classes: the grades, worst to best.
+    """
+    mean = views.mean(0)
+    called = int(mean.argmax())
+    return {
+        "predicted": classes[called],
+        **{f"p_{grade}": float(value) for grade, value in zip(classes, mean, strict=True)},
+        "spread": float(views[:, called].std()),
+        "agree": float((views.argmax(1) == called).mean()),
+    }
+
+
+def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """The grade of each patient that was named: of the mean over the slides, by their area, or the images."""
+    import pandas as pd
+
+    probabilities = [f"p_{grade}" for grade in classes]
+    rows = []
+    for kind, table in (("slides", slides), ("images", images)):
+        if not len(table):
+            continue
+        for patient, own in table[table["patient"] != ""].groupby("patient"):
+            weight = own["tiles"] if kind == "slides" else pd.Series(1.0, own.index)
+            mean = own[probabilities].mul(weight, axis=0).sum() / weight.sum()
+            called = classes[int(mean.to_numpy().argmax())]
+            rows.append(
+                {"patient": patient, "of": kind, "number": len(own), "predicted": called} | mean.to_dict()
+            )
+    return pd.DataFrame(rows)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    from livergrade.files import written_whole
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as part:
+        table.to_csv(part, index=False, float_format="%.9g")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import COLOURS, GRADES, command, write_slide
+
+
+@pytest.fixture(scope="module")
+def trained(sweep: Path) -> Path:
+    """A finished run of ResNet50."""
+    return next(sweep.glob("*_model-resnet50*"))
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_slide(tmp_path_factory.mktemp("slides") / "case.tif", grain=20)
+
+
+def predict(*words: str, out: Path) -> None:
+    command("predict", *words, "accelerator=cpu", "workers=0", f"out={out}", outputs=out.parent)
+
+
+def test_images_get_what_the_runs_own_test_gave_them(trained: Path, manifest: Path, tmp_path: Path) -> None:
+    predict(f"run={trained}", str(manifest), out=tmp_path / "out")
+    images = pd.read_csv(tmp_path / "out" / "images.csv")
+    assert len(images) == 24
+    views = pd.read_csv(trained / "predictions.csv")
+    columns = [f"p_{grade}" for grade in GRADES]
+    mean = views.groupby("image")[columns].mean()
+    images.index = [str(Path(path).relative_to(manifest.parent)) for path in images["image"]]
+    assert len(mean) > 3
+    np.testing.assert_allclose(images.loc[mean.index, columns], mean, atol=1e-5)
+    assert images[columns].sum(1).to_numpy() == pytest.approx(1)
+    assert images["agree"].between(0, 1).all()
+    patients = pd.read_csv(tmp_path / "out" / "patients.csv")
+    assert sorted(patients["patient"]) == sorted(pd.read_csv(manifest)["patient"].unique())
+
+
+def test_a_slide_is_graded_where_there_is_tissue(trained: Path, slide: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    predict(f"run={trained}", str(slide), "tile_um=16", out=out)
+    tiles = pd.read_csv(out / "tiles" / "case.csv")
+    assert len(tiles) == sum(
+        (side // 32) ** 2 for *_, side in COLOURS
+    )  # the squares lie on the grid of 32 px
+    inside = [
+        any(left <= x < left + side and top <= y < top + side for left, top, side in COLOURS)
+        for x, y in zip(tiles["x"], tiles["y"], strict=True)
+    ]
+    assert all(inside)
+    told = pd.read_csv(out / "slides.csv").iloc[0]
+    assert told["tiles"] == len(tiles)
+    assert told[[f"area_{grade}" for grade in GRADES]].sum() == pytest.approx(1)
+    assert {path.suffix for path in (out / "maps").iterdir()} == {".png", ".svg", ".geojson"}
+    assert json.loads((out / "predictions.json").read_text())["slides"][0]["tiles"] == len(tiles)
+
+
+def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
+    trained: Path, slide: Path, manifest: Path, tmp_path: Path, capfd
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(slide, folder / "case.tif")
+    shutil.copy(manifest.parent / "poor" / "P00_0.png", folder / "good.png")
+    (folder / "broken.svs").write_bytes(b"nothing")
+    (folder / "cut.png").write_bytes((folder / "good.png").read_bytes()[:300])
+    with pytest.raises(SystemExit):
+        predict(f"run={trained}", str(folder), "tile_um=64", out=out)
+    told = capfd.readouterr().err
+    assert "2 of 4 files could not be graded" in told
+    assert "broken.svs is no slide" in told
+    assert "cut.png is damaged" in told
+    assert "Traceback" not in told
+    assert len(pd.read_csv(out / "images.csv")) == 1
+    tiles = (out / "tiles" / "case.csv").stat().st_mtime_ns
+    for name in ("broken.svs", "cut.png"):
+        (folder / name).unlink()
+    predict(f"run={trained}", str(folder), "tile_um=64", out=out)
+    assert (out / "tiles" / "case.csv").stat().st_mtime_ns == tiles
+    with pytest.raises(SystemExit):
+        predict(f"run={trained}", str(folder), "tile_um=32", out=out)
+    assert "tile_um: 64.0 there, 32.0 now" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["images/*.png"], "run: which network grades?"),
+        (["run=nowhere", "{manifest}"], "nowhere"),
+        (["run={trained}"], "inputs: what is graded?"),
+        (["run={trained}", "nowhere.png", "/none/*.svs"], "nowhere.png: there is no such file"),
+        (["run={trained}", "{manifest}", "views=37"], "views=37"),
+    ],
+)
+def test_mistakes_are_told(
+    trained: Path, manifest: Path, words: list[str], told: str, tmp_path: Path, capfd
+) -> None:
+    with pytest.raises(SystemExit):
+        predict(*(word.format(trained=trained, manifest=manifest) for word in words), out=tmp_path / "out")
+    shown = capfd.readouterr().err
+    assert told in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_slide(trained: Path, tmp_path: Path) -> None:
+    """40,960 × 30,720 px (3.8 GB decoded): what a slide of a thousandth of it needs, and 0.5 GB."""
+
+    def peak(path: Path) -> float:
+        words = [f"run={trained}", str(path), "accelerator=cpu", "workers=1", f"out={tmp_path / path.stem}"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "livergrade.predict", *words, "tile_um=512", "batch_size=8"],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+        )
+        most = 0.0
+        while process.poll() is None:
+            most = max(most, sum(_resident(process.pid)))
+            time.sleep(0.05)
+        assert process.returncode == 0, process.stderr and process.stderr.read().decode()
+        return most
+
+    small = peak(write_slide(tmp_path / "small.tif", grain=10, mpp=8.0))
+    large = peak(_write_large(tmp_path / "large.tif"))
+    assert len(pd.read_csv(tmp_path / "large" / "tiles" / "large.csv")) == 20 * 15 - 20 * 3
+    assert large < 2 * 2**30 + small
+    assert large < small + 0.5e9
+
+
+def _resident(pid: int) -> list[int]:
+    """Bytes of a process and of its children, what they share counted once."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return []
+    pss = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return [pss, *(size for child in children for size in _resident(int(child)))]
+
+
+def _write_large(path: Path) -> Path:
+    """All tissue but for a band of glass of three rows of tiles; a pyramid of four levels."""
+    import tifffile
+
+    rng = np.random.default_rng(0)
+    tissue = np.clip(np.array([180, 90, 160]) + rng.integers(-20, 20, (512, 512, 1)), 0, 255).astype(np.uint8)
+    glass = np.full((512, 512, 3), 245, np.uint8)
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        for level in range(4):
+            side = 512 >> level  # so that every level has 60 rows of 80 tiles
+            parts = {True: glass[:side, :side], False: tissue[:side, :side]}
+            file.write(
+                (parts[24 <= row < 36] for row in range(60) for _ in range(80)),
+                shape=(60 * side, 80 * side, 3),
+                dtype=np.uint8,
+                tile=(side, side),
+                photometric="rgb",
+                compression="deflate",
+                metadata=None,
+                subfiletype=1 if level else 0,
+                resolution=(1e4 / 0.25 / 2**level,) * 2,
+                resolutionunit="CENTIMETER",
+            )
+    return path

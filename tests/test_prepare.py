@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from livergrade.config import DataConfig
+from livergrade.data.cohort import from_manifest
+from livergrade.data.images import read_rgb
+from livergrade.data.quality import Limits, measure, reasons
+from livergrade.data.regions import Region, read_regions, write_regions
+from tests.conftest import COLOURS, command, write_slide
+
+SMALL = ("width=100", "height=80", "mpp=0.5", "min_focus=0", "max_pen=1", "max_fold=1")
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    """A folder with a slide, its table, and regions: two squares, and one half beside a square."""
+    write_slide(tmp_path / "slides" / "case.tif", grain=15)
+    (tmp_path / "table.csv").write_text("slide,patient,grade,sex\ncase.tif,P1,poor,F\n")
+    squares = [shapely.box(x, y, x + side, y + side) for x, y, side in COLOURS]
+    beside = shapely.box(320, 64, 640, 352)
+    (tmp_path / "marked").mkdir()
+    marked = [
+        Region("R01", "", squares[0]),
+        Region("R02", "well", squares[1]),
+        Region("R03", "Ignore*", beside),
+    ]
+    write_regions(marked, tmp_path / "marked" / "case.geojson")
+    return tmp_path
+
+
+def prepare(case: Path, *words: str) -> Path:
+    out = case / "out"
+    command("prepare", str(case / "slides"), f"out={out}", *SMALL, *words, outputs=case)
+    return out
+
+
+def test_six_images_of_each_region_make_a_cohort(case: Path) -> None:
+    out = prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+    manifest = pd.read_csv(out / "manifest.csv")
+    assert manifest.columns.tolist() == ["image", "patient", "grade", "slide", "sex"]
+    assert manifest["grade"].tolist() == ["poor"] * 6 + ["well"] * 6  # a region's class is the grade
+    assert len(from_manifest(out / "manifest.csv", DataConfig().classes).table) == 12
+    made = pd.read_csv(out / "images.csv").set_index("image")
+    for number, (x, y, side) in enumerate(list(COLOURS)[:2], 1):
+        own = made[made["region"] == f"R0{number}"]
+        assert own["x"].tolist() == [x, x + (side - 100) / 2, x + side - 100] * 2
+        assert own["y"].tolist() == [y] * 3 + [y + side - 80] * 3
+    for name, row in made.iterrows():
+        pixels = read_rgb(out / str(name)).astype(int)
+        assert pixels.shape == (80, 100, 3)
+        colour = next(
+            colour
+            for (x, y, side), colour in COLOURS.items()
+            if x <= row["x"] < x + side and y <= row["y"] < y + side
+        )
+        assert np.abs(pixels - colour).max() <= 22  # its grain, and not one pixel of glass
+    assert (out / "contact" / "case.png").is_file()
+    assert "12 of 12 images" in (out / "report.html").read_text()
+
+
+def test_only_what_is_missing_is_made_again(case: Path) -> None:
+    words = (f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+    out = prepare(case, *words)
+    first = sorted((out / "images").iterdir())
+    before = {path: path.stat().st_mtime_ns for path in first}
+    first[3].unlink()
+    (case / "leave.txt").write_text(f"# seen by a second reader\n{first[0].name}\n")
+    prepare(case, *words, f"exclude={case / 'leave.txt'}")
+    after = {path: path.stat().st_mtime_ns for path in sorted((out / "images").iterdir())}
+    assert {path for path in first if after[path] != before[path]} == {first[3]}
+    assert len(pd.read_csv(out / "manifest.csv")) == 11
+    assert pd.read_csv(out / "rejected.csv")["rejected"].tolist() == ["excluded by hand"]
+
+
+def test_a_proposal_lies_on_the_bluest_tissue(case: Path) -> None:
+    out = prepare(case, "columns=2", "rows=2")
+    (region,) = read_regions(out / "regions" / "case.geojson")
+    assert (region.name, region.kind) == ("R01", "proposed")
+    x, y, side = list(COLOURS)[1]
+    assert shapely.box(x - 3, y - 3, x + side + 3, y + side + 3).contains(region.outline)
+    assert (region.outline.bounds[2] - region.outline.bounds[0]) == pytest.approx(200)
+    moved = json.loads((out / "regions" / "case.geojson").read_text())
+    moved["features"][0]["geometry"]["coordinates"][0][0][0] += 5
+    (out / "regions" / "case.geojson").write_text(json.dumps(moved))
+    prepare(case, "columns=2", "rows=2")
+    assert json.loads((out / "regions" / "case.geojson").read_text()) == moved  # what a person did is kept
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("slide,patient\ncase,P1\n", "no column grade"),
+        ("slide,patient,grade\ncase,,bad\nother,P2,poor\n", "row 2: no patient"),
+        ("slide,patient,grade\nother,P2,poor\n", "case.tif: in no row"),
+        ("slide,patient,grade\ncase,P1,poor\ncase,P1,poor\n", "in more than one row"),
+    ],
+)
+def test_a_wrong_table_is_told(case: Path, table: str, told: str, capfd) -> None:
+    (case / "table.csv").write_text(table)
+    with pytest.raises(SystemExit):
+        prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+    shown = capfd.readouterr().err
+    assert told in shown
+    assert "Traceback" not in shown
+
+
+def test_a_slide_without_regions_stops_no_other(case: Path, capfd) -> None:
+    write_slide(case / "slides" / "second.tif", grain=15)
+    with (case / "table.csv").open("a") as file:
+        file.write("second,P2,well,M\n")
+    with pytest.raises(SystemExit):
+        prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+    assert "1 of 2 slides failed" in capfd.readouterr().err
+    assert len(pd.read_csv(case / "out" / "manifest.csv")) == 12
+
+
+def test_what_is_wrong_with_an_image_is_found() -> None:
+    rng = np.random.default_rng(0)
+    tissue = np.clip(np.array([190, 110, 170]) + rng.normal(0, 25, (400, 400, 1)), 0, 255).astype(np.uint8)
+    limits = Limits(tissue=0.3, focus=6, pen=0.02, fold=0.1, burnt=0.02)
+    assert reasons(measure(tissue, 1.0), limits) == []
+    glass, inked, folded, flat = tissue.copy(), tissue.copy(), tissue.copy(), tissue.copy()
+    glass[:, 100:] = 244
+    inked[100:200, 100:200] = (20, 120, 60)
+    folded[:, :80] = (40, 8, 30)
+    flat[:] = (190, 110, 170)
+    for image, fault in ((glass, "tissue"), (inked, "pen"), (folded, "fold"), (flat, "focus")):
+        (reason,) = reasons(measure(image, 1.0), limits)
+        assert reason.startswith(fault)

@@ -1,0 +1,95 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from livergrade.data.regions import read_regions
+from livergrade.data.slides import Slide
+from livergrade.slide_map import divide, map_figure, summary, write_tiles_geojson
+from tests.conftest import COLOURS, GRADES, write_slide
+
+
+def graded(x: np.ndarray, y: np.ndarray, called: list[str], sure: float = 0.9) -> pd.DataFrame:
+    table = pd.DataFrame({"x": x, "y": y, "predicted": called, "spread": 0.1})
+    for grade in GRADES:
+        table[f"p_{grade}"] = np.where(table["predicted"] == grade, sure, (1 - sure) / 2)
+    return table
+
+
+@pytest.fixture(scope="module")
+def truth() -> pd.DataFrame:
+    """Cells of 32 px over the coloured squares of the slide, of which each is of one grade."""
+    x, y, called = [], [], []
+    for number, (left, top, side) in enumerate(COLOURS):
+        for column in range(0, side, 32):
+            for row in range(0, side, 32):
+                x.append(left + column)
+                y.append(top + row)
+                called.append(GRADES[number % 3])
+    return graded(np.array(x, float), np.array(y, float), called)
+
+
+def test_geojson_has_the_area_of_each_grade(truth: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "map.geojson"
+    write_tiles_geojson(truth, GRADES, 32, path)
+    features = json.loads(path.read_text())["features"]
+    areas = [
+        region
+        for region, told in zip(read_regions(path), features, strict=True)
+        if told["properties"]["objectType"] == "annotation"
+    ]
+    for number, grade in enumerate(GRADES):
+        true = shapely.union_all(
+            [
+                shapely.box(x, y, x + side, y + side)
+                for place, (x, y, side) in enumerate(COLOURS)
+                if place % 3 == number
+            ]
+        )
+        (area,) = [region.outline for region in areas if region.kind == grade]
+        assert area.symmetric_difference(true).area == 0
+    tiles = [told for told in features if told["properties"]["objectType"] == "tile"]
+    assert len(tiles) == len(truth)
+    assert tiles[0]["properties"]["measurements"]["p_poor"] == 0.9
+    assert tiles[0]["properties"]["classification"]["color"] == [213, 94, 0]
+
+
+def test_the_map_colours_the_squares_and_nothing_else(truth: pd.DataFrame, tmp_path: Path) -> None:
+    slide = Slide(write_slide(tmp_path / "slide.tif"))
+    tissue = slide.tissue
+    figure = map_figure(tissue.thumbnail, tissue.scale, truth, GRADES, side=32, mpp=0.5, title="t", note="n")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    plain, coloured = figure.axes
+
+    def shown(axes: object, x: float, y: float) -> np.ndarray:
+        place = (x / tissue.scale[0] - 0.5, y / tissue.scale[1] - 0.5)
+        right, up = axes.transData.transform(place)  # type: ignore[attr-defined]
+        return pixels[round(pixels.shape[0] - up), round(right)]
+
+    for left, top, side in COLOURS:
+        for x in (left + 8, left + side - 8):
+            for y in (top + 8, top + side - 8):
+                assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() > 30
+        for x, y in ((left - 8, top + 16), (left + side + 8, top + 16), (left + 16, top - 8)):
+            assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() <= 3
+
+
+def test_cells_cover_the_slide_once() -> None:
+    cells = divide(1000, 300, 128, 256)
+    assert len(cells.x) == 8 * 3
+    assert cells.x.max() + 128 >= 1000 > cells.x.max()
+    assert cells.corners[0].tolist() == [-64, -64]  # a tile lies about the centre of its cell
+
+
+def test_a_slides_grade_is_that_of_its_area() -> None:
+    tiles = graded(np.arange(4.0), np.zeros(4), ["poor", "poor", "poor", "well"])
+    told = summary(tiles, GRADES, side=100, mpp=0.5)
+    assert told["predicted"] == "poor"
+    assert (told["area_poor"], told["area_moderate"], told["area_well"]) == (0.75, 0, 0.25)
+    assert told["area_mm2"] == pytest.approx(4 * 0.05**2)
