@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -76,13 +77,24 @@ def _together(read: list[tuple[int, NDArray[np.uint8] | str]]) -> Read:
     return [number for number, _ in good], torch.from_numpy(squares), reasons
 
 
+def _dealt(count: int, batch_size: int, workers: int) -> list[list[int]]:
+    """Batches in turns from as many runs of neighbours as there are workers.
+
+    Workers get batches in turns, so each keeps to one part of a slide, where what it decoded serves it again.
+    """
+    share = -(-count // workers)
+    runs = [range(first, min(first + share, count)) for first in range(0, count, share)]
+    parts = [[list(run[at : at + batch_size]) for at in range(0, len(run), batch_size)] for run in runs]
+    return [batch for turn in itertools.zip_longest(*parts) for batch in turn if batch]
+
+
 def read_ahead(
     read: Callable[[int], NDArray[np.uint8]], count: int, *, batch_size: int, workers: int
 ) -> Iterator[Read]:
     """Batches of what ``read`` gives for 0 to ``count`` - 1, read while the last one is graded."""
     loader = DataLoader(
         _Squares(count, read),
-        batch_size=batch_size,
+        batch_sampler=_dealt(count, batch_size, max(1, workers)),
         num_workers=min(workers, count),
         collate_fn=_together,
         pin_memory=torch.cuda.is_available(),

@@ -7,6 +7,7 @@ in QuPath's GeoJSON.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import importlib.util
 import math
@@ -117,6 +118,9 @@ class Slide:
             ) from None
         except openslide.OpenSlideError as error:
             raise SlideError(f"can't be opened: {error}") from None
+        self.downsamples = (
+            self.file.level_downsamples
+        )  # asked of the library each time, it costs a tile's time
         properties = self.file.properties
         self.origin = tuple(int(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
         width, height = self.file.dimensions
@@ -153,8 +157,9 @@ class Slide:
         Raises:
             SlideError: the file is damaged there.
         """
-        level = self.file.get_best_level_for_downsample(1.001 * min(width / size[0], height / size[1]))
-        fine = self.file.level_downsamples[level]
+        wanted = 1.001 * min(width / size[0], height / size[1])
+        level = max(0, bisect.bisect_right(self.downsamples, wanted) - 1)
+        fine = self.downsamples[level]
         rows = max(1, int(STRIP_PIXELS / max(1, width / fine) / max(1e-9, height / fine / size[1])))
         if rows >= size[1]:
             return self._read(level, x, y, width, height, size)
@@ -168,11 +173,14 @@ class Slide:
     def _read(
         self, level: int, x: float, y: float, width: float, height: float, size: tuple[int, int]
     ) -> NDArray[np.uint8]:
-        fine = self.file.level_downsamples[level]
+        fine = self.downsamples[level]
         x, y = x + self.origin[0], y + self.origin[1]
-        # Enough around it for the filter, so that parts fit together without a seam.
+        # Enough around it for the filter, so that parts fit without a seam; none for pixels as they are.
+        as_they_are = (width, height) == (size[0] * fine, size[1] * fine)
+        as_they_are = as_they_are and (x / fine).is_integer() and (y / fine).is_integer()
         around = [
-            2 + 2 * math.ceil(side / fine / out) for side, out in zip((width, height), size, strict=True)
+            0 if as_they_are else 2 + 2 * math.ceil(side / fine / out)
+            for side, out in zip((width, height), size, strict=True)
         ]
         first = [math.floor(at / fine) - more for at, more in zip((x, y), around, strict=True)]
         last = [
@@ -185,8 +193,13 @@ class Slide:
             shown = self.file.read_region(corner, level, (last[0] - first[0], last[1] - first[1]))
         except openslide.OpenSlideError as error:
             raise SlideError(f"is damaged: {error}") from None
-        rgb = Image.new("RGB", shown.size, "white")
-        rgb.paste(shown, mask=shown.getchannel("A"))
+        if shown.getchannel("A").getextrema() == (255, 255):
+            rgb = shown.convert("RGB")
+        else:
+            rgb = Image.new("RGB", shown.size, "white")
+            rgb.paste(shown, mask=shown.getchannel("A"))
+        if as_they_are:
+            return np.asarray(rgb)
         left, top = ((at - start) / fine for at, start in zip((x, y), corner, strict=True))
         box = (left, top, left + width / fine, top + height / fine)
         return np.asarray(rgb.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
