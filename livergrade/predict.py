@@ -151,11 +151,9 @@ def grade_images(
     rows: list[dict[str, Any]] = []
 
     def table() -> pd.DataFrame:
-        return (
-            pd.concat([before, pd.DataFrame(rows, columns=columns)])
-            if len(before)
-            else pd.DataFrame(rows, columns=columns)
-        )
+        graded = pd.DataFrame(rows, columns=columns)
+        together = pd.concat([before, graded]) if len(before) else graded
+        return together.sort_values("image", ignore_index=True)
 
     read = ImageFiles([one.path for one in missing], grader.size)
     try:
@@ -176,7 +174,7 @@ def grade_images(
     finally:
         if rows:
             _write(table(), target)
-    return table().reset_index(drop=True)
+    return table()
 
 
 def grade_slide(
@@ -224,7 +222,7 @@ def grade_slide(
                     place = {"x": cells.x[number], "y": cells.y[number]}
                     rows.append(place | graded_row(views, grader.classes))
                 bar.update(len(numbers))
-        tiles = pd.DataFrame(rows)
+        tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
         _write(tiles, target)
     told = slide_map.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
     drawn.parent.mkdir(parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ def _dealt(count: int, batch_size: int, workers: int) -> list[list[int]]:
 
     Workers get batches in turns, so each keeps to one part of a slide, where what it decoded serves it again.
     """
-    share = -(-count // workers)
+    share = max(1, -(-count // workers))
     runs = [range(first, min(first + share, count)) for first in range(0, count, share)]
     parts = [[list(run[at : at + batch_size]) for at in range(0, len(run), batch_size)] for run in runs]
     return [batch for turn in itertools.zip_longest(*parts) for batch in turn if batch]
