@@ -6,7 +6,7 @@ Each way opens the slide, reads every tile of one list and hands out ``uint8`` t
 kinds of tiles: 224 px as they are scanned, and 1532 px reduced to 359, as a network of 224 px has them. The
 ways take turns; a figure is the median over rounds of (peer's seconds / livergrade's). TIAToolbox takes part
 where it is installed. All run on the cores that this process may use; livergrade uses them all
-(``workers=<cores>``), the peers' own loops have one process. ``--workers 0`` compares loop with loop.
+(``workers=<cores>``), the peers' own loops one. ``--workers 1`` compares one thread with one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def livergrade(workers: int) -> Way:
     """Our readers."""
 
     def read(path: Path, mpp: float | None, corners: np.ndarray, side: int, size: int) -> int:
-        tiles = SlideTiles(path, mpp, corners.astype(float), side, size)
+        tiles = SlideTiles(Slide(path, mpp), corners.astype(float), side, size)
         batches = read_ahead(tiles, len(corners), batch_size=BATCH, workers=workers)
         return sum(len(squares) for _, squares, _ in batches)
 

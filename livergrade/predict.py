@@ -209,7 +209,7 @@ def grade_slide(
     if target.is_file():
         tiles = pd.read_csv(target)
     else:
-        read = SlideTiles(one.path, own, cells.corners, tile, grader.size)
+        read = SlideTiles(slide, cells.corners, tile, grader.size)
         rows: list[dict[str, Any]] = []
         with tqdm(total=len(cells.x), desc=name, unit="tile") as bar:
             for numbers, squares, reasons in read_ahead(

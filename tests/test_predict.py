@@ -25,7 +25,7 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def predict(*words: str, out: Path) -> None:
-    command("predict", *words, "accelerator=cpu", "workers=0", f"out={out}", outputs=out.parent)
+    command("predict", *words, "accelerator=cpu", "workers=2", f"out={out}", outputs=out.parent)
 
 
 def test_images_get_what_the_runs_own_test_gave_them(trained: Path, manifest: Path, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from livergrade.errors import UserError
 
 try:
     import openslide
+
+    from livergrade.data.tiled import tiled_levels
 except ImportError:  # an extra
     openslide = None  # type: ignore[assignment]
 
@@ -118,6 +120,8 @@ class Slide:
             ) from None
         except openslide.OpenSlideError as error:
             raise SlideError(f"can't be opened: {error}") from None
+        vendor = self.file.properties["openslide.vendor"]
+        self.tiled = tiled_levels(path, vendor, self.file.level_dimensions)
         self.downsamples = (
             self.file.level_downsamples
         )  # asked of the library each time, it costs a tile's time
@@ -187,22 +191,33 @@ class Slide:
             math.ceil((at + side) / fine) + more
             for at, side, more in zip((x, y), (width, height), around, strict=True)
         ]
+        rgb, corner = self._pixels(level, (first[0], first[1]), (last[0], last[1]))
+        if as_they_are:
+            return rgb
+        left, top = (at / fine - start for at, start in zip((x, y), corner, strict=True))
+        box = (left, top, left + width / fine, top + height / fine)
+        reduced = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+        return np.asarray(reduced)
+
+    def _pixels(
+        self, level: int, first: tuple[int, int], last: tuple[int, int]
+    ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+        """Pixels of a level, on white, and which pixel of the level the first one is."""
+        if direct := self.tiled.get(level):
+            try:
+                return direct.read(*first, *last), first
+            except Exception as error:
+                raise SlideError(f"is damaged: {error}") from error
         # OpenSlide counts in whole pixels of the finest level.
+        fine = self.downsamples[level]
         corner = (round(first[0] * fine), round(first[1] * fine))
         try:
             shown = self.file.read_region(corner, level, (last[0] - first[0], last[1] - first[1]))
         except openslide.OpenSlideError as error:
             raise SlideError(f"is damaged: {error}") from None
-        if shown.getchannel("A").getextrema() == (255, 255):
-            rgb = shown.convert("RGB")
-        else:
-            rgb = Image.new("RGB", shown.size, "white")
-            rgb.paste(shown, mask=shown.getchannel("A"))
-        if as_they_are:
-            return np.asarray(rgb)
-        left, top = ((at - start) / fine for at, start in zip((x, y), corner, strict=True))
-        box = (left, top, left + width / fine, top + height / fine)
-        return np.asarray(rgb.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0))
+        rgb = Image.new("RGB", shown.size, "white")
+        rgb.paste(shown, mask=shown.getchannel("A"))
+        return np.asarray(rgb), (corner[0] / fine, corner[1] / fine)
 
     @functools.cached_property
     def tissue(self) -> Tissue:

@@ -113,3 +113,21 @@ def test_six_images_lie_evenly_over_a_region() -> None:
     assert y.tolist() == [50] * 3 + [450] * 3
     x, y = grid(Region("R01", "", shapely.box(0, 0, 100, 100)), 40, 20, 1, 1)
     assert (x[0], y[0]) == (30, 40)
+
+
+def test_tiles_decoded_directly_are_openslides_to_the_bit(path: Path) -> None:
+    slide = Slide(path)
+    assert sorted(slide.tiled) == [0, 1, 2]
+    for level, (left, top, right, bottom) in (
+        (0, (37, 120, 300, 410)),
+        (1, (0, 0, 512, 384)),
+        (2, (5, 9, 200, 150)),
+    ):
+        corner = left << level, top << level
+        shown = slide.file.read_region(corner, level, (right - left, bottom - top)).convert("RGB")
+        assert (slide.tiled[level].read(left, top, right, bottom) == np.asarray(shown)).all()
+    beyond = slide.tiled[2].read(-10, -20, 300, 250)
+    assert (beyond[:20] == 255).all()
+    assert (beyond[:, :10] == 255).all()
+    assert (beyond[20:212, 10:266] == slide.tiled[2].read(0, 0, 256, 192)).all()
+    assert (beyond[212:] == 255).all()
