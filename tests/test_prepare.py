@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import tifffile
 
 from livergrade.config import DataConfig
 from livergrade.data.cohort import from_manifest
@@ -61,6 +62,26 @@ def test_six_images_of_each_region_make_a_cohort(case: Path) -> None:
         assert np.abs(pixels - colour).max() <= 22  # its grain, and not one pixel of glass
     assert (out / "contact" / "case.png").is_file()
     assert "12 of 12 images" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("reduced", [1, 2, 4])
+def test_crops_of_a_region_with_a_hole_at_the_edge(case: Path, reduced: int) -> None:
+    """At each level the pixels are the slide's; what lies over the hole is left out."""
+    width, height = 960, 768  # of the region, from the slide's upper left corner to its lower edge
+    hole = shapely.box(300, 0, 660, 400)
+    outline = shapely.box(0, 0, width, height).difference(hole)
+    write_regions([Region("R01", "", outline)], case / "marked" / "case.geojson")
+    words = (f"mpp={0.5 * reduced}", f"width={320 // reduced}", f"height={384 // reduced}", "min_tissue=0")
+    words = (*words, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+    out = prepare(case, *words)
+    made = pd.read_csv(out / "images.csv").set_index("image")
+    assert made[["x", "y"]].to_numpy().tolist() == [[x, y] for y in (0, 384) for x in (0, 320, 640)]
+    slide = tifffile.imread(case / "slides" / "case.tif", level=reduced // 2)
+    for name, row in made.iterrows():
+        x, y = int(row["x"]) // reduced, int(row["y"]) // reduced
+        assert (read_rgb(out / str(name)) == slide[y : y + 384 // reduced, x : x + 320 // reduced]).all()
+    (left_out,) = pd.read_csv(out / "rejected.csv").itertuples()
+    assert (left_out.image, left_out.rejected) == ("images/case_R01_2.png", "0% of it in the region")
 
 
 def test_only_what_is_missing_is_made_again(case: Path) -> None:

@@ -58,6 +58,18 @@ def test_geojson_has_the_area_of_each_grade(truth: pd.DataFrame, tmp_path: Path)
     assert tiles[0]["properties"]["classification"]["color"] == [213, 94, 0]
 
 
+def test_a_hole_and_the_slides_edge_are_in_the_geojson(tmp_path: Path) -> None:
+    cells = divide(1000, 700, 64, 64)  # the last column and row lie half beyond the slide
+    middle = (abs(cells.x - 480) <= 64) & (abs(cells.y - 320) <= 64)
+    table = graded(cells.x, cells.y, ["well"] * len(cells.x))[~middle]
+    write_tiles_geojson(table, GRADES, 64, tmp_path / "map.geojson")
+    area = read_regions(tmp_path / "map.geojson")[0].outline
+    hole = shapely.union_all([shapely.box(x, y, x + 64, y + 64) for x, y in cells.corners[middle]])
+    assert hole.area > 0
+    assert area.bounds == (cells.x.min(), cells.y.min(), cells.x.max() + 64, cells.y.max() + 64)
+    assert area.symmetric_difference(shapely.box(*area.bounds).difference(hole)).area == 0
+
+
 def test_the_map_colours_the_squares_and_nothing_else(truth: pd.DataFrame, tmp_path: Path) -> None:
     slide = Slide(write_slide(tmp_path / "slide.tif"))
     tissue = slide.tissue
