@@ -306,6 +306,27 @@ class PredictConfig:
     accelerator: str = option("auto", "where to grade", choices=("auto", "cpu", "gpu"))
 
 
+@dataclass
+class ExplainConfig:
+    """All options of ``python -m livergrade.explain``."""
+
+    run: str | None = option(None, "folder of the finished run whose network is explained")
+    images: list[str] = option(
+        [],
+        "images, folders or patterns; may be typed without images=; none: of each grade the best, the worst "
+        "and the least sure of the run's test",
+    )
+    n: int = option(1, "images of each kind and grade, where none are named", low=1)
+    out: str | None = option(None, "folder to write; null: a new one")
+    views: str | None = option(
+        None, "turned views that a map is compared over: all, upright, or a number; null: the run's"
+    )
+    places: int = option(7, "places along a side that are hidden in turn", low=2, high=64)
+    steps: int = option(16, "steps in which a view is deleted and inserted", low=2)
+    seed: int = option(0, "seed of random weights, random maps and resampling", low=0, high=2**32 - 1)
+    accelerator: str = option("auto", "where the network runs", choices=("auto", "cpu", "gpu"))
+
+
 # Options that say where and how fast a run goes, not what is trained.
 MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),

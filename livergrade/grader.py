@@ -56,6 +56,37 @@ class Grader:
             raise UserError(f"views={chosen}: must be all, upright or a number from 1 to {angles}")
         self.degrees = [place * angles // count * options.augment.step_degrees for place in range(count)]
 
+    def view(self, images: Tensor, degrees: float) -> Tensor:
+        """What the network is shown of the squares of a batch, turned anticlockwise.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`, on :attr:`device`.
+            degrees: the angle.
+
+        Returns:
+            ``float32 [B, 3, image_size, image_size]``, normalised.
+        """
+        drawn = Drawn.upright(len(images))
+        moved = Drawn(**{name: value.to(self.device) for name, value in vars(drawn).items()})
+        return make_views(
+            images,
+            replace(moved, degrees=moved.degrees + degrees),
+            size=self.image_size,
+            border=self.border,
+            normalisation=self.normalisation,
+        )
+
+    def shown(self, images: Tensor) -> NDArray[np.uint8]:
+        """The upright view of one image as it is seen, ``uint8 [image_size, image_size, 3]``.
+
+        Args:
+            images: ``uint8 [1, S, S, 3]``, as in :meth:`view`.
+        """
+        mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in self.normalisation)
+        seen = self.view(images, 0.0)[0].cpu() * deviation + mean
+        pixels: NDArray[np.uint8] = (seen.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        return pixels
+
     @torch.inference_mode()
     def grade(self, images: Tensor) -> NDArray[np.float64]:
         """Grade the squares of a batch, each at every angle.
@@ -67,17 +98,9 @@ class Grader:
             Probabilities, ``float64 [B, views, classes]``.
         """
         there = images.to(self.device, non_blocking=True)
-        upright = Drawn.upright(len(images))
-        moved = Drawn(**{name: value.to(self.device) for name, value in vars(upright).items()})
         graded = []
         for degrees in self.degrees:
-            view = make_views(
-                there,
-                replace(moved, degrees=moved.degrees + degrees),
-                size=self.image_size,
-                border=self.border,
-                normalisation=self.normalisation,
-            )
+            view = self.view(there, degrees)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
                 logits = self.task(view)
             graded.append(logits.float().softmax(1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -234,17 +234,23 @@ def _figures(folder: Path) -> list[dict[str, str]]:
     return inlined_figures(folder, _FIGURES | others)
 
 
-def inlined_figures(folder: Path, captions: Mapping[str, str]) -> list[dict[str, str]]:
-    """The figures of these names that the folder has, in this order, as data URIs with their captions."""
-    files = {
-        path.stem: path for suffix in ("jpg", "png", "svg") for path in sorted(folder.glob(f"*.{suffix}"))
-    }
-    kinds = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml"}
+def inlined_figures(
+    folder: Path, captions: Mapping[str, str], kinds: Sequence[str] = ("jpg", "png", "svg")
+) -> list[dict[str, str]]:
+    """The figures of these names that the folder has, in this order, as data URIs with their captions.
+
+    Args:
+        folder: where they lie.
+        captions: by name without the ending.
+        kinds: endings; of a figure that has several the last is taken.
+    """
+    files = {path.stem: path for suffix in kinds for path in sorted(folder.glob(f"*.{suffix}"))}
+    types = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml"}
     return [
         {
             "name": name,
             "caption": caption,
-            "uri": f"data:{kinds[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}",
+            "uri": f"data:{types[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}",
         }
         for name, caption in captions.items()
         if (path := files.get(name))

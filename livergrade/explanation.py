@@ -1,0 +1,273 @@
+"""What an explanation leaves: pictures and raw maps of each image, and a page on what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from livergrade import figures
+from livergrade.files import written_whole
+from livergrade.report import inlined_figures, write_page
+
+Floats = NDArray[np.float32]
+NOTE = "For research only; not for diagnosis."
+METHODS = {
+    "hires_cam": "HiResCAM",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "Occlusion",
+    "random": "Random map",
+}
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What is told of one image.
+
+    Attributes:
+        name: of the image.
+        patient: whose it is, blank if nobody said.
+        grade: the true one, blank if nobody said.
+        why: why it was chosen.
+        called: number of the predicted grade.
+        probabilities: of each grade, upright view alone, ``float32 [K]``.
+        view: what the network was shown, ``uint8 [S, S, 3]``.
+        maps: for each of :data:`METHODS` ``float32 [K, h, w]``.
+        likeness: Spearman's correlation of each method's map of the predicted grade with that of the same
+            network with random weights.
+        curves: for each method the predicted grade's probability as the view is deleted and inserted,
+            ``float32 [2, steps + 1]``.
+        turned_mean: HiResCAM of the predicted grade over the turned views, each turned back,
+            ``float32 [h, w]``.
+        turned_spread: standard deviation over those.
+        turning_error: mean distance of those from the upright map, as a share of that map's mean size.
+        attention: name, kind and gates of each block, as :func:`livergrade.models.inside.attention` has them.
+    """
+
+    name: str
+    patient: str
+    grade: str
+    why: str
+    called: int
+    probabilities: Floats
+    view: NDArray[np.uint8]
+    maps: dict[str, Floats]
+    likeness: dict[str, float]
+    curves: dict[str, Floats]
+    turned_mean: Floats
+    turned_spread: Floats
+    turning_error: float
+    attention: list[tuple[str, str, Floats]]
+
+
+def sanity(explained: Sequence[Explained], *, seed: int) -> list[dict[str, Any]]:
+    """Whether the maps mean anything: means over the images, with 95 % intervals that resample patients.
+
+    Returns:
+        One row a method and measure: ``method``, ``measure``, ``value``, ``low`` and ``high``, the last two
+        None with fewer than two patients. An image of no known patient counts as one of its own.
+    """
+    rows = []
+    for method in METHODS:
+        curves = np.array([one.curves[method] for one in explained])
+        areas = (curves[..., 1:] + curves[..., :-1]).mean(-1) / 2
+        measures = {"deletion": areas[:, 0], "insertion": areas[:, 1], "gain": areas[:, 1] - areas[:, 0]}
+        if method in explained[0].likeness:
+            measures["likeness"] = np.array([one.likeness[method] for one in explained])
+        if method == "hires_cam":
+            measures["turning"] = np.array([one.turning_error for one in explained])
+        rows += [
+            {"method": method, "measure": name} | _interval(values, explained, seed)
+            for name, values in measures.items()
+        ]
+    return rows
+
+
+def _interval(values: NDArray[Any], explained: Sequence[Explained], seed: int) -> dict[str, float | None]:
+    patient, _ = pd.factorize(pd.Series([one.patient or f"\0{i}" for i, one in enumerate(explained)]))
+    sums, counts = np.bincount(patient, values), np.bincount(patient)
+    told: dict[str, float | None] = {"value": float(values.mean()), "low": None, "high": None}
+    if len(counts) > 1:
+        drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
+        means = sums[drawn].sum(1) / counts[drawn].sum(1)
+        told["low"], told["high"] = (float(each) for each in np.quantile(means, (0.025, 0.975)))
+    return told
+
+
+def overlay(view: NDArray[np.uint8], heat: Floats, most: float) -> NDArray[np.uint8]:
+    """A view in grey under a map: red speaks for the grade, blue against it, the stronger the more colour.
+
+    Args:
+        view: ``uint8 [S, S, 3]``.
+        heat: ``float32 [h, w]``.
+        most: the size of a value that is shown in full colour.
+    """
+    side = view.shape[:2][::-1]
+    shown = np.asarray(Image.fromarray(np.asarray(heat, np.float32)).resize(side, Image.Resampling.BICUBIC))
+    share = np.clip(shown / (most or 1), -1, 1)
+    colour = colormaps["RdBu_r"](0.5 + share / 2)[..., :3]
+    grey = np.repeat(view.mean(2, keepdims=True) / 255, 3, axis=2)
+    strength = 0.75 * np.abs(share)[..., None] ** 0.7
+    blended: NDArray[np.uint8] = (255 * (strength * colour + (1 - strength) * grey)).round().astype(np.uint8)
+    return blended
+
+
+def picture(one: Explained, classes: Sequence[str]) -> Figure:
+    """All maps of an image: per grade, over its turned views, of its attention, and what they are worth."""
+    stages = _stages(one, "spatial")
+    rows, columns = 4 if stages else 3, max(4, 1 + len(classes))
+    figure = Figure((2.3 * columns, 2.45 * rows + 0.8), layout="constrained")
+    grid = figure.subplots(rows, columns)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for row, method in enumerate(("hires_cam", "occlusion")):
+        most = float(np.abs(one.maps[method]).max())
+        for number, grade in enumerate(classes):
+            _show(
+                grid[row, 1 + number],
+                overlay(one.view, one.maps[method][number], most),
+                f"{METHODS[method]}, {grade}",
+            )
+    _show(grid[0, 0], one.view, "what the network sees")
+    bars = grid[1, 0]
+    bars.set_axis_on()
+    bars.barh(range(len(classes)), one.probabilities, color=figures.GRADES[: len(classes)])
+    bars.set(yticks=range(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="probability")
+    bars.invert_yaxis()
+    figures.plain(bars)
+    most = float(np.abs(one.turned_mean).max())
+    called = classes[one.called]
+    _show(grid[2, 0], overlay(one.view, one.turned_mean, most), f"{called}, mean of turned views")
+    _show(grid[2, 1], overlay(one.view, one.turned_spread, most), "their standard deviation")
+    for axes, number, title in ((grid[2, 2], 0, "deletion"), (grid[2, 3], 1, "insertion")):
+        axes.set_axis_on()
+        share = np.linspace(0, 1, one.curves["random"].shape[1])
+        for method, style in (("hires_cam", "-"), ("occlusion", "--"), ("random", ":")):
+            axes.plot(share, one.curves[method][number], style, color=figures.INK, label=METHODS[method])
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the view", ylabel=f"p({called})")
+        axes.set_title(title, fontsize=9)
+        axes.legend(frameon=False, fontsize=7)
+        figures.plain(axes)
+    for place, (stage, gate) in enumerate(stages.items()):
+        centred = gate - gate.mean()
+        _show(
+            grid[3, place],
+            overlay(one.view, centred, float(np.abs(centred).max())),
+            f"CBAM, {stage}: {gate.min():.2f}–{gate.max():.2f}",
+        )
+    truth = f"truth: {one.grade}, " if one.grade else ""
+    figures.heading(figure, f"{one.name} ({truth}predicted: {called}; {one.why})", NOTE)
+    return figure
+
+
+def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figure | None:
+    """Gates of the last block of each stage by channel, the mean over the images of each grade.
+
+    Images whose grade nobody said count under the predicted one. Channels are in the order of their mean.
+
+    Returns:
+        None for a network that has no gates of channels.
+    """
+    by_stage = [_stages(one, "channel") | _stages(one, "branch") for one in explained]
+    if not by_stage[0]:
+        return None
+    stages = list(by_stage[0])
+    figure = Figure((2.6 * len(stages), 4.6), layout="constrained")
+    grade = np.array([one.grade or classes[one.called] for one in explained])
+    for (whole, apart), stage in zip(figure.subplots(2, len(stages), squeeze=False).T, stages, strict=True):
+        gates = np.array([each[stage] for each in by_stage])
+        mean = gates.mean(0)
+        order = mean.argsort()
+        whole.plot(mean[order], color=figures.INK, lw=0.9)
+        whole.set_title(stage, fontsize=9)
+        for number, name in enumerate(classes):
+            if (grade == name).any():
+                own = (gates[grade == name].mean(0) - mean)[order]
+                apart.plot(own, color=figures.GRADES[number], lw=0.7, label=name)
+        apart.set_xlabel("channel, in order")
+        for axes in (whole, apart):
+            axes.set_xlim(0, len(order) - 1)
+            figures.plain(axes)
+        if stage == stages[0]:
+            whole.set_ylabel("mean of all")
+            apart.set_ylabel("grade less mean")
+    figure.legend(
+        *apart.get_legend_handles_labels(), loc="outside lower center", ncols=len(classes), frameon=False
+    )
+    what = "weight of the widest field" if explained[0].attention[-1][1] == "branch" else "gate"
+    figures.heading(figure, f"Attention by channel: {what}, last block of each stage", NOTE)
+    return figure
+
+
+def _stages(one: Explained, kind: str) -> dict[str, Floats]:
+    """The gates of this kind of each stage: of the last block, or for places the mean over the blocks."""
+    found: dict[str, list[Floats]] = {}
+    for layer, of_kind, gates in one.attention:
+        if of_kind == kind:
+            found.setdefault(layer.partition(".")[0], []).append(gates[0] if kind == "spatial" else gates)
+    if kind == "spatial":
+        return {stage: np.mean(gates, 0) for stage, gates in found.items()}
+    return {stage: gates[-1][-1] if kind == "branch" else gates[-1] for stage, gates in found.items()}
+
+
+def _show(axes: Axes, pixels: NDArray[np.uint8], title: str) -> None:
+    axes.imshow(pixels, interpolation="nearest")
+    axes.set_title(title, fontsize=9)
+
+
+def write_explanation(
+    out: Path,
+    explained: Sequence[Explained],
+    classes: Sequence[str],
+    model: str,
+    run: str,
+    table: list[dict[str, Any]],
+) -> Path:
+    """Write ``pictures/``, ``maps/<number>.npz`` and ``report.html``.
+
+    Args:
+        out: the folder.
+        explained: the images.
+        classes: the grades, worst to best.
+        model: the network's name.
+        run: its folder.
+        table: of :func:`sanity`.
+
+    Returns:
+        Path of the page.
+    """
+    (out / "maps").mkdir(parents=True, exist_ok=True)
+    for number, one in enumerate(explained):
+        figures.save(picture(one, classes), out / "pictures" / f"{number:03d}.png")
+        raw: dict[str, Any] = {"image": one.name, "classes": list(classes), "view": one.view, **one.maps}
+        raw |= {"turned_mean": one.turned_mean, "turned_spread": one.turned_spread}
+        raw |= {f"gate/{layer}": gate for layer, _, gate in one.attention}
+        raw |= {f"curve/{method}": curve for method, curve in one.curves.items()}
+        with written_whole(out / "maps" / f"{number:03d}.npz") as part, part.open("wb") as file:
+            np.savez_compressed(file, **raw)
+    if profile := gates_figure(explained, classes):
+        figures.save(profile, out / "pictures" / "gates.png")
+    names = {f"{number:03d}": one.name for number, one in enumerate(explained)}
+    told = {(row["method"], row["measure"]): row for row in table}
+    return write_page(
+        out,
+        "explain.html.j2",
+        model=model,
+        run=run,
+        number=len(explained),
+        patients=len({one.patient for one in explained}),
+        methods=METHODS,
+        sanity=told,
+        pictures=inlined_figures(out / "pictures", names, kinds=("png",)),
+        gates=inlined_figures(out / "pictures", {"gates": "Attention by channel"}, kinds=("png",)),
+    )
