@@ -1,16 +1,22 @@
-"""What a run keeps and shows while it trains: two checkpoints and the time left."""
+"""What a run keeps and shows while it trains: two checkpoints, maps of a few images, and the time left."""
 
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 from tqdm import tqdm
 
 from livergrade.checkpoints import LastCheckpoint
 
 
-def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool, minutes: float) -> list[Callback]:
+def run_callbacks(
+    checkpoints: Path, *, validated: bool, progress: bool, minutes: float, map_epochs: int = 0
+) -> list[Callback]:
     """The callbacks of a run.
 
     Args:
@@ -18,6 +24,7 @@ def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool, minutes
         validated: there is a validation side to choose the best epoch by (lowest ``val/loss_smooth``).
         progress: show a bar.
         minutes: between two checkpoints within an epoch.
+        map_epochs: epochs between maps of validation images; 0: none.
     """
     best = ModelCheckpoint(
         dirpath=checkpoints,
@@ -30,7 +37,64 @@ def run_callbacks(checkpoints: Path, *, validated: bool, progress: bool, minutes
     last = LastCheckpoint(checkpoints / "last.ckpt", minutes)
     # Best comes first: last then holds the best score up to date, for a resumed run to beat.
     callbacks: list[Callback] = [best, last] if validated else [last]
+    if validated and map_epochs:
+        callbacks.append(ValidationMaps(map_epochs))
     return [*callbacks, RunProgress()] if progress else callbacks
+
+
+class ValidationMaps(Callback):
+    """The same few validation images in TensorBoard, each with its class-activation map of every grade.
+
+    Shown after the first epoch and every so many: two upright views of each grade, the first that come.
+
+    Args:
+        every: epochs.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.views: dict[int, list[Tensor]] = {}
+
+    def _due(self, trainer: L.Trainer) -> bool:
+        shown = isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero
+        return shown and trainer.current_epoch % self.every == 0
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the first views of each grade; a frozen network's batches have none."""
+        if not self._due(trainer) or "view" not in batch:
+            return
+        for number in (batch["degrees"] == 0).nonzero().flatten().tolist():
+            kept = self.views.setdefault(int(batch["grade"][number]), [])
+            if len(kept) < 2:
+                kept.append(batch["view"][number].clone())
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw their maps: a row a view, the true grades in order; the view, then a map for each grade."""
+        kept, self.views = [view for grade in sorted(self.views) for view in self.views[grade]], {}
+        if not kept:
+            return
+        from livergrade.explanation import overlay
+        from livergrade.maps import class_activation
+
+        views = torch.stack(kept)
+        _, maps = class_activation(pl_module.get_submodule("net"), views.to(pl_module.dtype))
+        mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in trainer.datamodule.normalisation)  # type: ignore[attr-defined]
+        rows = []
+        for view, heats in zip(views.float().cpu(), maps["hires_cam"].cpu().numpy(), strict=True):
+            seen = ((view * deviation + mean).clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+            most = float(np.abs(heats).max())
+            rows.append(np.concatenate([seen, *(overlay(seen, heat, most) for heat in heats)], axis=1))
+        assert isinstance(trainer.logger, TensorBoardLogger)
+        picture = np.concatenate(rows)
+        trainer.logger.experiment.add_image("maps/val", picture, trainer.global_step, dataformats="HWC")
 
 
 class RunProgress(Callback):

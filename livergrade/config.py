@@ -194,6 +194,9 @@ class TrainerConfig:
     save_minutes: float = option(
         10.0, "minutes between checkpoints within an epoch; each ends with one", low=0
     )
+    map_epochs: int = option(
+        5, "epochs between class-activation maps of a few validation images in TensorBoard; 0: none", low=0
+    )
     progress: bool = option(True, "show a progress bar with the time left")
 
 
@@ -331,7 +334,7 @@ class ExplainConfig:
 MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.progress"),
-    *("trainer.save_minutes", "trainer.gpu_share"),
+    *("trainer.save_minutes", "trainer.gpu_share", "trainer.map_epochs"),
 )
 
 

@@ -56,6 +56,7 @@ def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trai
                 validated=validated,
                 progress=chosen.progress,
                 minutes=chosen.save_minutes,
+                map_epochs=chosen.map_epochs,
             ),
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -128,8 +128,21 @@ def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> Non
             assert {f"{stage}/{metric}/{grade}" for grade in ("poor", "moderate", "well")} <= scalars
     assert "lr" in scalars
     assert {f"confusion/{stage}" for stage in ("train", "val", "test")} <= set(events.Tags()["images"])
+    (maps,) = events.Images("maps/val")  # of the first of its epochs
+    # Two views of each grade below each other; beside each its map of every grade.
+    assert (maps.width, maps.height) == (4 * 64, 6 * 64)
     assert {metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG} <= set(events.summary_metadata)
     assert "patient/accuracy" in scalars
+
+
+def test_maps_change_nothing(run, small, tmp_path: Path) -> None:
+    with_maps = run("trainer.map_epochs=1", "trainer.max_epochs=2").rename(tmp_path / "with_maps")
+    without = run("trainer.map_epochs=0", "trainer.max_epochs=2")
+    images = [
+        sorted((folder / "tensorboard").glob("events*"))[0].stat().st_size for folder in (with_maps, without)
+    ]
+    assert images[0] > images[1]
+    assert (with_maps / "predictions.csv").read_text() == (without / "predictions.csv").read_text()
 
 
 def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Path) -> None:
