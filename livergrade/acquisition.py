@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from livergrade.config import PrepareConfig
+from livergrade.data.cohort import read_text_table
 from livergrade.data.images import read_rgb
 from livergrade.data.quality import Limits, measure, reasons
 from livergrade.data.regions import Region, grid, read_regions, write_regions
@@ -67,10 +68,7 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     Raises:
         UserError: it lacks columns, or slides, or has blank patients or unknown grades; all rows are listed.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: can't be read as a CSV file in UTF-8: {error}") from None
+    table = read_text_table(path)
     table.columns = table.columns.str.strip()
     if missing := [name for name in ("slide", "patient", "grade") if name not in table.columns]:
         raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")

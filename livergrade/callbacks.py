@@ -81,15 +81,15 @@ class ValidationMaps(Callback):
         kept, self.views = [view for grade in sorted(self.views) for view in self.views[grade]], {}
         if not kept:
             return
+        from livergrade.data.augment import as_seen
         from livergrade.explanation import overlay
         from livergrade.maps import class_activation
 
         views = torch.stack(kept)
         _, maps = class_activation(pl_module.get_submodule("net"), views.to(pl_module.dtype))
-        mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in trainer.datamodule.normalisation)  # type: ignore[attr-defined]
         rows = []
-        for view, heats in zip(views.float().cpu(), maps["hires_cam"].cpu().numpy(), strict=True):
-            seen = ((view * deviation + mean).clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        for view, heats in zip(views, maps["hires_cam"].cpu().numpy(), strict=True):
+            seen = as_seen(view, trainer.datamodule.normalisation)  # type: ignore[attr-defined]
             most = float(np.abs(heats).max())
             rows.append(np.concatenate([seen, *(overlay(seen, heat, most) for heat in heats)], axis=1))
         assert isinstance(trainer.logger, TensorBoardLogger)

@@ -44,9 +44,9 @@ def checkpoint_writer() -> AsyncCheckpointIO:
     return AsyncCheckpointIO(WholeCheckpointIO())
 
 
-def save_now(trainer: L.Trainer, path: Path, *, weights_only: bool = True) -> None:
-    """Write a checkpoint and wait until it is on the disk."""
-    trainer.save_checkpoint(path, weights_only=weights_only)
+def save_now(trainer: L.Trainer, path: Path) -> None:
+    """Write the weights and wait until they are on the disk."""
+    trainer.save_checkpoint(path, weights_only=True)
     trainer.strategy.checkpoint_io.teardown()
 
 

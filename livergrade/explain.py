@@ -166,6 +166,7 @@ def explain(
     """
     import torch
 
+    from livergrade.data.augment import as_seen
     from livergrade.explanation import Explained
     from livergrade.maps import class_activation, deletion_insertion, likeness, occlusion, turned
     from livergrade.models.inside import attention
@@ -195,7 +196,7 @@ def explain(
         why=one.why,
         called=called,
         probabilities=logits.softmax(1)[0].cpu().numpy(),
-        view=grader.shown(there),
+        view=as_seen(view[0], grader.normalisation),
         maps={name: each[0].cpu().numpy() for name, each in maps.items()},
         likeness={
             name: float(likeness(each[0, called], maps[name][0, called])) for name, each in unlearned.items()

@@ -17,10 +17,10 @@ from PIL import Image
 
 from livergrade import figures
 from livergrade.files import written_whole
+from livergrade.metrics import percentiles
 from livergrade.report import inlined_figures, write_page
 
 Floats = NDArray[np.float32]
-NOTE = "For research only; not for diagnosis."
 METHODS = {
     "hires_cam": "HiResCAM",
     "grad_cam": "Grad-CAM",
@@ -100,7 +100,7 @@ def _interval(values: NDArray[Any], explained: Sequence[Explained], seed: int) -
     if len(counts) > 1:
         drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
         means = sums[drawn].sum(1) / counts[drawn].sum(1)
-        told["low"], told["high"] = (float(each) for each in np.quantile(means, (0.025, 0.975)))
+        told["low"], told["high"] = percentiles(means)
     return told
 
 
@@ -166,7 +166,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
             f"CBAM, {stage}: {gate.min():.2f}–{gate.max():.2f}",
         )
     truth = f"truth: {one.grade}, " if one.grade else ""
-    figures.heading(figure, f"{one.name} ({truth}predicted: {called}; {one.why})", NOTE)
+    figures.heading(figure, f"{one.name} ({truth}predicted: {called}; {one.why})", figures.NOTE)
     return figure
 
 
@@ -205,7 +205,7 @@ def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figu
         *apart.get_legend_handles_labels(), loc="outside lower center", ncols=len(classes), frameon=False
     )
     what = "weight of the widest field" if explained[0].attention[-1][1] == "branch" else "gate"
-    figures.heading(figure, f"Attention by channel: {what}, last block of each stage", NOTE)
+    figures.heading(figure, f"Attention by channel: {what}, last block of each stage", figures.NOTE)
     return figure
 
 
@@ -265,7 +265,6 @@ def write_explanation(
         model=model,
         run=run,
         number=len(explained),
-        patients=len({one.patient for one in explained}),
         methods=METHODS,
         sanity=told,
         pictures=inlined_figures(out / "pictures", names, kinds=("png",)),

@@ -76,17 +76,6 @@ class Grader:
             normalisation=self.normalisation,
         )
 
-    def shown(self, images: Tensor) -> NDArray[np.uint8]:
-        """The upright view of one image as it is seen, ``uint8 [image_size, image_size, 3]``.
-
-        Args:
-            images: ``uint8 [1, S, S, 3]``, as in :meth:`view`.
-        """
-        mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in self.normalisation)
-        seen = self.view(images, 0.0)[0].cpu() * deviation + mean
-        pixels: NDArray[np.uint8] = (seen.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-        return pixels
-
     @torch.inference_mode()
     def grade(self, images: Tensor) -> NDArray[np.float64]:
         """Grade the squares of a batch, each at every angle.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from livergrade.data.cohort import read_text_table
 from livergrade.data.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.data.slides import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.data.slides import is_slide
@@ -74,9 +75,9 @@ def _gradable(path: Path) -> bool:
 
 def _from_table(path: Path, wrong: list[str]) -> Iterator[Input]:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        wrong.append(f"  {path}: can't be read as a CSV file in UTF-8: {error}")
+        table = read_text_table(path)
+    except UserError as error:
+        wrong.append(f"  {error}")
         return
     columns = [name for name in ("image", "slide") if name in table.columns]
     if not columns:

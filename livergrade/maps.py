@@ -7,12 +7,13 @@ grades have in common tells none of them apart.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics.functional import spearman_corrcoef
 
 from livergrade.models.inside import cam_target
 
@@ -91,22 +92,18 @@ def occlusion(net: nn.Module, views: Tensor, *, places: int = 7, batch_size: int
     hidden, side = blurred(views), views.shape[-1]
     edges = [round(side * place / (places + 1)) for place in range(places + 2)]
 
-    def covered() -> Iterator[Tensor]:
-        for row in range(places):
-            for column in range(places):
-                rows, columns = (slice(edges[at], edges[at + 2]) for at in (row, column))
-                shown = views.clone()
-                shown[..., rows, columns] = hidden[..., rows, columns]
-                yield shown
+    def covered(row: int, column: int) -> Tensor:
+        rows, columns = (slice(edges[at], edges[at + 2]) for at in (row, column))
+        shown = views.clone()
+        shown[..., rows, columns] = hidden[..., rows, columns]
+        return shown
 
-    found, waiting = [], []
-    for shown in covered():
-        waiting.append(shown)
-        if len(waiting) * len(views) >= batch_size:
-            found.append(_centred(net(torch.cat(waiting))))
-            waiting = []
-    if waiting:
-        found.append(_centred(net(torch.cat(waiting))))
+    squares = list(itertools.product(range(places), repeat=2))
+    together = -(-batch_size // len(views))
+    found = [
+        _centred(net(torch.cat([covered(*square) for square in squares[first : first + together]])))
+        for first in range(0, len(squares), together)
+    ]
     lost = whole - torch.cat(found).view(places * places, *whole.shape)
     return lost.permute(1, 2, 0).reshape(len(views), -1, places, places)
 
@@ -165,11 +162,8 @@ def randomised(net: nn.Module, seed: int = 0) -> nn.Module:
 
 def likeness(first: Tensor, second: Tensor) -> Tensor:
     """Spearman's rank correlation of maps, ``[..., h, w]`` each; 0 where one is flat."""
-    ranks = [maps.flatten(-2).argsort(-1).argsort(-1).double() for maps in (first, second)]
-    one, other = (rank - rank.mean(-1, keepdim=True) for rank in ranks)
-    size = one.norm(dim=-1) * other.norm(dim=-1)
-    flat = (first.flatten(-2).std(-1) == 0) | (second.flatten(-2).std(-1) == 0)
-    return torch.where(flat, 0.0, (one * other).sum(-1) / size)
+    one, other = (maps.flatten(-2).reshape(-1, maps.shape[-2:].numel()).mT for maps in (first, second))
+    return spearman_corrcoef(one, other).reshape(first.shape[:-2])
 
 
 def turned(maps: Tensor, degrees: float) -> Tensor:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOTE = "For research only; not for diagnosis."
-
 
 def checked(composed: DictConfig) -> PredictConfig:
     """The options of a prediction, every value checked."""
@@ -235,7 +233,7 @@ def grade_slide(
         side=cells.side,
         mpp=slide.mpp,
         title=f"{name}: {told['predicted']}",
-        note=NOTE,
+        note=figures.NOTE,
     )
     figures.save(figure, drawn.with_name(f"{name}.png"))
     slide.close()

@@ -13,6 +13,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -74,6 +75,14 @@ def make_views(
         tables = _coloured(levels.unsqueeze(2), drawn, normalisation).squeeze(2)
         return _warped(images, maps, tables, size, border)
     return _coloured(_grid_sampled(images, maps, size, border) / 255, drawn, normalisation)
+
+
+def as_seen(view: Tensor, normalisation: Normalisation) -> NDArray[np.uint8]:
+    """One normalised view, ``float [3, H, W]``, as a picture again, ``uint8 [H, W, 3]``."""
+    mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in normalisation)
+    seen = view.float().cpu() * deviation + mean
+    pixels: NDArray[np.uint8] = (seen.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    return pixels
 
 
 def _affine_maps(drawn: Drawn, source: int, size: int, border: str) -> Tensor:

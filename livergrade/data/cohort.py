@@ -76,6 +76,18 @@ def read_cohort(options: DataConfig) -> Cohort:
     return from_manifest(Path(options.manifest), options.classes, root, memory)
 
 
+def read_text_table(path: Path) -> pd.DataFrame:
+    """A CSV file in UTF-8, every cell as the text it is.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: can't be read as a CSV file in UTF-8: {error}") from None
+
+
 def from_manifest(
     path: Path, classes: list[str], root: Path | None = None, memory: Path | None = None
 ) -> Cohort:
@@ -84,12 +96,9 @@ def from_manifest(
     Images that did not change since they were last read are not read again; ``memory`` is the folder in which
     that is remembered.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: can't be read as a CSV file in UTF-8: {error}") from None
+    if not path.exists():
+        raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>")
+    table = read_text_table(path)
     table.columns = table.columns.str.strip()
     if twice := sorted(set(table.columns[table.columns.duplicated()])):
         raise UserError(f"{path}: more than one column {', '.join(twice)}; rename or remove one")
