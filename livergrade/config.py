@@ -197,6 +197,9 @@ class TrainerConfig:
     map_epochs: int = option(
         5, "epochs between class-activation maps of a few validation images in TensorBoard; 0: none", low=0
     )
+    map_patients: int = option(
+        16, "test patients, an image each, over whom the report says what maps are worth; 0: no maps", low=0
+    )
     progress: bool = option(True, "show a progress bar with the time left")
 
 
@@ -335,6 +338,7 @@ MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.progress"),
     *("trainer.save_minutes", "trainer.gpu_share", "trainer.map_epochs"),
+    "trainer.map_patients",
 )
 
 

@@ -52,6 +52,7 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.models import label, normalisation
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
+    from livergrade.run_maps import write_run_maps
     from livergrade.runs import read_options
     from livergrade.task import make_task
     from livergrade.trainer import make_trainer
@@ -104,6 +105,7 @@ def main(config: EvaluateConfig) -> None:
     }
     write_json(facts, out / "environment.json")
     write_predictions(predictions_table(cohort, task.graded), out / "predictions.csv")
+    write_run_maps(out, task, options, cohort.root, trainer.strategy.root_device)
     metrics = write_results(out, cohort.root)
     write_json({"finished": datetime.now().astimezone().isoformat()}, out / "finished.json")
     log.info(

@@ -71,10 +71,11 @@ def main(config: ExplainConfig) -> None:
     from tqdm import tqdm
 
     from livergrade.data.images import ImageError, read_square
-    from livergrade.explanation import sanity, write_explanation
+    from livergrade.explanation import measured, write_explanation
     from livergrade.grader import Grader
     from livergrade.maps import randomised
     from livergrade.metrics import write_json
+    from livergrade.sanity import sanity
 
     assert config.run
     run, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
@@ -92,7 +93,7 @@ def main(config: ExplainConfig) -> None:
         explained.append(explain(one, square, grader, fresh, config, seed=config.seed + len(explained)))
     if not explained:
         raise UserError("nothing could be explained:\n" + "\n".join(f"  {k} {v}" for k, v in failed.items()))
-    table = sanity(explained, seed=config.seed)
+    table = sanity(measured(explained), [one.patient for one in explained], seed=config.seed)
     write_json(
         {
             "run": str(run),
@@ -168,22 +169,13 @@ def explain(
 
     from livergrade.data.augment import as_seen
     from livergrade.explanation import Explained
-    from livergrade.maps import class_activation, deletion_insertion, likeness, occlusion, turned
+    from livergrade.maps import class_activation, judged, turned
     from livergrade.models.inside import attention
 
     there, net = square.to(grader.device), grader.task.net
     view = grader.view(there, 0.0)
-    logits, maps = class_activation(net, view)
-    maps["occlusion"] = occlusion(net, view, places=config.places)
-    random = torch.rand(1, *maps["grad_cam"].shape[1:], generator=torch.Generator().manual_seed(seed))
-    maps["random"] = random.to(grader.device)
-    called = int(logits.argmax())
-    unlearned = class_activation(fresh, view)[1] | {"occlusion": occlusion(fresh, view, places=config.places)}
-    graded = torch.tensor([called], device=grader.device)
-    curves = {
-        name: deletion_insertion(net, view, each[:, called], graded, steps=config.steps)[0].cpu().numpy()
-        for name, each in maps.items()
-    }
+    found = judged(net, fresh, view, places=config.places, steps=config.steps, seed=seed)
+    called = int(found.called)
     back = []
     for degrees in grader.degrees:
         turned_map = class_activation(net, grader.view(there, degrees))[1]["hires_cam"]
@@ -195,13 +187,11 @@ def explain(
         grade=one.grade,
         why=one.why,
         called=called,
-        probabilities=logits.softmax(1)[0].cpu().numpy(),
+        probabilities=found.logits.softmax(1)[0].cpu().numpy(),
         view=as_seen(view[0], grader.normalisation),
-        maps={name: each[0].cpu().numpy() for name, each in maps.items()},
-        likeness={
-            name: float(likeness(each[0, called], maps[name][0, called])) for name, each in unlearned.items()
-        },
-        curves=curves,
+        maps={name: each[0].cpu().numpy() for name, each in found.maps.items()},
+        likeness={name: float(each) for name, each in found.likeness.items()},
+        curves={name: each[0].cpu().numpy() for name, each in found.curves.items()},
         turned_mean=stack.nanmean(0).cpu().numpy(),
         turned_spread=(stack - stack.nanmean(0)).square().nanmean(0).sqrt().cpu().numpy(),
         turning_error=float(((stack - stack[0]).abs().nanmean(0).mean() / stack[0].abs().mean()).cpu()),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,17 +16,10 @@ from PIL import Image
 
 from livergrade import figures
 from livergrade.files import written_whole
-from livergrade.metrics import percentiles
 from livergrade.report import inlined_figures, write_page
+from livergrade.sanity import METHODS, Measured, areas, by_method
 
 Floats = NDArray[np.float32]
-METHODS = {
-    "hires_cam": "HiResCAM",
-    "grad_cam": "Grad-CAM",
-    "occlusion": "Occlusion",
-    "random": "Random map",
-}
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Explained:
         called: number of the predicted grade.
         probabilities: of each grade, upright view alone, ``float32 [K]``.
         view: what the network was shown, ``uint8 [S, S, 3]``.
-        maps: for each of :data:`METHODS` ``float32 [K, h, w]``.
+        maps: for each of :data:`livergrade.sanity.METHODS` ``float32 [K, h, w]``.
         likeness: Spearman's correlation of each method's map of the predicted grade with that of the same
             network with random weights.
         curves: for each method the predicted grade's probability as the view is deleted and inserted,
@@ -70,38 +62,15 @@ class Explained:
     attention: list[tuple[str, str, Floats]]
 
 
-def sanity(explained: Sequence[Explained], *, seed: int) -> list[dict[str, Any]]:
-    """Whether the maps mean anything: means over the images, with 95 % intervals that resample patients.
-
-    Returns:
-        One row a method and measure: ``method``, ``measure``, ``value``, ``low`` and ``high``, the last two
-        None with fewer than two patients. An image of no known patient counts as one of its own.
-    """
-    rows = []
+def measured(explained: Sequence[Explained]) -> Measured:
+    """What :func:`livergrade.sanity.sanity` takes, of these images."""
+    found: Measured = {}
     for method in METHODS:
-        curves = np.array([one.curves[method] for one in explained])
-        areas = (curves[..., 1:] + curves[..., :-1]).mean(-1) / 2
-        measures = {"deletion": areas[:, 0], "insertion": areas[:, 1], "gain": areas[:, 1] - areas[:, 0]}
+        found[method] = areas(np.array([one.curves[method] for one in explained]))
         if method in explained[0].likeness:
-            measures["likeness"] = np.array([one.likeness[method] for one in explained])
-        if method == "hires_cam":
-            measures["turning"] = np.array([one.turning_error for one in explained])
-        rows += [
-            {"method": method, "measure": name} | _interval(values, explained, seed)
-            for name, values in measures.items()
-        ]
-    return rows
-
-
-def _interval(values: NDArray[Any], explained: Sequence[Explained], seed: int) -> dict[str, float | None]:
-    patient, _ = pd.factorize(pd.Series([one.patient or f"\0{i}" for i, one in enumerate(explained)]))
-    sums, counts = np.bincount(patient, values), np.bincount(patient)
-    told: dict[str, float | None] = {"value": float(values.mean()), "low": None, "high": None}
-    if len(counts) > 1:
-        drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
-        means = sums[drawn].sum(1) / counts[drawn].sum(1)
-        told["low"], told["high"] = percentiles(means)
-    return told
+            found[method]["likeness"] = np.array([one.likeness[method] for one in explained])
+    found["hires_cam"]["turning"] = np.array([one.turning_error for one in explained])
+    return found
 
 
 def overlay(view: NDArray[np.uint8], heat: Floats, most: float) -> NDArray[np.uint8]:
@@ -241,7 +210,7 @@ def write_explanation(
         classes: the grades, worst to best.
         model: the network's name.
         run: its folder.
-        table: of :func:`sanity`.
+        table: of :func:`livergrade.sanity.sanity`.
 
     Returns:
         Path of the page.
@@ -258,7 +227,6 @@ def write_explanation(
     if profile := gates_figure(explained, classes):
         figures.save(profile, out / "pictures" / "gates.png")
     names = {f"{number:03d}": one.name for number, one in enumerate(explained)}
-    told = {(row["method"], row["measure"]): row for row in table}
     return write_page(
         out,
         "explain.html.j2",
@@ -266,7 +234,7 @@ def write_explanation(
         run=run,
         number=len(explained),
         methods=METHODS,
-        sanity=told,
+        sanity=by_method(table),
         pictures=inlined_figures(out / "pictures", names, kinds=("png",)),
         gates=inlined_figures(out / "pictures", {"gates": "Attention by channel"}, kinds=("png",)),
     )

@@ -66,11 +66,10 @@ class Grader:
         Returns:
             ``float32 [B, 3, image_size, image_size]``, normalised.
         """
-        drawn = Drawn.upright(len(images))
-        moved = Drawn(**{name: value.to(self.device) for name, value in vars(drawn).items()})
+        drawn = Drawn.upright(len(images), self.device)
         return make_views(
             images,
-            replace(moved, degrees=moved.degrees + degrees),
+            replace(drawn, degrees=drawn.degrees + degrees),
             size=self.image_size,
             border=self.border,
             normalisation=self.normalisation,

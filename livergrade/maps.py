@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -164,6 +165,54 @@ def likeness(first: Tensor, second: Tensor) -> Tensor:
     """Spearman's rank correlation of maps, ``[..., h, w]`` each; 0 where one is flat."""
     one, other = (maps.flatten(-2).reshape(-1, maps.shape[-2:].numel()).mT for maps in (first, second))
     return spearman_corrcoef(one, other).reshape(first.shape[:-2])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Maps of views by every method, and what tells whether they mean anything.
+
+    Attributes:
+        logits: ``float [B, K]``.
+        called: the predicted grades, ``int64 [B]``.
+        maps: by method, ``float [B, K, h, w]``; ``random`` among them, for comparison.
+        curves: by method, the predicted grade's, as :func:`deletion_insertion` has them.
+        likeness: by method, of the predicted grade's map to that of random weights, ``float [B]``.
+    """
+
+    logits: Tensor
+    called: Tensor
+    maps: dict[str, Tensor]
+    curves: dict[str, Tensor]
+    likeness: dict[str, Tensor]
+
+
+def judged(net: nn.Module, fresh: nn.Module, views: Tensor, *, places: int, steps: int, seed: int) -> Judged:
+    """Map views by every method, and hold the maps of the predicted grade against both tests.
+
+    Args:
+        net: Of :func:`livergrade.models.build`, in evaluation mode.
+        fresh: Of :func:`randomised`.
+        views: ``float [B, 3, H, W]``.
+        places: As :func:`occlusion` takes it.
+        steps: As :func:`deletion_insertion` takes it.
+        seed: Of the random map.
+    """
+    logits, maps = class_activation(net, views)
+    maps["occlusion"] = occlusion(net, views, places=places)
+    unlearned = class_activation(fresh, views)[1] | {"occlusion": occlusion(fresh, views, places=places)}
+    noise = torch.rand(maps["grad_cam"].shape, generator=torch.Generator().manual_seed(seed))
+    maps["random"] = noise.to(views.device)
+    called, each = logits.argmax(1), torch.arange(len(views), device=views.device)
+    return Judged(
+        logits,
+        called,
+        maps,
+        {
+            name: deletion_insertion(net, views, found[each, called], called, steps=steps)
+            for name, found in maps.items()
+        },
+        {name: likeness(found[each, called], maps[name][each, called]) for name, found in unlearned.items()},
+    )
 
 
 def turned(maps: Tensor, degrees: float) -> Tensor:

@@ -22,6 +22,7 @@ from livergrade.files import written_whole
 from livergrade.metrics import LEVELS, PER_CLASS, class_names, gather, patient_grades, read_predictions
 from livergrade.mistakes import worst_images
 from livergrade.models import label
+from livergrade.sanity import METHODS, by_method
 from livergrade.verdict import limits, majority, verdict
 
 Mask = npt.NDArray[np.bool_]
@@ -63,8 +64,8 @@ def write_report(run_folder: str | Path) -> Path:
     """Write ``report.html`` into a run folder, atomically.
 
     Reads ``config.yaml``, ``split.csv``, ``predictions.csv`` and ``metrics.json``, and where they are there
-    ``environment.json``, ``figures/`` and ``mistakes/``. Nothing is computed again but the table of
-    patients, and nothing outside the folder is read.
+    ``environment.json``, ``sanity.json``, ``figures/`` and ``mistakes/``. Nothing is computed again but the
+    table of patients, and nothing outside the folder is read.
 
     Args:
         run_folder: Folder of a finished run.
@@ -82,7 +83,10 @@ def write_report(run_folder: str | Path) -> Path:
                 f"{folder / name}: missing, so no report can be written. Give the folder of a finished run."
             )
     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
-    environment = _read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
+    environment, maps = (
+        _read_json(folder / name) if (folder / name).is_file() else {}
+        for name in ("environment.json", "sanity.json")
+    )
     metrics = _read_json(folder / "metrics.json")
     predictions = read_predictions(folder / "predictions.csv")
     split = pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -115,6 +119,9 @@ def write_report(run_folder: str | Path) -> Path:
         reasons=_reasons(metrics),
         figures=_figures(folder / "figures"),
         mistakes=_mistakes(predictions, folder / "mistakes"),
+        methods=METHODS,
+        sanity=by_method(maps.get("sanity", [])),
+        mapped=maps.get("patients", 0),
         subgroups=_by_column(metrics.get("subgroups", [])),
         fingerprint=_fingerprint(split),
         patients=_patients(predictions, metrics["classes"]),
@@ -258,14 +265,15 @@ def inlined_figures(
 
 
 def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
-    """The worst images, each with its probabilities and, where it was written, its thumbnail."""
+    """The worst images, each with its probabilities and, where they were written, its thumbnail and maps."""
     worst = worst_images(predictions)
     classes = class_names(predictions)
-    thumbnails = inlined_figures(folder, {str(place): "" for place in range(len(worst))})
-    pictures = {int(found["name"]): found["uri"] for found in thumbnails}
+    names = [f"{place}{kind}" for place in range(len(worst)) for kind in ("", "_maps")]
+    pictures = {found["name"]: found["uri"] for found in inlined_figures(folder, dict.fromkeys(names, ""))}
     return [
         {str(key): value for key, value in row.items()}
-        | {"scores": [row[f"p_{grade}"] for grade in classes], "uri": pictures.get(place)}
+        | {"scores": [row[f"p_{grade}"] for grade in classes], "uri": pictures.get(str(place))}
+        | {"maps": pictures.get(f"{place}_maps")}
         for place, row in enumerate(worst.to_dict("records"))
     ]
 

@@ -52,6 +52,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.models.weights import load_weights
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
+    from livergrade.run_maps import write_run_maps
     from livergrade.shares import gpu_share
     from livergrade.task import make_task
     from livergrade.trainer import log_outcome, make_trainer
@@ -126,6 +127,7 @@ def main(config: TrainConfig) -> None:
         save_now(trainer, best)  # whole now
 
     write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
+    write_run_maps(run, task, config, cohort.root, trainer.strategy.root_device)
     history = read_history(run / "tensorboard")
     with written_whole(run / "history.csv") as part:
         history.to_csv(part, index=False)

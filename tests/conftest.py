@@ -99,6 +99,7 @@ def small(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]
         "trainer.accelerator=cpu",
         "trainer.max_epochs=1",
         "trainer.progress=false",
+        "trainer.map_patients=0",
     ]
 
 

@@ -42,14 +42,14 @@ class Drawn:
     light: Tensor
 
     @classmethod
-    def upright(cls, views: int) -> Drawn:
+    def upright(cls, views: int, device: torch.device | None = None) -> Drawn:
         """The images as they are."""
         return cls(
-            degrees=torch.zeros(views),
-            mirrored=torch.zeros(views, dtype=torch.bool),
-            window=torch.tensor([[1.0, 0.0, 0.0]]).repeat(views, 1),
-            density=torch.ones(views, 3),
-            light=torch.tensor([[1.0, 0.0]]).repeat(views, 1),
+            degrees=torch.zeros(views, device=device),
+            mirrored=torch.zeros(views, dtype=torch.bool, device=device),
+            window=torch.tensor([[1.0, 0.0, 0.0]], device=device).repeat(views, 1),
+            density=torch.ones(views, 3, device=device),
+            light=torch.tensor([[1.0, 0.0]], device=device).repeat(views, 1),
         )
 
 
