@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
 from livergrade.errors import UserError
+from livergrade.maps import class_activation
 from livergrade.models import label, normalisation
 from livergrade.runs import read_options
 from livergrade.task import GradingTask
@@ -48,6 +50,7 @@ class Grader:
         self.model = label(options.model.name, options.model.backbone)
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = working_size(self.image_size, self.border)
+        self.seen = 1 / math.sqrt(2) if self.border == "crop" else 1.0  # side of a view, share of a square's
         self.normalisation = normalisation(options.model.name, **options.model.architecture())
         angles = round(360 / options.augment.step_degrees)
         chosen = views or options.augment.test_views
@@ -74,6 +77,19 @@ class Grader:
             border=self.border,
             normalisation=self.normalisation,
         )
+
+    def activation(self, images: Tensor) -> NDArray[np.float32]:
+        """HiResCAM of the squares of a batch, upright, as :func:`livergrade.maps.class_activation` has it.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+
+        Returns:
+            ``float32 [B, classes, h, w]``, of the central :attr:`seen` of the square.
+        """
+        _, maps = class_activation(self.task.net, self.view(images.to(self.device), 0.0))
+        found: NDArray[np.float32] = maps["hires_cam"].cpu().numpy()
+        return found
 
     @torch.inference_mode()
     def grade(self, images: Tensor) -> NDArray[np.float64]:

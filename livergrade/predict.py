@@ -180,6 +180,8 @@ def grade_slide(
 ) -> dict[str, Any] | None:
     """Grade a slide's tiles: ``tiles/<slide>.csv``, and its map as PNG, SVG and GeoJSON in ``maps/``.
 
+    With ``why=true`` the tiles' class-activation maps, too, as ``maps/<slide>_why.npz`` and over the slide.
+
     Returns:
         Its row of ``slides.csv``, or None where it can't be graded.
     """
@@ -192,6 +194,7 @@ def grade_slide(
 
     name, own = one.path.stem, one.mpp or config.slide_mpp
     target, drawn = out / "tiles" / f"{name}.csv", out / "maps" / name
+    why = drawn.with_name(f"{name}_why.npz")
     try:
         slide = Slide(one.path, own)
         tile = config.tile_um / slide.mpp
@@ -204,11 +207,13 @@ def grade_slide(
     if not len(cells.x):
         failed[str(one.path)] = f"has no tile of which {config.min_tissue:.0%} is tissue; lower min_tissue"
         return None
-    if target.is_file():
+    drawn.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_file() and (why.is_file() or not config.why):
         tiles = pd.read_csv(target)
     else:
         read = SlideTiles(slide, cells.corners, tile, grader.size)
         rows: list[dict[str, Any]] = []
+        maps: dict[int, NDArray[np.float32]] = {}
         with tqdm(total=len(cells.x), desc=name, unit="tile") as bar:
             for numbers, squares, reasons in read_ahead(
                 read, len(cells.x), batch_size=config.batch_size, workers=config.workers
@@ -219,11 +224,14 @@ def grade_slide(
                 for number, views in zip(numbers, grader.grade(squares), strict=True):
                     place = {"x": cells.x[number], "y": cells.y[number]}
                     rows.append(place | graded_row(views, grader.classes))
+                if config.why:
+                    maps.update(zip(numbers, grader.activation(squares), strict=True))
                 bar.update(len(numbers))
         tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
+        if config.why:
+            slide_map.write_maps(maps, cells.corners, tile, grader.seen, grader.classes, why)
         _write(tiles, target)
     told = slide_map.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
-    drawn.parent.mkdir(parents=True, exist_ok=True)
     slide_map.write_tiles_geojson(tiles, grader.classes, cells.side, drawn.with_name(f"{name}.geojson"))
     figure = slide_map.map_figure(
         tissue.thumbnail,
@@ -233,9 +241,11 @@ def grade_slide(
         side=cells.side,
         mpp=slide.mpp,
         title=f"{name}: {told['predicted']}",
-        note=figures.NOTE,
     )
     figures.save(figure, drawn.with_name(f"{name}.png"))
+    if config.why:
+        figure = slide_map.why_figure(tissue.thumbnail, tissue.scale, why, told["predicted"], title=name)
+        figures.save(figure, drawn.with_name(f"{name}_why.png"))
     slide.close()
     return {"slide": str(one.path), "patient": one.patient} | told
 

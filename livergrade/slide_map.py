@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import shapely
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from livergrade.data.regions import feature, write_features
-from livergrade.figures import GRADES, heading
+from livergrade.explanation import overlay
+from livergrade.figures import GRADES, NOTE, heading
+from livergrade.files import written_whole
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,6 @@ def map_figure(
     side: float,
     mpp: float,
     title: str,
-    note: str,
 ) -> Figure:
     """The slide as it is, and with each cell in the colour of its grade, the stronger the surer.
 
@@ -108,15 +111,9 @@ def map_figure(
         side: of a cell, pixels of the slide.
         mpp: µm a pixel.
         title: of the figure.
-        note: printed below it.
     """
     height, width = thumbnail.shape[:2]
-    across = 6.0 if width >= height else max(2.6, 6.0 * width / height)
-    figure = Figure((2 * across + 0.3, max(2.4, across * height / width) + 1.1), layout="constrained")
-    plain, graded = figure.subplots(1, 2)
-    for axes in (plain, graded):
-        axes.imshow(thumbnail, interpolation="bilinear")
-        axes.set(xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    figure, (plain, graded) = _side_by_side(thumbnail)
     for number, grade in enumerate(classes):
         for row in tiles[tiles["predicted"] == grade].to_dict("records"):
             sure = (row[f"p_{grade}"] - 1 / len(classes)) / (1 - 1 / len(classes))
@@ -145,8 +142,97 @@ def map_figure(
         ncols=len(classes),
         frameon=False,
     )
-    heading(figure, title, note)
+    heading(figure, title, NOTE)
     return figure
+
+
+def write_maps(
+    maps: Mapping[int, NDArray[np.float32]],
+    corners: NDArray[np.float64],
+    tile: float,
+    seen: float,
+    classes: Sequence[str],
+    path: Path,
+) -> None:
+    """Write the maps of a slide's tiles as an archive of numpy.
+
+    Args:
+        maps: by number of the tile, ``float32 [classes, h, w]``.
+        corners: of all tiles, upper left, pixels of the slide, ``[tiles, 2]``.
+        tile: side of a tile, pixels of the slide.
+        seen: side of what the network sees of a tile, in its middle, as a share.
+        classes: the grades, worst to best.
+        path: of the archive: ``maps`` ``float32 [tiles, classes, h, w]``, ``x``, ``y`` and ``side`` of what
+            each shows, pixels of the slide, and ``classes``.
+    """
+    numbers = sorted(maps)
+    x, y = (corners[numbers] + tile * (1 - seen) / 2).T
+    raw: dict[str, Any] = {"maps": np.stack([maps[number] for number in numbers])}
+    raw |= {"x": x, "y": y, "side": tile * seen, "classes": list(classes)}
+    with written_whole(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **raw)
+
+
+def stitched(
+    maps: NDArray[np.float32], boxes: NDArray[np.float64], width: int, height: int
+) -> NDArray[np.float32]:
+    """Maps of tiles laid beside each other; the mean where they overlap, NaN where there is none.
+
+    Args:
+        maps: ``float32 [tiles, h, w]``.
+        boxes: left, upper, right and lower edges on the picture, pixels, ``[tiles, 4]``.
+        width: of the picture.
+        height: of it.
+    """
+    total, times = np.zeros((2, height, width), np.float32)
+    for heat, (left, upper, right, lower) in zip(maps, boxes.round().astype(int), strict=True):
+        rows, columns = max(lower - upper, 1), max(right - left, 1)
+        larger = cv2.resize(heat, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        top, side = max(upper, 0), max(left, 0)
+        shown = larger[top - upper : height - upper, side - left : width - left]
+        total[top:lower, side:right] += shown
+        times[top:lower, side:right] += 1
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float32] = total / times
+    return found
+
+
+def why_figure(
+    thumbnail: NDArray[np.uint8], scale: tuple[float, float], archive: Path, grade: str, *, title: str
+) -> Figure:
+    """The slide as it is, and in grey under what speaks for its grade, in red, and against it, in blue.
+
+    Args:
+        thumbnail: ``uint8 [height, width, 3]``.
+        scale: pixels of the slide for each of the thumbnail, along x and y.
+        archive: of :func:`write_maps`.
+        grade: the slide's.
+        title: of the figure.
+    """
+    height, width = thumbnail.shape[:2]
+    with np.load(archive) as raw:
+        maps = raw["maps"][:, list(raw["classes"]).index(grade)]
+        left, upper = raw["x"] / scale[0], raw["y"] / scale[1]
+        right, lower = (raw["x"] + raw["side"]) / scale[0], (raw["y"] + raw["side"]) / scale[1]
+    heat = stitched(maps, np.column_stack([left, upper, right, lower]), width, height)
+    most = float(np.nanquantile(np.abs(heat), 0.99))  # one bright spot must not leave the rest pale
+    figure, (plain, reasons) = _side_by_side(thumbnail)
+    plain.set_title("the slide", fontsize=9)
+    reasons.imshow(overlay(thumbnail, np.nan_to_num(heat), most), interpolation="bilinear")
+    reasons.set_title(f"red speaks for {grade}, blue against it", fontsize=9)
+    heading(figure, f"{title}: why {grade}", NOTE)
+    return figure
+
+
+def _side_by_side(thumbnail: NDArray[np.uint8]) -> tuple[Figure, tuple[Axes, Axes]]:
+    height, width = thumbnail.shape[:2]
+    across = 6.0 if width >= height else max(2.6, 6.0 * width / height)
+    figure = Figure((2 * across + 0.3, max(2.4, across * height / width) + 1.1), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        axes.imshow(thumbnail, interpolation="bilinear")
+        axes.set(xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    return figure, (left, right)
 
 
 def _bytes(colour: str) -> tuple[int, int, int]:

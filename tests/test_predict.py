@@ -63,6 +63,25 @@ def test_a_slide_is_graded_where_there_is_tissue(trained: Path, slide: Path, tmp
     assert json.loads((out / "predictions.json").read_text())["slides"][0]["tiles"] == len(tiles)
 
 
+def test_why_a_slide_has_its_grade_is_drawn_over_it(trained: Path, slide: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = [f"run={trained}", str(slide), "views=upright", "tile_um=64"]
+    predict(*words, out=out)
+    assert not (out / "maps" / "case_why.npz").exists()
+    predict(*words, "why=true", out=out)  # graded before, but without maps
+    tiles = pd.read_csv(out / "tiles" / "case.csv")
+    with np.load(out / "maps" / "case_why.npz") as raw:
+        maps, middle = raw["maps"], np.column_stack([raw["x"], raw["y"]]) + raw["side"] / 2
+        assert list(raw["classes"]) == list(GRADES)
+    np.testing.assert_allclose(middle, tiles[["x", "y"]] + 64, atol=1e-6)
+    # The head is linear over a mean: a tile's map adds up to its logits but for the head's bias.
+    logits = np.log(tiles[[f"p_{grade}" for grade in GRADES]].to_numpy())
+    bias = logits - logits.mean(1, keepdims=True) - maps.sum((2, 3))
+    np.testing.assert_allclose(bias, bias[:1].repeat(len(tiles), 0), atol=1e-4)
+    assert np.ptp(logits, axis=0).min() > 1e-3
+    assert (out / "maps" / "case_why.png").is_file()
+
+
 def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
     trained: Path, slide: Path, manifest: Path, tmp_path: Path, capfd
 ) -> None:

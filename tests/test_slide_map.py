@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from livergrade.data.regions import read_regions
 from livergrade.data.slides import Slide
-from livergrade.slide_map import divide, map_figure, summary, write_tiles_geojson
+from livergrade.slide_map import divide, map_figure, stitched, summary, write_tiles_geojson
 from tests.conftest import COLOURS, GRADES, write_slide
 
 
@@ -73,7 +73,7 @@ def test_a_hole_and_the_slides_edge_are_in_the_geojson(tmp_path: Path) -> None:
 def test_the_map_colours_the_squares_and_nothing_else(truth: pd.DataFrame, tmp_path: Path) -> None:
     slide = Slide(write_slide(tmp_path / "slide.tif"))
     tissue = slide.tissue
-    figure = map_figure(tissue.thumbnail, tissue.scale, truth, GRADES, side=32, mpp=0.5, title="t", note="n")
+    figure = map_figure(tissue.thumbnail, tissue.scale, truth, GRADES, side=32, mpp=0.5, title="t")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
@@ -90,6 +90,16 @@ def test_the_map_colours_the_squares_and_nothing_else(truth: pd.DataFrame, tmp_p
                 assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() > 30
         for x, y in ((left - 8, top + 16), (left + side + 8, top + 16), (left + 16, top - 8)):
             assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() <= 3
+
+
+def test_maps_of_tiles_are_laid_where_the_tiles_are() -> None:
+    """Two that overlap by half, one of them over the edge: their mean in between, NaN elsewhere."""
+    maps = np.stack([np.full((2, 2), 1, np.float32), np.full((2, 2), 3, np.float32)])
+    shown = stitched(maps, np.array([[-2, 0, 2, 4], [0, 0, 4, 4]], float), width=6, height=5)
+    assert (shown[:4, :2] == 2).all()
+    assert (shown[:4, 2:4] == 3).all()
+    assert np.isnan(shown[4:]).all()
+    assert np.isnan(shown[:, 4:]).all()
 
 
 def test_cells_cover_the_slide_once() -> None:
