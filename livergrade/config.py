@@ -92,6 +92,12 @@ class DataConfig:
     )
     cache_dir: str | None = option(None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade")
     split_file: str | None = option(None, "reuse this split.csv instead of drawing a split")
+    mixed_grades: bool = option(
+        False, "allow patients with images of several grades; each counts by the most frequent"
+    )
+    outside: bool = option(
+        False, "allow images outside the cohort's folder: absolute paths, .. and links that lead out"
+    )
     synthetic: SyntheticConfig = option(SyntheticConfig, "the embedded cohort")
 
 

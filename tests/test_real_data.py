@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_cases_stay_whole_under_all_spellings_of_their_prefix() -> None:
-    cohort = from_folder(Path(REAL_DATA) / "ebhi", PATTERN, CLASSES)
+    cohort = from_folder(Path(REAL_DATA) / "ebhi", PATTERN, CLASSES, mixed=True)
     assert len(cohort.table) == 1121
     assert cohort.table["patient"].nunique() == 249
     for options in (SplitConfig(seed=0), SplitConfig(name="kfold", fold=3, seed=0)):
@@ -31,7 +31,7 @@ def test_cases_stay_whole_under_all_spellings_of_their_prefix() -> None:
 
 def test_folder_and_manifest_give_one_cohort(tmp_path: Path) -> None:
     root = Path(REAL_DATA) / "ebhi"
-    found = from_folder(root, PATTERN, CLASSES)
+    found = from_folder(root, PATTERN, CLASSES, mixed=True)
     found.table.drop(columns="sha256").to_csv(tmp_path / "ebhi.csv", index=False)
-    listed = from_manifest(tmp_path / "ebhi.csv", CLASSES, root)
+    listed = from_manifest(tmp_path / "ebhi.csv", CLASSES, root, mixed=True)
     pd.testing.assert_frame_equal(listed.table, found.table)

@@ -1,14 +1,18 @@
 """Read a manifest or a folder of images into one table, and tell everything that is wrong with it at once."""
 
+from __future__ import annotations
+
+import functools
 import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -20,8 +24,10 @@ from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
+# What a spreadsheet would compute when it opens a file that we wrote the cell into.
+FORMULA = re.compile(r"[=@]|[+-].*[(|!]", re.DOTALL)
 REQUIRED = ("image", "patient", "grade")
-RESERVED = ("split", "fold", "sha256", "angle", "predicted")  # columns that later files of a run add
+RESERVED = ("split", "fold", "angle", "predicted")  # columns that later files of a run add
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,14 @@ def read_cohort(options: DataConfig) -> Cohort:
     if options.name == "folder":
         assert options.root is not None
         assert options.patient_pattern is not None
-        return from_folder(Path(options.root), options.patient_pattern, options.classes, memory)
+        return from_folder(
+            Path(options.root),
+            options.patient_pattern,
+            options.classes,
+            memory,
+            mixed=options.mixed_grades,
+            outside=options.outside,
+        )
     if options.name == "synthetic":
         drawn = options.synthetic
         try:
@@ -73,7 +86,14 @@ def read_cohort(options: DataConfig) -> Cohort:
         return from_manifest(manifest, options.classes, memory=memory)
     assert options.manifest
     root = Path(options.root) if options.root else None
-    return from_manifest(Path(options.manifest), options.classes, root, memory)
+    return from_manifest(
+        Path(options.manifest),
+        options.classes,
+        root,
+        memory,
+        mixed=options.mixed_grades,
+        outside=options.outside,
+    )
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
@@ -89,12 +109,19 @@ def read_text_table(path: Path) -> pd.DataFrame:
 
 
 def from_manifest(
-    path: Path, classes: list[str], root: Path | None = None, memory: Path | None = None
+    path: Path,
+    classes: list[str],
+    root: Path | None = None,
+    memory: Path | None = None,
+    *,
+    mixed: bool = False,
+    outside: bool = False,
 ) -> Cohort:
     """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root``, else beside it.
 
     Images that did not change since they were last read are not read again; ``memory`` is the folder in which
-    that is remembered.
+    that is remembered. With a column ``sha256`` the files must be those. ``mixed`` and ``outside`` are
+    ``data.mixed_grades`` and ``data.outside``.
     """
     if not path.exists():
         raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>")
@@ -117,10 +144,20 @@ def from_manifest(
         lambda row: f"row {row + 2}",
         "correct those rows",
         memory=memory,
+        mixed=mixed,
+        outside=outside,
     )
 
 
-def from_folder(root: Path, patient_pattern: str, classes: list[str], memory: Path | None = None) -> Cohort:
+def from_folder(
+    root: Path,
+    patient_pattern: str,
+    classes: list[str],
+    memory: Path | None = None,
+    *,
+    mixed: bool = False,
+    outside: bool = False,
+) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the pattern's group ``patient`` in the path.
 
     The pattern is searched in the path below ``root`` with forward slashes. Hidden files are passed over.
@@ -146,6 +183,10 @@ def from_folder(root: Path, patient_pattern: str, classes: list[str], memory: Pa
             f"{root}: no folder named {', '.join(missing)}; its folders are {', '.join(found) or 'none'}. "
             f"Give those that are grades, worst to best, as in 'data.classes=[{','.join(found)}]'"
         )
+    folded = {grade.casefold(): grade for grade in classes}
+    if doubled := [name for name in found if name not in classes and name.casefold() in folded]:
+        told = ", ".join(f"{name} and {folded[name.casefold()]}" for name in doubled)
+        raise UserError(f"{root}: folders {told} differ in case alone; make one of them")
     if others := [name for name in found if name not in classes]:
         log.warning("%s: passed over, not in data.classes: %s", root, ", ".join(others))
     rows, unnamed = [], []
@@ -163,7 +204,16 @@ def from_folder(root: Path, patient_pattern: str, classes: list[str], memory: Pa
     table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
     where = table["image"].tolist()
     return _checked(
-        table, classes, root, str(root), lambda row: where[row], "correct those files", unnamed, memory=memory
+        table,
+        classes,
+        root,
+        str(root),
+        lambda row: where[row],
+        "correct those files",
+        unnamed,
+        memory=memory,
+        mixed=mixed,
+        outside=outside,
     )
 
 
@@ -177,6 +227,8 @@ def _checked(
     problems: Iterable[str] = (),
     *,
     memory: Path | None,
+    mixed: bool,
+    outside: bool,
 ) -> Cohort:
     """Collect every problem of the table and its files; a cohort comes back only when there is none."""
     found = [*problems, *_row_problems(table, classes, where)]
@@ -185,6 +237,11 @@ def _checked(
     if table.empty and not found:
         found.append(f"no images ({', '.join(SUFFIXES)})")
     paths = [root / image for image in table["image"]]
+    if not outside:
+        found += [
+            f"{where(row)}: image {paths[row]} lies outside {root}; set data.root, or data.outside=true"
+            for row in _leading_out(paths, root)
+        ]
     files = Fingerprints(memory / f"{_name(root)}.json" if memory else None)
     named = {
         row: path
@@ -196,19 +253,27 @@ def _checked(
         broken = _broken(named, opened_only=False)
     found += [f"{where(row)}: image {paths[row]} {reason}" for row, reason in broken.items()]
     if not found:
+        stated = table.get("sha256")
         table = table.assign(sha256=files.of(paths))
-        found = _twins(table, where)
+        if stated is not None:
+            found += [
+                f"{where(row)}: image {paths[row]} is not the file that the manifest's sha256 tells of"
+                for row in _rows((stated.str.lower() != table["sha256"]) & (stated != ""))
+            ]
+        found += _twins(table, where)
+        if not mixed:
+            found += _mixed(table)
     if found:
         listed = "\n".join(f"  {line}" for line in found)
         raise UserError(f"{source}: {len(found)} problem{'s' * (len(found) > 1)}; {fix}:\n{listed}")
     table = table.sort_values("image", ignore_index=True)
-    mixed = table.groupby("patient")["grade"].nunique()
-    if (mixed > 1).any():
+    grades = table.groupby("patient")["grade"].nunique()
+    if (grades > 1).any():
         log.warning(
             "%d of %d patients have images of more than one grade; each stays on one side of the split, "
             "stratified by its most frequent grade (ties: the worse)",
-            (mixed > 1).sum(),
-            len(mixed),
+            (grades > 1).sum(),
+            len(grades),
         )
     return Cohort(table, classes, root)
 
@@ -231,6 +296,37 @@ def _row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int]
             found.append(f"{where(row)}: grade {grade!r} is not in data.classes ({', '.join(classes)})")
         if image and (first := seen.setdefault(os.path.normpath(image), row)) != row:
             found.append(f"{where(row)}: image {image} is listed already ({where(first)})")
+    formula = "is a formula to a spreadsheet; write it otherwise"
+    found += [f"column {name!r} {formula}" for name in table.columns if FORMULA.match(name)]
+    for name, cells in table.items():
+        found += [f"{where(row)}: {name} {cells[row]!r} {formula}" for row in _rows(cells.str.match(FORMULA))]
+    return found
+
+
+def _rows(chosen: pd.Series[bool]) -> list[int]:
+    return [int(row) for row in np.flatnonzero(chosen)]
+
+
+def _mixed(table: pd.DataFrame) -> list[str]:
+    """Patients with images of several grades: often a patient's name that two share, or a wrong grade."""
+    return [
+        f"patient {patient}: images of {', '.join(sorted(grades))}; one grade a patient, or set "
+        "data.mixed_grades=true"
+        for patient, grades in table.groupby("patient")["grade"].unique().items()
+        if len(grades) > 1
+    ]
+
+
+def _leading_out(paths: Sequence[Path], root: Path) -> list[int]:
+    """The files that do not lie below ``root`` once links and ``..`` are followed."""
+    home, resolved = root.resolve(), functools.cache(Path.resolve)
+    found = []
+    for row, path in enumerate(paths):
+        real = resolved(path.parent) / path.name
+        if path.name == ".." or real.is_symlink():
+            real = real.resolve()
+        if not real.is_relative_to(home):
+            found.append(row)
     return found
 
 
@@ -269,7 +365,7 @@ def _twins(table: pd.DataFrame, where: Callable[[int], str]) -> list[str]:
     return found
 
 
-def majority_grades(table: pd.DataFrame, classes: list[str]) -> "pd.Series[str]":
+def majority_grades(table: pd.DataFrame, classes: list[str]) -> pd.Series[str]:
     """The grade of each patient: its most frequent one, ties to the worse; indexed and sorted by patient."""
     counts = pd.crosstab(table["patient"], table["grade"]).reindex(columns=classes, fill_value=0)
     worst = counts.to_numpy().argmax(1)  # the first of equal maxima: the worst, as classes are ordered

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+LEAST_SIDE = 16
+"""Pixels; a smaller picture shows no tissue, only its enlargement."""
+MOST_PIXELS = 64_000_000
+"""Larger ones are whole slides or made to fill the memory."""
 
 
 class ImageError(Exception):
@@ -18,18 +22,28 @@ def open_image(path: Path) -> Image.Image:
     """Open ``path`` and check what its header says, without decoding it.
 
     Raises:
-        ImageError: missing, empty, not one of :data:`FORMATS`, or of several pages.
+        ImageError: missing, empty, not one of :data:`FORMATS`, of several pages, too small or too large.
     """
     try:
         image = Image.open(path, formats=FORMATS)
     except FileNotFoundError:
         raise ImageError("does not exist") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+    except Image.DecompressionBombError:
+        most = MOST_PIXELS // 10**6
+        raise ImageError(f"says that it has more than {most} megapixels; cut images from it") from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         if path.is_file() and path.stat().st_size == 0:
             raise ImageError("is empty (0 bytes)") from None
         if isinstance(error, UnidentifiedImageError):
             raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
         raise ImageError(f"can't be opened: {error}") from None
+    width, height = image.size
+    if min(width, height) < LEAST_SIDE:
+        raise ImageError(f"is {width} × {height} px; the shorter side must have {LEAST_SIDE}")
+    if width * height > MOST_PIXELS:
+        raise ImageError(
+            f"is {width} × {height} px, more than {MOST_PIXELS // 10**6} megapixels; cut images from it"
+        )
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind it
         raise ImageError(f"holds {frames} pages or frames; give one image a file")
@@ -85,4 +99,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
+    if image.mode == "LAB":
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+        assert converted is not None
+        return converted
     return image.convert("RGB")

@@ -122,3 +122,79 @@ def test_the_grade_of_a_mixed_patient_is_the_most_frequent_then_the_worse() -> N
     rows = [("a", "well"), ("a", "well"), ("a", "poor"), ("b", "well"), ("b", "moderate"), ("c", "poor")]
     grades = majority_grades(pd.DataFrame(rows, columns=["patient", "grade"]), CLASSES)
     assert grades.to_dict() == {"a": "well", "b": "moderate", "c": "poor"}
+
+
+def test_no_image_may_lie_outside_the_cohorts_folder(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path / "cohort")
+    outside = tmp_path / "elsewhere.png"
+    draw_image(outside, 9, 0)
+    table = pd.read_csv(manifest)
+    (manifest.parent / "link.png").symlink_to(outside)
+    (manifest.parent / "linked").symlink_to(tmp_path)
+    table.loc[:3, "image"] = ["../elsewhere.png", str(outside), "link.png", "linked/elsewhere.png"]
+    table.to_csv(manifest, index=False)
+    with pytest.raises(UserError) as told:
+        from_manifest(manifest, CLASSES)
+    lines = [line for line in str(told.value).splitlines() if "lies outside" in line]
+    assert [line.split(":")[0].strip() for line in lines] == ["row 2", "row 3", "row 4", "row 5"]
+    assert all("data.outside=true" in line for line in lines)
+    table.loc[1:3, "image"] = [f"poor/P0{number}_1.png" for number in (0, 1, 2)]
+    table.drop_duplicates("image").to_csv(manifest, index=False)
+    assert "../elsewhere.png" in set(from_manifest(manifest, CLASSES, outside=True).table["image"])
+
+
+def test_a_link_within_the_folder_is_an_image(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    (tmp_path / "store").mkdir()
+    (tmp_path / "poor" / "P00_0.png").rename(tmp_path / "store" / "1.png")
+    (tmp_path / "poor" / "P00_0.png").symlink_to(tmp_path / "store" / "1.png")
+    assert len(from_manifest(manifest, CLASSES).table) == 24
+
+
+def test_a_manifests_hashes_are_checked(tmp_path: Path) -> None:
+    """One byte within a JPEG's data may decode without a complaint; the file is another nevertheless."""
+    manifest = write_cohort(tmp_path)
+    table = from_manifest(manifest, CLASSES).table
+    table["sha256"] = table["sha256"].str.upper()
+    table.to_csv(manifest, index=False)
+    assert len(from_manifest(manifest, CLASSES).table) == 24
+    changed = tmp_path / table["image"][3]
+    draw_image(changed, 77, 0)
+    with pytest.raises(UserError, match=r"row 5: image .* is not the file that the manifest's sha256"):
+        from_manifest(manifest, CLASSES)
+
+
+def test_a_patient_with_two_grades_must_be_meant(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    table = pd.read_csv(manifest)
+    table.loc[table["image"] == "well/W00_1.png", "patient"] = "P01"
+    table.to_csv(manifest, index=False)
+    with pytest.raises(UserError, match=r"patient P01: images of poor, well; .*data\.mixed_grades=true"):
+        from_manifest(manifest, CLASSES)
+    assert len(from_manifest(manifest, CLASSES, mixed=True).table) == 24
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0"])
+def test_what_a_spreadsheet_would_run_is_refused(tmp_path: Path, cell: str) -> None:
+    manifest = write_cohort(tmp_path)
+    table = pd.read_csv(manifest)
+    table.loc[2, "sex"] = cell
+    table.to_csv(manifest, index=False)
+    with pytest.raises(UserError, match=r"row 4: sex .* is a formula"):
+        from_manifest(manifest, CLASSES)
+
+
+def test_what_only_looks_a_little_like_a_formula_is_kept(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    table = pd.read_csv(manifest)
+    table["afp"] = (["-1.5", "+++", "-", "+ve", "-ve", "a=b"] * 4)[: len(table)]
+    table.to_csv(manifest, index=False)
+    assert set(from_manifest(manifest, CLASSES).table["afp"]) == {"-1.5", "+++", "-", "+ve", "-ve", "a=b"}
+
+
+def test_folders_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
+    write_cohort(tmp_path)
+    draw_image(tmp_path / "Poor" / "P09_0.png", 5, 0)
+    if not (tmp_path / "poor" / "P09_0.png").exists():  # not on a disk that knows no case
+        with pytest.raises(UserError, match="Poor and poor differ in case alone"):
+            from_folder(tmp_path, r"(?P<patient>P\d\d)_", CLASSES)

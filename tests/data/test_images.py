@@ -37,7 +37,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
 
 def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
     path = tmp_path / "clear.png"
-    Image.new("RGBA", (8, 8), (10, 20, 30, 0)).save(path)
+    Image.new("RGBA", (16, 16), (10, 20, 30, 0)).save(path)
     assert (read_rgb(path) == 255).all()
 
 
@@ -93,3 +93,55 @@ def test_several_pages_are_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="does not exist"):
         read_rgb(tmp_path / "nowhere.png")
+
+
+def test_lab_is_converted_as_colour_management_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "lab.tif"
+    Image.new("LAB", (16, 16), (136, 208, 195)).save(path)  # sRGB red: L* 53, a* 80, b* 67
+    assert np.abs(read_rgb(path).reshape(-1, 3).mean(0) - (255, 0, 0)).max() < 15
+
+
+def test_sixteen_bit_colour_is_scaled(tmp_path: Path) -> None:
+    import imagecodecs
+    import tifffile
+
+    deep = GRADIENT.astype(np.uint16) * 257
+    (tmp_path / "deep.png").write_bytes(imagecodecs.png_encode(deep))
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="rgb")
+    for name in ("deep.png", "deep.tif"):
+        np.testing.assert_array_equal(read_rgb(tmp_path / name), GRADIENT)
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("1", (9000, 9000)).save(path)
+    with pytest.raises(ImageError, match="9000 × 9000 px, more than 64 megapixels"):
+        read_rgb(path)
+    Image.new("1", (20000, 10000)).save(path)
+    with pytest.raises(ImageError, match="more than 64 megapixels"):
+        read_rgb(path)
+
+
+def test_a_dot_is_no_picture(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    with pytest.raises(ImageError, match="is 1 × 1 px"):
+        read_rgb(tmp_path / "dot.png")
+
+
+def test_moving_pictures_are_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(GRADIENT), Image.fromarray(255 - GRADIENT)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
+    for name, reason in (("a.png", "2 pages"), ("a.webp", "2 pages"), ("a.gif", "is not a readable")):
+        with pytest.raises(ImageError, match=reason):
+            read_rgb(tmp_path / name)
+
+
+def test_the_content_counts_and_not_the_ending(tmp_path: Path) -> None:
+    Image.fromarray(GRADIENT).save(tmp_path / "a.jpg", quality=95)
+    (tmp_path / "a.jpg").rename(tmp_path / "a.png")
+    assert np.abs(read_rgb(tmp_path / "a.png").astype(int) - GRADIENT).mean() < 4
+    with pytest.raises(ImageError, match="does not exist"):
+        (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+        read_rgb(tmp_path / "dangling.png")
