@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 
+from livergrade.errors import UserError
 from livergrade.files import written_whole
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,18 @@ class WholeCheckpointIO(TorchCheckpointIO):
     ) -> None:
         """Write ``checkpoint``."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(Path(path)) as part:
-            torch.save(checkpoint, part)
+        try:
+            with written_whole(Path(path)) as part:
+                torch.save(checkpoint, part)
+        except (OSError, RuntimeError) as error:  # PyTorch's writer tells a full disk as a RuntimeError
+            folder = Path(path).parent
+            room = (
+                f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are left" if folder.is_dir() else "no folder"
+            )
+            raise UserError(
+                f"{path}: can't be written ({str(error).splitlines()[0]}; {room}). What was saved before is "
+                f"whole: make room, then go on with train.resume={folder.parent}"
+            ) from error
 
 
 def checkpoint_writer() -> AsyncCheckpointIO:
@@ -142,6 +154,16 @@ class LastCheckpoint(Checkpoint):
         return int(trainer.strategy.reduce(there, reduce_op="max"))
 
     def _save(self, trainer: L.Trainer) -> None:
+        weights = [
+            each.detach().abs().max() for each in trainer.lightning_module.parameters() if each.numel()
+        ]
+        if (
+            not torch.stack(weights).isfinite().all()
+        ):  # the next batch's loss would tell, too late for the file
+            raise UserError(
+                f"weights are no finite numbers after step {trainer.global_step}; {self.path} holds those "
+                "before. Lower optim.lr, or set trainer.precision=32-true."
+            )
         if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
             trainer.logger.experiment.flush()  # a killed run keeps the curves of the epochs before
         trainer.save_checkpoint(self.path)

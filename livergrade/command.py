@@ -30,6 +30,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from livergrade.advice import advice
 from livergrade.config import DataConfig, TrainConfig, describe, problems
 from livergrade.errors import UserError
 from livergrade.files import written_whole
@@ -172,6 +173,10 @@ def command(
                 _tidy()
                 raise _ToldError(f"\n{error}") from None
             except Exception as error:
+                if told := advice(error):
+                    failures.error("%s", told)
+                    _note_failure(error)
+                    raise _ToldError(f"\n{told}") from None
                 failures.exception("this run failed")
                 _note_failure(error)
                 raise

@@ -54,6 +54,7 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.results import write_results
     from livergrade.run_maps import write_run_maps
     from livergrade.runs import read_options
+    from livergrade.safe_load import safe_load
     from livergrade.task import make_task
     from livergrade.trainer import make_trainer
 
@@ -86,6 +87,7 @@ def main(config: EvaluateConfig) -> None:
     graded = split[split["split"] == "test"].reset_index(drop=True) if config.data else split
     data = GradingData(cohort, graded, options.data, options.augment, cache, options.seed, channels)
     task = make_task(options, cohort.classes, note)
+    safe_load(best, fix="train the run again")  # Lightning's own message names no file
     trainer = make_trainer(options.trainer, out, validated=False)
     trainer.test(task, data, ckpt_path=best, verbose=False)
     if not trainer.is_global_zero:

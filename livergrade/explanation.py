@@ -116,7 +116,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
     figures.plain(bars)
     most = float(np.abs(one.turned_mean).max())
     called = classes[one.called]
-    _show(grid[2, 0], overlay(one.view, one.turned_mean, most), f"{called}, mean of turned views")
+    _show(grid[2, 0], overlay(one.view, one.turned_mean, most), "mean of turned views")
     _show(grid[2, 1], overlay(one.view, one.turned_spread, most), "their standard deviation")
     for axes, number, title in ((grid[2, 2], 0, "deletion"), (grid[2, 3], 1, "insertion")):
         axes.set_axis_on()

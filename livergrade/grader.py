@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,26 @@ from livergrade.errors import UserError
 from livergrade.maps import class_activation
 from livergrade.models import label, normalisation
 from livergrade.runs import read_options
+from livergrade.safe_load import safe_load
 from livergrade.task import GradingTask
+
+
+def trained_task(checkpoint: Path, *, channels_last: bool) -> tuple[GradingTask, dict[str, Any]]:
+    """The network of a checkpoint, in evaluation mode, with the options it was made with.
+
+    Raises:
+        UserError: the file is damaged, could run code, or is no checkpoint of this version.
+    """
+    content = safe_load(checkpoint, fix="train the run again")
+    try:
+        assert isinstance(content, dict)
+        settings = content["hyper_parameters"] | {"channels_last": channels_last}
+        task = GradingTask(**settings)
+        task.load_state_dict(content["state_dict"])
+    except (AssertionError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it holds no network"
+        raise UserError(f"{checkpoint}: is no checkpoint of this version of livergrade: {reason}") from None
+    return task.eval(), settings
 
 
 class Grader:
@@ -41,10 +61,7 @@ class Grader:
             raise UserError("accelerator=gpu: PyTorch finds no GPU here; leave it out to grade on the CPU")
         gpu = accelerator != "cpu" and torch.cuda.is_available()
         self.device = torch.device("cuda" if gpu else "cpu")
-        checkpoint = torch.load(best, map_location="cpu", weights_only=True)
-        settings = checkpoint["hyper_parameters"] | {"channels_last": gpu}
-        self.task = GradingTask(**settings).eval()
-        self.task.load_state_dict(checkpoint["state_dict"])
+        self.task, settings = trained_task(best, channels_last=gpu)
         self.task.to(self.device)
         self.classes: list[str] = settings["classes"]
         self.model = label(options.model.name, options.model.backbone)

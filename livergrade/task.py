@@ -197,11 +197,37 @@ class GradingTask(L.LightningModule):
         seen = self.all_gather(here) if self.trainer.world_size > 1 else here[None]
         assert isinstance(seen, Tensor)
         if not torch.isfinite(seen).all():
-            raise UserError(
-                f"the loss is not a finite number in epoch {self.current_epoch} ({stage}); earlier "
-                "checkpoints are whole. Lower optim.lr, or set trainer.precision=32-true."
-            )
+            raise self._not_finite(stage)
         return seen
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Stop at the batch whose loss is not a number; on a GPU, where looking is waiting, soon after.
+
+        Several processes look at the end of the epoch, where they look together.
+        """
+        every = 1 if self.device.type == "cpu" else 50
+        if self.trainer.world_size == 1 and (batch_idx + 1) % every == 0:
+            latest = self.seen["train"][-every:]
+            if not torch.stack([part.isfinite().all() for part in latest]).all():
+                raise self._not_finite("train")
+
+    def _not_finite(self, stage: str) -> UserError:
+        """Name the first batch of this process that was graded with no finite number, and its images."""
+        batches = [part.isfinite().all(1).cpu() for part in self.seen[stage]]
+        number = next((number for number, finite in enumerate(batches) if not finite.all()), None)
+        where = f"epoch {self.current_epoch} ({stage})"
+        if number is not None:
+            rows = self.seen[stage][number][:, 0].long().tolist()
+            rows = list(dict.fromkeys(rows))
+            data = getattr(self.trainer, "datamodule", None)
+            names = (
+                [str(data.cohort.table["image"][row]) for row in rows] if data else [f"row {r}" for r in rows]
+            )
+            where += f", batch {number + 1}, images {', '.join(names[:8])}{', …' * (len(names) > 8)}"
+        return UserError(
+            f"the loss is not a finite number in {where}; earlier checkpoints are whole. "
+            "Lower optim.lr, or set trainer.precision=32-true."
+        )
 
     def _measure(self, stage: str, seen: Tensor) -> None:
         """Log a pass: scalars by grade and over all, and the confusion matrix as a figure."""

@@ -53,6 +53,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
     from livergrade.run_maps import write_run_maps
+    from livergrade.safe_load import safe_load
     from livergrade.shares import gpu_share
     from livergrade.task import make_task
     from livergrade.trainer import log_outcome, make_trainer
@@ -89,6 +90,9 @@ def main(config: TrainConfig) -> None:
         "all" if trained == parameters else f"{trained:,}",
         initial,
     )
+
+    if resumed:  # Lightning's own message names no file
+        safe_load(last, fix=f"start a new run, with model.weights={best} to begin where that was best")
 
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits)
     facts = environment() | {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from livergrade.errors import UserError
 from livergrade.models.backbone import published
 from livergrade.models.keymaps import recognise, translate, translate_dinov2
 from livergrade.models.layers import head
+from livergrade.safe_load import safe_load
 
 IMAGENET = {"vgg16": VGG16_Weights.IMAGENET1K_V1, "resnet50": ResNet50_Weights.IMAGENET1K_V2}
 """Torchvision's published weights, by our name of the model. They expect images scaled to [0, 1], then
@@ -166,7 +166,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         content = _read_safetensors(path)
     elif path.suffix in _PICKLES:
-        content = _read_pickle(path)
+        content = safe_load(path, called="model.weights", fix="copy it again")
     else:
         raise UserError(f"model.weights: {path} is none of .safetensors, {', '.join(_PICKLES)}")
     for container in ("state_dict", "model"):
@@ -178,25 +178,6 @@ def _read(path: Path) -> dict[str, Tensor]:
     if any(key.startswith("net.") for key in tensors):  # a task's checkpoint holds its loss and metrics too
         tensors = {key: tensor for key, tensor in tensors.items() if key.startswith("net.")}
     return {_WRAPPERS.sub("", key): tensor for key, tensor in tensors.items()}
-
-
-def _read_pickle(path: Path) -> object:
-    """Read what ``torch.save`` wrote, refusing whatever could run code."""
-    try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        culprit = re.search(r"GLOBAL (\S+)", str(error))
-        raise UserError(
-            f"model.weights: {path} is refused: "
-            + (f"it asks to load {culprit[1]}, " if culprit else "it is damaged, or holds ")
-            + "not tensors alone, and reading it could run code; "
-            "save the network's state_dict() with torch.save, or as .safetensors"
-        ) from error
-    except Exception as error:  # on damaged bytes the reader fails in its own ways: EOFError, KeyError, ...
-        raise UserError(
-            f"model.weights: {path} cannot be read: truncated, or not what torch.save writes; copy it again"
-        ) from error
-    return content
 
 
 def _read_safetensors(path: Path) -> object:
