@@ -48,13 +48,13 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import external_split, read_split, summary, write_split
     from livergrade.environment import environment
+    from livergrade.grader import trained_task
     from livergrade.metrics import leakage, table, warning, write_json
     from livergrade.models import label, normalisation
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
     from livergrade.run_maps import write_run_maps
     from livergrade.runs import read_options
-    from livergrade.safe_load import safe_load
     from livergrade.task import make_task
     from livergrade.trainer import make_trainer
 
@@ -87,9 +87,9 @@ def main(config: EvaluateConfig) -> None:
     graded = split[split["split"] == "test"].reset_index(drop=True) if config.data else split
     data = GradingData(cohort, graded, options.data, options.augment, cache, options.seed, channels)
     task = make_task(options, cohort.classes, note)
-    safe_load(best, fix="train the run again")  # Lightning's own message names no file
+    task.load_state_dict(trained_task(best, channels_last=False)[0].state_dict())
     trainer = make_trainer(options.trainer, out, validated=False)
-    trainer.test(task, data, ckpt_path=best, verbose=False)
+    trainer.test(task, data, verbose=False)
     if not trainer.is_global_zero:
         return
 
