@@ -1,0 +1,47 @@
+"""Check the machine, the cohort, the split and the weights before a long run: what passes, and what to mend.
+
+python -m livergrade.check data=manifest data.manifest=cohort.csv
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+
+from livergrade.command import checked, command, command_line
+from livergrade.config import TrainConfig
+from livergrade.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@command(
+    "check",
+    "data=manifest data.manifest=cohort.csv model=senet",
+    "Check the machine, the cohort, the split and the weights of a run before it is trained.",
+    TrainConfig(),
+    checked,
+)
+def main(config: TrainConfig) -> None:
+    """Every check, whatever the ones before it found."""
+    from livergrade.checks import FAIL, checks
+    from livergrade.metrics import write_json
+
+    findings = []
+    for finding in checks(config):
+        findings.append(finding)
+        fix = f"\n      {finding.fix}" if finding.fix else ""
+        log.info("%-4s  %s: %s%s", finding.level, finding.what, finding.told, fix)
+    out = Path(HydraConfig.get().runtime.output_dir)
+    write_json(
+        {"command": command_line(), "findings": [vars(finding) for finding in findings]}, out / "check.json"
+    )
+    log.info("\n%s", out / "check.json")
+    if failed := [finding.what for finding in findings if finding.level == FAIL]:
+        raise UserError(f"{len(failed)} of {len(findings)} checks failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
