@@ -97,15 +97,21 @@ def read_cohort(options: DataConfig) -> Cohort:
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
-    """A CSV file in UTF-8, every cell as the text it is.
+    """A CSV file in UTF-8, every cell as the text it is, less the blanks around the columns' names.
 
     Raises:
-        UserError: it is none.
+        UserError: it is none, or two of its columns have one name.
     """
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        # Its first line is a row like any other here: pandas would rename a second column of the same name.
+        rows = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: can't be read as a CSV file in UTF-8: {error}") from None
+    table = rows.iloc[1:].fillna("").reset_index(drop=True)
+    table.columns = rows.iloc[0].fillna("").str.strip().tolist()
+    if twice := sorted(set(table.columns[table.columns.duplicated()])):
+        raise UserError(f"{path}: more than one column {', '.join(twice)}; rename or remove one")
+    return table
 
 
 def from_manifest(
@@ -126,9 +132,6 @@ def from_manifest(
     if not path.exists():
         raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>")
     table = read_text_table(path)
-    table.columns = table.columns.str.strip()
-    if twice := sorted(set(table.columns[table.columns.duplicated()])):
-        raise UserError(f"{path}: more than one column {', '.join(twice)}; rename or remove one")
     if missing := [name for name in REQUIRED if name not in table.columns]:
         raise UserError(
             f"{path}: no column {', '.join(missing)}; it needs image, patient and grade and has "
