@@ -44,14 +44,15 @@ def find_inputs(given: Sequence[str]) -> list[Input]:
     for name in given:
         paths = [Path(one) for one in sorted(glob(name, recursive=True))] or [Path(name)]  # noqa: PTH207
         for path in paths:
-            if path.is_dir():
+            kind = _kind(path)
+            if kind == "folder":
                 inside = [one for one in sorted(path.rglob("*")) if _gradable(one)]
                 if not inside:
                     wrong.append(f"  {path}: holds no image and no slide")
                 named: Iterator[Input] = iter([Input(one, "", is_slide(one)) for one in inside])
-            elif path.suffix.lower() == ".csv":
+            elif path.suffix.lower() == ".csv" and kind:
                 named = _from_table(path, wrong)
-            elif path.is_file():
+            elif kind == "file":
                 named = iter([Input(path, "", is_slide(path))])
             else:
                 wrong.append(f"  {name}: there is no such file or folder")
@@ -66,6 +67,14 @@ def find_inputs(given: Sequence[str]) -> list[Input]:
     if wrong or not found:
         raise UserError("these can't be graded:\n" + "\n".join(wrong or ["  nothing was named"]))
     return list(found.values())
+
+
+def _kind(path: Path) -> str:
+    """``file``, ``folder``, or blank where there is neither, or no such name can be."""
+    try:
+        return "folder" if path.is_dir() else "file" if path.is_file() else ""
+    except OSError:  # too long for the disk
+        return ""
 
 
 def _gradable(path: Path) -> bool:
@@ -85,7 +94,7 @@ def _from_table(path: Path, wrong: list[str]) -> Iterator[Input]:
         return
     for row, told in enumerate(table.to_dict("records"), 2):
         file = path.parent / str(told[columns[0]]).strip()
-        if not file.is_file():
+        if _kind(file) != "file":
             wrong.append(f"  {path}, row {row}: {file} does not exist")
             continue
         slide = columns[0] == "slide" or is_slide(file)

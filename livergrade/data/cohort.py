@@ -325,9 +325,12 @@ def _leading_out(paths: Sequence[Path], root: Path) -> list[int]:
     home, resolved = root.resolve(), functools.cache(Path.resolve)
     found = []
     for row, path in enumerate(paths):
-        real = resolved(path.parent) / path.name
-        if path.name == ".." or real.is_symlink():
-            real = real.resolve()
+        try:
+            real = resolved(path.parent) / path.name
+            if path.name == ".." or real.is_symlink():
+                real = real.resolve()
+        except (OSError, ValueError, RuntimeError):  # no such name can be, or links in a ring
+            continue
         if not real.is_relative_to(home):
             found.append(row)
     return found

@@ -1,5 +1,6 @@
 """Read one image file as 8-bit RGB, or say why not."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,10 @@ def open_image(path: Path) -> Image.Image:
         most = MOST_PIXELS // 10**6
         raise ImageError(f"says that it has more than {most} megapixels; cut images from it") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        if path.is_file() and path.stat().st_size == 0:
+        empty = False
+        with contextlib.suppress(OSError):  # no such name can be
+            empty = path.is_file() and path.stat().st_size == 0
+        if empty:
             raise ImageError("is empty (0 bytes)") from None
         if isinstance(error, UnidentifiedImageError):
             raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
