@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
 from livergrade.errors import UserError
@@ -52,7 +53,7 @@ def read_regions(path: Path) -> list[Region]:
     for number, feature in enumerate(features, 1):
         try:
             region = _region(feature, number)
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError, shapely.GEOSException) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError, ShapelyError) as error:
             broken.append(f"  feature {number}: {str(error) or type(error).__name__}")
             continue
         if region:
