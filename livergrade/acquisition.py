@@ -69,7 +69,6 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
         UserError: it lacks columns, or slides, or has blank patients or unknown grades; all rows are listed.
     """
     table = read_text_table(path)
-    table.columns = table.columns.str.strip()
     if missing := [name for name in ("slide", "patient", "grade") if name not in table.columns]:
         raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
     for name in table:

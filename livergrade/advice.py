@@ -19,8 +19,8 @@ def advice(error: BaseException) -> str | None:
     text, kind = str(error), type(error).__name__
     if isinstance(error, OSError) and error.errno in _DISK:
         name = error.filename or "a file"
-        room = _room(Path(str(name))) if error.errno == errno.ENOSPC else ""
-        return f"{name}: {_DISK[error.errno]}{room}. What was finished is whole; make room, then start again"
+        left = f", {room(Path(str(name)))}" if error.errno == errno.ENOSPC else ""
+        return f"{name}: {_DISK[error.errno]}{left}. What was finished is whole; make room, then start again"
     if kind == "OutOfMemoryError" or "CUDA out of memory" in text:
         return (
             "the GPU's memory ran out. Lower data.batch_size or data.image_size, set "
@@ -36,6 +36,7 @@ def advice(error: BaseException) -> str | None:
     return None
 
 
-def _room(path: Path) -> str:
+def room(path: Path) -> str:
+    """How much is free where a file is, or was to be."""
     folder = next((each for each in (path, *path.parents) if each.is_dir()), None)
-    return f", {shutil.disk_usage(folder).free / 1e6:,.0f} MB are left" if folder else ""
+    return f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are left" if folder else "no folder"

@@ -82,8 +82,8 @@ class ValidationMaps(Callback):
         if not kept:
             return
         from livergrade.data.augment import as_seen
-        from livergrade.explanation import overlay
         from livergrade.maps import class_activation
+        from livergrade.overlay import overlay
 
         views = torch.stack(kept)
         _, maps = class_activation(pl_module.get_submodule("net"), views.to(pl_module.dtype))

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-import shutil
+import re
 import signal
 import time
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 
+from livergrade.advice import room
 from livergrade.errors import UserError
 from livergrade.files import written_whole
 
@@ -42,18 +43,12 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 torch.save(checkpoint, part)
         except (OSError, RuntimeError) as error:
             # PyTorch's writer tells a full disk as a RuntimeError.
-            told = (
-                isinstance(error, OSError) or "StreamWriter" in str(error) or "unexpected pos" in str(error)
-            )
-            if not told:
+            if isinstance(error, RuntimeError) and not re.search("StreamWriter|unexpected pos", str(error)):
                 raise
-            folder = Path(path).parent
-            room = (
-                f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are left" if folder.is_dir() else "no folder"
-            )
+            reason = str(error).splitlines()[0]
             raise UserError(
-                f"{path}: can't be written ({str(error).splitlines()[0]}; {room}). What was saved before is "
-                f"whole: make room, then go on with train.resume={folder.parent}"
+                f"{path}: can't be written ({reason}; {room(Path(path))}). What was saved before is whole: "
+                f"make room, then go on with train.resume={Path(path).parent.parent}"
             ) from error
 
 

@@ -92,24 +92,16 @@ def environment(config: TrainConfig) -> Iterator[Finding]:
             FAIL, "device", "PyTorch finds no GPU", "set trainer.accelerator=cpu, or mend the driver"
         )
     else:
-        fix = (
-            ""
-            if wanted == "cpu"
-            else "training on images of 224 px takes hours there; data.image_size=64 minutes"
-        )
-        yield Finding(PASS if wanted == "cpu" else WARN, "device", "no GPU: the CPU is used", fix)
+        fix = "training on images of 224 px takes hours there; data.image_size=64 minutes"
+        yield _unless(wanted != "cpu", "device", "no GPU: the CPU is used", fix)
     if importlib.util.find_spec("tensorboard") is None:
         yield Finding(FAIL, "tensorboard", "is not installed", "pip install tensorboard")
     outputs = next(each for each in Path(output_root(), "x").absolute().parents if each.is_dir())
     free = shutil.disk_usage(outputs).free
     # Two checkpoints of the largest network with its optimiser's state, and one more while one is replaced.
     need = 3 * 3 * 4 * 140e6
-    yield Finding(
-        PASS if free > need else WARN,
-        "disk",
-        f"{free / 1e9:.1f} GB free at {outputs}",
-        "" if free > need else f"a run may need {need / 1e9:.1f} GB; make room, or set LIVERGRADE_OUTPUTS",
-    )
+    fix = f"a run may need {need / 1e9:.1f} GB; make room, or set LIVERGRADE_OUTPUTS"
+    yield _unless(free < need, "disk", f"{free / 1e9:.1f} GB free at {outputs}", fix)
     shared = Path("/dev/shm")  # noqa: S108 - where loader processes hand over their batches
     if config.data.workers and shared.is_dir():
         free = shutil.disk_usage(shared).free
@@ -117,12 +109,8 @@ def environment(config: TrainConfig) -> Iterator[Finding]:
             4 * 3 * config.data.batch_size * working_size(config.data.image_size, config.augment.border) ** 2
         )
         need = 3 * config.data.workers * batch
-        fix = (
-            ""
-            if free > need
-            else f"{need / 1e9:.1f} GB may be needed; lower data.workers, 0 is right for a cache"
-        )
-        yield Finding(PASS if free > need else WARN, "shared memory", f"{free / 1e9:.1f} GB free", fix)
+        fix = f"{need / 1e9:.1f} GB may be needed; lower data.workers, 0 is right for a cache"
+        yield _unless(free < need, "shared memory", f"{free / 1e9:.1f} GB free", fix)
 
 
 def split(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
@@ -134,21 +122,16 @@ def split(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
         yield Finding(FAIL, "split", str(error))
         return
     leaks = leakage(drawn)
-    fix = "use split=patient: figures of this split do not hold for new patients" if leaks["leaking"] else ""
-    yield Finding(WARN if leaks["leaking"] else PASS, "leakage", leaks["sentence"], fix)
+    fix = "use split=patient: figures of this split do not hold for new patients"
+    yield _unless(leaks["leaking"], "leakage", leaks["sentence"], fix)
     patients = drawn.drop_duplicates(["patient", "grade"])
     tested = (
         patients[patients["split"] == "test"]["grade"].value_counts().reindex(cohort.classes, fill_value=0)
     )
     few = [f"{grade} {number}" for grade, number in tested.items() if number < FEW]
-    yield Finding(
-        WARN if few else PASS,
-        "test patients",
-        ", ".join(f"{grade} {number}" for grade, number in tested.items()),
-        f"fewer than {FEW} tell little ({', '.join(few)}); split=kfold tests every patient once"
-        if few
-        else "",
-    )
+    told = ", ".join(f"{grade} {number}" for grade, number in tested.items())
+    fix = f"fewer than {FEW} tell little ({', '.join(few)}); split=kfold tests every patient once"
+    yield _unless(few, "test patients", told, fix)
 
 
 def images(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
@@ -170,38 +153,35 @@ def images(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
     told = ", ".join(f"{number} of {width} × {height} px" for (width, height), number in sizes.most_common(3))
     told += f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
     small = [name for name, one in zip(names, seen, strict=True) if min(one.size) < config.data.image_size]
-    fix = f"{len(small)} are smaller than data.image_size and enlarged: {_some(small)}" if small else ""
-    yield Finding(WARN if small else PASS, "sizes", told, fix)
+    fix = f"{len(small)} are smaller than data.image_size and enlarged: {_some(small)}"
+    yield _unless(small, "sizes", told, fix)
     modes = Counter(one.mode for one in seen if one.mode != "RGB")
     told = ", ".join(f"{number} of mode {mode}" for mode, number in modes.items()) or "all RGB"
-    yield Finding(WARN if modes else PASS, "colour modes", told, "they are converted to RGB" if modes else "")
+    yield _unless(modes, "colour modes", told, "they are converted to RGB")
 
     blank = [name for name, one in zip(names, seen, strict=True) if one.tissue < LEAST_TISSUE]
-    fix = "take them out of the cohort" if blank else ""
-    yield Finding(WARN if blank else PASS, "blank images", _some(blank) or "none", fix)
+    yield _unless(blank, "blank images", _some(blank) or "none", "take them out of the cohort")
     usual = float(np.median([one.focus for one in seen]))
     blurred = [
         name
         for name, one in zip(names, seen, strict=True)
         if one.tissue >= LEAST_TISSUE and one.focus < LEAST_FOCUS * usual
     ]
-    fix = f"sharpness below a {LEAST_FOCUS:g} of the median; look at them" if blurred else ""
-    yield Finding(WARN if blurred else PASS, "blurred images", _some(blurred) or "none", fix)
+    fix = f"sharpness below a {LEAST_FOCUS:g} of the median; look at them"
+    yield _unless(blurred, "blurred images", _some(blurred) or "none", fix)
     density = np.array([one.density for one in seen])
     away = np.abs(density - np.median(density, 0))
-    strange = np.flatnonzero((away > FAR * np.maximum(np.median(away, 0), 0.01)).any(1))
-    fix = "another stain or scanner? compare figures by subgroup" if len(strange) else ""
-    told = _some([names[number] for number in strange]) or "none"
-    yield Finding(WARN if len(strange) else PASS, "stain outliers", told, fix)
+    far = np.flatnonzero((away > FAR * np.maximum(np.median(away, 0), 0.01)).any(1))
+    strange = [names[number] for number in far]
+    fix = "another stain or scanner? compare figures by subgroup"
+    yield _unless(strange, "stain outliers", _some(strange) or "none", fix)
 
     twins = near_duplicates(np.array([one.hashes for one in seen]))
     strangers = [pair for pair in twins if table["patient"][pair[0]] != table["patient"][pair[1]]]
     own = len(twins) - len(strangers)
     told = _some([f"{names[one]} and {names[other]}" for one, other in strangers])
-    fix = (
-        "the same place under two patients leaks; look at them, and take one of each out" if strangers else ""
-    )
-    yield Finding(WARN if strangers else PASS, "near duplicates across patients", told or "none", fix)
+    fix = "the same place under two patients leaks; look at them, and take one of each out"
+    yield _unless(strangers, "near duplicates across patients", told or "none", fix)
     if own:
         yield Finding(PASS, "near duplicates within patients", f"{own}, which stay on one side")
 
@@ -271,6 +251,11 @@ def near_duplicates(hashes: NDArray[np.uint64]) -> list[tuple[int, int]]:
         apart = np.bitwise_count(others[:, None] ^ one).sum(2, dtype=np.int64).min(1)
         pairs += [(number, number + 1 + int(other)) for other in np.flatnonzero(apart <= ALIKE)]
     return pairs
+
+
+def _unless(odd: object, what: str, told: str, fix: str) -> Finding:
+    """A warning with its fix where something is odd, else a pass."""
+    return Finding(WARN, what, told, fix) if odd else Finding(PASS, what, told)
 
 
 def _some(lines: list[str], most: int = 5) -> str:

@@ -7,7 +7,6 @@ python -m livergrade.explain run=outputs/senet/<time> images/*.png
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor, nn
 
-    from livergrade.explanation import Explained
+    from livergrade.explanation import Chosen, Explained
     from livergrade.grader import Grader
 
 log = logging.getLogger(__name__)
@@ -36,25 +35,6 @@ def checked(composed: DictConfig) -> ExplainConfig:
             "run: which network is explained? Give a run's folder, as in run=outputs/senet/<time>"
         )
     return config
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """An image to be explained.
-
-    Attributes:
-        path: the file.
-        name: as pages and files call it.
-        patient: whose it is, blank if nobody said.
-        grade: the true one, blank if nobody said.
-        why: why it was chosen.
-    """
-
-    path: Path
-    name: str
-    patient: str = ""
-    grade: str = ""
-    why: str = "named"
 
 
 @command(
@@ -91,9 +71,10 @@ def main(config: ExplainConfig) -> None:
             failed[str(one.path)] = str(error)
             continue
         explained.append(explain(one, square, grader, fresh, config, seed=config.seed + len(explained)))
+    reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
     if not explained:
-        raise UserError("nothing could be explained:\n" + "\n".join(f"  {k} {v}" for k, v in failed.items()))
-    table = sanity(measured(explained), [one.patient for one in explained], seed=config.seed)
+        raise UserError(f"nothing could be explained:\n{reasons}")
+    table = sanity(measured(explained), [one.image.patient for one in explained], seed=config.seed)
     write_json(
         {
             "run": str(run),
@@ -106,11 +87,11 @@ def main(config: ExplainConfig) -> None:
     )
     log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run), table))
     if failed:
-        lines = [f"  {path} {reason}" for path, reason in failed.items()]
-        raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n" + "\n".join(lines))
+        raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")
 
 
 def _named(given: list[str]) -> list[Chosen]:
+    from livergrade.explanation import Chosen
     from livergrade.inputs import find_inputs
 
     found = find_inputs(given)
@@ -130,6 +111,7 @@ def choose(run: Path, n: int) -> list[Chosen]:
     import numpy as np
 
     from livergrade.data.cohort import read_cohort
+    from livergrade.explanation import Chosen
     from livergrade.metrics import gather
     from livergrade.runs import Run, read_options
 
@@ -182,10 +164,7 @@ def explain(
         back.append(turned(turned_map, -degrees)[0, called])
     stack = torch.stack(back)
     return Explained(
-        name=one.name,
-        patient=one.patient,
-        grade=one.grade,
-        why=one.why,
+        image=one,
         called=called,
         probabilities=found.logits.softmax(1)[0].cpu().numpy(),
         view=as_seen(view[0], grader.normalisation),

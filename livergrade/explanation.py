@@ -8,18 +8,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from livergrade import figures
 from livergrade.files import written_whole
+from livergrade.overlay import overlay
 from livergrade.report import inlined_figures, write_page
-from livergrade.sanity import METHODS, Measured, areas, by_method
+from livergrade.sanity import METHODS, Measured, by_method, by_test
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An image to be explained.
+
+    Attributes:
+        path: the file.
+        name: as pages and files call it.
+        patient: whose it is, blank if nobody said.
+        grade: the true one, blank if nobody said.
+        why: why it was chosen.
+    """
+
+    path: Path
+    name: str
+    patient: str = ""
+    grade: str = ""
+    why: str = "named"
 
 
 @dataclass(frozen=True)
@@ -27,10 +45,7 @@ class Explained:
     """What is told of one image.
 
     Attributes:
-        name: of the image.
-        patient: whose it is, blank if nobody said.
-        grade: the true one, blank if nobody said.
-        why: why it was chosen.
+        image: which it is.
         called: number of the predicted grade.
         probabilities: of each grade, upright view alone, ``float32 [K]``.
         view: what the network was shown, ``uint8 [S, S, 3]``.
@@ -46,10 +61,7 @@ class Explained:
         attention: name, kind and gates of each block, as :func:`livergrade.models.inside.attention` has them.
     """
 
-    name: str
-    patient: str
-    grade: str
-    why: str
+    image: Chosen
     called: int
     probabilities: Floats
     view: NDArray[np.uint8]
@@ -64,31 +76,12 @@ class Explained:
 
 def measured(explained: Sequence[Explained]) -> Measured:
     """What :func:`livergrade.sanity.sanity` takes, of these images."""
-    found: Measured = {}
-    for method in METHODS:
-        found[method] = areas(np.array([one.curves[method] for one in explained]))
-        if method in explained[0].likeness:
-            found[method]["likeness"] = np.array([one.likeness[method] for one in explained])
+    found = by_test(
+        {method: np.array([one.curves[method] for one in explained]) for method in METHODS},
+        {method: np.array([one.likeness[method] for one in explained]) for method in explained[0].likeness},
+    )
     found["hires_cam"]["turning"] = np.array([one.turning_error for one in explained])
     return found
-
-
-def overlay(view: NDArray[np.uint8], heat: Floats, most: float) -> NDArray[np.uint8]:
-    """A view in grey under a map: red speaks for the grade, blue against it, the stronger the more colour.
-
-    Args:
-        view: ``uint8 [S, S, 3]``.
-        heat: ``float32 [h, w]``.
-        most: the size of a value that is shown in full colour.
-    """
-    side = view.shape[:2][::-1]
-    shown = np.asarray(Image.fromarray(np.asarray(heat, np.float32)).resize(side, Image.Resampling.BICUBIC))
-    share = np.clip(shown / (most or 1), -1, 1)
-    colour = colormaps["RdBu_r"](0.5 + share / 2)[..., :3]
-    grey = np.repeat(view.mean(2, keepdims=True) / 255, 3, axis=2)
-    strength = 0.75 * np.abs(share)[..., None] ** 0.7
-    blended: NDArray[np.uint8] = (255 * (strength * colour + (1 - strength) * grey)).round().astype(np.uint8)
-    return blended
 
 
 def picture(one: Explained, classes: Sequence[str]) -> Figure:
@@ -134,8 +127,9 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
             overlay(one.view, centred, float(np.abs(centred).max())),
             f"CBAM, {stage}: {gate.min():.2f}–{gate.max():.2f}",
         )
-    truth = f"truth: {one.grade}, " if one.grade else ""
-    figures.heading(figure, f"{one.name} ({truth}predicted: {called}; {one.why})", figures.NOTE)
+    image = one.image
+    truth = f"truth: {image.grade}, " if image.grade else ""
+    figures.heading(figure, f"{image.name} ({truth}predicted: {called}; {image.why})", figures.NOTE)
     return figure
 
 
@@ -152,7 +146,7 @@ def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figu
         return None
     stages = list(by_stage[0])
     figure = Figure((2.6 * len(stages), 4.6), layout="constrained")
-    grade = np.array([one.grade or classes[one.called] for one in explained])
+    grade = np.array([one.image.grade or classes[one.called] for one in explained])
     for (whole, apart), stage in zip(figure.subplots(2, len(stages), squeeze=False).T, stages, strict=True):
         gates = np.array([each[stage] for each in by_stage])
         mean = gates.mean(0)
@@ -218,7 +212,12 @@ def write_explanation(
     (out / "maps").mkdir(parents=True, exist_ok=True)
     for number, one in enumerate(explained):
         figures.save(picture(one, classes), out / "pictures" / f"{number:03d}.png")
-        raw: dict[str, Any] = {"image": one.name, "classes": list(classes), "view": one.view, **one.maps}
+        raw: dict[str, Any] = {
+            "image": one.image.name,
+            "classes": list(classes),
+            "view": one.view,
+            **one.maps,
+        }
         raw |= {"turned_mean": one.turned_mean, "turned_spread": one.turned_spread}
         raw |= {f"gate/{layer}": gate for layer, _, gate in one.attention}
         raw |= {f"curve/{method}": curve for method, curve in one.curves.items()}
@@ -226,7 +225,7 @@ def write_explanation(
             np.savez_compressed(file, **raw)
     if profile := gates_figure(explained, classes):
         figures.save(profile, out / "pictures" / "gates.png")
-    names = {f"{number:03d}": one.name for number, one in enumerate(explained)}
+    names = {f"{number:03d}": one.image.name for number, one in enumerate(explained)}
     return write_page(
         out,
         "explain.html.j2",

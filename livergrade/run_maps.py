@@ -17,13 +17,13 @@ from livergrade.config import TrainConfig
 from livergrade.data.augment import Drawn, Normalisation, as_seen, make_views
 from livergrade.data.cache import working_size
 from livergrade.data.images import ImageError, read_square
-from livergrade.explanation import overlay
 from livergrade.files import written_whole
-from livergrade.maps import class_activation, judged, occlusion, randomised
+from livergrade.maps import Judged, class_activation, judged, occlusion, randomised
 from livergrade.metrics import read_predictions, write_json
 from livergrade.mistakes import THUMBNAIL, worst_images
 from livergrade.models import normalisation
-from livergrade.sanity import Measured, areas, sanity
+from livergrade.overlay import overlay
+from livergrade.sanity import by_test, sanity
 from livergrade.task import GradingTask
 
 BATCH = 8
@@ -52,42 +52,32 @@ def write_run_maps(
     sampled = tested.sample(min(config.trainer.map_patients, len(tested)), random_state=config.seed)
     worst = worst_images(predictions)
     task.eval().to(device)
+    channels = normalisation(config.model.name, **config.model.architecture())
     steps = len(worst) + len(sampled)
     with tqdm(total=steps, desc="mapping", unit="image", disable=not config.trainer.progress) as bar:
-        for places, views in _upright(worst["image"], config, root, device):
-            pictures = _mistakes(task, views, worst.iloc[places], _channels(config))
+        for places, views in _upright(worst["image"], config, channels, root, device):
+            pictures = _mistakes(task, views, worst.iloc[places], channels)
             _write(dict(zip(places, pictures, strict=True)), run / "mistakes")
             bar.update(len(places))
         fresh = randomised(task.net, config.seed)
-        measured: list[Measured] = []
+        found: list[Judged] = []
         patients: list[str] = []
-        for places, views in _upright(sampled["image"], config, root, device):
-            found = judged(
-                task.net, fresh, views, places=PLACES, steps=STEPS, seed=config.seed + len(patients)
-            )
-            patients += [sampled["patient"].iloc[place] for place in places]
-            measured.append(
-                {
-                    method: areas(curves.cpu().numpy())
-                    | ({"likeness": found.likeness[method].cpu().numpy()} if method in found.likeness else {})
-                    for method, curves in found.curves.items()
-                }
-            )
+        for places, views in _upright(sampled["image"], config, channels, root, device):
+            seed = config.seed + len(patients)
+            found.append(judged(task.net, fresh, views, places=PLACES, steps=STEPS, seed=seed))
+            patients += sampled["patient"].iloc[places].tolist()
             bar.update(len(places))
     if not patients:
         return
-    together = {
-        method: {
-            measure: np.concatenate([each[method][measure] for each in measured]) for measure in measures
+    curves, likeness = (
+        {
+            method: torch.cat([getattr(each, kind)[method] for each in found]).cpu().numpy()
+            for method in getattr(found[0], kind)
         }
-        for method, measures in measured[0].items()
-    }
-    told = {"patients": len(patients), "sanity": sanity(together, patients, seed=config.seed)}
-    write_json(told, run / "sanity.json")
-
-
-def _channels(config: TrainConfig) -> Normalisation:
-    return normalisation(config.model.name, **config.model.architecture())
+        for kind in ("curves", "likeness")
+    )
+    table = sanity(by_test(curves, likeness), patients, seed=config.seed)
+    write_json({"patients": len(patients), "sanity": table}, run / "sanity.json")
 
 
 def _mistakes(
@@ -117,7 +107,7 @@ def _write(pictures: Mapping[int, Image.Image], folder: Path) -> None:
 
 
 def _upright(
-    images: Iterable[str], config: TrainConfig, root: Path, device: torch.device
+    images: Iterable[str], config: TrainConfig, channels: Normalisation, root: Path, device: torch.device
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Upright views of the images that can be read, a batch at a time, with their places in the list."""
     size, border = config.data.image_size, config.augment.border
@@ -132,5 +122,5 @@ def _upright(
             upright = Drawn.upright(len(squares), device)
             yield (
                 list(squares),
-                make_views(together, upright, size=size, border=border, normalisation=_channels(config)),
+                make_views(together, upright, size=size, border=border, normalisation=channels),
             )

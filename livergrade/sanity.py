@@ -32,6 +32,19 @@ def areas(curves: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {"deletion": under[:, 0], "insertion": under[:, 1], "gain": under[:, 1] - under[:, 0]}
 
 
+def by_test(curves: Mapping[str, NDArray[Any]], likeness: Mapping[str, NDArray[Any]]) -> Measured:
+    """What :func:`sanity` takes, of what :func:`livergrade.maps.judged` finds of each method.
+
+    Args:
+        curves: ``float [images, 2, steps + 1]``, of every method.
+        likeness: ``float [images]``, of those that have one.
+    """
+    return {
+        method: areas(each) | ({"likeness": likeness[method]} if method in likeness else {})
+        for method, each in curves.items()
+    }
+
+
 def sanity(measured: Measured, patients: Sequence[str], *, seed: int) -> list[dict[str, Any]]:
     """Mean of each measure with its 95 % interval.
 

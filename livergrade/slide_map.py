@@ -18,9 +18,9 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from livergrade.data.regions import feature, write_features
-from livergrade.explanation import overlay
 from livergrade.figures import GRADES, NOTE, heading
 from livergrade.files import written_whole
+from livergrade.overlay import overlay
 
 
 @dataclass(frozen=True)

@@ -217,8 +217,7 @@ class GradingTask(L.LightningModule):
         number = next((number for number, finite in enumerate(batches) if not finite.all()), None)
         where = f"epoch {self.current_epoch} ({stage})"
         if number is not None:
-            rows = self.seen[stage][number][:, 0].long().tolist()
-            rows = list(dict.fromkeys(rows))
+            rows = dict.fromkeys(self.seen[stage][number][:, 0].long().tolist())
             data = getattr(self.trainer, "datamodule", None)
             names = (
                 [str(data.cohort.table["image"][row]) for row in rows] if data else [f"row {r}" for r in rows]

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from livergrade.explain import choose
-from livergrade.explanation import METHODS, overlay
+from livergrade.overlay import overlay
+from livergrade.sanity import METHODS
 from tests.conftest import command, draw_image, write_slide
 
 FAST = ("accelerator=cpu", "views=2", "places=2", "steps=2")

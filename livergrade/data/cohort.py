@@ -264,19 +264,18 @@ def _checked(
                 for row in _rows((stated.str.lower() != table["sha256"]) & (stated != ""))
             ]
         found += _twins(table, where)
-        if not mixed:
-            found += _mixed(table)
+        several = _mixed(table)
+        found += [] if mixed else several
     if found:
         listed = "\n".join(f"  {line}" for line in found)
         raise UserError(f"{source}: {len(found)} problem{'s' * (len(found) > 1)}; {fix}:\n{listed}")
     table = table.sort_values("image", ignore_index=True)
-    grades = table.groupby("patient")["grade"].nunique()
-    if (grades > 1).any():
+    if several:
         log.warning(
             "%d of %d patients have images of more than one grade; each stays on one side of the split, "
             "stratified by its most frequent grade (ties: the worse)",
-            (grades > 1).sum(),
-            len(grades),
+            len(several),
+            table["patient"].nunique(),
         )
     return Cohort(table, classes, root)
 

@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -85,7 +86,7 @@ def broken(run: Path) -> list[str]:
 def chain(folder: Path, manifest: Path, unbroken: Path | None, chance: random.Random, longest: float) -> dict:
     """One run from its start to its end, killed on the way; ``unbroken`` None: not killed at all."""
     folder.mkdir()
-    told = {"tried": 0, "lost": [], "signals": {}}
+    told = {"lost": [], "signals": Counter()}
     run, number = folder / "run0", 0
     while not (run / "finished.json").exists():
         resumable = (run / "checkpoints" / "last.ckpt").exists() and (run / "config.yaml").exists()
@@ -102,8 +103,7 @@ def chain(folder: Path, manifest: Path, unbroken: Path | None, chance: random.Ra
         if not ended:
             os.kill(child, kind)
             _, status = os.waitpid(child, 0)
-            told["tried"] += 1
-            told["signals"][kind.name] = told["signals"].get(kind.name, 0) + 1
+            told["signals"][kind.name] += 1
         elif os.waitstatus_to_exitcode(status):
             told["lost"].append(
                 f"{run}: ended with {os.waitstatus_to_exitcode(status)}, see {folder}/log.txt"
@@ -127,17 +127,16 @@ def main(folder: Path, least: int, seed: int) -> dict:
     began = time.monotonic()
     assert not chain(folder / "unbroken", manifest, None, chance, 0)["lost"], "the unbroken run failed"
     longest = time.monotonic() - began
-    total = {"tried": 0, "chains": 0, "lost": [], "signals": {}, "unbroken_s": round(longest, 1)}
-    while total["tried"] < least:
+    total = {"chains": 0, "lost": [], "signals": Counter(), "unbroken_s": round(longest, 1)}
+    while total["signals"].total() < least:
         told = chain(
             folder / f"chain{total['chains']}", manifest, folder / "unbroken" / "run0", chance, longest
         )
         total["chains"] += 1
-        total["tried"] += told["tried"]
         total["lost"] += told["lost"]
-        for name, times in told["signals"].items():
-            total["signals"][name] = total["signals"].get(name, 0) + times
-    return total | {"survived": total["tried"] - len(total["lost"])}
+        total["signals"] += told["signals"]
+    tried = total["signals"].total()
+    return total | {"tried": tried, "survived": tried - len(total["lost"])}
 
 
 if __name__ == "__main__":
