@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from livergrade.config import PrepareConfig
-from livergrade.data.cohort import read_text_table
+from livergrade.data.cohort import formulas, read_text_table
 from livergrade.data.images import read_rgb
 from livergrade.data.quality import Limits, measure, reasons
 from livergrade.data.regions import Region, grid, read_regions, write_regions
@@ -85,6 +85,7 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     wrong += [
         f"  {stem}: in more than one row" for stem in sorted(set(table.index[table.index.duplicated()]))
     ]
+    wrong += [f"  {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
     wrong += [f"  {slide.name}: in no row" for slide in slides if slide.stem not in table.index]
     if wrong:
         raise UserError(f"{path}: correct these rows:\n" + "\n".join(wrong))

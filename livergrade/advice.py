@@ -4,13 +4,14 @@ import errno
 import shutil
 from pathlib import Path
 
+_ELSEWHERE = "choose another folder"
 _DISK = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your quota of the disk is used up",
-    errno.EROFS: "the disk can only be read",
-    errno.EACCES: "you may not write or read there",
-    errno.EPERM: "you may not write or read there",
-    errno.EMFILE: "too many files are open; raise ulimit -n, or lower data.workers",
+    errno.ENOSPC: ("the disk is full", "make room"),
+    errno.EDQUOT: ("your quota of the disk is used up", "make room"),
+    errno.EROFS: ("the disk can only be read", _ELSEWHERE),
+    errno.EACCES: ("you may not write or read there", _ELSEWHERE),
+    errno.EPERM: ("you may not write or read there", _ELSEWHERE),
+    errno.EMFILE: ("too many files are open", "raise ulimit -n, or lower data.workers"),
 }
 
 
@@ -19,8 +20,9 @@ def advice(error: BaseException) -> str | None:
     text, kind = str(error), type(error).__name__
     if isinstance(error, OSError) and error.errno in _DISK:
         name = error.filename or "a file"
+        what, fix = _DISK[error.errno]
         left = f", {room(Path(str(name)))}" if error.errno == errno.ENOSPC else ""
-        return f"{name}: {_DISK[error.errno]}{left}. What was finished is whole; make room, then start again"
+        return f"{name}: {what}{left}. What was finished is whole; {fix}, then start again"
     if kind == "OutOfMemoryError" or "CUDA out of memory" in text:
         return (
             "the GPU's memory ran out. Lower data.batch_size or data.image_size, set "
@@ -28,6 +30,11 @@ def advice(error: BaseException) -> str | None:
         )
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return "memory ran out. Lower data.batch_size, data.image_size or data.workers; set data.cache=disk"
+    if "does not have a deterministic implementation" in text:
+        return (
+            f"{text.split()[0]} gives other bits each time on this device, and PyTorch has no other kernel "
+            "for it. Leave out trainer.deterministic=true, train on a CPU, or choose another model"
+        )
     if "DataLoader worker" in text and ("killed" in text or "exited unexpectedly" in text):
         return (
             f"{text.splitlines()[0]} A loader process was killed, most often because memory, "

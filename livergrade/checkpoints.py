@@ -19,6 +19,7 @@ from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from livergrade.advice import room
 from livergrade.errors import UserError
 from livergrade.files import written_whole
+from livergrade.safe_load import safe_load
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,18 @@ def save_now(trainer: L.Trainer, path: Path) -> None:
     """Write the weights and wait until they are on the disk."""
     trainer.save_checkpoint(path, weights_only=True)
     trainer.strategy.checkpoint_io.teardown()
+
+
+def where_saved(path: Path, *, fix: str) -> str:
+    """Read a checkpoint that a run is to go on from, and say where in training it was written.
+
+    Raises:
+        UserError: it is damaged, could run code, or no run goes on from it; ``fix`` says what to do.
+    """
+    content = safe_load(path, fix=fix)  # Lightning's own message names no file
+    if not isinstance(content, dict) or not {"epoch", "global_step", "state_dict", "loops"} <= content.keys():
+        raise UserError(f"{path}: no run can go on from it, it holds no state of training; {fix}")
+    return f"step {content['global_step']}, in epoch {content['epoch'] + 1}"
 
 
 class LastCheckpoint(Checkpoint):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -25,6 +27,8 @@ from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
 from livergrade.metrics import leakage
 
+log = logging.getLogger(__name__)
+
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 SIDE = 256
 """Shorter side, px, that images are measured at."""
@@ -35,6 +39,8 @@ LEAST_FOCUS = 0.25
 """Of the cohort's median."""
 FAR = 6.0
 """Median absolute deviations from the cohort's stain."""
+LARGE_FOR_A_CPU = 128
+"""Pixels a side of a view."""
 FEW = 5
 """Test patients of a grade below which its figures say little."""
 
@@ -72,6 +78,20 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
     yield from weights(config)
 
 
+def heed(findings: Iterable[Finding]) -> None:
+    """Tell the warnings of a run that starts, and stop it where a check failed.
+
+    Raises:
+        UserError: with every check that failed, one a line.
+    """
+    told = [(each.level, f"{each.what}: {each.told}{'; ' * bool(each.fix)}{each.fix}") for each in findings]
+    for level, line in told:
+        if level == WARN:
+            log.warning("%s", line)
+    if failed := [f"  {line}" for level, line in told if level == FAIL]:
+        raise UserError("this run can't start:\n" + "\n".join(failed))
+
+
 def environment(config: TrainConfig) -> Iterator[Finding]:
     """Versions, device, disk and shared memory."""
     import torch
@@ -92,8 +112,9 @@ def environment(config: TrainConfig) -> Iterator[Finding]:
             FAIL, "device", "PyTorch finds no GPU", "set trainer.accelerator=cpu, or mend the driver"
         )
     else:
+        slow = wanted != "cpu" and config.data.image_size > LARGE_FOR_A_CPU
         fix = "training on images of 224 px takes hours there; data.image_size=64 minutes"
-        yield _unless(wanted != "cpu", "device", "no GPU: the CPU is used", fix)
+        yield _unless(slow, "device", "no GPU: the CPU is used", fix)
     if importlib.util.find_spec("tensorboard") is None:
         yield Finding(FAIL, "tensorboard", "is not installed", "pip install tensorboard")
     outputs = next(each for each in Path(output_root(), "x").absolute().parents if each.is_dir())
@@ -124,14 +145,17 @@ def split(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
     leaks = leakage(drawn)
     fix = "use split=patient: figures of this split do not hold for new patients"
     yield _unless(leaks["leaking"], "leakage", leaks["sentence"], fix)
-    patients = drawn.drop_duplicates(["patient", "grade"])
-    tested = (
-        patients[patients["split"] == "test"]["grade"].value_counts().reindex(cohort.classes, fill_value=0)
-    )
-    few = [f"{grade} {number}" for grade, number in tested.items() if number < FEW]
-    told = ", ".join(f"{grade} {number}" for grade, number in tested.items())
+    yield tested(drawn, cohort.classes)
+
+
+def tested(drawn: pd.DataFrame, classes: list[str]) -> Finding:
+    """Whether a split tests enough patients of each grade for its figures to say something."""
+    patients = drawn[drawn["split"] == "test"].drop_duplicates(["patient", "grade"])
+    counts = patients["grade"].value_counts().reindex(classes, fill_value=0)
+    few = [f"{grade} {number}" for grade, number in counts.items() if number < FEW]
+    told = ", ".join(f"{grade} {number}" for grade, number in counts.items())
     fix = f"fewer than {FEW} tell little ({', '.join(few)}); split=kfold tests every patient once"
-    yield _unless(few, "test patients", told, fix)
+    return _unless(few, "test patients", told, fix)
 
 
 def images(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:

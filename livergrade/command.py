@@ -26,6 +26,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -33,7 +34,7 @@ from omegaconf.errors import OmegaConfBaseException
 from livergrade.advice import advice
 from livergrade.config import DataConfig, TrainConfig, describe, problems
 from livergrade.errors import UserError
-from livergrade.files import written_whole
+from livergrade.files import remove_parts, written_whole
 from livergrade.models import label
 from livergrade.sweep import concluded, note_failure
 
@@ -41,6 +42,8 @@ failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hy
 Config = TypeVar("Config")
 
 PACKAGE = Path(__file__).resolve().parent
+PROBE = 2**16
+"""Bytes that a new run's folder must have room for: Hydra's record and the first lines of the log."""
 CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
 CONF = CHECKOUT / "conf" if CHECKOUT else PACKAGE / "conf"
 
@@ -119,6 +122,31 @@ Flags of Hydra (--cfg job prints what would be run, -m sweeps over comma-separat
 
 $FLAGS_HELP
 """
+
+
+class Folder(Callback):
+    """Make the folder of a run, and write into it, before Hydra does, which shows a traceback if it can't."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
+        """Of a single run."""
+        _make(Path(config.hydra.run.dir))
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
+        """Of a sweep."""
+        _make(Path(config.hydra.sweep.dir))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}.part"
+        probe.write_bytes(bytes(PROBE))
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        error.filename = str(folder)
+        told = advice(error) or f"{folder}: can't be made: {error}"
+        sys.stderr.write(f"\n{told}\n")
+        raise SystemExit(1) from None
 
 
 class _ToldError(CompactHydraException):
@@ -358,6 +386,7 @@ def claim(run: Path, config: TrainConfig) -> None:
     """
     if config.train.resume:
         (run / "finished.json").unlink(missing_ok=True)
+        remove_parts(run)
     else:
         try:
             (run / "checkpoints").mkdir()  # one process alone can make it

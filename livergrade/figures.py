@@ -28,6 +28,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from livergrade.files import written_whole
 from livergrade.metrics import class_names, gather, roc_points, warning
 
+mpl.rcParams["text.parse_math"] = False  # a $ in a name is one
+
 NOTE = "For research only; not for diagnosis."
 INK, MUTED, RULE, WARNING = "#1d2733", "#5b6875", "#d5dbe1", "#b3261e"
 BLUE, ORANGE, GREEN = "#1f5f99", "#c8741a", "#2e8268"

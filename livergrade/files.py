@@ -1,9 +1,12 @@
 """Write a file whole or not at all."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -19,3 +22,22 @@ def written_whole(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path, name: str = "*") -> None:
+    """Remove what processes that were killed left half-written, and say so.
+
+    Only where nobody else can be writing: another process's unfinished file would be removed too.
+
+    Args:
+        folder: looked through, and what lies below it.
+        name: of the files that were to be written; a pattern.
+    """
+    left = [path for path in folder.rglob(f".{name}.*.part") if path.is_file()]
+    if left:
+        size = sum(path.stat().st_size for path in left)
+        log.warning(
+            "%s: removed %d half-written files (%.1f MB) of a killed process", folder, len(left), size / 1e6
+        )
+    for path in left:
+        path.unlink(missing_ok=True)

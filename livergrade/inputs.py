@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from livergrade.data.cohort import read_text_table
+from livergrade.data.cohort import FORMULA, formulas, read_text_table
 from livergrade.data.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.data.slides import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.data.slides import is_slide
@@ -58,6 +58,8 @@ def find_inputs(given: Sequence[str]) -> list[Input]:
                 wrong.append(f"  {name}: there is no such file or folder")
                 continue
             for one in named:
+                if FORMULA.match(str(one.path)):
+                    wrong.append(f"  {one.path}: is a formula to a spreadsheet; type ./{one.path}")
                 found.setdefault(one.path.absolute(), one)
     slides = pd.Series([one.path.stem for one in found.values() if one.slide], dtype=str)
     twice = sorted(set(slides[slides.duplicated()]))
@@ -88,6 +90,7 @@ def _from_table(path: Path, wrong: list[str]) -> Iterator[Input]:
     except UserError as error:
         wrong.append(f"  {error}")
         return
+    wrong += [f"  {path}, {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
     columns = [name for name in ("image", "slide") if name in table.columns]
     if not columns:
         wrong.append(f"  {path}: has no column image or slide")

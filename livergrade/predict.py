@@ -139,13 +139,17 @@ def grade_images(
         "spread",
         "agree",
     ]
-    before = (
-        pd.read_csv(target, dtype={"image": str, "patient": str}, keep_default_na=False)
-        if target.is_file()
-        else (pd.DataFrame(columns=columns))
-    )
+
+    def stored() -> pd.DataFrame:
+        if not target.is_file():
+            return pd.DataFrame(columns=columns)
+        return pd.read_csv(target, dtype={"image": str, "patient": str}, keep_default_na=False)
+
+    before = stored()
     known = set(before["image"])
     missing = [one for one in images if str(one.path) not in known]
+    if len(missing) < len(images):
+        log.info("%d of %d images were graded before", len(images) - len(missing), len(images))
     rows: list[dict[str, Any]] = []
 
     def table() -> pd.DataFrame:
@@ -172,7 +176,7 @@ def grade_images(
     finally:
         if rows:
             _write(table(), target)
-    return table()
+    return stored()  # rounded as a later start reads it, for patients' figures to be the same
 
 
 def grade_slide(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 
 from livergrade.config import TuneConfig
 from livergrade.figures import BLUE, INK, MUTED, RULE, heading, plain
@@ -30,6 +30,8 @@ def trials_figure(table: pd.DataFrame) -> Figure:
             axes.plot(numbers, done["value"], "o", color=BLUE, ms=5, alpha=0.8)
             if column != "trial" and numbers.min() > 0 and numbers.max() > 20 * numbers.min():
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(LogFormatter())  # the usual one writes TeX
+                axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.plot(done[column].astype(str), done["value"], "o", color=BLUE, ms=5, alpha=0.8)
         plain(axes)

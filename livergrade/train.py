@@ -39,7 +39,9 @@ def main(config: TrainConfig) -> None:
     # Imported here, so that --help and --cfg job need not wait seconds for torch.
     import lightning as L
 
-    from livergrade.checkpoints import save_now
+    from livergrade.checkpoints import save_now, where_saved
+    from livergrade.checks import environment as machine
+    from livergrade.checks import heed, tested
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
@@ -53,7 +55,6 @@ def main(config: TrainConfig) -> None:
     from livergrade.predictions import predictions_table, write_predictions
     from livergrade.results import write_results
     from livergrade.run_maps import write_run_maps
-    from livergrade.safe_load import safe_load
     from livergrade.shares import gpu_share
     from livergrade.task import make_task
     from livergrade.trainer import log_outcome, make_trainer
@@ -70,6 +71,7 @@ def main(config: TrainConfig) -> None:
         refuse_leakage(split)
     note = warning(leakage(split))
     log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
+    heed([*machine(config), tested(split, cohort.classes)])
 
     channels = normalisation(config.model.name, **config.model.architecture())
     cache = cache_root(config.data) / "images"
@@ -91,8 +93,9 @@ def main(config: TrainConfig) -> None:
         initial,
     )
 
-    if resumed:  # Lightning's own message names no file
-        safe_load(last, fix=f"start a new run, with model.weights={best} to begin where that was best")
+    if resumed:
+        fix = f"start a new run, with model.weights={best} to begin where that was best"
+        log.info("going on from %s, saved at %s", last, where_saved(last, fix=fix))
 
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits)
     facts = environment() | {

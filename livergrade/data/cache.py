@@ -22,7 +22,7 @@ from tqdm import tqdm
 from livergrade.data.cohort import Cohort
 from livergrade.data.images import ImageError, read_square
 from livergrade.errors import UserError
-from livergrade.files import written_whole
+from livergrade.files import remove_parts, written_whole
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ def decoded(cohort: Cohort, size: int, folder: Path, *, limit: float = math.inf)
     with _told(path), _alone(path):
         if (kept := _opened(path, shape)) is not None:  # another run made it while this one waited
             return kept
+        remove_parts(folder, path.name)  # they can be as large as the array
         _make_room(folder, math.prod(shape), limit)
         with written_whole(path) as part:
             fresh = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)

@@ -298,10 +298,17 @@ def _row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int]
             found.append(f"{where(row)}: grade {grade!r} is not in data.classes ({', '.join(classes)})")
         if image and (first := seen.setdefault(os.path.normpath(image), row)) != row:
             found.append(f"{where(row)}: image {image} is listed already ({where(first)})")
+    return found + formulas(table, where)
+
+
+def formulas(table: pd.DataFrame, where: Callable[[int], str]) -> list[str]:
+    """Cells that a spreadsheet would run, were the table of text written to a CSV again; a line each."""
     formula = "is a formula to a spreadsheet; write it otherwise"
-    found += [f"column {name!r} {formula}" for name in table.columns if FORMULA.match(name)]
+    found = [f"column {name!r} {formula}" for name in table.columns if FORMULA.match(name)]
     for name, cells in table.items():
-        found += [f"{where(row)}: {name} {cells[row]!r} {formula}" for row in _rows(cells.str.match(FORMULA))]
+        found += [
+            f"{where(row)}: {name} {cells.iloc[row]!r} {formula}" for row in _rows(cells.str.match(FORMULA))
+        ]
     return found
 
 

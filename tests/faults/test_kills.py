@@ -10,7 +10,7 @@ import pytest
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are killed in forked processes")
 def test_two_hundred_kills_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """SIGKILL and SIGTERM at random moments, from the first decoded image to the report."""
+    """SIGKILL and SIGTERM at random moments, from the first decoded image to the report, and in predict."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.kills", str(tmp_path), "200", "0"],
         stdout=subprocess.PIPE,
@@ -21,7 +21,8 @@ def test_two_hundred_kills_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     told = json.loads(done.stdout.splitlines()[-1])
     with capsys.disabled():
         sys.stdout.write(
-            f"\nkills: tried {told['tried']}, survived {told['survived']}, lost {told['lost']}\n"
+            f"\nkills: tried {told['tried']} ({told['kills']}), survived {told['survived']}, "
+            f"lost {told['lost']}\n"
         )
     assert told["lost"] == []
     assert told["tried"] >= 200
