@@ -77,6 +77,12 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
         trainer(tmp_path).fit(task(), loader([0, 1, 2, 0], spoil=True))
 
 
+def test_answers_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
+    """torchmetrics would count them as the first grade."""
+    with pytest.raises(UserError, match=r"not a finite number in epoch 0 \(val\), batch 1, images"):
+        trainer(tmp_path).validate(task(), loader([0, 1, 2, 0], spoil=True))
+
+
 def test_schedule_warms_up_and_ends_at_zero(tmp_path: Path) -> None:
     module = task(schedule="cosine", lr=0.1, warmup_epochs=1.0)
     run = L.Trainer(

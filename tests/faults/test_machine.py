@@ -69,6 +69,31 @@ def test_a_checkpoint_folder_that_can_not_be_written_stops_the_run(
     assert not (run / "finished.json").exists()
 
 
+def test_weights_that_are_no_numbers_are_never_saved(
+    small: list[str], tmp_path: Path, monkeypatch, capfd
+) -> None:
+    """The third step's gradients are no numbers; the checkpoint of the second stays."""
+    from livergrade.task import GradingTask
+
+    trained = GradingTask.training_step
+
+    def spoilt(self: GradingTask, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        return trained(self, batch, batch_idx) * (torch.nan if self.global_step == 2 else 1)
+
+    monkeypatch.setattr(GradingTask, "training_step", spoilt)
+    run = tmp_path / "run"
+    words = [*small, *TINY, "augment.train_views=2", "trainer.save_minutes=0", f"hydra.run.dir={run}"]
+    with pytest.raises(SystemExit) as end:
+        train(*words, outputs=tmp_path)
+    assert end.value.code == 1
+    told = capfd.readouterr().err
+    assert "no finite numbers after step 3" in told
+    assert "optim.lr" in told
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 2
+    assert all(tensor.isfinite().all() for name, tensor in last["state_dict"].items() if "net" in name)
+
+
 def test_clocks_may_jump(small: list[str], tmp_path: Path, monkeypatch) -> None:
     """The time of day goes a day forth or back at every look; what a run leaves is the same."""
     words = [*small, *TINY, "trainer.max_epochs=3"]
