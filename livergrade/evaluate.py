@@ -44,6 +44,7 @@ def main(config: EvaluateConfig) -> None:
     """One evaluation, read from top to bottom."""
     import lightning as L
 
+    from livergrade.caution import read_calibration
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import external_split, read_split, summary, write_split
@@ -108,7 +109,9 @@ def main(config: EvaluateConfig) -> None:
     write_json(facts, out / "environment.json")
     write_predictions(predictions_table(cohort, task.graded), out / "predictions.csv")
     write_run_maps(out, task, options, cohort.root, trainer.strategy.root_device)
-    metrics = write_results(out, cohort.root)
+    # Another cohort has no validation side: it is answered with the care that was learned from the run's own.
+    calibration = read_calibration(trained / "calibration.json") if config.data else None
+    metrics = write_results(out, cohort.root, calibration)
     write_json({"finished": datetime.now().astimezone().isoformat()}, out / "finished.json")
     log.info(
         "%s, trained in %s\n\n%s\n\n%s",

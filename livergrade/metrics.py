@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -520,11 +521,7 @@ def _level_figures(
     true, called = counts.sum(2), counts.sum(1)  # [P, K]
     total = np.repeat(counts.sum((1, 2))[:, None], len(classes), 1)
     denominators = {"precision": called, "recall": true, "specificity": total - true}
-    lone = [
-        grade for grade, n in zip(classes, np.bincount(grades, minlength=len(classes)), strict=True) if n == 1
-    ]
-    scarce = f"one test patient only of {', '.join(lone)}: an interval needs 2 of every grade" if lone else ""
-
+    scarce = scarcity(grades, classes)
     empty: dict[str, Any] = dict.fromkeys(("value", "low", "high", "n"))
 
     def figure(metric: str, k: int | None = None) -> dict[str, Any]:
@@ -537,7 +534,7 @@ def _level_figures(
         few = k is not None and (true[:, k] > 0).sum() < 2
         obstacle = scarce or (f"{classes[k or 0]} has fewer than 2 test patients" if few else "")
         patients = int((denominator > 0).sum()) if metric in SHARES else 0
-        bounds = _interval(values, patients, name == "patient", obstacle)
+        bounds = bounds_of(values, patients, name == "patient", obstacle)
         return empty | {"value": float(values[0]), "n": n} | bounds
 
     overall = {metric: figure(metric) for metric in OVERALL}
@@ -560,7 +557,15 @@ def _level_figures(
     }
 
 
-def _interval(values: Floats, patients: int, independent: bool, obstacle: str) -> dict[str, Any]:
+def scarcity(grades: Ints, classes: Sequence[str]) -> str:
+    """Why patients cannot be resampled within their grades; empty where they can."""
+    lone = [
+        grade for grade, n in zip(classes, np.bincount(grades, minlength=len(classes)), strict=True) if n == 1
+    ]
+    return f"one test patient only of {', '.join(lone)}: an interval needs 2 of every grade" if lone else ""
+
+
+def bounds_of(values: Floats, patients: int, independent: bool, obstacle: str) -> dict[str, Any]:
     """Interval of one figure, or why it has none.
 
     Args:
@@ -568,6 +573,9 @@ def _interval(values: Floats, patients: int, independent: bool, obstacle: str) -
         patients: Patients in the denominator if the figure is a share, else 0.
         independent: Whether each row is a patient of its own.
         obstacle: Why patients cannot be resampled, if so.
+
+    Returns:
+        ``low`` and ``high`` with the ``method``, or null ones with the ``reason``.
     """
     draws = values[1:][~np.isnan(values[1:])]
     flat = not len(draws) or np.ptp(draws) < 1e-12  # the percentiles would be [1, 1], which claims certainty

@@ -58,6 +58,13 @@ _FIGURES = {
     "reliability": "Share graded rightly against the probability told; below, how many had it.",
     "curves": "Accuracy and loss over the epochs.",
 }
+_CAUTION_FIGURES = {
+    "calibrated_reliability": "Share graded rightly against the probability told, as graded and calibrated; "
+    "larger points hold more. On the dotted line probabilities are what they say.",
+    "set_sizes": "How many sets hold one grade, two, and so on.",
+    "risk_coverage": "Error among the patients answered, the surest first, with the percentiles of the "
+    "resampled curves; the points are the rows of the table.",
+}
 
 
 def write_report(run_folder: str | Path) -> Path:
@@ -118,6 +125,7 @@ def write_report(run_folder: str | Path) -> Path:
         per_class=_PER_CLASS,
         reasons=_reasons(metrics),
         figures=_figures(folder / "figures"),
+        caution_figures=list(_CAUTION_FIGURES) if "calibration" in metrics else [],
         mistakes=_mistakes(predictions, folder / "mistakes"),
         methods=METHODS,
         sanity=by_method(maps.get("sanity", [])),
@@ -237,8 +245,9 @@ def _reasons(metrics: dict[str, Any]) -> list[str]:
 def _figures(folder: Path) -> list[dict[str, str]]:
     """Every figure of the folder once, the known ones first."""
     stems = sorted({path.stem for suffix in ("png", "svg") for path in folder.glob(f"*.{suffix}")})
-    others = {name: name.replace("_", " ") for name in stems if name not in _FIGURES}
-    return inlined_figures(folder, _FIGURES | others)
+    known = _FIGURES | _CAUTION_FIGURES
+    others = {name: name.replace("_", " ") for name in stems if name not in known}
+    return inlined_figures(folder, known | others)
 
 
 def inlined_figures(

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
+from livergrade.caution import caution_figures, fit_calibration
+from livergrade.caution_figures import drawn_caution
 from livergrade.figures import run_figures, save
 from livergrade.metrics import evaluate, read_predictions, write_json
 from livergrade.mistakes import worst_images, write_thumbnails
@@ -13,13 +15,17 @@ from livergrade.report import write_report
 from livergrade.subgroups import subgroups
 
 
-def write_results(run: Path, images: Path | None = None) -> dict[str, Any]:
-    """Write ``metrics.json``, ``figures/``, ``mistakes/`` and ``report.html``.
+def write_results(
+    run: Path, images: Path | None = None, calibration: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write ``calibration.json``, ``metrics.json``, ``figures/``, ``mistakes/`` and ``report.html``.
 
     Args:
         run: a folder with ``config.yaml``, ``split.csv``, ``predictions.csv`` and, where it was trained,
             ``history.csv``.
         images: where the images lie that ``predictions.csv`` names; without it no mistake is shown.
+        calibration: of the run whose network graded another cohort; without it, it is fitted on the
+            validation side of ``predictions.csv``.
 
     Returns:
         What ``metrics.json`` holds.
@@ -31,9 +37,13 @@ def write_results(run: Path, images: Path | None = None) -> dict[str, Any]:
     history = pd.read_csv(trained) if trained.is_file() else None
     metrics = evaluate(predictions, split, seed=config.seed)
     metrics["subgroups"] = subgroups(predictions, seed=config.seed)
+    calibration = calibration or fit_calibration(predictions, seed=config.seed)
+    write_json(calibration, run / "calibration.json")
+    metrics |= caution_figures(predictions, calibration, seed=config.seed)
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
-    for name, figure in run_figures(predictions, metrics, history, synthetic=synthetic).items():
+    drawn = run_figures(predictions, metrics, history, synthetic=synthetic)
+    for name, figure in (drawn | drawn_caution(metrics, synthetic=synthetic)).items():
         save(figure, run / "figures" / name)
     if images:
         write_thumbnails(list(worst_images(predictions)["image"]), images, run / "mistakes")

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from livergrade.caution import caution_figures, fit_calibration
+from livergrade.caution_figures import drawn_caution
 from livergrade.errors import UserError
 from livergrade.figures import run_figures, save
 from livergrade.metrics import evaluate, write_json
@@ -17,6 +19,7 @@ from livergrade.mistakes import write_thumbnails
 from livergrade.report import write_report
 from livergrade.subgroups import subgroups
 from tests.conftest import prediction_columns
+from tests.test_caution import cohort
 
 CLASSES = ("poor", "<b>mid</b>", "well & good")
 LINKS = {"src", "href", "action", "data", "poster", "srcset", "background", "xlink:href"}
@@ -295,3 +298,49 @@ def test_undefined_figures_are_explained(run):
     assert "Image level: one grade." in text
     assert "n/a" in text
     assert "accuracy by patient , no interval" in text
+
+
+def measured(run, *, val):
+    """A run whose figures of caution are measured; its predictions are simulated."""
+    predictions = cohort(val=val)
+    split = predictions[["image", "patient", "grade", "split"]].drop_duplicates("image")
+    metrics = evaluate(predictions, split, resamples=20)
+    metrics |= caution_figures(predictions, fit_calibration(predictions, resamples=20), resamples=20)
+    split.to_csv(run / "split.csv", index=False)
+    predictions.to_csv(run / "predictions.csv", index=False)
+    write_json(metrics, run / "metrics.json")
+    for name, figure in drawn_caution(metrics).items():
+        save(figure, run / "figures" / name)
+    return metrics
+
+
+def test_caution_has_its_sections(run):
+    assert "If it may decline to answer" not in page_of(run).text  # a run of an earlier version
+    metrics = measured(run, val=15)
+    page = page_of(run)
+    assert page.tags.count("img") == 8
+    calibration, sets = metrics["calibration"], metrics["conformal"]
+    assert f"One temperature, {calibration['temperature']:.2f} (95 % interval" in page.text
+    assert "fitted on 15 validation patients (60 images)" in page.text
+    covered = sets["patient"]["covered"]
+    row = (
+        f"Sets that hold the true grade, asked 90 % {100 * covered['value']:.1f} % {100 * covered['low']:.1f}"
+    )
+    assert row in page.text
+    assert "Answered Patients Sure from Graded wrongly 100 % 21" in page.text
+    assert f"(AURC) is {metrics['abstention']['aurc']['value']:.3f}" in page.text
+    assert "augment.test_views=all shows what more of them buy" in page.text
+    assert "The split leaks: none of this" not in page.text
+
+
+def test_without_validation_the_sections_say_so(run):
+    measured(run, val=0)
+    text = page_of(run).text
+    assert "Nothing was calibrated: the split has no validation side to fit on" in text
+    assert "No sets can be given: the split has no validation side" in text
+    assert "as it was graded, since nothing was calibrated" in text
+
+
+def test_few_validation_patients_are_told_how_to_be_more(run):
+    measured(run, val=6)
+    assert "6 validation patients are too few for a promise of 90 %, which takes 9" in page_of(run).text
