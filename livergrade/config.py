@@ -314,6 +314,18 @@ class PredictConfig:
     stride: float = option(1.0, "distance of tiles, in sides of a tile", low=0.05, high=1)
     min_tissue: float = option(0.5, "least share of a tile that is tissue", low=0, high=1)
     why: bool = option(False, "draw over a slide, too, what speaks for its grade (class-activation maps)")
+    calibrated: bool = option(
+        True, "tell probabilities at the temperature that the run's validation patients were fitted"
+    )
+    coverage: float = option(
+        0.9, "share of new patients whose set of grades is to hold the true one", low=0.5, high=0.99
+    )
+    abstain: float | None = option(
+        None,
+        "probability of the predicted grade below which the answer is unsure; null: never",
+        low=0,
+        high=1,
+    )
     batch_size: int = option(32, "images or tiles at once", low=1)
     workers: int = option(4, "threads that read images and tiles while others are graded", low=1)
     accelerator: str = option("auto", "where to grade", choices=("auto", "cpu", "gpu"))

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from livergrade.caution import read_calibration
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
 from livergrade.errors import UserError
@@ -20,6 +21,7 @@ from livergrade.models import label, normalisation
 from livergrade.runs import read_options
 from livergrade.safe_load import safe_load
 from livergrade.task import GradingTask
+from livergrade.temperature import scaled
 
 
 def trained_task(checkpoint: Path, *, channels_last: bool) -> tuple[GradingTask, dict[str, Any]]:
@@ -47,12 +49,15 @@ class Grader:
         run: its folder.
         views: ``all``, ``upright`` or a number of angles, as text; None for the run's ``augment.test_views``.
         accelerator: ``auto``, ``cpu`` or ``gpu``.
+        calibrated: whether :meth:`grade` tells probabilities at the run's temperature, where it has one.
 
     Raises:
         UserError: there is no such run, or no GPU although one is asked for.
     """
 
-    def __init__(self, run: Path, views: str | None = None, accelerator: str = "auto") -> None:
+    def __init__(
+        self, run: Path, views: str | None = None, accelerator: str = "auto", *, calibrated: bool = False
+    ) -> None:
         options = read_options(run)
         best = run / "checkpoints" / "best.ckpt"
         if not (run / "finished.json").is_file() or not best.is_file():
@@ -68,6 +73,8 @@ class Grader:
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = working_size(self.image_size, self.border)
         self.seen = 1 / math.sqrt(2) if self.border == "crop" else 1.0  # side of a view, share of a square's
+        self.calibration = read_calibration(run / "calibration.json")
+        self.temperature: float | None = self.calibration["temperature"] if calibrated else None
         self.normalisation = normalisation(options.model.name, **options.model.architecture())
         angles = round(360 / options.augment.step_degrees)
         chosen = views or options.augment.test_views
@@ -127,4 +134,4 @@ class Grader:
             graded.append(logits.float().softmax(1))
         probabilities: NDArray[np.float64] = torch.stack(graded, 1).double().cpu().numpy()
         probabilities /= probabilities.sum(2, keepdims=True)
-        return probabilities
+        return scaled(probabilities, self.temperature) if self.temperature else probabilities

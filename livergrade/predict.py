@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,21 +59,45 @@ def main(config: PredictConfig) -> None:
 
     import pandas as pd
 
+    from livergrade.answers import UNSURE, answered, set_limits
     from livergrade.grader import Grader
     from livergrade.metrics import write_json
 
     assert config.run
     out = Path(HydraConfig.get().runtime.output_dir)
-    grader = Grader(Path(config.run).absolute(), config.views, config.accelerator)
+    run = Path(config.run).absolute()
+    grader = Grader(run, config.views, config.accelerator, calibrated=config.calibrated)
     _refuse_other_options(config, out)
+    if config.calibrated and not grader.temperature:
+        log.warning("probabilities are not calibrated: %s", grader.calibration["reason"])
+    limits, lacking = set_limits(
+        grader.calibration, config.coverage, calibrated=config.calibrated, views=len(grader.degrees)
+    )
+    if lacking:
+        log.warning("sets of grades: %s", lacking)
+
+    def answers(table: pd.DataFrame, level: str) -> pd.DataFrame:
+        return answered(table, grader.classes, limits.get(level), config.abstain)
+
     failed: dict[str, str] = {}
-    images = grade_images([one for one in found if not one.slide], grader, config, out, failed)
+    images = grade_images(
+        [one for one in found if not one.slide],
+        grader,
+        config,
+        out,
+        failed,
+        answers=lambda table: answers(table, "image"),
+    )
     slides = [grade_slide(one, grader, config, out, failed) for one in found if one.slide]
     told = pd.DataFrame([row for row in slides if row])
     if len(told):
+        told = answers(told, "slide")
         _write(told, out / "slides.csv")
     patients = by_patient(images, told, grader.classes)
     if len(patients):
+        of_images = patients["of"] == "images"
+        parts = [answers(patients[of_images], "patient"), answers(patients[~of_images], "slide")]
+        patients = pd.concat(parts).sort_index()
         _write(patients, out / "patients.csv")
     write_json(
         {
@@ -82,6 +106,10 @@ def main(config: PredictConfig) -> None:
             "command": command_line(),
             "views": len(grader.degrees),
             "classes": grader.classes,
+            "temperature": grader.temperature,
+            "coverage": config.coverage,
+            "no_sets": lacking or None,
+            "abstain": config.abstain,
             "images": images.to_dict("records"),
             "slides": told.to_dict("records"),
             "patients": patients.to_dict("records"),
@@ -91,7 +119,8 @@ def main(config: PredictConfig) -> None:
     )
     for title, table in (("images", images), ("slides", told), ("patients", patients)):
         if len(table):
-            counts = table["predicted"].value_counts().reindex(grader.classes, fill_value=0)
+            told_of = [*grader.classes, *([UNSURE] if config.abstain else [])]
+            counts = table["answer"].value_counts().reindex(told_of, fill_value=0)
             log.info("%d %s: %s", len(table), title, ", ".join(f"{n} {grade}" for grade, n in counts.items()))
     log.info("%s", out)
     if failed:
@@ -104,7 +133,10 @@ def _refuse_other_options(config: PredictConfig, out: Path) -> None:
     from livergrade.metrics import write_json
 
     stored = out / "options.json"
-    keys = ("run", "views", "slide_mpp", "tile_um", "stride", "min_tissue")
+    keys = (
+        *("run", "views", "slide_mpp", "tile_um", "stride", "min_tissue"),
+        *("calibrated", "coverage", "abstain"),
+    )
     now = {key: getattr(config, key) for key in keys} | {"run": str(Path(config.run or "").absolute())}
     if stored.is_file() and (before := json.loads(stored.read_text("utf-8"))) != now:
         lines = [
@@ -117,13 +149,19 @@ def _refuse_other_options(config: PredictConfig, out: Path) -> None:
 
 
 def grade_images(
-    images: Sequence[Input], grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+    images: Sequence[Input],
+    grader: Grader,
+    config: PredictConfig,
+    out: Path,
+    failed: dict[str, str],
+    answers: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> pd.DataFrame:
     """Grade image files into ``images.csv``, kept up to date; what it holds already is not graded again.
 
     Returns:
         One row an image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard deviation
-        over the views of the predicted grade's probability) and ``agree`` (share of views of that grade).
+        over the views of the predicted grade's probability), ``agree`` (share of views of that grade), and
+        what ``answers`` adds, the columns ``set`` and ``answer``.
     """
     import pandas as pd
     from tqdm import tqdm
@@ -154,8 +192,8 @@ def grade_images(
 
     def table() -> pd.DataFrame:
         graded = pd.DataFrame(rows, columns=columns)
-        together = pd.concat([before, graded]) if len(before) else graded
-        return together.sort_values("image", ignore_index=True)
+        together = pd.concat([before[columns], graded]) if len(before) else graded
+        return answers(together.sort_values("image", ignore_index=True))
 
     read = ImageFiles([one.path for one in missing], grader.size)
     try:

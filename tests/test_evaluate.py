@@ -43,6 +43,8 @@ def test_a_run_scored_again_gives_the_same(trained: Path, small: list[str], tmp_
     counted = [json.loads((folder / "metrics.json").read_text()) for folder in (trained, again)]
     assert counted[0]["image"]["confusion"] == counted[1]["image"]["confusion"]
     assert counted[0]["patient"]["accuracy"] == counted[1]["patient"]["accuracy"]
+    fitted = [(folder / "calibration.json").read_text() for folder in (trained, again)]
+    assert json.loads(fitted[0])["patients"] == json.loads(fitted[1])["patients"] == 3
     left = {path.name for path in again.iterdir()}
     assert {"report.html", "figures", "environment.json", "finished.json", "evaluate.log"} <= left
 
@@ -62,6 +64,9 @@ def test_another_cohort_is_graded_whole(trained: Path, elsewhere: Path, tmp_path
     assert metrics["leakage"]["leaking"] is False
     split = pd.read_csv(folder / "split.csv")
     assert set(split["split"]) == {"train", "val", "test"}  # what it was trained on, for the reader
+    assert (folder / "calibration.json").read_text() == (trained / "calibration.json").read_text()
+    assert metrics["calibration"]["patients"] == 3
+    assert metrics["conformal"]["calibration_patients"] == 3
     facts = json.loads((folder / "environment.json").read_text())
     assert facts["trained_run"] == str(trained)
     assert "livergrade.evaluate" in facts["command"]

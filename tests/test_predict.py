@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livergrade.conformal import sets, threshold
 from tests.conftest import COLOURS, GRADES, command, write_slide
 
 
@@ -29,7 +30,7 @@ def predict(*words: str, out: Path) -> None:
 
 
 def test_images_get_what_the_runs_own_test_gave_them(trained: Path, manifest: Path, tmp_path: Path) -> None:
-    predict(f"run={trained}", str(manifest), out=tmp_path / "out")
+    predict(f"run={trained}", str(manifest), "calibrated=false", out=tmp_path / "out")
     images = pd.read_csv(tmp_path / "out" / "images.csv")
     assert len(images) == 24
     views = pd.read_csv(trained / "predictions.csv")
@@ -42,6 +43,74 @@ def test_images_get_what_the_runs_own_test_gave_them(trained: Path, manifest: Pa
     assert images["agree"].between(0, 1).all()
     patients = pd.read_csv(tmp_path / "out" / "patients.csv")
     assert sorted(patients["patient"]) == sorted(pd.read_csv(manifest)["patient"].unique())
+
+
+def calibrated(trained: Path, folder: Path, temperature: float | None = 2.5, patients: int = 20) -> Path:
+    """The run with another calibration: scores rise evenly to 0.5 for patients, to 0.8 for images."""
+    folder = Path(shutil.copytree(trained, folder))
+    scores = {
+        "patient": np.linspace(0, 0.5, patients).tolist(),
+        "image": np.linspace(0, 0.8, patients)[:, None].tolist(),
+    }
+    facts = {"low": None, "high": None, "fitted_on": "val", "patients": patients, "images": patients}
+    facts |= {"temperature": temperature, "views": 2, "scores": scores, "reason": "none was fitted"}
+    (folder / "calibration.json").write_text(json.dumps(facts))
+    return folder
+
+
+def test_probabilities_are_calibrated_before_views_are_averaged(
+    trained: Path, manifest: Path, tmp_path: Path
+) -> None:
+    run = calibrated(trained, tmp_path / "run")
+    predict(f"run={run}", str(manifest), "abstain=0.4", out=tmp_path / "out")
+    images = pd.read_csv(tmp_path / "out" / "images.csv", keep_default_na=False)
+    columns = [f"p_{grade}" for grade in GRADES]
+    assert list(images) == ["image", "patient", "predicted", *columns, "spread", "agree", "set", "answer"]
+    views = pd.read_csv(trained / "predictions.csv")
+    powers = views[columns] ** (1 / 2.5)
+    mean = powers.div(powers.sum(1), axis=0).groupby(views["image"]).mean()
+    images.index = [str(Path(path).relative_to(manifest.parent)) for path in images["image"]]
+    np.testing.assert_allclose(images.loc[mean.index, columns], mean, atol=1e-5)
+    patients = pd.read_csv(tmp_path / "out" / "patients.csv", keep_default_na=False)
+    for table, level in ((images, "image"), (patients, "patient")):
+        scores = json.loads((run / "calibration.json").read_text())["scores"][level]
+        chosen = sets(table[columns].to_numpy(), threshold(scores, 0.9))
+        held = ["|".join(np.array(GRADES)[row]) for row in chosen]
+        assert list(table["set"]) == held
+        unsure = table[columns].max(axis=1) < 0.4
+        assert list(table["answer"]) == list(table["predicted"].mask(unsure, "unsure"))
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert (told["temperature"], told["coverage"], told["no_sets"]) == (2.5, 0.9, None)
+
+
+@pytest.mark.parametrize(
+    ("made", "words", "held", "told"),
+    [
+        ({"patients": 6}, [], "poor|moderate|well", "takes 9 validation patients, the run had 6"),
+        ({}, ["views=1"], "", "over 2 views, not 1"),
+        ({}, ["calibrated=false"], "", "are of calibrated probabilities"),
+        ({"temperature": None, "patients": 6}, [], "poor|moderate|well", "not calibrated: none was fitted"),
+    ],
+)
+def test_where_no_set_can_be_promised_the_reason_is_told(
+    trained: Path, manifest: Path, made: dict, words: list[str], held: str, told: str, tmp_path: Path, capfd
+) -> None:
+    run = calibrated(trained, tmp_path / "run", **made)
+    predict(f"run={run}", str(manifest.parent / "poor"), *words, out=tmp_path / "out")
+    images = pd.read_csv(tmp_path / "out" / "images.csv", keep_default_na=False)
+    assert set(images["set"]) == {held}
+    assert list(images["answer"]) == list(images["predicted"])  # it was not asked to abstain
+    captured = capfd.readouterr()
+    assert told in captured.out + captured.err
+
+
+def test_a_run_of_an_earlier_version_grades_as_it_did(trained: Path, manifest: Path, tmp_path: Path) -> None:
+    run = calibrated(trained, tmp_path / "run")
+    (run / "calibration.json").unlink()
+    predict(f"run={run}", str(manifest.parent / "poor"), out=tmp_path / "out")
+    images = pd.read_csv(tmp_path / "out" / "images.csv", keep_default_na=False)
+    assert set(images["set"]) == {""}
+    assert json.loads((tmp_path / "out" / "predictions.json").read_text())["temperature"] is None
 
 
 def test_a_slide_is_graded_where_there_is_tissue(trained: Path, slide: Path, tmp_path: Path) -> None:
@@ -59,13 +128,15 @@ def test_a_slide_is_graded_where_there_is_tissue(trained: Path, slide: Path, tmp
     told = pd.read_csv(out / "slides.csv").iloc[0]
     assert told["tiles"] == len(tiles)
     assert told[[f"area_{grade}" for grade in GRADES]].sum() == pytest.approx(1)
+    assert pd.isna(told["set"])  # its tiles are not such images as the scores were made of
+    assert told["answer"] == told["predicted"]
     assert {path.suffix for path in (out / "maps").iterdir()} == {".png", ".svg", ".geojson"}
     assert json.loads((out / "predictions.json").read_text())["slides"][0]["tiles"] == len(tiles)
 
 
 def test_why_a_slide_has_its_grade_is_drawn_over_it(trained: Path, slide: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = [f"run={trained}", str(slide), "views=upright", "tile_um=64"]
+    words = [f"run={trained}", str(slide), "views=upright", "tile_um=64", "calibrated=false"]
     predict(*words, out=out)
     assert not (out / "maps" / "case_why.npz").exists()
     predict(*words, "why=true", out=out)  # graded before, but without maps
@@ -107,6 +178,9 @@ def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
     with pytest.raises(SystemExit):
         predict(f"run={trained}", str(folder), "tile_um=32", out=out)
     assert "tile_um: 64.0 there, 32.0 now" in capfd.readouterr().err
+    with pytest.raises(SystemExit):
+        predict(f"run={trained}", str(folder), "tile_um=64", "coverage=0.8", out=out)
+    assert "coverage: 0.9 there, 0.8 now" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
