@@ -56,7 +56,7 @@ def risk_coverage(abstention: dict[str, Any], *, title: str, note: str = "") -> 
     """
     curve = abstention["curve"]
     share, risk = ([point[key] for point in curve] for key in ("coverage", "risk"))
-    figure = Figure((6.4, 3.9), layout="constrained")
+    figure = Figure((8.4, 3.9), layout="constrained")
     axes = figure.subplots()
     low, high = (np.array([point[key] for point in curve], float) for key in ("low", "high"))
     if not np.isnan(low).all():

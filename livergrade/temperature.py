@@ -60,9 +60,9 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
     """The temperature of least log-loss.
 
     The loss is that of the images, whose probabilities are means over their views, and each patient weighs
-    the same. At patient level there would be one answer a patient and often none of them wrong, and then the
-    least loss is at temperature 0; by view there would be more rows, but the mean over views, which is milder
-    than any of them, is what is told.
+    the same. A fit by patient has one answer from each and undoes what the mean over images makes milder;
+    with few patients it goes too far, and the mean test loss is higher (docs/caution.md). A fit by view
+    leaves out that the mean over views, which is told, is milder than they are.
 
     Args:
         views: checked predictions of the validation side, one row a view.

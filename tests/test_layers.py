@@ -32,7 +32,8 @@ def test_rooms_do_not_know_their_neighbours(room: str, strangers: tuple[str, ...
 
 def test_nothing_after_the_predictions_imports_torch() -> None:
     modules = (
-        "livergrade.metrics, livergrade.figures, livergrade.results, livergrade.history, livergrade.train"
+        "livergrade.metrics, livergrade.figures, livergrade.results, livergrade.answers, livergrade.history, "
+        "livergrade.train"
     )
     code = f"import sys, {modules}; print([m for m in ('torch', 'lightning') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -624,7 +624,7 @@ def test_intervals_over_patients_cover_the_truth_and_naive_ones_do_not():
         level = level_of(truth, 0.2 + 0.4 * np.eye(3)[called], patient)
         weights = m.draw_patients(np.arange(patients) % 3, 1000, rng)
         drawn = m.count_metrics(np.tensordot(weights, m.patient_counts(level), 1))["accuracy"]
-        intervals = m._percentiles(drawn), m._naive_accuracy(level, 1000, rng)
+        intervals = m.percentiles(drawn), m._naive_accuracy(level, 1000, rng)
         covered += [low <= 2 / 3 <= high for low, high in intervals]
     by_patient, naive = covered / trials
     told = f"95 % intervals cover the truth in {by_patient:.1%} of trials, naive ones in {naive:.1%}"

@@ -31,6 +31,7 @@ LEFT_BY_A_RUN = {
     "predictions.csv",
     "metrics.json",
     "history.csv",
+    "calibration.json",
     "figures",
     "mistakes",
     "report.html",
