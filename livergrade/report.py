@@ -184,7 +184,8 @@ def _bounds(figure: dict[str, Any], unit: str) -> str:
     if figure["low"] is None:
         return "" if figure["value"] is None else "no interval"
     low, high = figure["low"], figure["high"]
-    return f"{100 * low:.1f}–{100 * high:.1f}" if unit == "share" else f"{low:.3f}–{high:.3f}"
+    to = "–" if low >= 0 else " to "  # a dash before a minus is misread
+    return f"{100 * low:.1f}{to}{100 * high:.1f}" if unit == "share" else f"{low:.3f}{to}{high:.3f}"
 
 
 def _cohort_name(settings: dict[str, str]) -> str:

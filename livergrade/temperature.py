@@ -10,6 +10,7 @@ Shapes: K grades, P patients, G temperatures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,20 @@ def at_temperature(predictions: pd.DataFrame, temperature: float) -> pd.DataFram
     return predictions.assign(**dict(zip(columns, scaled(predictions[columns], temperature).T, strict=True)))
 
 
-def patient_losses(views: pd.DataFrame, temperature: float) -> Floats:
-    """Mean log-loss of each patient's images at a temperature, float64 [P], by name."""
-    level = gather(at_temperature(views, temperature))["image"]
-    sums = patient_sums(level.truth, level.scores, level.patient)
-    return np.asarray(sums["log_loss"] / sums["rows"], np.float64)
+def patient_losses(views: pd.DataFrame) -> Callable[[float], Floats]:
+    """What gives the mean log-loss of each patient's images, float64 [P] by name, at a temperature."""
+    level = gather(views)["image"]
+    image, _ = pd.factorize(views["image"], sort=True)
+    given = views[[f"p_{grade}" for grade in class_names(views)]].to_numpy(np.float64)
+    count = np.bincount(image)[:, None]
+
+    def losses(temperature: float) -> Floats:
+        own = scaled(given, temperature)
+        means = np.stack([np.bincount(image, column) for column in own.T], 1) / count
+        sums = patient_sums(level.truth, means, level.patient)
+        return np.asarray(sums["log_loss"] / sums["rows"], np.float64)
+
+    return losses
 
 
 def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
@@ -74,7 +84,8 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
         patients, an end of the search counting as such. Where the loss still falls as T approaches 0.1 the
         temperature is null with a ``reason``; where it still falls at 20 that is taken, with a ``note``.
     """
-    grid = np.stack([patient_losses(views, float(np.exp(place))) for place in _GRID])  # [G, P]
+    losses = patient_losses(views)
+    grid = np.stack([losses(float(np.exp(place))) for place in _GRID])  # [G, P]
     lowest = int(grid.mean(1).argmin())
     found: dict[str, Any] = {"temperature": None, "low": None, "high": None}
     if lowest == 0:
@@ -91,7 +102,7 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
     else:  # the mean over views makes the loss other than convex, so the grid brackets the minimum
         bounds = (_GRID[lowest - 1], _GRID[lowest + 1])
         search = minimize_scalar(
-            lambda place: patient_losses(views, float(np.exp(place))).mean(),
+            lambda place: losses(float(np.exp(place))).mean(),
             bounds=bounds,
             method="bounded",
             options={"xatol": 1e-6},

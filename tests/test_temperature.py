@@ -45,9 +45,9 @@ def test_it_minimises_the_loss_of_the_images_with_patients_alike() -> None:
     views = answers(12, 2.0)
     views = views.drop(index=views.index[views["image"] == "0000"])  # one patient has an image less
     best = fit_temperature(views, resamples=20)["temperature"]
-    losses = [patient_losses(views, best * factor).mean() for factor in (0.99, 1.0, 1.01)]
+    losses = [patient_losses(views)(best * factor).mean() for factor in (0.99, 1.0, 1.01)]
     assert losses[1] == min(losses)
-    level = gather(at_temperature(views, best))["image"]
+    level = gather(at_temperature(views, best))["image"]  # as it is told
     weights = 1 / np.bincount(level.patient)[level.patient]
     assert losses[1] == pytest.approx(log_loss(level.truth, level.scores, sample_weight=weights))
 
