@@ -1,4 +1,4 @@
-"""What a prediction answers: a set of neighbouring grades, and one grade or that it is unsure."""
+"""What a prediction answers: a set of neighbouring grades, and one grade or why it gives none."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 from livergrade.conformal import least_patients, sets, threshold
 
 UNSURE = "unsure"
+UNLIKE = "unlike training"
 
 
 def set_limits(
@@ -54,13 +55,15 @@ def answered(
     """The table with what is answered.
 
     Args:
-        table: one row an image, slide or patient, with ``predicted`` and ``p_<grade>``.
+        table: one row an image, slide or patient, with ``predicted``, ``p_<grade>`` and ``unlike``, the share
+            of its images or tiles that look unlike the training images.
         classes: the grades, worst to best.
         limit: of the sets; None where none can be given.
         abstain: probability of the predicted grade below which the answer is `UNSURE`; None: never.
 
     Returns:
-        The table with ``set``, its grades joined by ``|`` and empty without a limit, and ``answer``.
+        The table with ``set``, its grades joined by ``|`` and empty without a limit, and ``answer``: the
+        predicted grade, or why none is answered; `UNLIKE` where more than half is.
     """
     probabilities = table[[f"p_{grade}" for grade in classes]].to_numpy(np.float64)
     held = [""] * len(table)
@@ -70,4 +73,5 @@ def answered(
             "|".join(grade for grade, inside in zip(classes, row, strict=True) if inside) for row in chosen
         ]
     unsure = probabilities.max(1, initial=0) < (abstain or 0)
-    return table.assign(set=held, answer=table["predicted"].mask(unsure, UNSURE))
+    answer = table["predicted"].mask(unsure, UNSURE).mask(table["unlike"] > 0.5, UNLIKE)
+    return table.assign(set=held, answer=answer)

@@ -15,10 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from livergrade.abstention import risk_figures
+from livergrade.appearance import read_appearance
 from livergrade.averaging import view_figures
 from livergrade.calibration import calibration_metrics, patient_sums, reliability
 from livergrade.conformal import set_figures, true_scores
 from livergrade.errors import UserError
+from livergrade.familiarity import familiarity_figures
 from livergrade.metrics import Level, bounds_of, class_names, draw_patients, gather, scarcity
 from livergrade.temperature import at_temperature, fit_temperature
 
@@ -81,18 +83,25 @@ def _nothing(reason: str) -> dict[str, Any]:
 
 
 def caution_figures(
-    predictions: pd.DataFrame, calibration: dict[str, Any], *, resamples: int = 2000, seed: int = 0
+    predictions: pd.DataFrame,
+    calibration: dict[str, Any],
+    run: Path | None = None,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Measure on the test patients what is fitted, and what declining to answer and more views would buy.
 
     Args:
         predictions: checked predictions, one row a view.
         calibration: what `fit_calibration` returned, of these or of the run whose network gave them.
+        run: the folder in which ``appearance.json`` and ``appearance.csv`` lie, if they were written.
         resamples: bootstrap resamples of the patients.
         seed: of the bootstrap.
 
     Returns:
-        ``calibration``, ``conformal``, ``abstention`` and ``views``, as ``metrics.json`` holds them.
+        ``calibration``, ``conformal``, ``abstention``, ``views`` and, with a folder that has it,
+        ``familiarity``, as ``metrics.json`` holds them.
     """
     test = predictions[predictions["split"] == "test"]
     raw, temperature = gather(test), calibration["temperature"]
@@ -118,12 +127,18 @@ def caution_figures(
         }
     else:
         sets = set_figures(levels, calibration["scores"], weights, obstacle)
-    return {
+    found = {
         "calibration": told,
         "conformal": sets,
         "abstention": risk_figures(levels["patient"], weights, obstacle) | {"calibrated": bool(temperature)},
         "views": view_figures(test, weights, obstacle),
     }
+    if run and (reference := read_appearance(run / "appearance.json")):
+        seen = pd.read_csv(
+            run / "appearance.csv", dtype={"image": str, "patient": str}, keep_default_na=False
+        )
+        found["familiarity"] = familiarity_figures(seen, reference, raw["image"], weights, obstacle)
+    return found
 
 
 def _before_and_after(raw: Level, own: Level, weights: Floats, obstacle: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
 
 from livergrade.figures import BLUE, INK, MUTED, ORANGE, RULE, heading, plain
 from livergrade.metrics import warning
@@ -109,6 +109,36 @@ def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figur
     return figure
 
 
+def familiarity(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
+    """How far the images of each side lie from the training images, and the limit.
+
+    Args:
+        told: ``familiarity`` of ``metrics.json``.
+        title: printed above.
+        note: warning printed under the title; none if empty.
+    """
+    edges = np.array(told["histogram"]["edges"])
+    names = {"train": "training", "val": "validation", "test": "test"}
+    sides = [side for side in names if side in told["sides"]]
+    figure = Figure((8.4, 0.9 + 1.1 * len(sides)), layout="constrained")
+    rows = figure.subplots(len(sides), 1, sharex=True, squeeze=False).ravel()
+    for axes, side in zip(rows, sides, strict=True):
+        axes.stairs(told["histogram"][side], edges, fill=True, color=BLUE)
+        plain(axes)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(LogFormatter())  # the usual ones write TeX
+        axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+        axes.set_ylabel(f"{names[side]}\nn = {told['sides'][side]['images']:,}", color=INK, fontsize=8.5)
+        if told["limit"] is not None:
+            axes.axvline(told["limit"], color=ORANGE, lw=1.4)
+    rows[-1].set_xlabel(
+        "distance from the training images" + ("; the line is the limit" * bool(told["limit"]))
+    )
+    heading(figure, title, note)
+    return figure
+
+
 def drawn_caution(metrics: dict[str, Any], *, synthetic: bool = False) -> dict[str, Figure]:
     """The figures of what a run's ``metrics.json`` says about caution; where its split leaks, each says so.
 
@@ -117,7 +147,8 @@ def drawn_caution(metrics: dict[str, Any], *, synthetic: bool = False) -> dict[s
         synthetic: whether the titles say "synthetic cohort".
 
     Returns:
-        ``risk_coverage`` and, where they could be made, ``calibrated_reliability`` and ``set_sizes``.
+        ``risk_coverage`` and, where they could be made, ``calibrated_reliability``, ``set_sizes`` and
+        ``familiarity``.
     """
     note = warning(metrics["leakage"])
     suffix = ", synthetic cohort" if synthetic else ""
@@ -131,6 +162,9 @@ def drawn_caution(metrics: dict[str, Any], *, synthetic: bool = False) -> dict[s
         asked = 100 * metrics["conformal"]["asked"]
         title = f"Sets of grades, asked to hold the true one in {asked:g} %{suffix}"
         drawn["set_sizes"] = set_sizes(metrics["conformal"], title=title, note=note)
+    if "familiarity" in metrics:
+        title = f"How far images look from the training images{suffix}"
+        drawn["familiarity"] = familiarity(metrics["familiarity"], title=title, note=note)
     title = f"Error among the patients answered{suffix}"
     drawn["risk_coverage"] = risk_coverage(metrics["abstention"], title=title, note=note)
     return drawn

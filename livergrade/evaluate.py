@@ -44,6 +44,7 @@ def main(config: EvaluateConfig) -> None:
     """One evaluation, read from top to bottom."""
     import lightning as L
 
+    from livergrade.appearance import read_appearance, write_appearance
     from livergrade.caution import read_calibration
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
@@ -108,6 +109,8 @@ def main(config: EvaluateConfig) -> None:
     }
     write_json(facts, out / "environment.json")
     write_predictions(predictions_table(cohort, task.graded), out / "predictions.csv")
+    if reference := read_appearance(trained / "appearance.json"):
+        write_appearance(out, graded, data.squares, seed=options.seed, reference=reference)
     write_run_maps(out, task, options, cohort.root, trainer.strategy.root_device)
     # Another cohort has no validation side: it is answered with the care that was learned from the run's own.
     calibration = read_calibration(trained / "calibration.json") if config.data else None

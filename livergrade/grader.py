@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from livergrade.appearance import appearance, distances, read_appearance
 from livergrade.caution import read_calibration
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
@@ -73,6 +74,7 @@ class Grader:
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = working_size(self.image_size, self.border)
         self.seen = 1 / math.sqrt(2) if self.border == "crop" else 1.0  # side of a view, share of a square's
+        self.appearance = read_appearance(run / "appearance.json")
         self.calibration = read_calibration(run / "calibration.json")
         self.temperature: float | None = self.calibration["temperature"] if calibrated else None
         self.normalisation = normalisation(options.model.name, **options.model.architecture())
@@ -114,6 +116,26 @@ class Grader:
         _, maps = class_activation(self.task.net, self.view(images.to(self.device), 0.0))
         found: NDArray[np.float32] = maps["hires_cam"].cpu().numpy()
         return found
+
+    def distances(self, images: Tensor) -> NDArray[np.float64]:
+        """How far squares look from the training images, ``float64 [B]``; NaN where the run does not say.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+        """
+        if not self.appearance:
+            return np.full(len(images), np.nan)
+        return distances(appearance(images.numpy()), self.appearance)
+
+    def likeness(self, distance: float) -> dict[str, float]:
+        """The ``distance`` of an image, and ``unlike``, 1 where it lies beyond the limit, else 0."""
+        return {"distance": float(distance), "unlike": float(distance > self.limit)}
+
+    @property
+    def limit(self) -> float:
+        """The distance beyond which an image is unlike the training images; infinite where none was set."""
+        limit = self.appearance["limit"] if self.appearance else None
+        return math.inf if limit is None else float(limit)
 
     @torch.inference_mode()
     def grade(self, images: Tensor) -> NDArray[np.float64]:

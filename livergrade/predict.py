@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def main(config: PredictConfig) -> None:
 
     import pandas as pd
 
-    from livergrade.answers import UNSURE, answered, set_limits
+    from livergrade.answers import answered, set_limits
     from livergrade.grader import Grader
     from livergrade.metrics import write_json
 
@@ -75,6 +76,8 @@ def main(config: PredictConfig) -> None:
     )
     if lacking:
         log.warning("sets of grades: %s", lacking)
+    if math.isinf(grader.limit):
+        log.warning("nobody is told if an image is unlike the training images: the run set no limit")
 
     def answers(table: pd.DataFrame, level: str) -> pd.DataFrame:
         return answered(table, grader.classes, limits.get(level), config.abstain)
@@ -119,8 +122,8 @@ def main(config: PredictConfig) -> None:
     )
     for title, table in (("images", images), ("slides", told), ("patients", patients)):
         if len(table):
-            told_of = [*grader.classes, *([UNSURE] if config.abstain else [])]
-            counts = table["answer"].value_counts().reindex(told_of, fill_value=0)
+            counts = table["answer"].value_counts()
+            counts = counts.reindex([*grader.classes, *counts.index.difference(grader.classes)], fill_value=0)
             log.info("%d %s: %s", len(table), title, ", ".join(f"{n} {grade}" for grade, n in counts.items()))
     log.info("%s", out)
     if failed:
@@ -160,8 +163,9 @@ def grade_images(
 
     Returns:
         One row an image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard deviation
-        over the views of the predicted grade's probability), ``agree`` (share of views of that grade), and
-        what ``answers`` adds, the columns ``set`` and ``answer``.
+        over the views of the predicted grade's probability), ``agree`` (share of views of that grade),
+        ``distance`` and ``unlike`` as `Grader.likeness` has them, and what ``answers`` adds, the columns
+        ``set`` and ``answer``.
     """
     import pandas as pd
     from tqdm import tqdm
@@ -176,6 +180,8 @@ def grade_images(
         *(f"p_{grade}" for grade in grader.classes),
         "spread",
         "agree",
+        "distance",
+        "unlike",
     ]
 
     def stored() -> pd.DataFrame:
@@ -203,11 +209,11 @@ def grade_images(
             ):
                 failed.update({str(missing[number].path): reason for number, reason in reasons.items()})
                 graded = grader.grade(squares) if numbers else ()
-                for number, views in zip(numbers, graded, strict=True):
+                away = grader.distances(squares) if numbers else ()
+                for number, views, distance in zip(numbers, graded, away, strict=True):
                     one = missing[number]
-                    rows.append(
-                        {"image": str(one.path), "patient": one.patient} | graded_row(views, grader.classes)
-                    )
+                    named = {"image": str(one.path), "patient": one.patient}
+                    rows.append(named | graded_row(views, grader.classes) | grader.likeness(distance))
                 bar.update(len(numbers) + len(reasons))
                 if len(rows) // 1000 > (len(rows) - len(numbers)) // 1000:
                     _write(table(), target)
@@ -263,9 +269,10 @@ def grade_slide(
                 if reasons:  # a slide with holes in it would look like one with less tumour
                     failed[str(one.path)] = next(iter(reasons.values()))
                     return None
-                for number, views in zip(numbers, grader.grade(squares), strict=True):
+                graded, away = grader.grade(squares), grader.distances(squares)
+                for number, views, distance in zip(numbers, graded, away, strict=True):
                     place = {"x": cells.x[number], "y": cells.y[number]}
-                    rows.append(place | graded_row(views, grader.classes))
+                    rows.append(place | graded_row(views, grader.classes) | grader.likeness(distance))
                 if config.why:
                     maps.update(zip(numbers, grader.activation(squares), strict=True))
                 bar.update(len(numbers))
@@ -313,15 +320,15 @@ def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str
     """The grade of each patient that was named: of the mean over the slides, by their area, or the images."""
     import pandas as pd
 
-    probabilities = [f"p_{grade}" for grade in classes]
+    columns = [*(f"p_{grade}" for grade in classes), "unlike"]
     rows = []
     for kind, table in (("slides", slides), ("images", images)):
         if not len(table):
             continue
         for patient, own in table[table["patient"] != ""].groupby("patient"):
             weight = own["tiles"] if kind == "slides" else pd.Series(1.0, own.index)
-            mean = own[probabilities].mul(weight, axis=0).sum() / weight.sum()
-            called = classes[int(mean.to_numpy().argmax())]
+            mean = own[columns].mul(weight, axis=0).sum() / weight.sum()
+            called = classes[int(mean.to_numpy()[: len(classes)].argmax())]
             rows.append(
                 {"patient": patient, "of": kind, "number": len(own), "predicted": called} | mean.to_dict()
             )

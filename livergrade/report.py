@@ -62,6 +62,7 @@ _CAUTION_FIGURES = {
     "calibrated_reliability": "Share graded rightly against the probability told, as graded and calibrated; "
     "larger points hold more. On the dotted line probabilities are what they say.",
     "set_sizes": "How many sets hold one grade, two, and so on.",
+    "familiarity": "Distance of each image from the training images, by colour and sharpness.",
     "risk_coverage": "Error among the patients answered, the surest first, with the percentiles of the "
     "resampled curves; the points are the rows of the table.",
 }

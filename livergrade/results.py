@@ -39,7 +39,7 @@ def write_results(
     metrics["subgroups"] = subgroups(predictions, seed=config.seed)
     calibration = calibration or fit_calibration(predictions, seed=config.seed)
     write_json(calibration, run / "calibration.json")
-    metrics |= caution_figures(predictions, calibration, seed=config.seed)
+    metrics |= caution_figures(predictions, calibration, run, seed=config.seed)
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     drawn = run_figures(predictions, metrics, history, synthetic=synthetic)

@@ -59,7 +59,7 @@ def summary(tiles: pd.DataFrame, classes: Sequence[str], *, side: float, mpp: fl
     """A slide's grade: that of the mean probability over its area, and the share of the area by grade.
 
     Args:
-        tiles: one row a cell with ``predicted`` and ``p_<grade>``.
+        tiles: one row a cell with ``predicted``, ``p_<grade>`` and ``unlike``.
         classes: the grades, worst to best.
         side: of a cell, pixels.
         mpp: µm a pixel.
@@ -68,6 +68,7 @@ def summary(tiles: pd.DataFrame, classes: Sequence[str], *, side: float, mpp: fl
     told: dict[str, Any] = {"predicted": classes[int(mean.to_numpy().argmax())]}
     told |= {str(name): float(value) for name, value in mean.items()}
     told |= {f"area_{grade}": float((tiles["predicted"] == grade).mean()) for grade in classes}
+    told["unlike"] = float(tiles["unlike"].mean())
     return told | {"tiles": len(tiles), "area_mm2": len(tiles) * (side * mpp / 1000) ** 2}
 
 

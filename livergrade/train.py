@@ -39,6 +39,7 @@ def main(config: TrainConfig) -> None:
     # Imported here, so that --help and --cfg job need not wait seconds for torch.
     import lightning as L
 
+    from livergrade.appearance import write_appearance
     from livergrade.checkpoints import save_now, where_saved
     from livergrade.checks import environment as machine
     from livergrade.checks import heed, tested
@@ -134,6 +135,7 @@ def main(config: TrainConfig) -> None:
         save_now(trainer, best)  # whole now
 
     write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
+    write_appearance(run, split, data.squares, seed=config.seed)
     write_run_maps(run, task, config, cohort.root, trainer.strategy.root_device)
     history = read_history(run / "tensorboard")
     with written_whole(run / "history.csv") as part:

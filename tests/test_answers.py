@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from livergrade.answers import UNSURE, answered, set_limits
+from livergrade.answers import UNLIKE, UNSURE, answered, set_limits
 from tests.conftest import GRADES
 
 
 def table(*rows):
     scores = np.array(rows, float).reshape(-1, 3)
     frame = pd.DataFrame(scores, columns=[f"p_{grade}" for grade in GRADES])
-    return frame.assign(predicted=[GRADES[place] for place in scores.argmax(1)])
+    return frame.assign(predicted=[GRADES[place] for place in scores.argmax(1)], unlike=0.0)
 
 
 def test_sets_are_named_and_low_probabilities_are_unsure():
@@ -24,6 +24,11 @@ def test_without_a_limit_or_a_bound_nothing_is_held_back():
     found = answered(table([0.4, 0.3, 0.3]), GRADES, None, None)
     assert list(found["set"]) == [""]
     assert list(found["answer"]) == ["poor"]
+
+
+def test_what_is_mostly_unlike_the_training_images_is_not_graded():
+    told = table([0.7, 0.2, 0.1], [0.4, 0.3, 0.3], [0.7, 0.2, 0.1]).assign(unlike=[1.0, 0.6, 0.5])
+    assert list(answered(told, GRADES, None, 0.5)["answer"]) == [UNLIKE, UNLIKE, "poor"]
 
 
 def test_an_empty_table_gets_its_columns():

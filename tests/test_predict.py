@@ -65,7 +65,18 @@ def test_probabilities_are_calibrated_before_views_are_averaged(
     predict(f"run={run}", str(manifest), "abstain=0.4", out=tmp_path / "out")
     images = pd.read_csv(tmp_path / "out" / "images.csv", keep_default_na=False)
     columns = [f"p_{grade}" for grade in GRADES]
-    assert list(images) == ["image", "patient", "predicted", *columns, "spread", "agree", "set", "answer"]
+    assert list(images) == [
+        "image",
+        "patient",
+        "predicted",
+        *columns,
+        "spread",
+        "agree",
+        "distance",
+        "unlike",
+        "set",
+        "answer",
+    ]
     views = pd.read_csv(trained / "predictions.csv")
     powers = views[columns] ** (1 / 2.5)
     mean = powers.div(powers.sum(1), axis=0).groupby(views["image"]).mean()

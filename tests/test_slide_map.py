@@ -14,7 +14,7 @@ from tests.conftest import COLOURS, GRADES, write_slide
 
 
 def graded(x: np.ndarray, y: np.ndarray, called: list[str], sure: float = 0.9) -> pd.DataFrame:
-    table = pd.DataFrame({"x": x, "y": y, "predicted": called, "spread": 0.1})
+    table = pd.DataFrame({"x": x, "y": y, "predicted": called, "spread": 0.1, "unlike": 0.0})
     for grade in GRADES:
         table[f"p_{grade}"] = np.where(table["predicted"] == grade, sure, (1 - sure) / 2)
     return table

@@ -249,6 +249,14 @@ class GradingData(L.LightningDataModule):
             return array
         return decoded(self.cohort, self.size, self.cache_folder, limit=self.data.cache_limit * 1e9)
 
+    def squares(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Decoded images by row of the cohort, ``uint8 [rows, S, S, 3]``, wherever they lie."""
+        if self.on_device is not None:
+            return np.asarray(self.on_device[torch.from_numpy(rows)].cpu().numpy(), np.uint8)
+        assert self.views is not None
+        assert self.views.images is not None
+        return self.views.images[rows]
+
     def _belongs_on(self, device: torch.device, size: int) -> bool:
         """Whether so many bytes of images lie on the device: if asked, or on a GPU with room to spare."""
         if self.data.cache != "auto" or device.type != "cuda":
