@@ -16,13 +16,13 @@ import pandas as pd
 
 from livergrade.abstention import risk_figures
 from livergrade.appearance import read_appearance
-from livergrade.averaging import view_figures
 from livergrade.calibration import calibration_metrics, patient_sums, reliability
 from livergrade.conformal import set_figures, true_scores
 from livergrade.errors import UserError
 from livergrade.familiarity import familiarity_figures
 from livergrade.metrics import Level, bounds_of, class_names, draw_patients, gather, scarcity
 from livergrade.temperature import at_temperature, fit_temperature
+from livergrade.view_counts import view_figures
 
 Floats = npt.NDArray[np.float64]
 

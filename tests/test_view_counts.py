@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss
 
-from livergrade.averaging import even_counts, view_figures
 from livergrade.metrics import draw_patients
+from livergrade.view_counts import even_counts, view_figures
 from tests.test_metrics import CLASSES, predict
 
 
