@@ -128,10 +128,31 @@ def _warped(images: Tensor, maps: Tensor, tables: Tensor, size: int, border: str
 
 def _grid_sampled(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
     """The same for a whole batch: levels ``float32 [B, 3, size, size]`` from 0 to 255."""
-    steps = torch.arange(size, device=images.device, dtype=maps.dtype)
+    grid = _grid(maps, images.shape[1], size)
+    return sampled(images.permute(0, 3, 1, 2).float(), grid, border)
+
+
+def view_grids(drawn: Drawn, *, source: int, size: int, border: str) -> Tensor:
+    """Where in its image each view reads, for :func:`sampled`, ``float32 [B, size, size, 2]``.
+
+    Args:
+        drawn: how each view is made; of it the angle, the mirroring and the window.
+        source: side of the images, pixels.
+        size: side of the views, pixels.
+        border: as :func:`make_views` has it.
+    """
+    return _grid(_affine_maps(drawn, source, size, border), source, size)
+
+
+def sampled(source: Tensor, grid: Tensor, border: str) -> Tensor:
+    """The levels of ``float32 [B, 3, S, S]`` where a grid reads them, ``float32 [B, 3, size, size]``."""
+    padding = "zeros" if border == "black" else "reflection"
+    return F.grid_sample(source, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+
+
+def _grid(maps: Tensor, source: int, size: int) -> Tensor:
+    """Affine maps in pixels as grids in shares of the source from -1 to 1, ``float32 [B, size, size, 2]``."""
+    steps = torch.arange(size, device=maps.device, dtype=maps.dtype)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], -1) @ maps.mT.unsqueeze(1)
-    grid = (2 * pixels + 1) / images.shape[1] - 1
-    padding = "zeros" if border == "black" else "reflection"
-    source = images.permute(0, 3, 1, 2).float()
-    return F.grid_sample(source, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+    return (2 * pixels + 1) / source - 1
