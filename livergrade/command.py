@@ -71,6 +71,15 @@ def evaluation_dir(run: str | None) -> str:
     return f"{within}/evaluations/{_now()}"
 
 
+def export_dir(run: str | None, given: str | None) -> str:
+    """The folder of an export: the one that is given, else within the run that is exported."""
+    if given:
+        return str(Path(given).absolute())
+    if run and (Path(run) / "config.yaml").is_file():
+        return f"{Path(run).absolute()}/export"
+    return f"{output_root()}/exports/{_now()}"
+
+
 def comparison_dir(folders: list[str]) -> str:
     """The folder of a comparison: within the one folder that is given, else a new one of its own."""
     if len(folders) == 1 and Path(folders[0]).is_dir():
@@ -104,6 +113,7 @@ OmegaConf.register_new_resolver("livergrade.job", job_name, replace=True)
 OmegaConf.register_new_resolver("livergrade.outputs", output_root, replace=True)
 OmegaConf.register_new_resolver("livergrade.run_dir", run_dir, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("livergrade.evaluation_dir", evaluation_dir, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("livergrade.export_dir", export_dir, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("livergrade.comparison_dir", comparison_dir, replace=True)
 # A resumed run must not overwrite the record of how it was first started.
 OmegaConf.register_new_resolver(

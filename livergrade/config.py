@@ -352,6 +352,25 @@ class ExplainConfig:
     accelerator: str = option("auto", "where the network runs", choices=("auto", "cpu", "gpu"))
 
 
+@dataclass
+class ExportConfig:
+    """All options of ``python -m livergrade.export``."""
+
+    run: str | None = option(None, "folder of the finished run whose network is exported")
+    out: str | None = option(None, "folder to write; null: export/ in the run's folder")
+    views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
+    images: list[str] = option(
+        [],
+        "images, folders or patterns that the file is checked on; may be typed without images=; none: the "
+        "run's own test images, or noise where those are gone",
+    )
+    n: int = option(16, "test images to check on, where none are named", low=1)
+    tolerance: float = option(
+        0.01, "most that a probability may differ from PyTorch's, or no file is left", low=0, high=1
+    )
+    opset: int = option(18, "version of ONNX's operators", low=18, high=25)
+
+
 # Options that say where and how fast a run goes, not what is trained.
 MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),

@@ -108,7 +108,7 @@ def write_report(run_folder: str | Path) -> Path:
         "report.html.j2",
         synthetic=synthetic,
         model=model,
-        cohort_name=_cohort_name(settings),
+        cohort_name=cohort_name(settings),
         split_name=settings.get("split.name", ""),
         seed=settings.get("seed", ""),
         metrics=metrics,
@@ -120,7 +120,7 @@ def write_report(run_folder: str | Path) -> Path:
             synthetic=synthetic,
             trial=settings.get("trainer.limit_batches", "none") != "none",
         ),
-        cohort=_cohort(split, metrics["classes"], folder / "split.csv"),
+        cohort=cohort_counts(split, metrics["classes"], folder / "split.csv"),
         levels=LEVELS,
         overall=_OVERALL,
         per_class=_PER_CLASS,
@@ -132,7 +132,7 @@ def write_report(run_folder: str | Path) -> Path:
         sanity=by_method(maps.get("sanity", [])),
         mapped=maps.get("patients", 0),
         subgroups=_by_column(metrics.get("subgroups", [])),
-        fingerprint=_fingerprint(split),
+        fingerprint=fingerprint(split),
         patients=_patients(predictions, metrics["classes"]),
         colours=GRADES,
         settings=settings,
@@ -158,7 +158,7 @@ def write_page(folder: Path, template: str, **values: object) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"value": _value, "bounds": _bounds}
+    pages.filters |= {"value": value, "bounds": bounds}
     page = pages.get_template(template).render(version=__version__, **values)
     target = folder / "report.html"
     with written_whole(target) as part:
@@ -175,13 +175,15 @@ def _read_json(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _value(figure: dict[str, Any], unit: str) -> str:
+def value(figure: dict[str, Any], unit: str) -> str:
+    """A figure as a reader sees it: a ``share`` in per cent, a ``score`` with three decimals."""
     if figure["value"] is None:
         return "n/a"
     return f"{100 * figure['value']:.1f} %" if unit == "share" else f"{figure['value']:.3f}"
 
 
-def _bounds(figure: dict[str, Any], unit: str) -> str:
+def bounds(figure: dict[str, Any], unit: str) -> str:
+    """The same of its interval; ``no interval`` where it has none, blank where there is no figure."""
     if figure["low"] is None:
         return "" if figure["value"] is None else "no interval"
     low, high = figure["low"], figure["high"]
@@ -189,7 +191,7 @@ def _bounds(figure: dict[str, Any], unit: str) -> str:
     return f"{100 * low:.1f}{to}{100 * high:.1f}" if unit == "share" else f"{low:.3f}{to}{high:.3f}"
 
 
-def _cohort_name(settings: dict[str, str]) -> str:
+def cohort_name(settings: dict[str, str]) -> str:
     """What the reader calls the cohort: the manifest's name, or the folder's."""
     given = settings.get(
         {"manifest": "data.manifest", "folder": "data.root"}.get(settings.get("data.name", ""), "")
@@ -197,7 +199,7 @@ def _cohort_name(settings: dict[str, str]) -> str:
     return Path(given).stem if given else settings.get("data.name", "")
 
 
-def _cohort(split: pd.DataFrame, classes: list[str], source: Path) -> dict[str, Any]:
+def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> dict[str, Any]:
     """Patients and images by grade and part of the split, with their totals."""
     grade = pd.Index(classes).get_indexer(pd.Index(split["grade"]))
     if (grade < 0).any():
@@ -296,7 +298,7 @@ def _by_column(groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _fingerprint(split: pd.DataFrame) -> str | None:
+def fingerprint(split: pd.DataFrame) -> str | None:
     """One hash of every image's name, side and content: the same for the same data and split alone."""
     if "sha256" not in split:
         return None

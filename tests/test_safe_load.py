@@ -60,6 +60,7 @@ def test_damaged_files_are_told_with_what_to_do(tmp_path: Path) -> None:
         ("evaluate", "trainer.progress=false"),
         ("predict", "cohort.csv", "accelerator=cpu"),
         ("explain", "accelerator=cpu"),
+        ("export",),
     ],
 )
 @pytest.mark.parametrize("harm", ["payload", "cut", "other"])

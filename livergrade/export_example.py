@@ -1,0 +1,17 @@
+"""Grade images with model.onnx: python example.py image.png … (needs numpy, Pillow and onnxruntime)."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+session = onnxruntime.InferenceSession(str(Path(__file__).with_name("model.onnx")))
+grades = json.loads(session.get_modelmeta().custom_metadata_map["classes"])  # worst to best
+for name in sys.argv[1:]:
+    image = np.asarray(ImageOps.exif_transpose(Image.open(name)).convert("RGB"))
+    probabilities, _ = session.run(["probabilities", "per_view"], {"image": image[None]})
+    told = ", ".join(f"{grade} {p:.3f}" for grade, p in zip(grades, probabilities[0], strict=True))
+    print(f"{name}: {grades[probabilities[0].argmax()]} ({told})")
