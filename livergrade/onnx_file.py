@@ -98,12 +98,21 @@ def opened(path: Path, *, threads: int = 0) -> onnxruntime.InferenceSession:
     Args:
         path: the file.
         threads: of one operator; 0 for as many as there are cores.
+
+    Raises:
+        UserError: this version of ONNX Runtime can't run it.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own classes have no common ancestor
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{path}: onnxruntime {onnxruntime.__version__} can't run it; update it, or lower opset: {reason}"
+        ) from error
 
 
 def graded(session: onnxruntime.InferenceSession, images: Any) -> tuple[Any, Any]:  # noqa: ANN401

@@ -16,10 +16,11 @@ import yaml
 from PIL import Image
 
 from livergrade.data.images import read_square
+from livergrade.errors import UserError
 from livergrade.export_check import compare, images_to_check
 from livergrade.grader import Grader
 from livergrade.models import NAMES
-from livergrade.onnx_file import MOST_BYTES, write_onnx
+from livergrade.onnx_file import MOST_BYTES, opened, write_onnx
 from livergrade.temperature import calibrated
 from tests.conftest import GRADES, command, train
 
@@ -210,9 +211,13 @@ def test_missing_packages_are_named(trained: Path, tmp_path: Path, monkeypatch, 
     assert 'export needs onnx, onnxruntime, onnxscript: pip install "livergrade[export]"' in shown
 
 
-def test_a_network_too_large_for_one_file_is_refused(tmp_path: Path) -> None:
-    from livergrade.errors import UserError
+def test_a_file_that_the_runtime_cannot_run_is_told(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"model\.onnx: onnxruntime \S+ can't run it"):
+        opened(tmp_path / "model.onnx")
 
+
+def test_a_network_too_large_for_one_file_is_refused(tmp_path: Path) -> None:
     with torch.device("meta"):
         net = torch.nn.Linear(2**15, 2**15)
     assert net.weight.nbytes > MOST_BYTES

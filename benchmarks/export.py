@@ -1,0 +1,134 @@
+"""Size, speed and truth of exported networks: ONNX Runtime against PyTorch, one image at a time on a CPU.
+
+    python benchmarks/export.py [--models senet,cbam] [--sizes 64,224] [--rounds 7] [--json FILE]
+
+Random weights, but otherwise what ``livergrade.export`` writes and what ``livergrade.predict`` grades with.
+Both are timed from an image file (an uncompressed one, so that decoding costs neither much) to the
+probabilities, in turns, after a pair that is not counted. A figure is the median over the rounds; a ratio is
+PyTorch's time by ONNX Runtime's in the same round, its median with the quartiles: above 1 ONNX Runtime is
+faster. The difference of probabilities is the largest over images of noise, of six sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from livergrade.command import record
+from livergrade.config import ModelConfig, TrainConfig
+from livergrade.data.images import read_rgb, read_square
+from livergrade.export_check import compare
+from livergrade.grader import Grader
+from livergrade.metrics import write_json
+from livergrade.models import NAMES
+from livergrade.onnx_file import graded, opened, write_onnx
+from livergrade.portable import portable
+from livergrade.task import make_task
+
+
+def write_untrained(folder: Path, name: str, size: int) -> None:
+    """A run's folder as far as grading needs it, of a network with random weights."""
+    config = TrainConfig(model=ModelConfig(name=name))
+    config.data.image_size = size
+    torch.manual_seed(0)
+    task = make_task(config, config.data.classes, "")
+    for key, parameter in task.net.named_parameters():
+        if key.endswith("bn3.weight"):  # they start at zero, which hides the branches
+            torch.nn.init.ones_(parameter)
+    (folder / "checkpoints").mkdir(parents=True)
+    record(folder, config)
+    checkpoint = {"hyper_parameters": dict(task.hparams), "state_dict": task.state_dict()}
+    torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
+    write_json({"finished": "untrained"}, folder / "finished.json")
+
+
+def seconds(grade: Callable[[], object]) -> float:
+    """Time of grading one image."""
+    start = time.perf_counter()
+    grade()
+    return time.perf_counter() - start
+
+
+def measure(name: str, size: int, image: Path, work: Path, chosen: argparse.Namespace) -> dict[str, object]:
+    """One row of the table."""
+    folder = work / f"{name}_{size}"
+    write_untrained(folder, name, size)
+    grader = Grader(folder, str(chosen.views), "cpu")
+    file = folder / "model.onnx"
+    write_onnx(portable(grader, 1.0), file, opset=18, facts={})
+    agreement = compare(file, grader, 1.0, [], "noise")
+    session = opened(file, threads=chosen.threads)
+    sides = {
+        "torch": lambda: grader.grade(torch.tensor(read_square(image, grader.size))[None]),
+        "onnx": lambda: graded(session, read_rgb(image)[None]),
+    }
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    for number in range(chosen.rounds + 1):
+        for side, grade in list(sides.items())[:: -1 if number % 2 else 1]:
+            taken = seconds(grade)
+            if number:  # the first pair warms up
+                times[side].append(taken)
+    ratios = [ours / theirs for ours, theirs in zip(times["torch"], times["onnx"], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    row = {
+        "model": name,
+        "size": size,
+        "mb": file.stat().st_size / 1e6,
+        "torch_ms": 1e3 * statistics.median(times["torch"]),
+        "onnx_ms": 1e3 * statistics.median(times["onnx"]),
+        "ratio": middle,
+        "quartiles": [low, high],
+        "max_difference": agreement.max_difference,
+    }
+    print(
+        f"| {name} | {size} | {row['mb']:.0f} | {row['torch_ms']:.0f} | {row['onnx_ms']:.0f} "
+        f"| {middle:.2f} ({low:.2f}–{high:.2f}) | {agreement.max_difference:.1e} |",
+        flush=True,
+    )
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--models", default=",".join(NAMES))
+    parser.add_argument("--sizes", default="64,224", help="network inputs, pixels a side")
+    parser.add_argument("--image", default="1665x1393", help="of the image, pixels, width x height")
+    parser.add_argument("--views", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    width, height = map(int, chosen.image.split("x"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnxruntime", "onnxscript"))
+    print(
+        f"CPU, {chosen.threads} threads, {versions}, image {width} × {height}, {chosen.views} views, "
+        f"{chosen.rounds} rounds\n"
+    )
+    print("| model | input, px | MB | PyTorch, ms | ONNX Runtime, ms | ratio (quartiles) | max abs Δp |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as place:
+        work = Path(place)
+        pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+        Image.fromarray(pixels).save(work / "image.bmp")
+        rows = [
+            measure(name, size, work / "image.bmp", work, chosen)
+            for size in map(int, chosen.sizes.split(","))
+            for name in chosen.models.split(",")
+        ]
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
