@@ -19,5 +19,5 @@ def test_a_file_is_timed_against_pytorch(tmp_path: Path) -> None:
     (row,) = json.loads(told.read_text())
     assert row["ratio"] == row["torch_ms"] / row["onnx_ms"]  # of the one round
     assert 90 < row["mb"] < 100
-    assert row["max_difference"] < 1e-3
+    assert 0 < row["max_difference"] < 0.02  # of random weights and noise
     assert "| resnet50 | 32 | 94 |" in done.stdout
