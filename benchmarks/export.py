@@ -81,9 +81,9 @@ def measure(name: str, size: int, image: Path, work: Path, chosen: argparse.Name
     write_untrained(folder, name, size)
     grader = Grader(folder, str(chosen.views), "cpu")
     file = folder / "model.onnx"
-    temperature = spread(grader)
-    write_onnx(portable(grader, temperature), file, opset=18, facts={})
-    agreement = compare(file, grader, temperature, [], "noise")
+    grader.temperature = spread(grader)
+    write_onnx(portable(grader), file, opset=18, facts={})
+    agreement = compare(file, grader, [], "noise")
     session = opened(file, threads=chosen.threads)
     sides = {
         "torch": lambda: grader.grade(torch.tensor(read_square(image, grader.size))[None]),

@@ -54,13 +54,12 @@ def main(config: ExportConfig) -> None:
     from livergrade.portable import portable
     from livergrade.report import fingerprint
     from livergrade.runs import Run, read_options
-    from livergrade.temperature import read_temperature
 
     assert config.run
     folder, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
-    grader = Grader(folder, config.views, "cpu")
+    grader = Grader(folder, config.views, "cpu", calibrated=True)
     run = Run(folder, read_options(folder), {})
-    temperature = read_temperature(folder)
+    temperature = grader.temperature or 1.0
     images, source = images_to_check(folder, config.images, config.n)
     inside = {
         "classes": json.dumps(grader.classes, ensure_ascii=False),
@@ -75,8 +74,8 @@ def main(config: ExportConfig) -> None:
     log.info("writing %s as ONNX", grader.model)
     target = out / "model.onnx"
     with written_whole(target) as part:
-        write_onnx(portable(grader, temperature), part, opset=config.opset, facts=inside)
-        agreement = compare(part, grader, temperature, images, source)
+        write_onnx(portable(grader), part, opset=config.opset, facts=inside)
+        agreement = compare(part, grader, images, source)
         if not agreement.max_difference <= config.tolerance:
             raise UserError(
                 f"{target}: not left there, since its probabilities differ from PyTorch's by up to "

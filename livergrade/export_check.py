@@ -20,7 +20,6 @@ from livergrade.grader import Grader
 from livergrade.inputs import find_inputs
 from livergrade.onnx_file import graded, opened
 from livergrade.runs import Run, read_options
-from livergrade.temperature import calibrated
 
 log = logging.getLogger(__name__)
 
@@ -84,13 +83,12 @@ def images_to_check(run: Path, named: Sequence[str], n: int) -> tuple[list[Path]
     return [root / names[place] for place in places], "test images of the run"
 
 
-def compare(file: Path, grader: Grader, temperature: float, images: Sequence[Path], source: str) -> Agreement:
+def compare(file: Path, grader: Grader, images: Sequence[Path], source: str) -> Agreement:
     """Grade images with the file and with PyTorch, each reading and preparing them in its own way.
 
     Args:
         file: the ONNX file.
         grader: the network, on the CPU.
-        temperature: the run's.
         images: to compare on; none for noise of various sizes.
         source: what they are.
 
@@ -106,7 +104,7 @@ def compare(file: Path, grader: Grader, temperature: float, images: Sequence[Pat
             except ImageError as error:
                 raise UserError(f"{path} {error}; name other images") from None
             mean, per_view = (each[0] for each in graded(session, whole[None]))
-            expected = calibrated(grader.grade(torch.tensor(square)[None])[0], temperature)
+            expected = grader.grade(torch.tensor(square)[None])[0]
             differences.append(np.abs(per_view - expected).max())
             of_means.append(np.abs(mean - expected.mean(0)).max())
             differ += int(mean.argmax() != expected.mean(0).argmax())

@@ -65,6 +65,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         counts=cohort_counts(run.split, metrics["classes"], run.folder / "split.csv"),
         fingerprint=fingerprint(run.split),
         metrics=metrics,
+        calibration=metrics.get("calibration", {}),
         told=METRICS,
         majority=majority(metrics),
         verdict=verdict(metrics, run.model),

@@ -74,8 +74,8 @@ class Portable(nn.Module):
         return per_view.mean(1), per_view
 
 
-def portable(grader: Grader, temperature: float) -> Portable:
-    """All that a grader does with an image file, and the calibration."""
+def portable(grader: Grader) -> Portable:
+    """All that a grader does with an image file."""
     return Portable(
         grader.task.net,
         size=grader.size,
@@ -83,5 +83,5 @@ def portable(grader: Grader, temperature: float) -> Portable:
         border=grader.border,
         degrees=grader.degrees,
         normalisation=grader.normalisation,
-        temperature=temperature,
+        temperature=grader.temperature or 1.0,
     ).eval()

@@ -21,7 +21,6 @@ from livergrade.export_check import compare, images_to_check
 from livergrade.grader import Grader
 from livergrade.models import NAMES
 from livergrade.onnx_file import MOST_BYTES, opened, write_onnx
-from livergrade.temperature import calibrated
 from tests.conftest import GRADES, command, train
 
 WORST = 'G:3 "poor" | <b> #*'  # a grade's name that YAML, Markdown and HTML all would trip over
@@ -53,7 +52,8 @@ def trained(manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathF
         f"hydra.run.dir={folder / 'run'}",
         outputs=folder,
     )
-    (folder / "run" / "calibration.json").write_text(json.dumps({"temperature": TEMPERATURE}))
+    stored = folder / "run" / "calibration.json"
+    stored.write_text(json.dumps(json.loads(stored.read_text()) | {"temperature": TEMPERATURE}))
     return folder / "run"
 
 
@@ -66,7 +66,7 @@ def exported(trained: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def grader(trained: Path) -> Grader:
-    return Grader(trained, "3", "cpu")
+    return Grader(trained, "3", "cpu", calibrated=True)
 
 
 def test_the_file_grades_as_the_network_does(exported: Path, trained: Path) -> None:
@@ -93,14 +93,17 @@ def test_images_of_any_size_are_graded(exported: Path, grader: Grader, tmp_path:
         )
         paths.append(tmp_path / f"{height}x{width}.png")
         Image.fromarray(cells).resize((width, height), Image.Resampling.BILINEAR).save(paths[-1])
-    agreement = compare(exported / "model.onnx", grader, TEMPERATURE, paths, "named images")
+    agreement = compare(exported / "model.onnx", grader, paths, "named images")
     assert agreement.images == len(SIZES)
     assert agreement.max_difference < 2e-3
 
 
 def test_a_wrong_temperature_would_be_seen(exported: Path, grader: Grader, manifest: Path) -> None:
     paths = sorted((manifest.parent / GRADES[0]).glob("*.png"))
-    assert compare(exported / "model.onnx", grader, 1.0, paths, "named images").max_difference > 0.01
+    calibrated = grader.temperature
+    grader.temperature = 1.0
+    assert compare(exported / "model.onnx", grader, paths, "named images").max_difference > 0.01
+    grader.temperature = calibrated
 
 
 def test_what_the_file_holds_of_itself(exported: Path) -> None:
@@ -137,7 +140,7 @@ def test_the_example_needs_no_torch(exported: Path, grader: Grader, manifest: Pa
     assert len(lines) == len(images)
     for path, line in zip(images, lines, strict=True):
         square = torch.tensor(read_square(path, grader.size))[None]
-        mean = calibrated(grader.grade(square)[0], TEMPERATURE).mean(0)
+        mean = grader.grade(square)[0].mean(0)
         assert line.startswith(f"{path}: {grader.classes[mean.argmax()]} (")
         told = [float(p) for p in re.findall(r" (\d\.\d{3})[,)]", line)]
         assert told == pytest.approx(mean, abs=2e-3)
@@ -164,7 +167,7 @@ def test_without_the_runs_images_noise_is_drawn_and_told(
     images, source = images_to_check(run, [], 16)
     assert (images, source) == ([], "noise")
     assert "gone.csv" in caplog.text
-    agreement = compare(exported / "model.onnx", grader, TEMPERATURE, images, source)
+    agreement = compare(exported / "model.onnx", grader, images, source)
     assert agreement.images > 3
     assert agreement.max_difference < 5e-3
 
