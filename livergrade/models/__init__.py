@@ -46,7 +46,11 @@ def label(name: str, backbone: str | None = None) -> str:
     return backbone or name
 
 
-def build(name: str, num_classes: int, **options: Any) -> nn.Module:  # noqa: ANN401 - int or str
+HEADS: tuple[str, ...] = ("softmax", "corn")
+"""What may make the logits: one output a grade, or :class:`livergrade.models.ordinal.Corn`."""
+
+
+def build(name: str, num_classes: int, head: str = "softmax", **options: Any) -> nn.Module:  # noqa: ANN401 - int or str
     """Build a classifier of float images ``[B, 3, H, W]`` into raw logits ``[B, num_classes]``.
 
     For the five of the paper H and W may be anything from 32 to 512 pixels and need not be equal.
@@ -54,6 +58,7 @@ def build(name: str, num_classes: int, **options: Any) -> nn.Module:  # noqa: AN
     Args:
         name: One of :data:`MODELS`.
         num_classes: Number of grades.
+        head: One of :data:`HEADS`.
         **options: Those that :data:`OPTIONS` lists for the model; left out, they are its paper's.
 
     Raises:
@@ -61,6 +66,8 @@ def build(name: str, num_classes: int, **options: Any) -> nn.Module:  # noqa: AN
     """
     from livergrade.models.attention import CBAM, SelectiveKernel, SqueezeExcitation
     from livergrade.models.backbone import build_backbone
+    from livergrade.models.layers import head as find_head
+    from livergrade.models.ordinal import Corn
     from livergrade.models.resnet import resnet50
     from livergrade.models.vgg import vgg16
 
@@ -74,7 +81,11 @@ def build(name: str, num_classes: int, **options: Any) -> nn.Module:  # noqa: AN
     }
     if name not in architectures:
         raise UserError(f"model {name!r} does not exist; choose one of: {', '.join(MODELS)}")
-    return architectures[name]()
+    net = architectures[name]()
+    if head == "corn":
+        place, linear = find_head(net)
+        net.set_submodule(place, Corn(linear.in_features, num_classes))
+    return net
 
 
 def normalisation(name: str, **options: Any) -> Normalisation:  # noqa: ANN401

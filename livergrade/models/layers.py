@@ -7,14 +7,16 @@ import re
 import torch
 from torch import Tensor, nn
 
+from livergrade.models.ordinal import Corn
 
-def head(net: nn.Module) -> tuple[str, nn.Linear]:
-    """Name and module of the layer that makes the logits: timm's classifier, else the last linear layer."""
-    linear = [(name, part) for name, part in net.named_modules() if isinstance(part, nn.Linear)]
+
+def head(net: nn.Module) -> tuple[str, nn.Linear | Corn]:
+    """Name and module of the layer that makes the logits: timm's classifier, else the last that could."""
+    heads = [(name, part) for name, part in net.named_modules() if isinstance(part, nn.Linear | Corn)]
     if hasattr(net, "get_classifier"):
         classifier = net.get_classifier()  # type: ignore[operator]
-        return next((name, part) for name, part in linear if part is classifier)
-    return linear[-1]
+        return next((name, part) for name, part in heads if part is classifier)
+    return heads[-1]
 
 
 def count(net: nn.Module) -> tuple[int, int]:

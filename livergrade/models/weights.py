@@ -32,8 +32,8 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
 
     State dicts of reference implementations are recognised and brought to our names, see
     :mod:`livergrade.models.keymaps`. Then every tensor must fit, with one exception: the head keeps its
-    initial values if the file has none or has one for another number of classes. A file that does not fit
-    leaves the model as it was.
+    initial values if the file has none, or one of another kind or for another number of classes. A file that
+    does not fit leaves the model as it was.
 
     Args:
         model: The network.
@@ -65,9 +65,11 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
 
     head_name, layer = head(model)
     afresh = [f"{head_name}.{key}" for key in layer.state_dict()]
-    if all(key in found and found[key].shape == expected[key].shape for key in afresh):
+    theirs = [key for key in found if key.startswith(f"{head_name}.")]
+    if set(theirs) == set(afresh) and all(found[key].shape == expected[key].shape for key in afresh):
         afresh = []
-    found = {key: tensor for key, tensor in found.items() if key not in afresh}
+    else:
+        found = {key: tensor for key, tensor in found.items() if key not in theirs}
     # Files from before PyTorch 0.4.1 have no batch counters; no batch norm here reads its own.
     counters = [key for key in expected if key not in found and key.endswith(".num_batches_tracked")]
     excused = {*afresh, *counters}
