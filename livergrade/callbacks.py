@@ -11,11 +11,18 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from tqdm import tqdm
 
+from livergrade.averaging import AveragedWeights
 from livergrade.checkpoints import LastCheckpoint
 
 
 def run_callbacks(
-    checkpoints: Path, *, validated: bool, progress: bool, minutes: float, map_epochs: int = 0
+    checkpoints: Path,
+    *,
+    validated: bool,
+    progress: bool,
+    minutes: float,
+    map_epochs: int = 0,
+    ema: float | None = None,
 ) -> list[Callback]:
     """The callbacks of a run.
 
@@ -25,6 +32,7 @@ def run_callbacks(
         progress: show a bar.
         minutes: between two checkpoints within an epoch.
         map_epochs: epochs between maps of validation images; 0: none.
+        ema: decay of the average of the weights; None: no average.
     """
     best = ModelCheckpoint(
         dirpath=checkpoints,
@@ -37,6 +45,8 @@ def run_callbacks(
     last = LastCheckpoint(checkpoints / "last.ckpt", minutes)
     # Best comes first: last then holds the best score up to date, for a resumed run to beat.
     callbacks: list[Callback] = [best, last] if validated else [last]
+    if ema is not None:
+        callbacks.insert(0, AveragedWeights(ema))
     if validated and map_epochs:
         callbacks.append(ValidationMaps(map_epochs))
     return [*callbacks, RunProgress()] if progress else callbacks

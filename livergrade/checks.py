@@ -222,7 +222,8 @@ def weights(config: TrainConfig) -> Iterator[Finding]:
             safe_load(last, fix="start a new run")
             yield Finding(PASS, "checkpoint", f"{last} is whole")
         if config.model.weights:
-            net = build(config.model.name, len(config.data.classes), **config.model.architecture())
+            model = config.model
+            net = build(model.name, len(config.data.classes), model.head, **model.architecture())
             yield Finding(PASS, "weights", load_weights(net, config.model.weights, name=config.model.name))
     except UserError as error:
         yield Finding(FAIL, "weights", str(error))

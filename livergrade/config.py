@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from livergrade.models import MODELS, OPTIONS
+from livergrade.models import HEADS, MODELS, OPTIONS
 
 
 def option(
@@ -37,6 +37,12 @@ class ModelConfig:
     weights: str | None = option(
         None,
         "initial weights: null (random), imagenet (published), or a file (.pt .pth .bin .ckpt .safetensors)",
+    )
+    head: str = option(
+        "softmax",
+        "last layer: an output for each grade (softmax), or for each step up, whether it is reached once the "
+        "steps before are (corn)",
+        choices=HEADS,
     )
     frozen: bool = option(
         False, "train the head alone; every view passes the frozen network once, whatever the epochs"
@@ -147,6 +153,25 @@ class AugmentConfig:
     )
     contrast: float = option(0.0, "jitter in training: sd of the log of the contrast", low=0, high=1)
     brightness: float = option(0.0, "jitter in training: sd of the brightness, share of white", low=0, high=1)
+    mixup: float = option(
+        0.0,
+        "mix each training view, and its target, with another of the batch, in shares drawn from "
+        "Beta(mixup, mixup); with model.frozen their embeddings; 0: none",
+        low=0,
+        high=10,
+    )
+
+
+@dataclass
+class LossConfig:
+    """What training makes small (``loss``); the curves and the choice of the epoch go by cross-entropy."""
+
+    neighbours: float = option(
+        0.0, "share of a view's target that goes to the grades next to its own; 0: none", low=0, high=0.5
+    )
+    class_weights: bool = option(
+        False, "weigh grades inversely to their number of training images, so that all count alike"
+    )
 
 
 @dataclass
@@ -156,6 +181,7 @@ class OptimConfig:
     name: str = option("adamw", "optimiser", choices=("sgd", "adamw"))
     lr: float = option(1e-3, "peak learning rate", low=0)
     momentum: float = option(0.9, "momentum (sgd)", low=0, high=1)
+    nesterov: bool = option(False, "look ahead along the momentum (sgd)")
     weight_decay: float = option(0.01, "weight decay", low=0)
     layer_decay: float = option(
         1.0,
@@ -167,6 +193,13 @@ class OptimConfig:
         "cosine", "learning rate over a run: constant, or cosine to zero", choices=("constant", "cosine")
     )
     warmup_epochs: float = option(1.0, "linear warm-up, epochs (cosine)", low=0)
+    ema: float | None = option(
+        None,
+        "validate, test and keep an exponential moving average of the weights: what a step leaves of it, as "
+        "0.99; null: the weights themselves",
+        low=0,
+        high=0.99999,
+    )
 
 
 @dataclass
@@ -225,6 +258,7 @@ class TrainConfig:
     data: DataConfig = option(DataConfig, "the cohort")
     split: SplitConfig = option(SplitConfig, "the split")
     augment: AugmentConfig = option(AugmentConfig, "the views")
+    loss: LossConfig = option(LossConfig, "the loss")
     optim: OptimConfig = option(OptimConfig, "the optimiser")
     trainer: TrainerConfig = option(TrainerConfig, "the trainer")
     train: ResumeConfig = option(ResumeConfig, "how this run starts")
@@ -421,6 +455,8 @@ def _relations(config: TrainConfig) -> list[str]:
         found.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")
     if abs(360 / augment.step_degrees - round(360 / augment.step_degrees)) > 1e-9:
         found.append(f"augment.step_degrees={augment.step_degrees:g}: must divide 360")
+    if config.optim.nesterov and not (config.optim.name == "sgd" and config.optim.momentum):
+        found.append("optim.nesterov: needs momentum; say optim=sgd optim.momentum=0.9")
     views = round(360 / augment.step_degrees)
     for key, words in (
         ("train_views", ("all", "sample", "upright")),

@@ -1,6 +1,7 @@
-"""The LightningModule: a network, cross-entropy, an optimiser, and what is measured of them."""
+"""The LightningModule: a network, its loss, an optimiser, and what is measured of them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -25,9 +26,10 @@ from torchmetrics.classification import (
 from livergrade import figures
 from livergrade.config import TrainConfig
 from livergrade.errors import UserError
-from livergrade.models import build
+from livergrade.mixup import mixed
+from livergrade.models import build, layers
 from livergrade.models.backbone import refuse_size
-from livergrade.models.layers import embeddings, head, heights
+from livergrade.targets import grade_targets
 from livergrade.trainer import channels_last
 
 
@@ -71,16 +73,23 @@ class GradingTask(L.LightningModule):
         weight_decay: of either.
         schedule: ``constant`` or ``cosine`` (linear warm-up, then cosine to zero over the run).
         warmup_epochs: length of the warm-up, epochs.
-        seed: what is random in the network (dropout) starts each step from (seed, step, process).
+        seed: what is random in a step (dropout, mixup) starts from (seed, step, process).
         channels_last: memory format of images and weights.
         note: printed on every figure, for what a reader must know.
         frozen: the head alone is trained.
         layer_decay: learning rate of a layer as a share of the next one's, up to the head.
+        nesterov: of ``sgd``.
+        neighbours: share of a target that goes to the grades next to it.
+        weights: of each grade in the loss that is made small; none for equal ones.
+        mixup: of training views, as :func:`livergrade.mixup.mixed` takes it; 0 for none.
+        head: what makes the logits, as ``livergrade.models.build`` takes it.
         **architecture: options of the backbone, as ``livergrade.models.build`` takes them; left out, they are
             its paper's.
     """
 
     smooth_loss: Tensor
+    targets: Tensor
+    weights: Tensor | None
 
     def __init__(
         self,
@@ -98,19 +107,26 @@ class GradingTask(L.LightningModule):
         note: str = "",
         frozen: bool = False,
         layer_decay: float = 1.0,
+        nesterov: bool = False,
+        neighbours: float = 0.0,
+        weights: Sequence[float] = (),
+        mixup: float = 0.0,
+        head: str = "softmax",
         **architecture: int | str,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
         self.classes = classes
-        self.net = build(model, len(classes), **architecture)
+        self.net = build(model, len(classes), head, **architecture)
         if frozen:
             self.net.requires_grad_(False)
-            head(self.net)[1].requires_grad_(True)
+            layers.head(self.net)[1].requires_grad_(True)
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.net.to(memory_format=self.format)
         self.metrics = grading_metrics(len(classes))
         self.register_buffer("smooth_loss", torch.tensor(torch.nan))
+        self.register_buffer("targets", grade_targets(len(classes), neighbours), persistent=False)
+        self.register_buffer("weights", torch.tensor(weights) if weights else None, persistent=False)
         # Each pass keeps its probabilities on the device and is measured once at its end: a metric update a
         # step costs milliseconds and a synchronisation.
         self.seen: dict[str, list[Tensor]] = {}
@@ -123,17 +139,23 @@ class GradingTask(L.LightningModule):
 
     def embed(self, views: Tensor) -> Tensor:
         """``float [B,3,H,W]`` → what the head sees of them, ``float [B, features]``."""
-        return embeddings(self.net, views.to(self.dtype).contiguous(memory_format=self.format))
+        return layers.embeddings(self.net, views.to(self.dtype).contiguous(memory_format=self.format))
 
-    def _step(self, batch: dict[str, Tensor], stage: str) -> Tensor:
+    def _graded(self, batch: dict[str, Tensor], stage: str) -> Tensor:
+        """Grade a batch: its logits ``float32 [B, classes]``, and kept for the stage what it was graded.
+
+        The loss that is kept is the plain cross-entropy of the grades, whatever is made small: the curves of
+        runs with other targets or weights, and of training and validation, remain comparable.
+        """
         if "embedding" in batch:
-            logits = head(self.net)[1](batch["embedding"]).float()
+            logits: Tensor = layers.head(self.net)[1](batch["embedding"]).float()
         else:
             logits = self(batch["view"]).float()
-        losses = F.cross_entropy(logits, batch["grade"], reduction="none")
-        facts = torch.stack([batch["row"], batch["degrees"], batch["grade"], losses.detach()], 1)
-        self.seen.setdefault(stage, []).append(torch.cat([facts, logits.detach().softmax(1)], 1))
-        return losses.mean()
+        told = logits.detach()
+        losses = F.cross_entropy(told, batch["grade"], reduction="none")
+        facts = torch.stack([batch["row"], batch["degrees"], batch["grade"], losses], 1)
+        self.seen.setdefault(stage, []).append(torch.cat([facts, told.softmax(1)], 1))
+        return logits
 
     def on_train_start(self) -> None:
         """A frozen network's batch norms keep their statistics."""
@@ -141,21 +163,29 @@ class GradingTask(L.LightningModule):
             self.net.eval()
 
     def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Draw the same dropout in a step whether or not the run was interrupted before it."""
+        """Draw the same dropout and mixup in a step whether or not the run was interrupted before it."""
         drawn = np.random.SeedSequence([self.hparams["seed"], self.global_step, self.global_rank])
         torch.manual_seed(int(drawn.generate_state(1)[0]))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """One batch's mean cross-entropy."""
-        return self._step(batch, "train")
+        """One batch's mean cross-entropy with the targets, each grade by its weight.
+
+        Mixed views are measured by the grade that most of each shows.
+        """
+        targets = self.targets[batch["grade"]]
+        if mixup := self.hparams["mixup"]:
+            shown = "embedding" if "embedding" in batch else "view"
+            views, targets = mixed(batch[shown], targets, mixup)
+            batch = batch | {shown: views}
+        return F.cross_entropy(self._graded(batch, "train"), targets, weight=self.weights)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Keep what a validation batch was graded."""
-        self._step(batch, "val")
+        self._graded(batch, "val")
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
         """Keep what a batch was graded; the loaders are the datamodule's ``test_splits``."""
-        self._step(batch, self.trainer.datamodule.test_splits[dataloader_idx])  # type: ignore[attr-defined]
+        self._graded(batch, self.trainer.datamodule.test_splits[dataloader_idx])  # type: ignore[attr-defined]
 
     def on_train_epoch_end(self) -> None:
         """Measure the epoch as it was trained: each view graded before the step that learnt from it."""
@@ -257,13 +287,13 @@ class GradingTask(L.LightningModule):
 
     def _layers(self) -> list[dict[str, Any]]:
         """A group of parameters for each layer, the head first, with a rate that falls towards the image."""
-        height = heights(self.net)
+        height = layers.heights(self.net)
         top = max(height.values())
-        layers: dict[int, list[nn.Parameter]] = {}
+        groups: dict[int, list[nn.Parameter]] = {}
         for name, parameter in self.net.named_parameters():
-            layers.setdefault(top - height[name], []).append(parameter)
+            groups.setdefault(top - height[name], []).append(parameter)
         lr, decay = self.hparams["lr"], self.hparams["layer_decay"]
-        return [{"params": layers[depth], "lr": lr * decay**depth} for depth in sorted(layers)]
+        return [{"params": groups[depth], "lr": lr * decay**depth} for depth in sorted(groups)]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Within an epoch, keep what it saw so far, for the epoch to be measured whole after a resume.
@@ -273,7 +303,7 @@ class GradingTask(L.LightningModule):
         if self.seen.get("train") and not self.trainer.is_last_batch:
             checkpoint["seen"] = self._everywhere("train")
         if self.hparams["frozen"] and self.trainer.state.fn == TrainerFn.FITTING:
-            trained = f"net.{head(self.net)[0]}."
+            trained = f"net.{layers.head(self.net)[0]}."
             checkpoint["state_dict"] = {
                 name: tensor
                 for name, tensor in checkpoint["state_dict"].items()
@@ -295,7 +325,8 @@ class GradingTask(L.LightningModule):
         shared["fused"] = self.device.type == "cuda"
         optimizer: torch.optim.Optimizer
         if options["optimizer"] == "sgd":
-            optimizer = torch.optim.SGD(groups, momentum=options["momentum"], **shared)
+            momentum = {"momentum": options["momentum"], "nesterov": options["nesterov"]}
+            optimizer = torch.optim.SGD(groups, **momentum, **shared)
         else:
             optimizer = torch.optim.AdamW(groups, **shared)
         if options["schedule"] == "constant":
@@ -314,8 +345,20 @@ class GradingTask(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def make_task(config: TrainConfig, classes: list[str], note: str) -> GradingTask:
-    """The task of a run, with random weights; ``note`` is printed on every figure."""
+def make_task(
+    config: TrainConfig, classes: list[str], note: str, weights: Sequence[float] = ()
+) -> GradingTask:
+    """The task of a run, with random weights.
+
+    Args:
+        config: its options.
+        classes: the grades, worst to best.
+        note: printed on every figure.
+        weights: of each grade in the loss; none for equal ones.
+
+    Raises:
+        UserError: the network can't take images of this size, or can't be built.
+    """
     model, optim = config.model, config.optim
     if model.backbone:
         refuse_size(model.backbone, config.data.image_size)
@@ -329,9 +372,14 @@ def make_task(config: TrainConfig, classes: list[str], note: str) -> GradingTask
         schedule=optim.schedule,
         warmup_epochs=optim.warmup_epochs,
         layer_decay=optim.layer_decay,
+        nesterov=optim.nesterov,
+        neighbours=config.loss.neighbours,
+        weights=list(weights),
+        mixup=config.augment.mixup,
         seed=config.seed,
         channels_last=channels_last(config.trainer),
         note=note,
         frozen=model.frozen,
+        head=model.head,
         **model.architecture(),
     )

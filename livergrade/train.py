@@ -57,6 +57,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.results import write_results
     from livergrade.run_maps import write_run_maps
     from livergrade.shares import gpu_share
+    from livergrade.targets import grade_weights
     from livergrade.task import make_task
     from livergrade.trainer import log_outcome, make_trainer
 
@@ -77,7 +78,8 @@ def main(config: TrainConfig) -> None:
     channels = normalisation(config.model.name, **config.model.architecture())
     cache = cache_root(config.data) / "images"
     data = GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels)
-    task = make_task(config, cohort.classes, note)
+    weights = grade_weights(split, cohort.classes) if config.loss.class_weights else []
+    task = make_task(config, cohort.classes, note, weights)
     initial = "random"
     if resumed and not config.model.frozen:  # no checkpoint of an unfinished run holds a frozen network
         initial = json.loads((run / "environment.json").read_text())["initialisation"]
@@ -98,7 +100,7 @@ def main(config: TrainConfig) -> None:
         fix = f"start a new run, with model.weights={best} to begin where that was best"
         log.info("going on from %s, saved at %s", last, where_saved(last, fix=fix))
 
-    trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits)
+    trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
     facts = environment() | {
         "command": command_line(),
         "parameters": parameters,

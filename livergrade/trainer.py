@@ -20,13 +20,14 @@ logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", module=r"(lightning|torchmetrics)\.")
 
 
-def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trainer:
+def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool, ema: float | None = None) -> L.Trainer:
     """A trainer that writes into the run folder alone.
 
     Args:
         chosen: ``trainer.*``.
         run: the run folder.
         validated: the split has a validation side.
+        ema: ``optim.ema``.
 
     Raises:
         UserError: this machine, or Lightning, has no such device, strategy or precision.
@@ -57,6 +58,7 @@ def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool) -> L.Trai
                 progress=chosen.progress,
                 minutes=chosen.save_minutes,
                 map_epochs=chosen.map_epochs,
+                ema=ema,
             ),
             enable_progress_bar=False,
             enable_model_summary=False,

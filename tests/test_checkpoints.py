@@ -126,3 +126,33 @@ def test_a_run_that_dies_within_an_epoch_goes_on_from_within_it(
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS + 2
     train(f"train.resume={run}", outputs=tmp_path)
     assert_same(unbroken, run)
+
+
+SMOOTH = (
+    "optim.ema=0.9",
+    "augment.mixup=0.4",
+    "loss.neighbours=0.1",
+    "loss.class_weights=true",
+    "model.head=corn",
+)
+
+
+@pytest.mark.parametrize("step", [STEPS + 2, STEPS])
+def test_averaged_weights_and_mixed_views_go_on_to_the_same_end(
+    words: list[str], during_step, step: int, tmp_path: Path
+) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(*words, *SMOOTH, f"hydra.run.dir={whole}", outputs=tmp_path)
+    during_step(step, functools.partial(signal.raise_signal, signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        train(*words, *SMOOTH, f"hydra.run.dir={run}", outputs=tmp_path)
+    train(f"train.resume={run}", outputs=tmp_path)
+    assert_same(whole, run)
+    averages = [
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["AveragedWeights"]
+        for folder in (whole, run)
+    ]
+    assert averages[0]["shown"] == averages[1]["shown"]
+    assert all(
+        torch.equal(tensor, averages[1]["other"][name]) for name, tensor in averages[0]["other"].items()
+    )

@@ -75,6 +75,21 @@ def test_all_wrong_values_are_told_at_once() -> None:
     assert all(key in found for key in ("data.image_size=1", "split.fold=9", "augment.step_degrees=7"))
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("model.head=coral", "model.head=coral: must be one of softmax, corn"),
+        ("loss.neighbours=0.6", "loss.neighbours=0.6: must be at least 0 and at most 0.5"),
+        ("augment.mixup=-1", "augment.mixup=-1.0: must be at least 0"),
+        ("optim.ema=1", "optim.ema=1.0: must be at least 0 and at most 0.99999"),
+        ("optim.nesterov=true", "optim.nesterov: needs momentum"),
+    ],
+)
+def test_what_training_takes_is_checked(word: str, told: str) -> None:
+    (found,) = problems(composed(word))
+    assert told in found
+
+
 @pytest.mark.parametrize("views", ["0", "37", "some", "1.5"])
 def test_view_counts_are_checked(views: str) -> None:
     assert problems(composed(f"augment.test_views={views}"))

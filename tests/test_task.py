@@ -48,6 +48,7 @@ def trainer(folder: Path, **options: object) -> L.Trainer:
 def task(**changed: object) -> GradingTask:
     options = asdict(OptimConfig()) | {"seed": 0} | changed
     options["optimizer"] = options.pop("name")
+    del options["ema"]  # a callback's
     return GradingTask("resnet50", CLASSES, **options)
 
 
@@ -112,7 +113,7 @@ def test_sgd_of_the_paper_is_plain(tmp_path: Path) -> None:
 
 def test_hyperparameters_are_plain_values() -> None:
     kinds = {type(value) for value in task().hparams.values()}
-    assert kinds <= {str, int, float, bool, list}
+    assert kinds <= {str, int, float, bool, list, tuple}
 
 
 def test_metrics_equal_scikit_learn() -> None:
@@ -179,3 +180,54 @@ def test_a_frozen_network_keeps_its_weights_and_statistics(tmp_path: Path) -> No
         name for name, tensor in module.net.state_dict().items() if not torch.equal(tensor, before[name])
     }
     assert changed == {"fc.weight", "fc.bias"}
+
+
+def fitted(folder: Path, grades: list[int], **changed: object) -> tuple[float, float]:
+    """The loss that a step makes small, and the one that is logged."""
+    module, made_small = task(lr=0.0, **changed), []
+    trained = module.training_step
+    module.training_step = lambda *step: made_small.append(trained(*step)) or made_small[-1]  # type: ignore[method-assign]
+    run = trainer(folder)
+    run.fit(module, loader(grades))
+    return float(made_small[0].detach()), float(run.callback_metrics["train/loss"])
+
+
+def test_the_logged_loss_is_plain_whatever_is_made_small(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = task().state_dict()
+
+    def start(folder: str, **changed: object) -> tuple[float, float]:
+        torch.manual_seed(0)
+        return fitted(tmp_path / folder, [0, 1, 2, 0], **changed)
+
+    plain, logged = start("plain")
+    assert plain == pytest.approx(logged, rel=1e-5)
+    small, same = start("neighbours", neighbours=0.4)
+    assert same == logged
+    assert small != pytest.approx(plain)
+    small, same = start("weights", weights=[0.5, 2.0, 1.0])
+    assert same == logged
+    assert small != pytest.approx(plain)
+    assert task(weights=[1.0, 2.0, 3.0], neighbours=0.1).state_dict().keys() == state.keys()
+
+
+def test_mixed_embeddings_of_a_frozen_network(tmp_path: Path) -> None:
+    module = task(frozen=True, mixup=0.4, head="corn", lr=0.1)
+    batch = batches([0, 1, 2, 0])[0]
+    batch["embedding"] = torch.randn(4, 2048)
+    del batch["view"]
+    before = module.net.fc.conditional_weight.clone()
+    trainer(tmp_path).fit(module, torch.utils.data.DataLoader([batch], batch_size=None))
+    assert not torch.equal(module.net.fc.conditional_weight, before)
+
+
+def test_two_grades_are_trained_with_every_option(tmp_path: Path) -> None:
+    options = asdict(OptimConfig()) | {"seed": 0}
+    options["optimizer"] = options.pop("name")
+    del options["ema"]
+    module = GradingTask(
+        "resnet50", CLASSES[:2], head="corn", neighbours=0.1, weights=[1.0, 2.0], mixup=0.2, **options
+    )
+    run = trainer(tmp_path)
+    run.fit(module, loader([0, 1, 1, 0]), loader([0, 1]))
+    assert "val/quadratic_kappa" in run.callback_metrics
