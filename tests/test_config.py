@@ -39,7 +39,13 @@ def test_every_conf_file_composes_and_validates(choice: str) -> None:
 
 def test_groups_are_there() -> None:
     assert {f"model={name}" for name in ("vgg16", "resnet50", "cbam", "senet", "sknet")} < set(CHOICES)
-    assert {"experiment=paper", "experiment=paper_patient", "split=kfold", "data=folder"} < set(CHOICES)
+    assert {
+        "experiment=paper",
+        "experiment=paper_patient",
+        "experiment=best",
+        "split=kfold",
+        "data=folder",
+    } < set(CHOICES)
 
 
 @pytest.mark.parametrize("word", ["model.foo=1", "data.bach_size=2", "nonsense=1"])
