@@ -73,8 +73,15 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
         table = cohort.table
         told = f"{len(table)} images of {table['patient'].nunique()} patients"
         yield Finding(PASS, "cohort", told)
-        yield from split(cohort, config)
-        yield from images(cohort, config)
+        try:
+            given = config.data.split_file
+            drawn = read_split(Path(given), cohort) if given else make_split(cohort, config.split)
+        except UserError as error:
+            yield Finding(FAIL, "split", str(error))
+            drawn = None
+        else:
+            yield from split(drawn, cohort.classes)
+        yield from images(cohort, config, drawn)
     yield from weights(config)
 
 
@@ -134,18 +141,12 @@ def environment(config: TrainConfig) -> Iterator[Finding]:
         yield _unless(free < need, "shared memory", f"{free / 1e9:.1f} GB free", fix)
 
 
-def split(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
+def split(drawn: pd.DataFrame, classes: list[str]) -> Iterator[Finding]:
     """Leakage, and grades that are tested on few patients."""
-    try:
-        given = config.data.split_file
-        drawn = read_split(Path(given), cohort) if given else make_split(cohort, config.split)
-    except UserError as error:
-        yield Finding(FAIL, "split", str(error))
-        return
     leaks = leakage(drawn)
     fix = "use split=patient: figures of this split do not hold for new patients"
     yield _unless(leaks["leaking"], "leakage", leaks["sentence"], fix)
-    yield tested(drawn, cohort.classes)
+    yield tested(drawn, classes)
 
 
 def tested(drawn: pd.DataFrame, classes: list[str]) -> Finding:
@@ -158,7 +159,7 @@ def tested(drawn: pd.DataFrame, classes: list[str]) -> Finding:
     return _unless(few, "test patients", told, fix)
 
 
-def images(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
+def images(cohort: Cohort, config: TrainConfig, drawn: pd.DataFrame | None) -> Iterator[Finding]:
     """Decode every image: sizes, modes, blank and blurred ones, stain, and pictures that come twice."""
     with ThreadPoolExecutor() as pool:
         every = list(
@@ -200,10 +201,16 @@ def images(cohort: Cohort, config: TrainConfig) -> Iterator[Finding]:
     fix = "another stain or scanner? compare figures by subgroup"
     yield _unless(strange, "stain outliers", _some(strange) or "none", fix)
 
-    twins = near_duplicates(np.array([one.hashes for one in seen]))
+    empty = {*blank, *blurred}  # all of them look alike
+    found = near_duplicates(np.array([one.hashes for one in seen]))
+    twins = [pair for pair in found if not empty.intersection(names[one] for one in pair)]
     strangers = [pair for pair in twins if table["patient"][pair[0]] != table["patient"][pair[1]]]
     own = len(twins) - len(strangers)
     told = _some([f"{names[one]} and {names[other]}" for one, other in strangers])
+    if strangers and drawn is not None:
+        sides = drawn["split"].to_numpy()[kept]
+        apart = sum(sides[one] != sides[other] for one, other in strangers)
+        told += f" ({apart} of {len(strangers)} on two sides of the split)"
     fix = "the same place under two patients leaks; look at them, and take one of each out"
     yield _unless(strangers, "near duplicates across patients", told or "none", fix)
     if own:

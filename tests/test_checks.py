@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import command, write_cohort
+from livergrade.config import SplitConfig
+from livergrade.data.cohort import from_manifest
+from livergrade.data.split import make_split
+from tests.conftest import GRADES, command, write_cohort
 
 
 def check(*words: str, out: Path) -> dict[str, dict[str, str]]:
@@ -62,6 +65,12 @@ def test_what_is_odd_is_a_warning_with_a_fix(tmp_path: Path) -> None:
         assert found[what]["level"] == "WARN", what
         assert told in found[what]["told"], found[what]
         assert found[what]["fix"], what
+    split = make_split(from_manifest(manifest, list(GRADES)), SplitConfig(name="image", seed=0)).set_index(
+        "image"
+    )
+    apart = split["split"][table["image"][0]] != split["split"][table["image"][9]]
+    told = found["near duplicates across patients"]["told"]
+    assert f"({int(apart)} of 1 on two sides of the split)" in told
 
 
 def test_what_can_not_be_used_fails_and_the_rest_is_checked(tmp_path: Path, capfd) -> None:
