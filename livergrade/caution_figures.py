@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from livergrade.figures import BLUE, INK, MUTED, ORANGE, RULE, heading, plain
 from livergrade.metrics import warning
@@ -40,7 +40,7 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
         axes.set_xlabel("probability of the predicted grade")
         n = measured["ece"]["before"]["n"]
         axes.set_title(f"{level} level (n = {n:,})", loc="left", fontsize=10, color=INK)
-        axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left")
+        axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower right")
     figure.axes[0].set_ylabel("graded rightly", color=MUTED, fontsize=9)
     heading(figure, title, note)
     return figure
@@ -72,13 +72,13 @@ def risk_coverage(abstention: dict[str, Any], *, title: str, note: str = "") -> 
     )
     plain(axes)
     axes.set(xlim=(0, 1.02))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.25 * float(np.nanmax([*high, *risk])) or 1)  # room for the legend
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.set_xlabel("patients answered")
     axes.set_ylabel("of these graded wrongly")
-    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left", ncols=3)
     heading(figure, title, note)
     return figure
 
@@ -126,8 +126,9 @@ def familiarity(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
         axes.stairs(told["histogram"][side], edges, fill=True, color=BLUE)
         plain(axes)
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(LogFormatter())  # the usual ones write TeX
-        axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # the usual one writes TeX
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         axes.set_ylabel(f"{names[side]}\nn = {told['sides'][side]['images']:,}", color=INK, fontsize=8.5)
         if told["limit"] is not None:
