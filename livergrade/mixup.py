@@ -21,7 +21,8 @@ def mixed(shown: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]
     Returns:
         Both, mixed.
     """
-    drawn = torch.distributions.Beta(alpha, alpha).sample((len(shown),))
+    beta = torch.tensor(alpha, dtype=torch.float32)  # it can't be drawn in half precision
+    drawn = torch.distributions.Beta(beta, beta).sample((len(shown),))
     own = torch.maximum(drawn, 1 - drawn).to(shown.device)
     other = torch.randperm(len(shown)).to(shown.device)
     share = own.view(-1, *[1] * (shown.ndim - 1)).to(shown.dtype)

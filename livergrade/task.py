@@ -172,12 +172,13 @@ class GradingTask(L.LightningModule):
 
         Mixed views are measured by the grade that most of each shows.
         """
-        targets = self.targets[batch["grade"]]
+        targets = self.targets[batch["grade"]].float()  # the module may be of half precision, logits are not
+        weights = None if self.weights is None else self.weights.float()
         if mixup := self.hparams["mixup"]:
             shown = "embedding" if "embedding" in batch else "view"
             views, targets = mixed(batch[shown], targets, mixup)
             batch = batch | {shown: views}
-        return F.cross_entropy(self._graded(batch, "train"), targets, weight=self.weights)
+        return F.cross_entropy(self._graded(batch, "train"), targets, weight=weights)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Keep what a validation batch was graded."""

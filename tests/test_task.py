@@ -231,3 +231,10 @@ def test_two_grades_are_trained_with_every_option(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.fit(module, loader([0, 1, 1, 0]), loader([0, 1]))
     assert "val/quadratic_kappa" in run.callback_metrics
+
+
+def test_targets_and_weights_go_with_half_precision(tmp_path: Path) -> None:
+    module = task(neighbours=0.1, weights=[0.5, 2.0, 1.0], mixup=0.2, head="corn")
+    run = trainer(tmp_path, precision="bf16-true")
+    run.fit(module, loader([0, 1, 2, 0]), loader([0, 1, 2]))
+    assert run.callback_metrics["train/loss"].isfinite()
