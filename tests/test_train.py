@@ -32,6 +32,8 @@ LEFT_BY_A_RUN = {
     "metrics.json",
     "history.csv",
     "calibration.json",
+    "appearance.json",
+    "appearance.csv",
     "figures",
     "mistakes",
     "report.html",
@@ -306,7 +308,7 @@ def test_a_mistake_leaves_the_folder_free(run, tmp_path: Path, capfd) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["trainer.accelerator=gpu"], "trainer.*"),
+        (["trainer.accelerator=gpu"], "set trainer.accelerator=cpu"),
         (["trainer.precision=foo"], "trainer.*"),
         (["train.resume=nowhere"], "is no run"),
         (["model.weights=nowhere.pt"], "nowhere.pt"),

@@ -94,6 +94,7 @@ def test_weights_that_are_no_numbers_are_never_saved(
     assert all(tensor.isfinite().all() for name, tensor in last["state_dict"].items() if "net" in name)
 
 
+@pytest.mark.slow
 def test_clocks_may_jump(small: list[str], tmp_path: Path, monkeypatch) -> None:
     """The time of day goes a day forth or back at every look; what a run leaves is the same."""
     words = [*small, *TINY, "trainer.max_epochs=3"]
@@ -106,6 +107,7 @@ def test_clocks_may_jump(small: list[str], tmp_path: Path, monkeypatch) -> None:
         assert steady == jumping, name
 
 
+@pytest.mark.slow
 def test_two_runs_that_are_given_one_folder_do_not_share_it(small: list[str], tmp_path: Path) -> None:
     words = [sys.executable, "-m", "livergrade.train", *small, *TINY, "trainer.limit_batches=1"]
     words.append(f"hydra.run.dir={tmp_path / 'run'}")
