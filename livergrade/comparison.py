@@ -7,6 +7,7 @@ a model. Runs of a model that differ in other options count as models of their o
 
 from __future__ import annotations
 
+import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ KINDS = {
     "external": "another cohort",
     "image": "split by image",
 }
+
+MOST_IN_A_NAME = 3
+"""Options that a model's name tells."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,23 @@ def arms(runs: Sequence[Run]) -> tuple[list[Arm], list[str]]:
 
 
 def _by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by their model, and by the options in which runs of the same model differ."""
+    """Runs by their model, and by the options in which runs of the same model differ.
+
+    Of more options than a figure has room for `differences` has the table; letters tell the runs apart.
+    """
     named: dict[str, list[Run]] = {}
     for model in dict.fromkeys(run.model for run in runs):
         group = [run for run in runs if run.model == model]
         varied = [key for key in group[0].settings if len({str(run.settings[key]) for run in group}) > 1]
+        kinds = {run.folder: tuple(f"{key}={run.settings[key]}" for key in varied) for run in group}
+        letters = dict(zip(dict.fromkeys(kinds.values()), string.ascii_uppercase, strict=False))
         for run in group:
-            named.setdefault(
-                ", ".join([model, *(f"{key}={run.settings[key]}" for key in varied)]), []
-            ).append(run)
+            kind = kinds[run.folder]
+            if len(varied) > MOST_IN_A_NAME and len(set(kinds.values())) <= len(letters):
+                name = f"{model} {letters[kind]}"
+            else:
+                name = ", ".join([model, *kind])
+            named.setdefault(name, []).append(run)
     return named
 
 
@@ -227,16 +239,18 @@ def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def differences(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+def differences(found: Sequence[Arm]) -> dict[str, dict[str, str]]:
     """Options in which models differ beyond the network itself: option → model → value.
 
-    What every model shares is left out, and so is what follows from the choice of the network.
+    What every model shares is left out.
     """
     by_option: dict[str, dict[str, set[str]]] = {}
-    for run in runs:
-        for key, value in run.settings.items():
-            if not key.startswith("model.") and key != "split.name":
-                by_option.setdefault(key, {}).setdefault(run.model, set()).add(str(value))
+    named = [(name, repeats) for arm in found for name, repeats in arm.models.items()]
+    for name, repeats in named:
+        for run in (run for folds in repeats.values() for run in folds):
+            for key, value in run.settings.items():
+                if key not in ("model.name", "model.backbone", "split.name"):
+                    by_option.setdefault(key, {}).setdefault(name, set()).add(str(value))
     return {
         key: {model: ", ".join(sorted(values)) for model, values in models.items()}
         for key, models in by_option.items()

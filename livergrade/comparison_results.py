@@ -51,13 +51,17 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
         measured.append(
             measure(arm, resamples=config.resamples, permutations=config.permutations, seed=config.seed)
         )
+    differing = differences(found)
+    for option, values in differing.items():
+        told = "; ".join(f"{model}: {value}" for model, value in values.items())
+        log.info("  %s  %s", option, told)
     gaps = leakage_gap(measured)
     compared: dict[str, Any] = {
         "classes": runs[0].classes,
         "level": config.level,
         "arms": measured,
         "leakage_gap": gaps,
-        "differences": differences([run for arm in found for run in arm.runs]),
+        "differences": differing,
         "left_out": left_out + incomplete,
         "cautions": _cautions([run for arm in found for run in arm.runs]),
         "command": command,

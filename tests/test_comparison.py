@@ -74,6 +74,19 @@ def test_one_network_under_other_options_is_a_model_of_its_own(tmp_path: Path) -
     assert len(measure(found[0], **FEW)["pairs"]) == 1
 
 
+def test_recipes_that_differ_in_many_options_are_told_apart_by_letters(tmp_path: Path) -> None:
+    recipe = {"optim.lr": 0.2, "optim.weight_decay": 0.3, "augment.stain": 0.4, "loss.neighbours": 0.1}
+    finished_run(tmp_path / "a", "senet")
+    finished_run(tmp_path / "b", "senet", options=recipe)
+    finished_run(tmp_path / "c", "senet", seed=1, options=recipe)
+    found, _ = arms(find_runs([tmp_path])[0])
+    assert list(found[0].models) == ["senet A", "senet B"]
+    assert list(found[0].models["senet B"]) == ["0", "1"]
+    told = differences(found)
+    assert set(told) == set(recipe)
+    assert told["augment.stain"] == {"senet A": "0.15", "senet B": "0.4"}
+
+
 def test_arms_are_apart_and_the_gap_is_theirs(tmp_path: Path) -> None:
     finished_run(tmp_path / "fair", "senet", skill=0.1)
     finished_run(tmp_path / "leaky", "senet", kind="image", skill=5)
@@ -122,4 +135,4 @@ def test_grades_must_be_the_same(tmp_path: Path) -> None:
 def test_options_that_differ_between_models_are_listed(tmp_path: Path) -> None:
     finished_run(tmp_path / "a", "vgg16", options={"optim.lr": 0.1})
     finished_run(tmp_path / "b", "senet", options={"optim.lr": 0.2})
-    assert differences(find_runs([tmp_path])[0]) == {"optim.lr": {"vgg16": "0.1", "senet": "0.2"}}
+    assert differences(arms(find_runs([tmp_path])[0])[0]) == {"optim.lr": {"vgg16": "0.1", "senet": "0.2"}}
