@@ -54,6 +54,12 @@ def test_what_the_machine_lacks_is_told_with_what_to_do(tmp_path: Path) -> None:
         (PermissionError(errno.EACCES, "denied", "/x"), ("/x: you may not",)),
         (torch.OutOfMemoryError("CUDA out of memory"), ("GPU's memory", "data.batch_size")),
         (MemoryError(), ("memory ran out", "data.image_size")),
+        (
+            RuntimeError(
+                "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set"
+            ),
+            ("adaptive_avg_pool2d_backward_cuda gives", "trainer.deterministic=true"),
+        ),
     ):
         told = advice(error)
         assert told is not None
