@@ -101,6 +101,7 @@ def test_a_run_that_is_told_to_stop_goes_on_to_the_same_end(
 ) -> None:
     run = tmp_path / "run"
     during_step(step, functools.partial(signal.raise_signal, number))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)]
     with pytest.raises(SystemExit) as end:
         train(*words, f"hydra.run.dir={run}", outputs=tmp_path)
@@ -137,7 +138,7 @@ SMOOTH = (
 )
 
 
-@pytest.mark.parametrize("step", [STEPS + 2, STEPS])
+@pytest.mark.parametrize("step", [STEPS + 2, pytest.param(STEPS, marks=pytest.mark.slow)])
 def test_averaged_weights_and_mixed_views_go_on_to_the_same_end(
     words: list[str], during_step, step: int, tmp_path: Path
 ) -> None:

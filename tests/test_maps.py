@@ -60,9 +60,10 @@ def inside(maps: Tensor, grades: Tensor, side: int = SIDE) -> Tensor:
     return mass[:, side // 2 :, side // 2 :].sum((1, 2)) / mass.sum((1, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
-    [pytest.param(each, marks=pytest.mark.slow) for each in ("resnet50", "cbam", "sknet")] + ["senet"],
+    ["resnet50", "cbam", "senet", "sknet"],
 )
 def test_maps_find_the_place_that_decides(model: str) -> None:
     net, views, grades = taught(model, 24)

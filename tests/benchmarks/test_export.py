@@ -3,9 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_file_is_timed_against_pytorch(tmp_path: Path) -> None:
     told = tmp_path / "told.json"
     command = [sys.executable, "benchmarks/export.py", "--models=resnet50", "--sizes=32", "--image=60x50"]
