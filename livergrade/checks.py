@@ -73,13 +73,13 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
         table = cohort.table
         told = f"{len(table)} images of {table['patient'].nunique()} patients"
         yield Finding(PASS, "cohort", told)
+        drawn = None
         try:
             given = config.data.split_file
             drawn = read_split(Path(given), cohort) if given else make_split(cohort, config.split)
         except UserError as error:
             yield Finding(FAIL, "split", str(error))
-            drawn = None
-        else:
+        if drawn is not None:
             yield from split(drawn, cohort.classes)
         yield from images(cohort, config, drawn)
     yield from weights(config)
