@@ -9,7 +9,6 @@ Shapes: N images, F = 7 features.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +22,7 @@ import pandas as pd
 from sklearn.covariance import LedoitWolf
 
 from livergrade.conformal import threshold
-from livergrade.errors import UserError
-from livergrade.files import written_whole
+from livergrade.files import read_facts, written_whole
 from livergrade.metrics import write_json
 
 Floats = npt.NDArray[np.float64]
@@ -133,16 +131,7 @@ def read_appearance(path: Path) -> dict[str, Any] | None:
     Raises:
         UserError: the file is damaged.
     """
-    if not path.is_file():
-        return None
-    try:
-        found = dict(json.loads(path.read_text("utf-8")))
-        missing = _KEYS - found.keys()
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: is not what a run writes ({error}); train the run again") from error
-    if missing:
-        raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; train the run again")
-    return found
+    return read_facts(path, _KEYS) if path.is_file() else None
 
 
 def _measured(squares: Squares, rows: npt.NDArray[np.int64]) -> Floats:

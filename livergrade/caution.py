@@ -6,7 +6,6 @@ and new images are answered with the same care. What is measured, is measured on
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from livergrade.abstention import risk_figures
 from livergrade.appearance import read_appearance
 from livergrade.calibration import calibration_metrics, patient_sums, reliability
 from livergrade.conformal import set_figures, true_scores
-from livergrade.errors import UserError
 from livergrade.familiarity import familiarity_figures
+from livergrade.files import read_facts
 from livergrade.metrics import Level, bounds_of, class_names, draw_patients, gather, scarcity
 from livergrade.temperature import at_temperature, fit_temperature
 from livergrade.view_counts import view_figures
@@ -69,13 +68,7 @@ def read_calibration(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         return _nothing("the run has no calibration.json, since an earlier version left it; train it again")
-    try:
-        found = dict(json.loads(path.read_text("utf-8")))
-    except ValueError as error:
-        raise UserError(f"{path}: is not valid JSON ({error}); train the run again") from error
-    if missing := _KEYS - found.keys():
-        raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; train the run again")
-    return found
+    return read_facts(path, _KEYS)
 
 
 def _nothing(reason: str) -> dict[str, Any]:

@@ -42,8 +42,6 @@ failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hy
 Config = TypeVar("Config")
 
 PACKAGE = Path(__file__).resolve().parent
-PROBE = 2**16
-"""Bytes that a new run's folder must have room for: Hydra's record and the first lines of the log."""
 CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
 CONF = CHECKOUT / "conf" if CHECKOUT else PACKAGE / "conf"
 
@@ -132,6 +130,10 @@ Flags of Hydra (--cfg job prints what would be run, -m sweeps over comma-separat
 
 $FLAGS_HELP
 """
+
+
+PROBE = 2**16
+"""Bytes that a new run's folder must have room for: Hydra's record and the first lines of the log."""
 
 
 class Folder(Callback):

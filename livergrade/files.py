@@ -1,10 +1,14 @@
-"""Write a file whole or not at all."""
+"""Write a file whole or not at all, and read back what a run wrote."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -41,3 +45,18 @@ def remove_parts(folder: Path, name: str = "*") -> None:
         )
     for path in left:
         path.unlink(missing_ok=True)
+
+
+def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
+    """A JSON file that a run wrote, with at least these keys.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        found = dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: is not valid JSON ({error}); train the run again") from error
+    if missing := keys - found.keys():
+        raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; train the run again")
+    return found

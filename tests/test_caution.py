@@ -116,7 +116,11 @@ def test_a_run_without_the_file_says_so_and_a_damaged_one_is_named(tmp_path):
     fitted = fit_calibration(cohort(), resamples=20)
     write_json(fitted, tmp_path / "calibration.json")
     assert read_calibration(tmp_path / "calibration.json") == fitted
-    for text, told in (("{", "is not valid JSON"), ('{"temperature": 2}', "lacks fitted_on")):
+    for text, told in (
+        ("{", "is not valid JSON"),
+        ("[1]", "is not valid JSON"),
+        ('{"temperature": 2}', "lacks fitted_on"),
+    ):
         (tmp_path / "calibration.json").write_text(text)
         with pytest.raises(UserError, match=told):
             read_calibration(tmp_path / "calibration.json")
