@@ -5,15 +5,20 @@ import sys
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the commands do, before torch is imported
 
+import contextlib
 import functools
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
+from matplotlib.figure import Figure
 from PIL import Image
+
+from livergrade.models import resnet
 
 GRADES = ("poor", "moderate", "well")
 
@@ -76,19 +81,80 @@ def _halved(pixels: np.ndarray, times: int) -> np.ndarray:
     return pixels.reshape(height // side, side, width // side, side, 3).mean((1, 3)).round().astype(np.uint8)
 
 
+# ── what makes tests fast ────────────────────────────────────────────────────────────────────────────────
+
+TINY = ("model=timm", "model.backbone=test_resnet")
+"""A network of a third of a million weights, in other processes too, for what is true of any network."""
+
+_SAVEFIG, _RESNET50 = Figure.savefig, resnet.resnet50
+
+
+def _save_blank(figure: Figure, target: object, *, format: str, **options: object) -> None:  # noqa: A002
+    _SAVEFIG(Figure(figsize=(1, 1)), target, format=format)
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Every figure is made, and saved as a blank one: to draw them all takes longer than a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", _save_blank)
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a module that is :func:`undrawn`, figures of one test as they are."""
+    monkeypatch.setattr(Figure, "savefig", _SAVEFIG)
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[None]:
+    """ResNet50, CBAM and SENet with 3×3 convolutions of an eighth of their channels; all else is as it is.
+
+    The layers, their names and the 2,048 features are the same, with 4 million weights for 24.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resnet, "resnet50", functools.partial(_RESNET50, width=8))
+        yield
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """Neither :func:`undrawn` nor :func:`narrow`, whatever module asks first for what all share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", _SAVEFIG)
+        patch.setattr(resnet, "resnet50", _RESNET50)
+        yield
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that one worker of pytest-xdist fills and all of them read; a test copies what it changes."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder, made = root / "shared" / name, root / "shared" / f"{name}.made"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(root / "shared" / f"{name}.lock"):
+        if not made.exists():  # if making it failed here, the other worker fails alike, in its own words
+            folder.mkdir(exist_ok=True)
+            with _whole():
+                make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The manifest of a cohort of 12 patients and 24 images."""
-    return write_cohort(tmp_path_factory.mktemp("cohort"))
+    return made_once(tmp_path_factory, "cohort", write_cohort) / "cohort.csv"
 
 
 @pytest.fixture(scope="session")
-def small(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def small(manifest: Path) -> list[str]:
     """Options that make a run on that cohort a matter of seconds."""
     return [
         "data=manifest",
         f"data.manifest={manifest}",
-        f"data.cache_dir={tmp_path_factory.mktemp('cache')}",
+        f"data.cache_dir={manifest.parents[1] / 'cache'}",
         "data.image_size=64",
         "data.batch_size=6",
         "split.test_fraction=0.25",
@@ -206,26 +272,39 @@ def finished_run(
 
 @pytest.fixture
 def run(tmp_path: Path, small: list[str]) -> Callable[..., Path]:
-    """Run the command with the small options and more; returns the run folder."""
+    """Run the command with the small options and more, on a small network; returns the run folder."""
 
-    def start(*words: str, model: str = "resnet50") -> Path:
+    def start(*words: str, model: str | None = None) -> Path:
         folder = tmp_path / "run"
-        train(f"model={model}", *small, f"hydra.run.dir={folder}", *words, outputs=tmp_path)
+        network = [f"model={model}"] if model else TINY
+        train(*network, *small, f"hydra.run.dir={folder}", *words, outputs=tmp_path)
         return folder
 
     return start
 
 
 @pytest.fixture(scope="session")
+def tiny_run(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a small network, for tests that copy what they change of it."""
+
+    def make(folder: Path) -> None:
+        train(*TINY, *small, f"hydra.run.dir={folder / 'run'}", outputs=folder)
+
+    return made_once(tmp_path_factory, "tiny_run", make) / "run"
+
+
+@pytest.fixture(scope="session")
 def sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The five-model sweep, run once."""
-    folder = tmp_path_factory.mktemp("sweep")
-    train(
-        "-m",
-        "model=vgg16,resnet50,cbam,senet,sknet",
-        *small,
-        "trainer.limit_batches=2",
-        f"hydra.sweep.dir={folder}",
-        outputs=folder,
-    )
-    return folder
+
+    def make(folder: Path) -> None:
+        train(
+            "-m",
+            "model=vgg16,resnet50,cbam,senet,sknet",
+            *small,
+            "trainer.limit_batches=2",
+            f"hydra.sweep.dir={folder}",
+            outputs=folder,
+        )
+
+    return made_once(tmp_path_factory, "sweep", make)

@@ -2,10 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lightning as L
+import pytest
 import torch
 
 from livergrade.averaging import AveragedWeights
 from tests.test_task import batches, loader, task, trainer
+
+pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 
 
 class Watch(L.Callback):

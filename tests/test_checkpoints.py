@@ -9,7 +9,9 @@ import torch
 
 from livergrade.checkpoints import WholeCheckpointIO, checkpoint_writer
 from livergrade.task import GradingTask
-from tests.conftest import train
+from tests.conftest import TINY, train
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 class Unwritable:
@@ -45,13 +47,13 @@ STEPS = 4
 def words(small: list[str]) -> list[str]:
     """Two epochs with all that has a state: momentum, a schedule by step, batch norm, random views."""
     return [
-        *("model=resnet50", *small, "optim=adamw", "optim.lr=0.001", "augment.train_views=2"),
+        *(*TINY, *small, "optim=adamw", "optim.lr=0.001", "augment.train_views=2"),
         *("trainer.max_epochs=2", "trainer.save_minutes=60"),
     ]
 
 
 @pytest.fixture(scope="module")
-def unbroken(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unbroken(undrawn: None, words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that nothing happened to."""
     folder = tmp_path_factory.mktemp("unbroken") / "run"
     train(*words, f"hydra.run.dir={folder}", outputs=folder.parent)

@@ -18,12 +18,17 @@ from livergrade.predictions import predictions_table
 from livergrade.task import GradingTask
 from tests.conftest import GRADES, train
 
+pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
+
 PROBE = ("experiment=probe", "model.reduction=8", "data.image_size=64", "data.batch_size=6")
 
 
-@pytest.fixture
-def probe(run: Callable[..., Path]) -> Path:
-    return run(*PROBE, "trainer.max_epochs=3", model="senet")
+@pytest.fixture(scope="module")
+def probe(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("probe") / "run"
+    words = ("model=senet", *small, *PROBE, "trainer.max_epochs=3", f"hydra.run.dir={folder}")
+    train(*words, outputs=folder.parent)
+    return folder
 
 
 def tensors(checkpoint: Path) -> dict[str, torch.Tensor]:

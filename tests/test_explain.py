@@ -10,18 +10,19 @@ from livergrade.overlay import overlay
 from livergrade.sanity import METHODS
 from tests.conftest import command, draw_image, write_slide
 
+pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 FAST = ("accelerator=cpu", "views=2", "places=2", "steps=2")
 
 
 @pytest.fixture(scope="module")
-def trained(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a CBAM network, which has gates of places and of channels."""
     out = tmp_path_factory.mktemp("explained")
     command("train", *small, "model=cbam", "trainer=smoke", "augment.test_views=upright", outputs=out)
     return next((out / "cbam").iterdir())
 
 
-def test_a_run_is_explained_on_images_of_its_test(trained: Path, tmp_path: Path) -> None:
+def test_a_run_is_explained_on_images_of_its_test(trained: Path, drawn: None, tmp_path: Path) -> None:
     command("explain", f"run={trained}", *FAST, f"out={tmp_path / 'out'}", outputs=tmp_path)
     chosen = choose(trained, 1)
     out = tmp_path / "out"

@@ -21,8 +21,9 @@ from livergrade.export_check import compare, images_to_check
 from livergrade.grader import Grader
 from livergrade.models import NAMES
 from livergrade.onnx_file import MOST_BYTES, opened, write_onnx
-from tests.conftest import GRADES, command, train
+from tests.conftest import GRADES, TINY, command, train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 WORST = 'G:3 "poor" | <b> #*'  # a grade's name that YAML, Markdown and HTML all would trip over
 TEMPERATURE = 1.7
 SIZES = [(200, 130), (130, 200), (40, 44), (52, 52), (52, 90), (1393, 1665), (16, 300)]
@@ -33,7 +34,9 @@ def export(*words: str, outputs: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(
+    undrawn: None, manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run of a small network on the tiny cohort, whose worst grade has another name, calibrated."""
     folder = tmp_path_factory.mktemp("export")
     table = pd.read_csv(manifest)
@@ -41,8 +44,7 @@ def trained(manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathF
     table.replace({"grade": {GRADES[0]: WORST}}).to_csv(folder / "cohort.csv", index=False)
     classes = ",".join("'" + grade + "'" for grade in (WORST, *GRADES[1:]))
     train(
-        "model=timm",
-        "model.backbone=test_resnet",
+        *TINY,
         *(word for word in small if not word.startswith(("data.manifest", "data.image_size"))),
         f"data.manifest={folder / 'cohort.csv'}",
         "data.outside=true",

@@ -14,11 +14,12 @@ from livergrade.answers import UNLIKE
 from livergrade.conformal import sets, threshold
 from tests.conftest import COLOURS, GRADES, command, write_slide
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 
-@pytest.fixture(scope="module")
-def trained(sweep: Path) -> Path:
-    """A finished run of ResNet50."""
-    return next(sweep.glob("*_model-resnet50*"))
+
+@pytest.fixture
+def trained(tiny_run: Path) -> Path:
+    return tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,9 @@ def test_a_run_of_an_earlier_version_grades_as_it_did(trained: Path, manifest: P
     assert json.loads((tmp_path / "out" / "predictions.json").read_text())["temperature"] is None
 
 
-def test_a_slide_is_graded_where_there_is_tissue(trained: Path, slide: Path, tmp_path: Path) -> None:
+def test_a_slide_is_graded_where_there_is_tissue(
+    trained: Path, slide: Path, drawn: None, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     predict(f"run={trained}", str(slide), "tile_um=16", out=out)
     tiles = pd.read_csv(out / "tiles" / "case.csv")
@@ -147,7 +150,9 @@ def test_a_slide_is_graded_where_there_is_tissue(trained: Path, slide: Path, tmp
     assert json.loads((out / "predictions.json").read_text())["slides"][0]["tiles"] == len(tiles)
 
 
-def test_why_a_slide_has_its_grade_is_drawn_over_it(trained: Path, slide: Path, tmp_path: Path) -> None:
+def test_why_a_slide_has_its_grade_is_drawn_over_it(
+    trained: Path, slide: Path, drawn: None, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     words = [f"run={trained}", str(slide), "views=upright", "tile_um=64", "calibrated=false"]
     predict(*words, out=out)

@@ -8,9 +8,11 @@ from livergrade.metrics import read_predictions
 from livergrade.mistakes import THUMBNAIL, worst_images
 from tests.conftest import command
 
+pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
+
 
 @pytest.fixture(scope="module")
-def mapped(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mapped(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mapped")
     command("train", *small, "model=senet", "trainer.map_patients=2", outputs=out)
     return next((out / "senet").iterdir())

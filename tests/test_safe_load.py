@@ -65,10 +65,10 @@ def test_damaged_files_are_told_with_what_to_do(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("harm", ["payload", "cut", "other"])
 def test_no_command_runs_what_a_runs_folder_brings(
-    sweep: Path, manifest: Path, tmp_path: Path, capfd, words: tuple[str, ...], harm: str
+    tiny_run: Path, manifest: Path, tmp_path: Path, capfd, words: tuple[str, ...], harm: str
 ) -> None:
     run, witness = tmp_path / "run", tmp_path / "witness"
-    shutil.copytree(next(sweep.glob("*_model-senet*")), run, ignore=shutil.ignore_patterns("tensorboard"))
+    shutil.copytree(tiny_run, run, ignore=shutil.ignore_patterns("tensorboard"))
     best = run / "checkpoints" / "best.ckpt"
     if harm == "payload":
         torch.save({"state_dict": {}, "hyper_parameters": Payload(witness)}, best)
@@ -88,10 +88,10 @@ def test_no_command_runs_what_a_runs_folder_brings(
 
 @pytest.mark.parametrize("harm", ["payload", "cut", "empty"])
 def test_a_damaged_or_hostile_checkpoint_is_not_resumed_from(
-    sweep: Path, tmp_path: Path, capfd, harm: str
+    tiny_run: Path, tmp_path: Path, capfd, harm: str
 ) -> None:
     run, witness = tmp_path / "run", tmp_path / "witness"
-    shutil.copytree(next(sweep.glob("*_model-senet*")), run)
+    shutil.copytree(tiny_run, run)
     last = run / "checkpoints" / "last.ckpt"
     if harm == "payload":
         torch.save({"state_dict": Payload(witness)}, last)
@@ -107,9 +107,9 @@ def test_a_damaged_or_hostile_checkpoint_is_not_resumed_from(
     assert (run / "finished.json").exists()  # nothing finished is lost
 
 
-def test_a_configs_target_is_never_made(sweep: Path, tmp_path: Path, capfd) -> None:
+def test_a_configs_target_is_never_made(tiny_run: Path, tmp_path: Path, capfd) -> None:
     run, witness = tmp_path / "run", tmp_path / "witness"
-    shutil.copytree(next(sweep.glob("*_model-senet*")), run)
+    shutil.copytree(tiny_run, run)
     config = run / "config.yaml"
     config.write_text(config.read_text() + f"_target_: os.mkdir\npath: {witness}\n")
     with pytest.raises(SystemExit):

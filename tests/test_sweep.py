@@ -16,6 +16,8 @@ from livergrade.runs import read_options
 from livergrade.sweep import finished_before, note_failure
 from tests.conftest import finished_run, train
 
+pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
+
 
 def jobs(sweep: Path) -> dict[str, Path]:
     """The jobs' folders by their number."""

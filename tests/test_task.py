@@ -13,6 +13,7 @@ from livergrade.errors import UserError
 from livergrade.task import GradingTask, grading_metrics
 
 CLASSES = ["poor", "moderate", "well"]
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 def batches(grades: list[int], spoil: bool = False) -> list[dict[str, torch.Tensor]]:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +20,9 @@ from livergrade.history import read_history
 from livergrade.models import IMAGENET, NAMES
 from livergrade.predictions import predictions_table
 from livergrade.task import GradingTask
-from tests.conftest import train
+from tests.conftest import TINY, train
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 LEFT_BY_A_RUN = {
     ".hydra",
@@ -150,7 +153,7 @@ def test_maps_change_nothing(run, small, tmp_path: Path) -> None:
 
 def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
-    train("model=resnet50", *small, "trainer.max_epochs=2", f"hydra.run.dir={whole}", outputs=tmp_path)
+    train(*TINY, *small, "trainer.max_epochs=2", f"hydra.run.dir={whole}", outputs=tmp_path)
     folder = run("trainer.max_epochs=1")
     train(f"train.resume={folder}", "trainer.max_epochs=2", outputs=tmp_path)
 
@@ -166,14 +169,14 @@ def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Pat
     assert yaml.safe_load((folder / "config.yaml").read_text())["data"]["image_size"] == 64
 
 
-def test_resume_keeps_the_options_of_the_run(run, tmp_path: Path, capfd) -> None:
-    folder = run("trainer.limit_batches=1")
+def test_resume_keeps_the_options_of_the_run(tiny_run: Path, tmp_path: Path, capfd) -> None:
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
     with pytest.raises(SystemExit):
         train(f"train.resume={folder}", "optim.lr=1", outputs=tmp_path)
     assert "only trainer.* may change" in capfd.readouterr().err
 
 
-def test_image_split_says_that_it_leaks_everywhere(run, capfd) -> None:
+def test_image_split_says_that_it_leaks_everywhere(run, drawn: None, capfd) -> None:
     folder = run("split=image", "trainer.limit_batches=1")
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["leakage"]["leaking"] is True
@@ -203,7 +206,7 @@ def test_split_file_is_reused(run, small, tmp_path: Path) -> None:
     folder = run("trainer.limit_batches=1", "seed=5")
     other = tmp_path / "other"
     train(
-        "model=resnet50",
+        *TINY,
         *small,
         "trainer.limit_batches=1",
         f"data.split_file={folder / 'split.csv'}",
@@ -213,19 +216,19 @@ def test_split_file_is_reused(run, small, tmp_path: Path) -> None:
     assert (other / "split.csv").read_text() == (folder / "split.csv").read_text()
 
 
-def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path) -> None:
+def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path, capfd) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text(
         manifest.read_text().replace("moderate/M00_0.png,M00,moderate", "nowhere.png,M00,middling")
     )
     words = ["data=manifest", f"data.manifest={broken}", f"hydra.run.dir={tmp_path / 'run'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "livergrade.train", *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "nowhere.png does not exist" in done.stderr
-    assert "'middling' is not in data.classes" in done.stderr
+    with pytest.raises(SystemExit) as end:
+        train(*words, outputs=tmp_path)
+    told = capfd.readouterr().err
+    assert end.value.code == 1
+    assert "Traceback" not in told
+    assert "nowhere.png does not exist" in told
+    assert "'middling' is not in data.classes" in told
     assert not (tmp_path / "run").exists()
 
 

@@ -12,6 +12,7 @@ from tests.conftest import command
 from tests.test_report import Page
 
 pytest.importorskip("optuna")
+pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 
 
 def test_a_study_and_going_on_with_it(

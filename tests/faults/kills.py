@@ -20,9 +20,7 @@ import torch
 
 from livergrade.data.cache import decoded
 from livergrade.data.cohort import from_manifest
-from tests.conftest import GRADES, command, write_cohort
-
-MODEL = ("model=timm", "model.backbone=test_resnet")  # half a million weights: a run of seconds
+from tests.conftest import GRADES, TINY, command, write_cohort
 
 
 def options(folder: Path, manifest: Path) -> list[str]:
@@ -42,7 +40,7 @@ def options(folder: Path, manifest: Path) -> list[str]:
         "trainer.save_minutes=0",
         "trainer.map_patients=2",
         "trainer.progress=false",
-        *MODEL,
+        *TINY,
     ]
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from livergrade.files import remove_parts
-from tests.conftest import command, train, write_cohort
+from tests.conftest import TINY, command, train, write_cohort
 
-TINY = ("model=timm", "model.backbone=test_resnet")  # half a million weights
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture
