@@ -36,14 +36,15 @@ def test_two_jobs_at_once_share_one_cache(small: list[str], tmp_path: Path) -> N
     words = [word for word in small if not word.startswith("data.cache_dir")]
     swept(
         tmp_path / "sweep",
-        "model=resnet50,senet",
+        "model=timm",
+        "model.backbone=test_resnet,test_efficientnet",  # networks of few weights, for it takes processes
         *words,
         f"data.cache_dir={cache}",
         "trainer.limit_batches=1",
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
     )
-    assert compared(tmp_path / "sweep") == {"resnet50", "senet"}
+    assert compared(tmp_path / "sweep") == {"test_resnet", "test_efficientnet"}
     assert len(list((cache / "images").glob("*.npy"))) == 1
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import command
+from tests.conftest import TINY, command
 from tests.test_report import Page
 
 pytest.importorskip("optuna")
-pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def test_a_study_and_going_on_with_it(
@@ -21,7 +21,7 @@ def test_a_study_and_going_on_with_it(
     folder = tmp_path / "study"
     words = [
         f"study={folder}",
-        "model=resnet50",
+        *TINY,
         "optim.weight_decay=0,-1",
         *small,
         "trainer.limit_batches=1",
