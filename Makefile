@@ -25,10 +25,10 @@ demo: $(READY) ## Train SENet on the embedded cohort (minutes on two cores) and 
 	@echo "Open report.html in the folder above, or: $(BIN)/tensorboard --logdir outputs"
 
 test: $(READY) ## Run the fast tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-all: $(READY) ## Run all tests, the slow ones too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m ""
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m ""
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff format --check .

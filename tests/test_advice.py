@@ -36,7 +36,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(full_disk: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
 
 
-def test_a_run_on_a_full_disk_says_so(small: list[str], full_disk: Path, capfd) -> None:
+def test_a_run_on_a_full_disk_says_so(small: list[str], narrow: None, full_disk: Path, capfd) -> None:
     with pytest.raises(SystemExit) as end:
         command("train", *small, f"hydra.run.dir={full_disk / 'run'}", outputs=full_disk)
     assert end.value.code == 1
@@ -69,7 +69,9 @@ def test_what_the_machine_lacks_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="loader processes are killed by signal")
-def test_a_killed_loader_process_is_told(small: list[str], tmp_path: Path, monkeypatch, capfd) -> None:
+def test_a_killed_loader_process_is_told(
+    small: list[str], narrow: None, tmp_path: Path, monkeypatch, capfd
+) -> None:
     import signal
 
     from livergrade.data.cache import Undecoded
