@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from jinja2 import Environment
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -140,6 +141,39 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
                 make(folder)
             made.touch()
     return folder
+
+
+_COMPILE, _compiled = Environment.compile, {}
+
+
+def _compile_once(pages: Environment, *given: object, **named: object) -> object:
+    choices = (pages.autoescape, pages.finalize, pages.trim_blocks, pages.lstrip_blocks)
+    key = (*choices, pages.keep_trailing_newline, given, *named.items())
+    if key not in _compiled:
+        _compiled[key] = _COMPILE(pages, *given, **named)
+    return _compiled[key]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_compiled_once() -> Iterator[None]:
+    """The same text is compiled once and not for each report, of which the tests write a hundred."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "compile", _compile_once)
+        yield
+
+
+_with_slow = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note before any test is imported whether the slow tests are run, too."""
+    global _with_slow
+    _with_slow = "not slow" not in config.option.markexpr
+
+
+def examples(number: int) -> int:
+    """How many examples to try of so many: all of them along with the slow tests, a third with the fast."""
+    return number if _with_slow else -(-number // 3)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from livergrade.caution import read_calibration
 from livergrade.conformal import least_patients, scores, set_figures, sets, threshold, true_scores
 from livergrade.metrics import Level, gather, read_predictions
 from livergrade.temperature import at_temperature
-from tests.conftest import train
+from tests.conftest import examples, train
 
 
 def level_of(truth, probabilities, patient):
@@ -34,7 +34,7 @@ def clustered(patients, rng, *, grades=3, most=6):
     return {"image": image, "patient": level_of(truth[first], means, np.arange(patients))}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=7).filter(any), st.floats(0, 1))
 def test_sets_are_neighbours_and_hold_the_predicted_grade(counts, limit):
     probabilities = np.array(counts) / sum(counts)

@@ -14,6 +14,7 @@ from sklearn import metrics as sk
 
 from livergrade import metrics as m
 from livergrade.errors import UserError
+from tests.conftest import examples
 
 CLASSES = ("poor", "moderate", "well")
 
@@ -72,7 +73,7 @@ def scored(draw):
     return k, np.array(draw(grades)), scores / scores.sum(1, keepdims=True), np.array(weights)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(scored())
 def test_every_figure_equals_scikit_learn(case):
     k, truth, scores, _ = case
@@ -124,7 +125,7 @@ def test_every_figure_equals_scikit_learn(case):
     np.testing.assert_allclose(found["brier"], brier, **close)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(2, 60))
 def test_figures_equal_torchmetrics(seed, k, n):
     import torch  # here, since a test below wants a process without it
@@ -154,7 +155,7 @@ def test_figures_equal_torchmetrics(seed, k, n):
         np.testing.assert_allclose(ours, value.numpy(), rtol=0, atol=2e-6, err_msg=name)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(scored())
 def test_a_weight_of_two_is_a_patient_that_stands_there_twice(case):
     _, truth, scores, weights = case
@@ -167,7 +168,7 @@ def test_a_weight_of_two_is_a_patient_that_stands_there_twice(case):
         np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-9, equal_nan=True, err_msg=name)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(scored())
 def test_weighted_auroc_equals_scikit_learn(case):
     k, truth, scores, weights = case
@@ -182,7 +183,7 @@ def test_weighted_auroc_equals_scikit_learn(case):
         assert found[c] == pytest.approx(area, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(scored())
 def test_roc_points_equal_scikit_learn(case):
     _, truth, scores, _ = case
@@ -311,14 +312,14 @@ def slow(level, weights):
 @pytest.mark.parametrize("name", m.LEVELS)
 def test_the_bootstrap_equals_a_plain_loop(name):
     views = predict([0] * 4 + [1] * 5 + [2] * 3, images=3)
-    levels = m.gather(views)
-    weights = m.draw_patients(levels["patient"].truth, 40, np.random.default_rng(7))
+    levels, drawn = m.gather(views), examples(40)
+    weights = m.draw_patients(levels["patient"].truth, drawn, np.random.default_rng(7))
     expected = slow(levels[name], weights)
     found = m.weighted_metrics(levels[name], weights)
     assert found.keys() == expected.keys()
     for figure, values in expected.items():
         np.testing.assert_allclose(found[figure], values, rtol=0, atol=1e-9, err_msg=figure)
-    evaluated = m.evaluate(views, None, resamples=40, seed=7)[name]
+    evaluated = m.evaluate(views, None, resamples=drawn, seed=7)[name]
     for figure in ("macro_auroc", "quadratic_kappa", "macro_f1"):
         bounds = np.quantile(expected[figure], [0.025, 0.975])
         assert [evaluated[figure]["low"], evaluated[figure]["high"]] == pytest.approx(

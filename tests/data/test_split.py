@@ -10,6 +10,7 @@ from livergrade.config import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
 from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
 from livergrade.errors import UserError
+from tests.conftest import examples
 
 CLASSES = ["poor", "moderate", "well"]
 PATIENT = SplitConfig(name="patient", seed=0)
@@ -40,7 +41,7 @@ cohorts = st.lists(patients, max_size=40).map(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(cohorts, st.integers(0, 2**31), st.floats(0.1, 0.4), st.sampled_from(["patient", "kfold"]))
 def test_properties_of_a_patient_split(cohort: Cohort, seed: int, fraction: float, name: str) -> None:
     options = SplitConfig(name=name, test_fraction=fraction, val_fraction=0.2, seed=seed, fold=seed % 5)
@@ -62,7 +63,7 @@ def test_properties_of_a_patient_split(cohort: Cohort, seed: int, fraction: floa
     pd.testing.assert_frame_equal(again, split.sort_values("image", ignore_index=True))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(cohorts, st.integers(0, 1000), st.integers(2, 6))
 def test_folds_test_every_patient_once(cohort: Cohort, seed: int, folds: int) -> None:
     tested: list[str] = []

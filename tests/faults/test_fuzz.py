@@ -18,10 +18,10 @@ from livergrade.data.cohort import from_folder, from_manifest
 from livergrade.data.regions import read_regions
 from livergrade.errors import UserError
 from livergrade.inputs import find_inputs
-from tests.conftest import GRADES, draw_image, write_cohort
+from tests.conftest import GRADES, draw_image, examples, write_cohort
 
 FUZZED = settings(
-    max_examples=int(os.environ.get("LIVERGRADE_FUZZ_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("LIVERGRADE_FUZZ_EXAMPLES") or examples(60)),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

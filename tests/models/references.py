@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from math import prod
 from pathlib import Path
 from typing import Protocol
@@ -56,8 +56,7 @@ class Built:
     build: Callable[[int], nn.Module]
 
     def counts(self, classes: int) -> tuple[int, int]:
-        with torch.device("meta"):
-            return counts(self.build(classes))
+        return counts_on_meta(self.build, classes)
 
     def run(self, pixels: int) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         with torch.device("meta"):
@@ -154,6 +153,13 @@ def counts(net: nn.Module) -> tuple[int, int]:
     with FlopCounterMode(display=False) as counter:
         net.eval()(torch.empty(1, 3, 224, 224, device="meta"))
     return sum(parameter.numel() for parameter in net.parameters()), counter.get_total_flops() // 2
+
+
+@cache
+def counts_on_meta(build: Callable[[int], nn.Module], classes: int) -> tuple[int, int]:
+    """The same of a network that is not built yet; kept, since to count one takes a second."""
+    with torch.device("meta"):
+        return counts(build(classes))
 
 
 def record(checkout: Path) -> Path:
