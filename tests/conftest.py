@@ -16,10 +16,9 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 from jinja2 import Environment
-from matplotlib.figure import Figure
 from PIL import Image
 
-from livergrade.models import resnet
+# Torch and Matplotlib are imported where they are used: processes that tests start import this file, too.
 
 GRADES = ("poor", "moderate", "well")
 
@@ -87,25 +86,50 @@ def _halved(pixels: np.ndarray, times: int) -> np.ndarray:
 TINY = ("model=timm", "model.backbone=test_resnet")
 """A network of a third of a million weights, in other processes too, for what is true of any network."""
 
-_SAVEFIG, _RESNET50 = Figure.savefig, resnet.resnet50
+
+@functools.cache
+def _originals() -> tuple[Callable[..., None], Callable[..., object]]:
+    """What :func:`undrawn` and :func:`narrow` replace, looked up before either does."""
+    from matplotlib.figure import Figure
+
+    from livergrade.models import resnet
+
+    return Figure.savefig, resnet.resnet50
 
 
-def _save_blank(figure: Figure, target: object, *, format: str, **options: object) -> None:  # noqa: A002
-    _SAVEFIG(Figure(figsize=(1, 1)), target, format=format)
+@contextlib.contextmanager
+def _replaced(save: Callable[..., None] | None, resnet50: Callable[..., object] | None) -> Iterator[None]:
+    from matplotlib.figure import Figure
+
+    from livergrade.models import resnet
+
+    with pytest.MonkeyPatch.context() as patch:
+        if save:
+            patch.setattr(Figure, "savefig", save)
+        if resnet50:
+            patch.setattr(resnet, "resnet50", resnet50)
+        yield
 
 
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
     """Every figure is made, and saved as a blank one: to draw them all takes longer than a small run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", _save_blank)
+    from matplotlib.figure import Figure
+
+    save, _ = _originals()
+
+    def save_blank(figure: Figure, target: object, *, format: str, **options: object) -> None:  # noqa: A002
+        save(Figure(figsize=(1, 1)), target, format=format)
+
+    with _replaced(save_blank, None):
         yield
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def drawn() -> Iterator[None]:
     """In a module that is :func:`undrawn`, figures of one test as they are."""
-    monkeypatch.setattr(Figure, "savefig", _SAVEFIG)
+    with _replaced(_originals()[0], None):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +138,7 @@ def narrow() -> Iterator[None]:
 
     The layers, their names and the 2,048 features are the same, with 4 million weights for 24.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resnet, "resnet50", functools.partial(_RESNET50, width=8))
-        yield
-
-
-@contextlib.contextmanager
-def _whole() -> Iterator[None]:
-    """Neither :func:`undrawn` nor :func:`narrow`, whatever module asks first for what all share."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", _SAVEFIG)
-        patch.setattr(resnet, "resnet50", _RESNET50)
+    with _replaced(None, functools.partial(_originals()[1], width=8)):
         yield
 
 
@@ -137,7 +151,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     with FileLock(root / "shared" / f"{name}.lock"):
         if not made.exists():  # if making it failed here, the other worker fails alike, in its own words
             folder.mkdir(exist_ok=True)
-            with _whole():
+            with _replaced(*_originals()):  # whatever module is the first to ask
                 make(folder)
             made.touch()
     return folder

@@ -22,7 +22,7 @@ def trained(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pyt
     return next((out / "cbam").iterdir())
 
 
-def test_a_run_is_explained_on_images_of_its_test(trained: Path, drawn: None, tmp_path: Path) -> None:
+def test_a_run_is_explained_on_images_of_its_test(trained: Path, tmp_path: Path) -> None:
     command("explain", f"run={trained}", *FAST, f"out={tmp_path / 'out'}", outputs=tmp_path)
     chosen = choose(trained, 1)
     out = tmp_path / "out"
@@ -51,7 +51,9 @@ def test_a_run_is_explained_on_images_of_its_test(trained: Path, drawn: None, tm
     assert page.count("data:image/png") == len(chosen) + 1  # and the gates
 
 
-def test_named_images_are_explained_and_bad_ones_told(trained: Path, tmp_path: Path, capfd) -> None:
+def test_named_images_are_explained_and_bad_ones_told(
+    trained: Path, drawn: None, tmp_path: Path, capfd
+) -> None:
     draw_image(tmp_path / "some.png", 0, 1)
     (tmp_path / "bad.png").write_bytes(b"no image")
     words = [str(tmp_path / "some.png"), str(tmp_path / "bad.png")]
