@@ -13,6 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+
+from livergrade.command import CONF
+from livergrade.train import main  # noqa: F401 - registers the schema
 
 FIVE = "model=vgg16,resnet50,cbam,senet,sknet"
 
@@ -31,6 +37,25 @@ def compared(folder: Path) -> set[str]:
     return set(json.loads((folder / "comparison" / "comparison.json").read_text())["arms"][0]["models"])
 
 
+@pytest.mark.parametrize(
+    ("chosen", "launcher", "option"),
+    [
+        ("joblib", "JoblibLauncher", "hydra.launcher.n_jobs=2"),
+        ("submitit_local", "LocalLauncher", "hydra.launcher.timeout_min=5"),
+        ("slurm", "SlurmLauncher", "hydra.launcher.partition=gpu"),
+    ],
+)
+def test_the_launchers_are_there_and_take_their_options(chosen: str, launcher: str, option: str) -> None:
+    GlobalHydra.instance().clear()
+    words = [f"hydra/launcher={chosen}", option]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=words, return_hydra_config=True).hydra.launcher
+        assert type(instantiate(config)).__name__ == launcher
+    name, value = option.removeprefix("hydra.launcher.").split("=")
+    assert str(config[name]) == value
+
+
+@pytest.mark.slow  # three processes that import torch, two of which train: half a minute at the least
 def test_two_jobs_at_once_share_one_cache(small: list[str], tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     words = [word for word in small if not word.startswith("data.cache_dir")]
