@@ -111,17 +111,17 @@ def _replaced(save: Callable[..., None] | None, resnet50: Callable[..., object] 
         yield
 
 
+def _save_blank(figure: object, target: object, *, format: str, **options: object) -> None:  # noqa: A002
+    from matplotlib.figure import Figure
+
+    _originals()[0](Figure(figsize=(1, 1)), target, format=format)
+
+
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
     """Every figure is made, and saved as a blank one: to draw them all takes longer than a small run."""
-    from matplotlib.figure import Figure
-
-    save, _ = _originals()
-
-    def save_blank(figure: Figure, target: object, *, format: str, **options: object) -> None:  # noqa: A002
-        save(Figure(figsize=(1, 1)), target, format=format)
-
-    with _replaced(save_blank, None):
+    _originals()
+    with _replaced(_save_blank, None):
         yield
 
 
@@ -151,7 +151,8 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     with FileLock(root / "shared" / f"{name}.lock"):
         if not made.exists():  # if making it failed here, the other worker fails alike, in its own words
             folder.mkdir(exist_ok=True)
-            with _replaced(*_originals()):  # whatever module is the first to ask
+            # Undrawn, and of networks of their own width, whatever module is the first to ask.
+            with _replaced(_save_blank, _originals()[1]):
                 make(folder)
             made.touch()
     return folder
@@ -343,7 +344,7 @@ def tiny_run(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The five-model sweep, run once."""
+    """The five-model sweep, run once; its figures are blank ones."""
 
     def make(folder: Path) -> None:
         train(
