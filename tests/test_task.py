@@ -50,7 +50,7 @@ def task(**changed: object) -> GradingTask:
     options = asdict(OptimConfig()) | {"seed": 0} | changed
     options["optimizer"] = options.pop("name")
     del options["ema"]  # a callback's
-    return GradingTask("resnet50", CLASSES, **options)
+    return GradingTask(options.pop("model", "resnet50"), CLASSES, **options)
 
 
 def test_a_grade_that_is_absent_has_no_figure(tmp_path: Path) -> None:
@@ -86,7 +86,8 @@ def test_answers_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
 
 
 def test_schedule_warms_up_and_ends_at_zero(tmp_path: Path) -> None:
-    module = task(schedule="cosine", lr=0.1, warmup_epochs=1.0)
+    network = {"model": "timm", "backbone": "test_resnet"}  # of which the rate knows nothing
+    module = task(schedule="cosine", lr=0.1, warmup_epochs=1.0, **network)
     run = L.Trainer(
         max_epochs=10, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
     )
