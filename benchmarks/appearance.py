@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
-from livergrade.appearance import appearance, distances, fitted, limited
-from livergrade.config import DataConfig, SplitConfig
+from livergrade.config.schema import DataConfig, SplitConfig
 from livergrade.data.cohort import Cohort, cache_root, from_manifest, read_cohort
-from livergrade.data.images import read_rgb, read_square
 from livergrade.data.split import make_split
+from livergrade.evaluation.ood import appearance, distances, fitted, limited
+from livergrade.io.images import read_rgb, read_square
 
 Pictures = NDArray[np.uint8]
 Distance = Callable[[Pictures], NDArray[np.float64]]
@@ -97,7 +97,7 @@ def by_features(run: Path, training: Pictures) -> dict[str, Distance]:
     """Distances between what enters the head of a run's network."""
     import torch
 
-    from livergrade.grader import Grader
+    from livergrade.inference.grader import Grader
 
     grader = Grader(run, "upright", "cpu")
 
@@ -166,7 +166,7 @@ def elsewhere(data: Path, *, but: str) -> Iterator[tuple[str, Pictures]]:
         drawn = read_cohort(DataConfig())
         yield "embedded cohort", np.stack([read_square(path, SIZE) for path in drawn.paths[::8]])
     try:
-        from livergrade.data.slides import Slide
+        from livergrade.io.slide_reader import Slide
     except ImportError:
         return
     slide = Slide(data / "slides" / "CMU-1-Small-Region.svs", None)

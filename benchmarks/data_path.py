@@ -35,7 +35,7 @@ from torchvision.transforms.v2 import functional as v2
 from livergrade.data.augment import Drawn, _affine_maps, _grid_sampled, make_views
 from livergrade.data.cache import working_size
 from livergrade.data.cohort import from_manifest
-from livergrade.data.synthetic import GRADES, synthetic_cohort
+from livergrade.data.synthetic.cohort import GRADES, synthetic_cohort
 from livergrade.models import IMAGENET
 
 BILINEAR, BICUBIC = v1.InterpolationMode.BILINEAR, v1.InterpolationMode.BICUBIC
@@ -65,7 +65,7 @@ def ours(cache: np.ndarray, size: int) -> Batched:
 
 def ours_from_files(paths: list[Path], size: int) -> Batched:
     """What livergrade does with data.cache=none."""
-    from livergrade.data.images import read_square
+    from livergrade.io.images import read_square
 
     def make(rows: list[int], degrees: list[float]) -> Tensor:
         side = working_size(size, "black")
@@ -310,7 +310,7 @@ def source_files(chosen: argparse.Namespace, folder: Path) -> list[Path]:
 
 def reduced(paths: list[Path], side: int) -> np.ndarray:
     """The cache of these files."""
-    from livergrade.data.images import read_square
+    from livergrade.io.images import read_square
 
     return np.stack([read_square(path, side) for path in paths])
 

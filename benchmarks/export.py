@@ -24,16 +24,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from livergrade.command import record
-from livergrade.config import ModelConfig, TrainConfig
-from livergrade.data.images import read_rgb, read_square
-from livergrade.export_check import compare
-from livergrade.grader import Grader
-from livergrade.metrics import write_json
+from livergrade.cli.command import record
+from livergrade.config.schema import ModelConfig, TrainConfig
+from livergrade.deploy.onnx_file import graded, opened, write_onnx
+from livergrade.deploy.parity import compare
+from livergrade.deploy.portable import portable
+from livergrade.evaluation.metrics import write_json
+from livergrade.inference.grader import Grader
+from livergrade.io.images import read_rgb, read_square
 from livergrade.models import NAMES
-from livergrade.onnx_file import graded, opened, write_onnx
-from livergrade.portable import portable
-from livergrade.task import make_task
+from livergrade.training.task import make_task
 
 
 def write_untrained(folder: Path, name: str, size: int) -> None:

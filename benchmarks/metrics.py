@@ -33,7 +33,7 @@ from torchmetrics.classification import (
 )
 from torchmetrics.wrappers import BootStrapper
 
-from livergrade.metrics import Level, draw_patients, weighted_metrics
+from livergrade.evaluation.metrics import Level, draw_patients, weighted_metrics
 
 GRADES = 3
 

@@ -25,8 +25,8 @@ import openslide
 import torch
 from PIL import Image
 
-from livergrade.data.readers import SlideTiles, read_ahead
-from livergrade.data.slides import Slide
+from livergrade.inference.readers import SlideTiles, read_ahead
+from livergrade.io.slide_reader import Slide
 
 try:
     from tiatoolbox.wsicore.wsireader import WSIReader

@@ -49,14 +49,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from livergrade.config import TrainConfig
+from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort, cache_root, read_cohort
 from livergrade.data.datamodule import GradingData
-from livergrade.data.images import read_square
 from livergrade.data.split import make_split
+from livergrade.io.images import read_square
 from livergrade.models import build, normalisation
-from livergrade.task import make_task
-from livergrade.trainer import make_trainer
+from livergrade.training.task import make_task
+from livergrade.training.trainer import make_trainer
 
 PARTS = ("whole epoch", "its steps alone")
 HELD = 32

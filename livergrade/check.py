@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-from livergrade.command import checked, command, command_line
-from livergrade.config import TrainConfig
+from livergrade.cli.command import checked, command, command_line
+from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 )
 def main(config: TrainConfig) -> None:
     """Every check, whatever the ones before it found."""
-    from livergrade.checks import FAIL, checks
-    from livergrade.metrics import write_json
+    from livergrade.evaluation.metrics import write_json
+    from livergrade.training.preflight import FAIL, checks
 
     findings = []
     for finding in checks(config):

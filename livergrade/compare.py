@@ -9,8 +9,8 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.command import command, command_line, plain
-from livergrade.config import CompareConfig
+from livergrade.cli.command import command, command_line, plain
+from livergrade.config.schema import CompareConfig
 
 
 def checked(composed: DictConfig) -> CompareConfig:
@@ -28,7 +28,7 @@ def checked(composed: DictConfig) -> CompareConfig:
 )
 def main(config: CompareConfig) -> None:
     """One comparison."""
-    from livergrade.comparison_results import write_comparison_results
+    from livergrade.multirun.comparison import write_comparison_results
 
     write_comparison_results(config, Path(HydraConfig.get().runtime.output_dir), command_line())
 

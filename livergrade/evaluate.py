@@ -13,8 +13,8 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.command import command, command_line, make_absolute, plain, record, refuse
-from livergrade.config import DataConfig, EvaluateConfig, problems
+from livergrade.cli.command import command, command_line, make_absolute, plain, record, refuse
+from livergrade.config.schema import DataConfig, EvaluateConfig, problems
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -44,21 +44,21 @@ def main(config: EvaluateConfig) -> None:
     """One evaluation, read from top to bottom."""
     import lightning as L
 
-    from livergrade.appearance import read_appearance, write_appearance
-    from livergrade.caution import read_calibration
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import external_split, read_split, summary, write_split
-    from livergrade.environment import environment
-    from livergrade.grader import trained_task
-    from livergrade.metrics import leakage, table, warning, write_json
+    from livergrade.evaluation.metrics import leakage, table, warning, write_json
+    from livergrade.evaluation.ood import read_appearance, write_appearance
+    from livergrade.evaluation.predictions import predictions_table, write_predictions
+    from livergrade.evaluation.uncertainty import read_calibration
+    from livergrade.explanations.run_maps import write_run_maps
+    from livergrade.inference.grader import trained_task
     from livergrade.models import label, normalisation
-    from livergrade.predictions import predictions_table, write_predictions
-    from livergrade.results import write_results
-    from livergrade.run_maps import write_run_maps
-    from livergrade.runs import read_options
-    from livergrade.task import make_task
-    from livergrade.trainer import make_trainer
+    from livergrade.reports.results import write_results
+    from livergrade.runs.environment import environment
+    from livergrade.runs.run import read_options
+    from livergrade.training.task import make_task
+    from livergrade.training.trainer import make_trainer
 
     assert config.run
     trained, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.command import command, command_line, plain
-from livergrade.config import ExplainConfig
+from livergrade.cli.command import command, command_line, plain
+from livergrade.config.schema import ExplainConfig
 from livergrade.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor, nn
 
-    from livergrade.explanation import Chosen, Explained
-    from livergrade.grader import Grader
+    from livergrade.explanations.report import Chosen, Explained
+    from livergrade.inference.grader import Grader
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ def main(config: ExplainConfig) -> None:
     import torch
     from tqdm import tqdm
 
-    from livergrade.data.images import ImageError, read_square
-    from livergrade.explanation import measured, write_explanation
-    from livergrade.grader import Grader
-    from livergrade.maps import randomised
-    from livergrade.metrics import write_json
-    from livergrade.sanity import sanity
+    from livergrade.evaluation.faithfulness import sanity
+    from livergrade.evaluation.metrics import write_json
+    from livergrade.explanations.maps import randomised
+    from livergrade.explanations.report import measured, write_explanation
+    from livergrade.inference.grader import Grader
+    from livergrade.io.images import ImageError, read_square
 
     assert config.run
     run, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
@@ -91,8 +91,8 @@ def main(config: ExplainConfig) -> None:
 
 
 def _named(given: list[str]) -> list[Chosen]:
-    from livergrade.explanation import Chosen
-    from livergrade.inputs import find_inputs
+    from livergrade.explanations.report import Chosen
+    from livergrade.inference.inputs import find_inputs
 
     found = find_inputs(given)
     if slides := [str(one.path) for one in found if one.slide]:
@@ -111,9 +111,9 @@ def choose(run: Path, n: int) -> list[Chosen]:
     import numpy as np
 
     from livergrade.data.cohort import read_cohort
-    from livergrade.explanation import Chosen
-    from livergrade.metrics import gather
-    from livergrade.runs import Run, read_options
+    from livergrade.evaluation.metrics import gather
+    from livergrade.explanations.report import Chosen
+    from livergrade.runs.run import Run, read_options
 
     options = read_options(run)
     tested = Run(run, options, {}).tested
@@ -150,9 +150,9 @@ def explain(
     import torch
 
     from livergrade.data.augment import as_seen
-    from livergrade.explanation import Explained
-    from livergrade.maps import class_activation, judged, turned
-    from livergrade.models.inside import attention
+    from livergrade.explanations.maps import class_activation, judged, turned
+    from livergrade.explanations.report import Explained
+    from livergrade.models.hooks import attention
 
     there, net = square.to(grader.device), grader.task.net
     view = grader.view(there, 0.0)

@@ -16,10 +16,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade import __version__
-from livergrade.command import command, command_line, plain
-from livergrade.config import ExportConfig
+from livergrade.cli.command import command, command_line, plain
+from livergrade.config.schema import ExportConfig
 from livergrade.errors import UserError
-from livergrade.files import written_whole
+from livergrade.io.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +42,18 @@ def checked(composed: DictConfig) -> ExportConfig:
 )
 def main(config: ExportConfig) -> None:
     """Write the file, hold it against the network, and only then keep it and tell of it."""
-    from livergrade.onnx_file import require
+    from livergrade.deploy.onnx_file import require
 
     require()
 
-    from livergrade.export_check import compare, images_to_check
-    from livergrade.grader import Grader
-    from livergrade.metrics import write_json
-    from livergrade.model_card import write_card
-    from livergrade.onnx_file import write_onnx
-    from livergrade.portable import portable
-    from livergrade.report import fingerprint
-    from livergrade.runs import Run, read_options
+    from livergrade.deploy.model_card import write_card
+    from livergrade.deploy.onnx_file import write_onnx
+    from livergrade.deploy.parity import compare, images_to_check
+    from livergrade.deploy.portable import portable
+    from livergrade.evaluation.metrics import write_json
+    from livergrade.inference.grader import Grader
+    from livergrade.reports.run_report import fingerprint
+    from livergrade.runs.run import Run, read_options
 
     assert config.run
     folder, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
@@ -98,7 +98,7 @@ def main(config: ExportConfig) -> None:
         "versions": {name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript")},
     }
     with written_whole(out / "example.py") as part:
-        shutil.copyfile(Path(__file__).with_name("export_example.py"), part)
+        shutil.copyfile(Path(__file__).with_name("deploy") / "example.py", part)
     write_card(run, exported, out / "README.md")
     write_json(exported, out / "export.json")
     log.info(

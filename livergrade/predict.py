@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.command import command, command_line, plain
-from livergrade.config import PredictConfig
+from livergrade.cli.command import command, command_line, plain
+from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from livergrade.grader import Grader
-    from livergrade.inputs import Input
+    from livergrade.inference.grader import Grader
+    from livergrade.inference.inputs import Input
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ def checked(composed: DictConfig) -> PredictConfig:
 )
 def main(config: PredictConfig) -> None:
     """Grade the images, then slide by slide; one that can't be read stops no other."""
-    from livergrade.data.slides import require
-    from livergrade.inputs import find_inputs
+    from livergrade.inference.inputs import find_inputs
+    from livergrade.io.slide_reader import require
 
     found = find_inputs(config.inputs)
     if any(one.slide for one in found):
@@ -60,9 +60,9 @@ def main(config: PredictConfig) -> None:
 
     import pandas as pd
 
-    from livergrade.answers import answered, set_limits
-    from livergrade.grader import Grader
-    from livergrade.metrics import write_json
+    from livergrade.evaluation.metrics import write_json
+    from livergrade.inference.answers import answered, set_limits
+    from livergrade.inference.grader import Grader
 
     assert config.run
     out = Path(HydraConfig.get().runtime.output_dir)
@@ -133,7 +133,7 @@ def main(config: PredictConfig) -> None:
 
 def _refuse_other_options(config: PredictConfig, out: Path) -> None:
     """What an earlier start left in the folder is kept, so it must have been made in the same way."""
-    from livergrade.metrics import write_json
+    from livergrade.evaluation.metrics import write_json
 
     stored = out / "options.json"
     keys = (
@@ -170,7 +170,7 @@ def grade_images(
     import pandas as pd
     from tqdm import tqdm
 
-    from livergrade.data.readers import ImageFiles, read_ahead
+    from livergrade.inference.readers import ImageFiles, read_ahead
 
     target = out / "images.csv"
     columns = [
@@ -236,9 +236,10 @@ def grade_slide(
     import pandas as pd
     from tqdm import tqdm
 
-    from livergrade import figures, slide_map
-    from livergrade.data.readers import SlideTiles, read_ahead
-    from livergrade.data.slides import Slide, SlideError
+    from livergrade.inference.readers import SlideTiles, read_ahead
+    from livergrade.io.slide_reader import Slide, SlideError
+    from livergrade.reports import run_plots as figures
+    from livergrade.slides import heatmap as slide_map
 
     name, own = one.path.stem, one.mpp or config.slide_mpp
     target, drawn = out / "tiles" / f"{name}.csv", out / "maps" / name
@@ -336,7 +337,7 @@ def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    from livergrade.files import written_whole
+    from livergrade.io.files import written_whole
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as part:

@@ -10,8 +10,8 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.command import command, plain
-from livergrade.config import PrepareConfig
+from livergrade.cli.command import command, plain
+from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,10 @@ def checked(composed: DictConfig) -> PrepareConfig:
 )
 def main(config: PrepareConfig) -> None:
     """Propose regions on each slide, or cut the images of the regions that are marked."""
-    from livergrade.data.slides import require
+    from livergrade.io.slide_reader import require
 
     require()
-    from livergrade.acquisition import cut, find_slides, propose, read_table
+    from livergrade.slides.cut import cut, find_slides, propose, read_table
 
     out = Path(HydraConfig.get().runtime.output_dir)
     slides = find_slides(config.slides)

@@ -14,10 +14,10 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from livergrade.command import checked, claim, command, command_line
-from livergrade.config import TrainConfig
-from livergrade.files import written_whole
-from livergrade.sweep import finished_before
+from livergrade.cli.command import checked, claim, command, command_line
+from livergrade.config.schema import TrainConfig
+from livergrade.io.files import written_whole
+from livergrade.multirun.sweep import finished_before
 
 log = logging.getLogger(__name__)
 
@@ -39,27 +39,27 @@ def main(config: TrainConfig) -> None:
     # Imported here, so that --help and --cfg job need not wait seconds for torch.
     import lightning as L
 
-    from livergrade.appearance import write_appearance
-    from livergrade.checkpoints import save_now, where_saved
-    from livergrade.checks import environment as machine
-    from livergrade.checks import heed, tested
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
-    from livergrade.embed import embed_views
-    from livergrade.environment import environment
-    from livergrade.history import read_history
-    from livergrade.metrics import leakage, table, warning, write_json
+    from livergrade.evaluation.metrics import leakage, table, warning, write_json
+    from livergrade.evaluation.ood import write_appearance
+    from livergrade.evaluation.predictions import predictions_table, write_predictions
+    from livergrade.explanations.run_maps import write_run_maps
     from livergrade.models import label, normalisation
     from livergrade.models.layers import count
     from livergrade.models.weights import load_weights
-    from livergrade.predictions import predictions_table, write_predictions
-    from livergrade.results import write_results
-    from livergrade.run_maps import write_run_maps
-    from livergrade.shares import gpu_share
-    from livergrade.targets import grade_weights
-    from livergrade.task import make_task
-    from livergrade.trainer import log_outcome, make_trainer
+    from livergrade.reports.results import write_results
+    from livergrade.runs.environment import environment
+    from livergrade.training.checkpoints import save_now, where_saved
+    from livergrade.training.embeddings import embed_views
+    from livergrade.training.gpu_share import gpu_share
+    from livergrade.training.history import read_history
+    from livergrade.training.losses import grade_weights
+    from livergrade.training.preflight import environment as machine
+    from livergrade.training.preflight import heed, tested
+    from livergrade.training.task import make_task
+    from livergrade.training.trainer import log_outcome, make_trainer
 
     started = time.monotonic()
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"

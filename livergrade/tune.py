@@ -11,10 +11,10 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.command import command, job_name, plain
-from livergrade.config import TuneConfig
+from livergrade.cli.command import command, job_name, plain
+from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
-from livergrade.files import written_whole
+from livergrade.io.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,9 @@ def main(config: TuneConfig) -> None:
         import optuna
     except ImportError:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"') from None
-    from livergrade.figures import save
-    from livergrade.study import OBJECTIVE, draw, objective, read_space, trials_table
-    from livergrade.study_report import trials_figure, write_study
+    from livergrade.multirun.study import OBJECTIVE, draw, objective, read_space, trials_table
+    from livergrade.multirun.study_report import trials_figure, write_study
+    from livergrade.reports.run_plots import save
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)

@@ -266,11 +266,11 @@ def finished_run(
         patients: of the cohort; two images each, graded poor, moderate, well in turn.
         options: further options, dotted.
     """
-    from livergrade.command import record
-    from livergrade.config import TrainConfig
+    from livergrade.cli.command import record
+    from livergrade.config.schema import TrainConfig
     from livergrade.data.split import write_split
-    from livergrade.metrics import evaluate, write_json
-    from livergrade.predictions import write_predictions
+    from livergrade.evaluation.metrics import evaluate, write_json
+    from livergrade.evaluation.predictions import write_predictions
 
     config = TrainConfig(seed=seed)
     config.model.name, config.split.name, config.split.seed = model, kind, seed

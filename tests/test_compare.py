@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import command, finished_run
-from tests.test_report import Page
+from tests.reports.test_run_report import Page
 
 FEW = ("resamples=100", "permutations=100")
 

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livergrade.evaluation.faithfulness import METHODS
 from livergrade.explain import choose
-from livergrade.overlay import overlay
-from livergrade.sanity import METHODS
+from livergrade.reports.overlay import overlay
 from tests.conftest import command, draw_image, write_slide
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")

@@ -15,12 +15,12 @@ import torch
 import yaml
 from PIL import Image
 
-from livergrade.data.images import read_square
+from livergrade.deploy.onnx_file import MOST_BYTES, opened, write_onnx
+from livergrade.deploy.parity import compare, images_to_check
 from livergrade.errors import UserError
-from livergrade.export_check import compare, images_to_check
-from livergrade.grader import Grader
+from livergrade.inference.grader import Grader
+from livergrade.io.images import read_square
 from livergrade.models import NAMES
-from livergrade.onnx_file import MOST_BYTES, opened, write_onnx
 from tests.conftest import GRADES, TINY, command, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")

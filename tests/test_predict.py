@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livergrade.answers import UNLIKE
-from livergrade.conformal import sets, threshold
+from livergrade.evaluation.conformal import sets, threshold
+from livergrade.inference.answers import UNLIKE
 from tests.conftest import COLOURS, GRADES, command, write_slide
 
 pytestmark = pytest.mark.usefixtures("undrawn")

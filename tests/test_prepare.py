@@ -7,11 +7,11 @@ import pytest
 import shapely
 import tifffile
 
-from livergrade.config import DataConfig
+from livergrade.config.schema import DataConfig
 from livergrade.data.cohort import from_manifest
-from livergrade.data.images import read_rgb
 from livergrade.data.quality import Limits, measure, reasons
-from livergrade.data.regions import Region, read_regions, write_regions
+from livergrade.io.images import read_rgb
+from livergrade.slides.regions import Region, read_regions, write_regions
 from tests.conftest import COLOURS, command, write_slide
 
 SMALL = ("width=100", "height=80", "mpp=0.5", "min_focus=0", "max_pen=1", "max_fold=1")

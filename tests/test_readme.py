@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from livergrade.command import CONF
-from livergrade.config import TrainConfig, options, problems
-from tests.test_config import composed
+from livergrade.cli.command import CONF
+from livergrade.config.schema import TrainConfig, options, problems
+from tests.config.test_schema import composed
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *CONF.rglob("*.yaml")]

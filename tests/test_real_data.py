@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from livergrade.config import SplitConfig
+from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import from_folder, from_manifest
 from livergrade.data.split import make_split
 

@@ -12,8 +12,8 @@ import pytest
 import livergrade
 from livergrade.data.cohort import from_manifest
 from livergrade.errors import UserError
-from livergrade.figures import confusion_matrix, save
-from livergrade.inputs import find_inputs
+from livergrade.inference.inputs import find_inputs
+from livergrade.reports.run_plots import confusion_matrix, save
 from tests.conftest import GRADES, command, draw_image, finished_run, write_cohort
 
 PACKAGE = Path(livergrade.__file__).parent
@@ -77,12 +77,12 @@ def test_weights_are_local_files(tmp_path: Path, small: list[str], capfd) -> Non
 
 
 def test_an_archive_is_no_picture_no_table_and_no_weights(tmp_path: Path) -> None:
-    from livergrade.safe_load import safe_load
+    from livergrade.io.safe_load import safe_load
 
     for name in ("a.png", "a.csv", "a.pth"):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("../escaped", "x")
-    from livergrade.data.images import ImageError, read_rgb
+    from livergrade.io.images import ImageError, read_rgb
 
     with pytest.raises(ImageError):
         read_rgb(tmp_path / "a.png")
@@ -111,7 +111,7 @@ HOSTILE = "<script>alert(1)</script>$\\frac{$&\"'"
 
 def test_names_reach_no_picture_or_page_as_code(tmp_path: Path) -> None:
     """As a grade in a figure, and as a patient and a file in a run's page."""
-    from livergrade.report import write_report
+    from livergrade.reports.run_report import write_report
 
     save(confusion_matrix([[1, 0], [0, 1]], [HOSTILE, "well"], title=HOSTILE), tmp_path / "figure")
     assert "<script" not in (tmp_path / "figure.svg").read_text()
@@ -128,7 +128,7 @@ def test_names_reach_no_picture_or_page_as_code(tmp_path: Path) -> None:
 
 
 def test_geojson_is_data(tmp_path: Path) -> None:
-    from livergrade.data.regions import read_regions
+    from livergrade.slides.regions import read_regions
 
     path = tmp_path / "a.geojson"
     square = {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]]}

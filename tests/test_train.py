@@ -13,13 +13,13 @@ import torch
 import yaml
 from sklearn import metrics as sk
 
-from livergrade.config import AugmentConfig, DataConfig
+from livergrade.config.schema import AugmentConfig, DataConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import GradingData
-from livergrade.history import read_history
+from livergrade.evaluation.predictions import predictions_table
 from livergrade.models import IMAGENET, NAMES
-from livergrade.predictions import predictions_table
-from livergrade.task import GradingTask
+from livergrade.training.history import read_history
+from livergrade.training.task import GradingTask
 from tests.conftest import TINY, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import TINY, command
-from tests.test_report import Page
+from tests.reports.test_run_report import Page
 
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.data.cohort import Cohort
-from livergrade.data.images import ImageError, read_square
 from livergrade.errors import UserError
-from livergrade.files import remove_parts, written_whole
+from livergrade.io.files import remove_parts, written_whole
+from livergrade.io.images import ImageError, read_square
 
 log = logging.getLogger(__name__)
 

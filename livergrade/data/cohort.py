@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from livergrade.config import DataConfig
-from livergrade.data.fingerprints import Fingerprints
-from livergrade.data.images import SUFFIXES, ImageError, open_image, read_rgb
-from livergrade.data.synthetic import synthetic_cohort
+from livergrade.config.schema import DataConfig
+from livergrade.data.synthetic.cohort import synthetic_cohort
 from livergrade.errors import UserError
+from livergrade.io.fingerprints import Fingerprints
+from livergrade.io.images import SUFFIXES, ImageError, open_image, read_rgb
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
-from livergrade.config import AugmentConfig, DataConfig
+from livergrade.config.schema import AugmentConfig, DataConfig
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import Undecoded, decode, decoded, working_size
 from livergrade.data.cohort import Cohort

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from livergrade.config import SplitConfig
+from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
 from livergrade.errors import UserError
-from livergrade.files import written_whole
+from livergrade.io.files import written_whole
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")

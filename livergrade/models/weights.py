@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights, VGG16_Weights
 
 from livergrade.errors import UserError
+from livergrade.io.safe_load import safe_load
 from livergrade.models.backbone import published
 from livergrade.models.keymaps import recognise, translate, translate_dinov2
 from livergrade.models.layers import head
-from livergrade.safe_load import safe_load
 
 IMAGENET = {"vgg16": VGG16_Weights.IMAGENET1K_V1, "resnet50": ResNet50_Weights.IMAGENET1K_V2}
 """Torchvision's published weights, by our name of the model. They expect images scaled to [0, 1], then

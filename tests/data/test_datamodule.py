@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from livergrade.config import AugmentConfig, DataConfig, SplitConfig
+from livergrade.config.schema import AugmentConfig, DataConfig, SplitConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import AS_IT_IS, GradingData, ViewPlan
 from livergrade.data.split import make_split

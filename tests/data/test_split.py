@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livergrade.config import SplitConfig
+from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
 from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
 from livergrade.errors import UserError

@@ -184,9 +184,9 @@ def main(folder: Path, least: int, seed: int) -> dict:
     """Training, prediction and caches, until so many kills were tried."""
     tried = Tried(random.Random(seed))
     manifest = write_cohort(folder / "cohort")
-    import livergrade.grader
-    import livergrade.task
-    import livergrade.trainer  # noqa: F401 - imported once, before the forks
+    import livergrade.inference.grader
+    import livergrade.training.task
+    import livergrade.training.trainer  # noqa: F401 - imported once, before the forks
 
     whole = folder / "unbroken"
     run, graded = whole / "run0", whole / "graded"

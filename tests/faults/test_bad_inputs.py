@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from livergrade.data.cohort import from_manifest
-from livergrade.data.images import ImageError, read_rgb
 from livergrade.errors import UserError
+from livergrade.io.images import ImageError, read_rgb
 from tests.conftest import GRADES, write_cohort
 
 PICTURE = np.random.default_rng(0).integers(30, 220, (48, 64, 3)).astype(np.uint8)

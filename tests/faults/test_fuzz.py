@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from livergrade.data.cohort import from_folder, from_manifest
-from livergrade.data.regions import read_regions
 from livergrade.errors import UserError
-from livergrade.inputs import find_inputs
+from livergrade.inference.inputs import find_inputs
+from livergrade.slides.regions import read_regions
 from tests.conftest import GRADES, draw_image, examples, write_cohort
 
 FUZZED = settings(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from livergrade.files import remove_parts
+from livergrade.io.files import remove_parts
 from tests.conftest import TINY, command, train, write_cohort
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -73,7 +73,7 @@ def test_weights_that_are_no_numbers_are_never_saved(
     small: list[str], tmp_path: Path, monkeypatch, capfd
 ) -> None:
     """The third step's gradients are no numbers; the checkpoint of the second stays."""
-    from livergrade.task import GradingTask
+    from livergrade.training.task import GradingTask
 
     trained = GradingTask.training_step
 
@@ -120,7 +120,7 @@ def test_two_runs_that_are_given_one_folder_do_not_share_it(small: list[str], tm
 
 
 def test_runs_of_one_second_have_folders_of_their_own() -> None:
-    from livergrade.command import run_dir
+    from livergrade.cli.command import run_dir
 
     begun = int(time.time())
     names = {run_dir(None, "senet", None) for _ in range(20) if time.sleep(1e-5) is None}

@@ -1,0 +1,1 @@
+"""How a command starts: its options, its help, and what is printed when something goes wrong."""

@@ -1,0 +1,1 @@
+"""Every option once, with its type, default, unit and bounds."""

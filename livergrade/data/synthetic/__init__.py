@@ -1,0 +1,1 @@
+"""The embedded cohort: made-up patients with H&E-like images."""

@@ -1,0 +1,232 @@
+"""The embedded cohort: images that look like liver H&E, drawn from a seed. Not data about patients.
+
+Every patient has a latent degree of differentiation about the centre of the grade, and random effects: how
+the tissue is built and how it was cut, stained and photographed. The images of a patient are neighbouring
+fields of one region, so they share both. Grades overlap, and siblings resemble each other more than their
+grade: a split that lets siblings stray to both sides scores higher than one that keeps patients whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from livergrade.data.synthetic.tissue import Patient, draw_region
+from livergrade.errors import UserError
+
+GENERATOR_VERSION = 1
+"""Raise it with every change to what is drawn: it is part of the key in the cohort's folder name."""
+
+GRADES = ("poor", "moderate", "well")
+DIFFERENTIATION = {"poor": -1.0, "moderate": 0.0, "well": 1.0}
+DIFFERENTIATION_SPREAD = 0.27
+"""Standard deviation of patients about the centre of their grade; one half is where two grades meet."""
+
+FULL_SIZE_PX = (1393, 1665)
+"""Rows and columns of an image at scale 1, as in the paper."""
+FULL_UM_PER_PX = 0.275
+MARGIN_UM = 20.0
+"""Tissue laid out beyond the last image, for sizes that are rounded up to whole pixels."""
+GRID_COLUMNS = 3
+JPEG_QUALITY = 95
+
+AGE_BANDS = ("35-50", "51-66", "67-82")
+SEXES = ("M", "F")
+AGE_AND_SEX = {"poor": (7, 3, 6, 1, 4, 3), "moderate": (8, 0, 12, 2, 5, 1), "well": (2, 0, 12, 1, 4, 1)}
+"""Patients in Table 1 of the paper by age band and, within a band, sex. The images do not depend on them."""
+
+README = """\
+SYNTHETIC COHORT
+
+A program (livergrade.data.synthetic) drew these images from a seed. They show no person's tissue; ages and
+sexes were drawn at random. The cohort exists so that livergrade runs, and can be tested, without data.
+Nothing measured on it says anything about liver cancer.
+
+{arguments}
+"""
+
+
+@dataclass(frozen=True)
+class _Cohort:
+    """The arguments that, with the version, determine every byte."""
+
+    seed: int
+    scale: float
+    patients: tuple[int, ...]
+    images_per_patient: int
+    version: int = GENERATOR_VERSION
+
+    def __post_init__(self) -> None:
+        faults = {
+            f"patients must be three counts ({', '.join(GRADES)}), got {list(self.patients)}": (
+                len(self.patients) != len(GRADES) or min(self.patients) < 0 or not any(self.patients)
+            ),
+            f"scale must be between 0.05 and 1, got {self.scale}": not 0.05 <= self.scale <= 1,
+            f"images_per_patient must be 1 or more, got {self.images_per_patient}": self.images_per_patient
+            < 1,
+            f"seed must be 0 or more, got {self.seed}": self.seed < 0,
+        }
+        if any(faults.values()):
+            raise UserError(
+                "synthetic cohort: " + "; ".join(fault for fault, is_so in faults.items() if is_so)
+            )
+
+    @property
+    def folder(self) -> str:
+        key = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        return f"synthetic-liver-{sum(self.patients)}-patients-{key}"
+
+
+def synthetic_cohort(
+    cache_dir: Path,
+    *,
+    seed: int = 0,
+    scale: float = 0.2,
+    patients: Sequence[int] = (24, 28, 22),
+    images_per_patient: int = 6,
+) -> Path:
+    """Return the manifest of the synthetic cohort, drawing the cohort at first use.
+
+    The folder appears under its final name only when it is complete. Processes that start at the same
+    moment each draw the cohort; the first to finish provides it for all.
+
+    Args:
+        cache_dir: Folder that holds drawn cohorts; made if missing.
+        seed: Determines every byte, together with the other arguments.
+        scale: Share of the full size of 1665 × 1393 px at 0.275 µm per pixel, 0.05 to 1. Another scale
+            shows the same tissue.
+        patients: How many are poorly, moderately and well differentiated; the default is the paper's.
+        images_per_patient: Fields cut from each patient's region, three to a row.
+
+    Returns:
+        Path of `manifest.csv`: image, patient, grade, slide, grid_row, grid_column (from 1), age, sex.
+
+    Raises:
+        UserError: An argument is out of range, or the folder's place is taken by something else.
+    """
+    cohort = _Cohort(int(seed), float(scale), tuple(int(n) for n in patients), int(images_per_patient))
+    folder = Path(cache_dir) / cohort.folder
+    manifest = folder / "manifest.csv"
+    if manifest.is_file():
+        return manifest
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        building.chmod(0o755)  # mkdtemp hides it from everyone else
+        _draw(building, cohort, workers=min(os.cpu_count() or 1, 8))
+        try:
+            building.rename(folder)
+        except OSError as error:
+            if not manifest.is_file():
+                raise UserError(f"{folder} is in the way and is no cohort: {error}; remove it") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return manifest
+
+
+def _draw(folder: Path, cohort: _Cohort, workers: int) -> None:
+    """Fill a folder with the images, the manifest and the read-me."""
+    (folder / "images").mkdir()
+    grades = np.repeat(GRADES, cohort.patients)
+    np.random.default_rng([cohort.seed, 0]).shuffle(grades)  # or a patient's number would tell the grade
+    numbers = range(1, len(grades) + 1)
+    with (
+        ThreadPoolExecutor(workers) as pool,  # OpenCV and numpy let go of the interpreter while they draw
+        tqdm(total=len(grades), desc="drawing the synthetic cohort", unit="patient") as bar,
+    ):
+        rows: list[dict[str, str | int]] = []
+        for drawn in pool.map(lambda n: _draw_patient(folder, cohort, n, str(grades[n - 1])), numbers):
+            rows += drawn
+            bar.update()
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    readme = README.format(arguments=json.dumps(asdict(cohort)))
+    (folder / "README.txt").write_text(readme, encoding="utf-8")
+
+
+def _draw_patient(folder: Path, cohort: _Cohort, number: int, grade: str) -> list[dict[str, str | int]]:
+    """Draw one patient's region, cut it into images, and return their rows of the manifest."""
+    rng = np.random.default_rng([cohort.seed, 1, number])
+    name = f"P{number:03d}"
+    weights = np.array(AGE_AND_SEX[grade]) / sum(AGE_AND_SEX[grade])
+    age, sex = divmod(int(rng.choice(len(weights), p=weights)), len(SEXES))
+    columns = min(GRID_COLUMNS, cohort.images_per_patient)
+    rows = math.ceil(cohort.images_per_patient / columns)
+    height, width = (round(n * cohort.scale) for n in FULL_SIZE_PX)
+    height_um, width_um = (n * FULL_UM_PER_PX for n in FULL_SIZE_PX)
+    region = draw_region(
+        _patient(rng, (cohort.seed, 2, number), grade),
+        size_um=(rows * height_um + MARGIN_UM, columns * width_um + MARGIN_UM),
+        shape=(rows * height, columns * width),
+        um_per_px=FULL_UM_PER_PX / cohort.scale,
+    )
+    manifest: list[dict[str, str | int]] = []
+    for i in range(cohort.images_per_patient):
+        row, column = divmod(i, columns)
+        image = f"images/{name}_r{row + 1}c{column + 1}.jpg"
+        field = region[row * height :, column * width :][:height, :width]
+        _, jpeg = cv2.imencode(".jpg", field[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        (folder / image).write_bytes(jpeg.tobytes())
+        manifest.append(
+            {
+                "image": image,
+                "patient": name,
+                "grade": grade,
+                "slide": f"{name}-1",
+                "grid_row": row + 1,
+                "grid_column": column + 1,
+                "age": AGE_BANDS[age],
+                "sex": SEXES[sex],
+            }
+        )
+    return manifest
+
+
+def _patient(rng: np.random.Generator, seed: tuple[int, ...], grade: str) -> Patient:
+    """Draw a patient's random effects. Multipliers and amounts are log-normal about those of `Patient`."""
+
+    def vary(spread: float) -> float:
+        return math.exp(spread * rng.standard_normal())
+
+    def tint(vector: tuple[float, float, float], spread: float) -> tuple[float, float, float]:
+        red, green, blue = np.asarray(vector) + spread * rng.standard_normal(3)
+        return max(red, 0.02), max(green, 0.02), max(blue, 0.02)
+
+    return Patient(
+        seed=seed,
+        differentiation=DIFFERENTIATION[grade] + DIFFERENTIATION_SPREAD * rng.standard_normal(),
+        haematoxylin_vector=tint(Patient.haematoxylin_vector, 0.03),
+        eosin_vector=tint(Patient.eosin_vector, 0.032),
+        haematoxylin=vary(0.14),
+        eosin=vary(0.20),
+        thickness=vary(0.11),
+        focus_um=Patient.focus_um * vary(0.4),
+        lamp=tint(Patient.lamp, 2.5),
+        cell_size=vary(0.05),
+        nucleus_size=vary(0.05),
+        plate_width=vary(0.15),
+        sinusoid_width=vary(0.20),
+        stretch=1 + rng.gamma(2, 0.3),
+        direction_rad=rng.uniform(0, math.pi),
+        fat=min(0.35, Patient.fat * vary(1.0)),
+        vacuole_um=Patient.vacuole_um * vary(0.3),
+        fibrosis=min(0.3, Patient.fibrosis * vary(0.7)),
+        lymphocytes=min(0.8, Patient.lymphocytes * vary(0.6)),
+        congestion=min(0.8, Patient.congestion * vary(0.5)),
+        clearing=min(0.6, Patient.clearing * vary(0.8)),
+    )

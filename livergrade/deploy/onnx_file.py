@@ -1,0 +1,121 @@
+"""Write a network as one ONNX file with its facts inside, and open such a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from livergrade.errors import UserError
+from livergrade.io.images import LEAST_SIDE
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
+MOST_BYTES = 2**31 - 2**20
+"""Of a file in one piece: its format counts bytes with 32 bits, and the graph needs some."""
+
+
+def require() -> None:
+    """Say what to install where the extra is not there.
+
+    Raises:
+        UserError: a package is missing.
+    """
+    missing = [
+        name for name in ("onnx", "onnxruntime", "onnxscript") if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise UserError(f'export needs {", ".join(missing)}: pip install "livergrade[export]"')
+
+
+def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str]) -> None:
+    """Write a network that grades whole images.
+
+    Args:
+        net: ``uint8 [images, height, width, 3]`` to ``probabilities`` and ``per_view``, on the CPU.
+        path: the file.
+        opset: version of ONNX's operators.
+        facts: text by name, for whoever opens the file.
+
+    Raises:
+        UserError: the network is too large for one file, or uses what ONNX does not have.
+    """
+    import onnx
+
+    size = sum(tensor.nbytes for tensor in net.state_dict().values())
+    if size > MOST_BYTES:
+        raise UserError(
+            f"the network takes {size / 1e9:.1f} GB; an ONNX file in one piece holds 2 GB at most"
+        )
+    # Two images and unlike sides: torch.export takes 1, and sides that are equal, for facts of the network.
+    example = torch.zeros(2, LEAST_SIDE + 4, LEAST_SIDE + 8, 3, dtype=torch.uint8)
+    images = torch.export.Dim("images", min=1, max=2**16)
+    height, width = (torch.export.Dim(name, min=LEAST_SIDE, max=2**16) for name in ("height", "width"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter about itself
+            program = torch.onnx.export(
+                net.eval(),
+                (example,),
+                dynamo=True,
+                verbose=False,
+                external_data=False,
+                opset_version=opset,
+                input_names=["image"],
+                output_names=["probabilities", "per_view"],
+                dynamic_shapes=({0: images, 1: height, 2: width},),
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise UserError(
+            f"this network can't be written as ONNX with opset={opset}; try another opset: "
+            + str(error).strip().splitlines()[0]
+        ) from error
+    assert program is not None
+    model = program.model_proto
+    _forget_sources(model)
+    onnx.helper.set_model_props(model, facts)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def _forget_sources(model: onnx.ModelProto) -> None:
+    """Remove the exporter's notes on which line made a node: they name folders of this machine."""
+    graph = model.graph
+    for part in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output, graph):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+
+
+def opened(path: Path, *, threads: int = 0) -> onnxruntime.InferenceSession:
+    """An ONNX file, ready to run on the CPU.
+
+    Args:
+        path: the file.
+        threads: of one operator; 0 for as many as there are cores.
+
+    Raises:
+        UserError: this version of ONNX Runtime can't run it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own classes have no common ancestor
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{path}: onnxruntime {onnxruntime.__version__} can't run it; update it, or lower opset: {reason}"
+        ) from error
+
+
+def graded(session: onnxruntime.InferenceSession, images: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """``uint8 [images, height, width, 3]`` to probabilities ``[images, classes]`` and those of each view."""
+    probabilities, per_view = session.run(["probabilities", "per_view"], {"image": images})
+    return probabilities, per_view

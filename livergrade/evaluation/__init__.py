@@ -1,0 +1,1 @@
+"""Every number that follows from ``predictions.csv``, with its interval; no torch."""

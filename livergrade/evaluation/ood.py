@@ -1,0 +1,140 @@
+"""How far a picture looks from those that a network was trained on: its colours and its sharpness.
+
+The distance is taken between pictures and not between what the network makes of them. A network answers what
+it was never shown with features that look familiar: on the cohorts tried, distances between features missed
+other stains, pen marks and blurred images that these seven numbers tell apart (docs/caution.md).
+
+Shapes: N images, F = 7 features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.covariance import LedoitWolf
+
+from livergrade.evaluation.conformal import threshold
+from livergrade.evaluation.metrics import write_json
+from livergrade.io.files import read_facts, written_whole
+
+Floats = npt.NDArray[np.float64]
+Squares = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]
+
+ALARM = 0.05
+"""Share of the images of patients like the validation ones that may be called unlike by mistake."""
+MOST = 2000
+"""Training images that are measured; of more, so many are drawn."""
+
+_BATCH = 64
+_KEYS = frozenset({"centre", "whitening", "images", "scores", "limit", "alarm"})
+
+
+def appearance(squares: npt.NDArray[np.uint8]) -> Floats:
+    """Mean and standard deviation of each channel's optical density, and the logarithm of the detail.
+
+    By Beer and Lambert's law densities add up over stains, so that a straight distance between them is one
+    between amounts of stain. The detail is the mean size of the grey image's Laplacian.
+
+    Args:
+        squares: ``uint8 [N, S, S, 3]``; the same S everywhere, since detail depends on it.
+
+    Returns:
+        float64 [N, F].
+    """
+    found = []
+    for square in squares:
+        density = -np.log((square.reshape(-1, 3).astype(np.float64) + 1) / 256)
+        detail = np.abs(cv2.Laplacian(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), cv2.CV_32F)).mean()
+        found.append(np.array([*density.mean(0), *density.std(0), math.log(detail + 0.01)]))
+    return np.array(found).reshape(-1, 7)
+
+
+def fitted(training: Floats) -> dict[str, Any]:
+    """What `distances` needs of the training images, float64 [N, F]: ``centre`` and ``whitening``.
+
+    The covariance is shrunk, for few images (Ledoit & Wolf, J. Multivar. Anal. 88, 2004).
+    """
+    centre, spread = training.mean(0), training.std(0) + 1e-9
+    precision = LedoitWolf(assume_centered=True).fit((training - centre) / spread).precision_
+    whitening = np.linalg.cholesky(precision).T / spread
+    return {"centre": centre.tolist(), "whitening": whitening.tolist(), "images": len(training)}
+
+
+def distances(seen: Floats, reference: dict[str, Any]) -> Floats:
+    """Mahalanobis distance of each image from the training images, float64 [N]; seen is [N, F]."""
+    moved = (seen - np.array(reference["centre"])) @ np.array(reference["whitening"]).T
+    return np.asarray(np.sqrt((moved**2).sum(1)), np.float64)
+
+
+def limited(scores: list[list[float]]) -> dict[str, Any]:
+    """The distance beyond which an image is called unlike the training images.
+
+    Args:
+        scores: distances of the validation images, a list for each patient.
+
+    Returns:
+        ``scores``, rising and in no order that tells who it is; ``limit``, and ``alarm``, the share of images
+        of patients like these that lies beyond at most: 5 %, or with fewer than 19 patients 1 in n + 1
+        (hierarchical conformal prediction, as `livergrade.evaluation.conformal.threshold` has it). Without a
+        validation side null, with the ``reason``.
+    """
+    if not scores:
+        why = "the split has no validation side that says how far new patients lie; set split.val_fraction"
+        return {"scores": None, "limit": None, "alarm": None, "reason": why}
+    alarm = max(ALARM, 1 / (len(scores) + 1))
+    kept = sorted(np.sort(one).tolist() for one in scores)
+    return {"scores": kept, "limit": threshold(kept, 1 - alarm), "alarm": alarm}
+
+
+def write_appearance(
+    out: Path, split: pd.DataFrame, squares: Squares, *, seed: int, reference: dict[str, Any] | None = None
+) -> None:
+    """Write ``appearance.json``, what new images are compared with, and ``appearance.csv``, who lies where.
+
+    Args:
+        out: the run's folder.
+        split: the cohort's images in its order with the column ``split``.
+        squares: decodes rows of the cohort, ``uint8 [rows, S, S, 3]``.
+        seed: of which training images are measured, of very many.
+        reference: of the run whose network grades another cohort; without it, it is fitted here.
+    """
+    drawn = {side: np.flatnonzero(split["split"] == side) for side in ("train", "val", "test")}
+    if reference:
+        drawn = {"test": drawn["test"]}
+    elif len(drawn["train"]) > MOST:
+        drawn["train"] = np.sort(np.random.default_rng(seed).choice(drawn["train"], MOST, replace=False))
+    seen = {side: _measured(squares, rows) for side, rows in drawn.items()}
+    own = reference or fitted(seen["train"])
+    table = pd.concat(
+        split.iloc[rows][["image", "patient", "split"]].assign(distance=distances(seen[side], own))
+        for side, rows in drawn.items()
+    )
+    if not reference:
+        val = table[table["split"] == "val"].groupby("patient")["distance"]
+        own |= limited([one.tolist() for _, one in val])
+    write_json(own, out / "appearance.json")
+    with written_whole(out / "appearance.csv") as part:
+        table.to_csv(part, index=False, float_format="%.6g")
+
+
+def read_appearance(path: Path) -> dict[str, Any] | None:
+    """A run's ``appearance.json``; None where an earlier version left none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    return read_facts(path, _KEYS) if path.is_file() else None
+
+
+def _measured(squares: Squares, rows: npt.NDArray[np.int64]) -> Floats:
+    parts = [rows[first : first + _BATCH] for first in range(0, len(rows), _BATCH)]
+    with ThreadPoolExecutor() as pool:
+        return np.concatenate([np.empty((0, 7)), *pool.map(lambda part: appearance(squares(part)), parts)])

@@ -1,0 +1,80 @@
+"""What averaging over turned views of an image buys, read from the views that were graded anyway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from livergrade.evaluation.calibration import calibration_metrics, patient_sums
+from livergrade.evaluation.metrics import Level, bounds_of, count_metrics, gather, patient_counts
+
+Floats = npt.NDArray[np.float64]
+
+COUNTS = (1, 2, 4, 12, 36)
+METRICS = ("accuracy", "quadratic_kappa", "log_loss")
+
+
+def even_counts(views: pd.DataFrame) -> dict[int, list[float]]:
+    """The numbers of views of `COUNTS`, and all that there are, whose angles lie evenly and are all there.
+
+    Args:
+        views: checked predictions, one row a view.
+
+    Returns:
+        Number of views → the angles, degrees, as they stand in the table; the first is the least of all.
+    """
+    shown = views.groupby("angle")["image"].nunique()
+    angles = shown.index[shown == views["image"].nunique()].to_numpy(np.float64)
+    found = {}
+    for count in sorted({*COUNTS, len(angles)} - {0}):
+        wanted = angles.min() + 360 / count * np.arange(count) if len(angles) else np.empty(0)
+        gaps = np.abs((wanted[:, None] - angles + 180) % 360 - 180)  # [count, angles], around the circle
+        if len(wanted) and (gaps.min(1) < 1e-6).all():
+            found[count] = [float(angles[place]) for place in gaps.argmin(1)]
+    return found
+
+
+def view_figures(test: pd.DataFrame, weights: Floats, obstacle: str) -> list[dict[str, Any]]:
+    """Accuracy, kappa and log-loss by patient for each number of views, and what they gain on one view.
+
+    Args:
+        test: checked predictions of the test side, one row a view, as the network gave them.
+        weights: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
+        obstacle: why patients cannot be resampled, if so.
+
+    Returns:
+        One entry a number of views, fewest first: ``views``, the figures `METRICS`, and ``difference``, the
+        same less those of one view (null for one view). Empty where the images share no angle.
+    """
+    drawn = {
+        count: _drawn(gather(test[test["angle"].isin(angles)])["patient"], weights)
+        for count, angles in even_counts(test).items()
+    }
+    patients = weights.shape[1]
+
+    def figure(values: Floats, share: bool) -> dict[str, Any]:
+        told = {"value": None, "low": None, "high": None, "n": patients}
+        if np.isnan(values[0]):
+            return told | {"reason": "truth and prediction hold one single grade"}
+        bounds = bounds_of(values, patients if share else 0, share, obstacle)
+        return told | {"value": float(values[0])} | bounds
+
+    return [
+        {"views": count}
+        | {metric: figure(values[metric], metric == "accuracy") for metric in METRICS}
+        | {
+            "difference": {metric: figure(values[metric] - drawn[1][metric], False) for metric in METRICS}
+            if count > 1
+            else None
+        }
+        for count, values in drawn.items()
+    ]
+
+
+def _drawn(level: Level, weights: Floats) -> dict[str, Floats]:
+    counted = count_metrics(np.tensordot(weights, patient_counts(level), 1))
+    calibrated = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), weights)
+    return {metric: (counted | calibrated)[metric] for metric in METRICS}

@@ -1,0 +1,152 @@
+"""How far a run's answers can be relied on: calibration, sets of grades, abstention, and turned views.
+
+What is fitted, is fitted on the validation patients and kept in ``calibration.json``, so that other cohorts
+and new images are answered with the same care. What is measured, is measured on the test patients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from livergrade.evaluation.calibration import calibration_metrics, patient_sums, reliability
+from livergrade.evaluation.conformal import set_figures, true_scores
+from livergrade.evaluation.familiarity import familiarity_figures
+from livergrade.evaluation.metrics import Level, bounds_of, class_names, draw_patients, gather, scarcity
+from livergrade.evaluation.ood import read_appearance
+from livergrade.evaluation.selective import risk_figures
+from livergrade.evaluation.temperature import at_temperature, fit_temperature
+from livergrade.evaluation.tta import view_figures
+from livergrade.io.files import read_facts
+
+Floats = npt.NDArray[np.float64]
+
+METRICS = ("brier", "log_loss", "ece")
+LEVELS = ("image", "patient")
+
+_KEYS = frozenset({"temperature", "low", "high", "fitted_on", "patients", "images", "views", "scores"})
+
+
+def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
+    """Fit what cautious answers need, on the validation side alone.
+
+    Args:
+        predictions: a run's checked predictions, one row a view.
+        resamples: bootstrap resamples of the patients.
+        seed: of the bootstrap.
+
+    Returns:
+        What ``calibration.json`` holds: ``temperature``, ``low`` and ``high`` as `fit_temperature` has them,
+        ``fitted_on`` (``val``), the numbers of ``patients``, ``images`` and ``views`` of an image, and
+        ``scores`` as `true_scores` has them at that temperature. Without a validation side all are null, with
+        the ``reason``.
+    """
+    val = predictions[predictions["split"] == "val"]
+    if val.empty:
+        return _nothing(
+            "the split has no validation side to fit on; split.val_fraction sets patients aside for it"
+        )
+    fitted = fit_temperature(val, resamples=resamples, seed=seed)
+    return fitted | {
+        "fitted_on": "val",
+        "patients": int(val["patient"].nunique()),
+        "images": int(val["image"].nunique()),
+        "views": int(val["angle"].nunique()),
+        "scores": true_scores(gather(at_temperature(val, fitted["temperature"] or 1.0))),
+    }
+
+
+def read_calibration(path: Path) -> dict[str, Any]:
+    """A run's ``calibration.json``; where it has none, as of an earlier version, null with that reason.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.is_file():
+        return _nothing("the run has no calibration.json, since an earlier version left it; train it again")
+    return read_facts(path, _KEYS)
+
+
+def _nothing(reason: str) -> dict[str, Any]:
+    return dict.fromkeys(sorted(_KEYS)) | {"reason": reason}
+
+
+def caution_figures(
+    predictions: pd.DataFrame,
+    calibration: dict[str, Any],
+    run: Path | None = None,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measure on the test patients what is fitted, and what declining to answer and more views would buy.
+
+    Args:
+        predictions: checked predictions, one row a view.
+        calibration: what `fit_calibration` returned, of these or of the run whose network gave them.
+        run: the folder in which ``appearance.json`` and ``appearance.csv`` lie, if they were written.
+        resamples: bootstrap resamples of the patients.
+        seed: of the bootstrap.
+
+    Returns:
+        ``calibration``, ``conformal``, ``abstention``, ``views`` and, with a folder that has it,
+        ``familiarity``, as ``metrics.json`` holds them.
+    """
+    test = predictions[predictions["split"] == "test"]
+    raw, temperature = gather(test), calibration["temperature"]
+    levels = gather(at_temperature(test, temperature)) if temperature else raw
+    grades = raw["patient"].truth
+    obstacle = scarcity(grades, class_names(predictions))
+    rng = np.random.default_rng(seed)
+    weights = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
+    told = {key: value for key, value in calibration.items() if key != "scores"}
+    if temperature:
+        told["test"] = {
+            name: _before_and_after(raw[name], levels[name], weights, obstacle) for name in LEVELS
+        }
+        changed = (raw[name].predicted != levels[name].predicted for name in LEVELS)
+        told["changed"] = {name: int(one.sum()) for name, one in zip(LEVELS, changed, strict=True)}
+    graded = int(test["angle"].nunique())
+    if calibration["scores"] is None:
+        sets: dict[str, Any] = {"reason": calibration["reason"]}
+    elif graded != calibration["views"]:
+        sets = {
+            "reason": f"the validation images were graded over {calibration['views']} views and these over "
+            f"{graded}: their scores can't be compared"
+        }
+    else:
+        sets = set_figures(levels, calibration["scores"], weights, obstacle)
+    found = {
+        "calibration": told,
+        "conformal": sets,
+        "abstention": risk_figures(levels["patient"], weights, obstacle) | {"calibrated": bool(temperature)},
+        "views": view_figures(test, weights, obstacle),
+    }
+    if run and (reference := read_appearance(run / "appearance.json")):
+        seen = pd.read_csv(
+            run / "appearance.csv", dtype={"image": str, "patient": str}, keep_default_na=False
+        )
+        found["familiarity"] = familiarity_figures(seen, reference, raw["image"], weights, obstacle)
+    return found
+
+
+def _before_and_after(raw: Level, own: Level, weights: Floats, obstacle: str) -> dict[str, Any]:
+    """Each figure ``before`` and ``after``, their ``difference`` (after less before), and reliabilities."""
+    sums = [patient_sums(level.truth, level.scores, level.patient) for level in (raw, own)]
+    before, after = (calibration_metrics(one, weights) for one in sums)
+
+    def figure(values: Floats) -> dict[str, Any]:
+        return {"value": float(values[0]), "n": len(raw.truth)} | bounds_of(values, 0, False, obstacle)
+
+    return {
+        metric: {
+            "before": figure(before[metric]),
+            "after": figure(after[metric]),
+            "difference": figure(after[metric] - before[metric]),
+        }
+        for metric in METRICS
+    } | {"reliability": dict(zip(("before", "after"), map(reliability, sums), strict=True))}

@@ -1,0 +1,1 @@
+"""A trained run grades new images and slides."""

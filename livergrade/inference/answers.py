@@ -1,0 +1,77 @@
+"""What a prediction answers: a set of neighbouring grades, and one grade or why it gives none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livergrade.evaluation.conformal import least_patients, sets, threshold
+
+UNSURE = "unsure"
+UNLIKE = "unlike training"
+
+
+def set_limits(
+    calibration: dict[str, Any], coverage: float, *, calibrated: bool, views: int
+) -> tuple[dict[str, float], str]:
+    """The scores that a grade must not exceed, and why there are none or why they bound nothing.
+
+    Args:
+        calibration: what the run's ``calibration.json`` holds.
+        coverage: share of new patients whose set is to hold the true grade.
+        calibrated: whether the probabilities are at the run's temperature.
+        views: of an image.
+
+    Returns:
+        ``image`` and ``patient`` → the limit that `livergrade.evaluation.conformal.sets` takes, infinite
+        where the validation patients are too few; empty where the probabilities are not such as the scores
+        were made of. And the reason, empty where sets are given.
+    """
+    if calibration["scores"] is None:
+        return {}, str(calibration["reason"])
+    if calibration["temperature"] and not calibrated:
+        return {}, "the scores that they are compared with are of calibrated probabilities"
+    if views != calibration["views"]:
+        return (
+            {},
+            f"the scores that they are compared with are over {calibration['views']} views, not {views}",
+        )
+    limits = {level: threshold(calibration["scores"][level], coverage) for level in ("image", "patient")}
+    if math.isinf(limits["patient"]):
+        return limits, (
+            f"a promise of {coverage:.0%} takes {least_patients(coverage)} validation patients, the run had "
+            f"{calibration['patients']}: each set holds all grades"
+        )
+    return limits, ""
+
+
+def answered(
+    table: pd.DataFrame, classes: Sequence[str], limit: float | None, abstain: float | None
+) -> pd.DataFrame:
+    """The table with what is answered.
+
+    Args:
+        table: one row an image, slide or patient, with ``predicted``, ``p_<grade>`` and ``unlike``, the share
+            of its images or tiles that look unlike the training images.
+        classes: the grades, worst to best.
+        limit: of the sets; None where none can be given.
+        abstain: probability of the predicted grade below which the answer is `UNSURE`; None: never.
+
+    Returns:
+        The table with ``set``, its grades joined by ``|`` and empty without a limit, and ``answer``: the
+        predicted grade, or why none is answered; `UNLIKE` where more than half is.
+    """
+    probabilities = table[[f"p_{grade}" for grade in classes]].to_numpy(np.float64)
+    held = [""] * len(table)
+    if limit is not None:
+        chosen = sets(probabilities, limit)
+        held = [
+            "|".join(grade for grade, inside in zip(classes, row, strict=True) if inside) for row in chosen
+        ]
+    unsure = probabilities.max(1, initial=0) < (abstain or 0)
+    answer = table["predicted"].mask(unsure, UNSURE).mask(table["unlike"] > 0.5, UNLIKE)
+    return table.assign(set=held, answer=answer)

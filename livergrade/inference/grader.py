@@ -1,0 +1,161 @@
+"""A trained network, ready to grade images: the views of the run's test, made where the network is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from livergrade.data.augment import Drawn, make_views
+from livergrade.data.cache import working_size
+from livergrade.errors import UserError
+from livergrade.evaluation.ood import appearance, distances, read_appearance
+from livergrade.evaluation.temperature import scaled
+from livergrade.evaluation.uncertainty import read_calibration
+from livergrade.explanations.maps import class_activation
+from livergrade.io.safe_load import safe_load
+from livergrade.models import label, normalisation
+from livergrade.runs.run import read_options
+from livergrade.training.task import GradingTask
+
+
+def trained_task(checkpoint: Path, *, channels_last: bool) -> tuple[GradingTask, dict[str, Any]]:
+    """The network of a checkpoint, in evaluation mode, with the options it was made with.
+
+    Raises:
+        UserError: the file is damaged, could run code, or is no checkpoint of this version.
+    """
+    content = safe_load(checkpoint, fix="train the run again")
+    try:
+        assert isinstance(content, dict)
+        settings = content["hyper_parameters"] | {"channels_last": channels_last}
+        task = GradingTask(**settings)
+        task.load_state_dict(content["state_dict"])
+    except (AssertionError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it holds no network"
+        raise UserError(f"{checkpoint}: is no checkpoint of this version of livergrade: {reason}") from None
+    return task.eval(), settings
+
+
+class Grader:
+    """The best network of a finished run.
+
+    Args:
+        run: its folder.
+        views: ``all``, ``upright`` or a number of angles, as text; None for the run's ``augment.test_views``.
+        accelerator: ``auto``, ``cpu`` or ``gpu``.
+        calibrated: whether :meth:`grade` tells probabilities at the run's temperature, where it has one.
+
+    Raises:
+        UserError: there is no such run, or no GPU although one is asked for.
+    """
+
+    def __init__(
+        self, run: Path, views: str | None = None, accelerator: str = "auto", *, calibrated: bool = False
+    ) -> None:
+        options = read_options(run)
+        best = run / "checkpoints" / "best.ckpt"
+        if not (run / "finished.json").is_file() or not best.is_file():
+            raise UserError(f"{run}: was not trained to its end; give the folder of a run that was")
+        if accelerator == "gpu" and not torch.cuda.is_available():
+            raise UserError("accelerator=gpu: PyTorch finds no GPU here; leave it out to grade on the CPU")
+        gpu = accelerator != "cpu" and torch.cuda.is_available()
+        self.device = torch.device("cuda" if gpu else "cpu")
+        self.task, settings = trained_task(best, channels_last=gpu)
+        self.task.to(self.device)
+        self.classes: list[str] = settings["classes"]
+        self.model = label(options.model.name, options.model.backbone)
+        self.image_size, self.border = options.data.image_size, options.augment.border
+        self.size = working_size(self.image_size, self.border)
+        self.seen = 1 / math.sqrt(2) if self.border == "crop" else 1.0  # side of a view, share of a square's
+        self.appearance = read_appearance(run / "appearance.json")
+        self.calibration = read_calibration(run / "calibration.json")
+        self.temperature: float | None = self.calibration["temperature"] if calibrated else None
+        self.normalisation = normalisation(options.model.name, **options.model.architecture())
+        angles = round(360 / options.augment.step_degrees)
+        chosen = views or options.augment.test_views
+        count = {"all": angles, "upright": 1}.get(chosen) or (int(chosen) if chosen.isdecimal() else 0)
+        if not 1 <= count <= angles:
+            raise UserError(f"views={chosen}: must be all, upright or a number from 1 to {angles}")
+        self.degrees = [place * angles // count * options.augment.step_degrees for place in range(count)]
+
+    def view(self, images: Tensor, degrees: float) -> Tensor:
+        """What the network is shown of the squares of a batch, turned anticlockwise.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`, on :attr:`device`.
+            degrees: the angle.
+
+        Returns:
+            ``float32 [B, 3, image_size, image_size]``, normalised.
+        """
+        drawn = Drawn.upright(len(images), self.device)
+        return make_views(
+            images,
+            replace(drawn, degrees=drawn.degrees + degrees),
+            size=self.image_size,
+            border=self.border,
+            normalisation=self.normalisation,
+        )
+
+    def activation(self, images: Tensor) -> NDArray[np.float32]:
+        """HiResCAM of the squares of a batch, upright.
+
+        As :func:`livergrade.explanations.maps.class_activation` has it.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+
+        Returns:
+            ``float32 [B, classes, h, w]``, of the central :attr:`seen` of the square.
+        """
+        _, maps = class_activation(self.task.net, self.view(images.to(self.device), 0.0))
+        found: NDArray[np.float32] = maps["hires_cam"].cpu().numpy()
+        return found
+
+    def distances(self, images: Tensor) -> NDArray[np.float64]:
+        """How far squares look from the training images, ``float64 [B]``; NaN where the run does not say.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+        """
+        if not self.appearance:
+            return np.full(len(images), np.nan)
+        return distances(appearance(images.numpy()), self.appearance)
+
+    def likeness(self, distance: float) -> dict[str, float]:
+        """The ``distance`` of an image, and ``unlike``, 1 where it lies beyond the limit, else 0."""
+        return {"distance": float(distance), "unlike": float(distance > self.limit)}
+
+    @property
+    def limit(self) -> float:
+        """The distance beyond which an image is unlike the training images; infinite where none was set."""
+        limit = self.appearance["limit"] if self.appearance else None
+        return math.inf if limit is None else float(limit)
+
+    @torch.inference_mode()
+    def grade(self, images: Tensor) -> NDArray[np.float64]:
+        """Grade the squares of a batch, each at every angle.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+
+        Returns:
+            Probabilities, ``float64 [B, views, classes]``.
+        """
+        there = images.to(self.device, non_blocking=True)
+        graded = []
+        for degrees in self.degrees:
+            view = self.view(there, degrees)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                logits = self.task(view)
+            graded.append(logits.float().softmax(1))
+        probabilities: NDArray[np.float64] = torch.stack(graded, 1).double().cpu().numpy()
+        probabilities /= probabilities.sum(2, keepdims=True)
+        return scaled(probabilities, self.temperature) if self.temperature else probabilities

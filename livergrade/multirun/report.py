@@ -1,0 +1,80 @@
+"""One self-contained HTML page about several runs, made from a comparison's tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from livergrade.multirun.grouping import KINDS, figure, order
+from livergrade.multirun.paper import MISPRINTS, TABLE_5, printed
+from livergrade.multirun.tables import Table, shown
+from livergrade.reports.run_report import inlined_figures, write_page
+
+CAPTIONS = {
+    "accuracy": "Accuracy of each model with its 95 % interval over patients, or a stroke a repeat.",
+    "pairs": "Difference in accuracy of each two models on the same patients.",
+    "confusion": "Confusion matrices, summed over repeats.",
+    "curves": "Accuracy over the epochs, of views, the mean over folds and repeats. Validation stands where "
+    "the paper followed the test images.",
+}
+
+
+def write_comparison(
+    folder: Path, compared: Mapping[str, Any], tables: Mapping[str, Sequence[Table]]
+) -> Path:
+    """Write ``report.html`` beside the comparison's ``figures/``, whole or not at all.
+
+    Args:
+        folder: of the comparison.
+        compared: what ``comparison.json`` holds.
+        tables: by arm, and ``gap`` where both kinds of split are there.
+
+    Returns:
+        Path of the page. It refers to nothing outside itself and holds no script.
+    """
+    level = compared["level"]
+    sections = [
+        {
+            "kind": KINDS[arm["kind"]],
+            "leakage": arm["leakage"],
+            "verdict": verdict(arm, level),
+            "tables": list(tables[arm["kind"]]),
+            "figures": inlined_figures(
+                folder / "figures", {f"{name}_{arm['kind']}": text for name, text in CAPTIONS.items()}
+            ),
+            "models": arm["models"],
+            "repeats": {name: list(model["repeats"]) for name, model in arm["models"].items()},
+        }
+        for arm in compared["arms"]
+    ]
+    names = {model["model"] for arm in compared["arms"] for model in arm["models"].values()}
+    return write_page(
+        folder,
+        "comparison.html.j2",
+        compared=compared,
+        sections=sections,
+        gap=tables.get("gap", []),
+        with_paper=any(printed(TABLE_5, name, compared["classes"]) for name in names),
+        misprints=MISPRINTS,
+        models=sorted({name for arm in compared["arms"] for name in arm["models"]}),
+    )
+
+
+def verdict(arm: Mapping[str, Any], level: str) -> str:
+    """What an arm says, in a sentence or two that claim no more than the tests do."""
+    models = order(dict(arm), level)
+    best = figure(arm["models"][models[0]], level, "accuracy")
+    told = f"{models[0]} graded most {level}s rightly: {shown(best, share=True)} %"
+    told += f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else ""
+    if not arm["pairs"]:
+        return told + ". Nothing was compared with it on the same patients."
+    clear = [
+        f"{pair['first']} and {pair['second']}"
+        for pair in arm["pairs"]
+        if (p := pair[level]["permutation"]["p_holm"]) is not None and p < 0.05
+    ]
+    total = f"{len(arm['pairs'])} {'pair' if len(arm['pairs']) == 1 else 'pairs'}"
+    if not clear:
+        return told + f". No two of the models can be told apart on these patients ({total}, Holm)."
+    return told + f". After Holm's correction {len(clear)} of {total} differ: {'; '.join(clear)}."

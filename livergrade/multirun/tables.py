@@ -1,0 +1,308 @@
+"""Tables of a comparison, in the shape the paper prints them: CSV with every number, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from livergrade.evaluation.metrics import LEVELS, carried_columns
+from livergrade.io.files import written_whole
+from livergrade.multirun import paper
+from livergrade.multirun.grouping import KINDS, Arm, figure, order
+
+Figure = dict[str, Any]
+
+PAPER = "the paper: view"
+
+SCORES = {  # metric → heading, and whether it is a share
+    "accuracy": ("Accuracy, %", True),
+    "balanced_accuracy": ("Balanced accuracy, %", True),
+    "macro_f1": ("Macro F1, %", True),
+    "macro_auroc": ("Macro AUROC", False),
+    "quadratic_kappa": ("Quadratic kappa", False),
+    "mean_absolute_error": ("Mean absolute error, grades", False),
+    "two_grade_error_rate": ("Two-grade errors, %", True),
+    "brier": ("Brier score", False),
+    "ece": ("Calibration error (ECE)", False),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+        name: of its files.
+        title: what it shows.
+        note: how to read it.
+        shown: cells as text; the first column names the row.
+        numbers: the same in long form, a row a figure, unrounded.
+        labels: how many columns at the left name the row; the others hold figures.
+    """
+
+    name: str
+    title: str
+    note: str
+    shown: pd.DataFrame
+    numbers: pd.DataFrame
+    labels: int = 2
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """Write a table as ``.csv`` (the numbers), ``.md`` and ``.tex`` (as shown), each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [list(table.shown.columns), ["---"] * table.shown.shape[1], *table.shown.values.tolist()]
+    lines = ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in row) + " |" for row in rows]
+    latex = table.shown.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+    texts = {
+        ".csv": table.numbers.to_csv(index=False),
+        ".md": f"**{table.title}.** {table.note}\n\n" + "\n".join(lines) + "\n",
+        ".tex": f"% {table.note}\n" + latex.to_latex(caption=table.title, hrules=True, position="htbp"),
+    }
+    for suffix, text in texts.items():
+        with written_whole(folder / f"{table.name}{suffix}") as part:
+            part.write_text(text, encoding="utf-8")
+
+
+def shown(found: Figure, *, share: bool) -> str:
+    """A figure with its interval, or its sd over repeats, as text: ``80.0 (54.8–93.0)``, ``78.1 ± 3.2``."""
+    if found["value"] is None:
+        return "n/a"
+    scale, digits = (100, 1) if share else (1, 3)
+
+    def written(number: float) -> str:
+        return f"{scale * number:.{digits}f}".replace("-", "−")
+
+    text = written(found["value"])
+    if found.get("sd") is not None:
+        return f"{text} ± {written(found['sd'])}"
+    if found["low"] is None:
+        return text
+    between = " to " if found["low"] < 0 else "–"  # "−20.0–−5.0" is hard to read
+    return f"{text} ({written(found['low'])}{between}{written(found['high'])})"
+
+
+def _number(found: Figure, **where: object) -> dict[str, object]:
+    kept = {key: found.get(key) for key in ("value", "low", "high", "sd", "n", "reason")}
+    return where | kept | {"values": " ".join(map(str, found.get("values", [])))}
+
+
+def arm_tables(arm: Arm, measured: dict[str, Any], level: str) -> list[Table]:
+    """Every table of an arm, the best model first by accuracy at this level."""
+    models, classes = order(measured, level), arm.runs[0].classes
+    tables = [
+        cohort_table(arm),
+        split_table(arm),
+        accuracy_table(measured, models, classes),
+        grades_table(measured, models, classes, level),
+        scores_table(measured, models, level),
+    ]
+    if measured["pairs"]:
+        tables.append(pairs_table(measured, level))
+    return [replace(table, name=f"{table.name}_{arm.kind}") for table in tables]
+
+
+def cohort_table(arm: Arm) -> Table:
+    """Patients, images and carried columns by grade, as the paper's Table 1."""
+    split = pd.concat([run.split for run in arm.runs]).drop_duplicates("image")
+    classes = arm.runs[0].classes
+    rows: list[tuple[str, list[int]]] = [
+        ("patients", [split.loc[split["grade"] == grade, "patient"].nunique() for grade in classes]),
+        ("images", [int((split["grade"] == grade).sum()) for grade in classes]),
+    ]
+    tested = pd.concat([run.tested for run in arm.runs]).drop_duplicates("image")
+    for column in carried_columns(tested):
+        values = sorted(value for value in tested[column].unique() if value != "")
+        # A column that differs between the images of a patient, as a place on the slide, tells no patients.
+        if not 2 <= len(values) <= 8 or (tested.groupby("patient")[column].nunique() > 1).any():
+            continue
+        for value in values:
+            having = tested[tested[column] == value]
+            counts = [having.loc[having["grade"] == grade, "patient"].nunique() for grade in classes]
+            rows.append((f"{column}: {value} (tested patients)", counts))
+    table = pd.DataFrame([[name, *map(str, counts)] for name, counts in rows], columns=["", *classes])
+    numbers = pd.DataFrame([[name, *counts] for name, counts in rows], columns=["characteristic", *classes])
+    note = "A patient with images of several grades counts in each."
+    return Table("cohort", "The cohort by grade", note, table, numbers, labels=1)
+
+
+def split_table(arm: Arm) -> Table:
+    """Patients and images on each side by grade, as the paper's Table 3; one row a distinct split."""
+    rows = []
+    for number, run in enumerate(_distinct_splits(arm)):
+        views = len(run.tested) / max(1, run.tested["image"].nunique())
+        for side in ("train", "val", "test"):
+            there = run.split[run.split["split"] == side]
+            for grade in (*run.classes, "all"):
+                rows_of = there if grade == "all" else there[there["grade"] == grade]
+                rows.append(
+                    {
+                        "split": number,
+                        "seed": run.config.split.seed,
+                        "fold": run.config.split.fold if arm.kind == "kfold" else None,
+                        "side": side,
+                        "grade": grade,
+                        "patients": rows_of["patient"].nunique(),
+                        "images": len(rows_of),
+                        "views_an_image": round(views, 2) if side == "test" else None,
+                    }
+                )
+    numbers = pd.DataFrame(rows)
+    lines = []
+    for _, group in numbers.groupby(["split", "side"], sort=False):
+        first = group.iloc[0]
+        name = f"seed {first['seed']}" + (f", fold {first['fold']:.0f}" if arm.kind == "kfold" else "")
+        if group["images"].sum():
+            cells = [f"{row.patients} / {row.images}" for row in group.itertuples()]
+            lines.append([name, str(first["side"]), *cells])
+    table = pd.DataFrame(lines, columns=["Split", "Side", *arm.runs[0].classes, "all"])
+    note = KINDS[arm.kind].capitalize() + "."
+    return Table("split", "The split: patients / images", note, table, numbers)
+
+
+def _distinct_splits(arm: Arm) -> list[Any]:
+    first = next(iter(arm.models.values()))
+    return [run for folds in first.values() for run in folds]
+
+
+def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Sequence[str]) -> Table:
+    """Share graded rightly, by grade and in all, as the paper's Table 5, at each level."""
+    lines, numbers = [], []
+    for name in models:
+        model = measured["models"][name]
+        for level in reversed(LEVELS):
+            found = {grade: figure(model, level, "recall", grade) for grade in classes}
+            found["total"] = figure(model, level, "accuracy")
+            lines.append([name, level, *(shown(one, share=True) for one in found.values())])
+            numbers += [_number(one, model=name, level=level, grade=grade) for grade, one in found.items()]
+        if printed := paper.printed(paper.TABLE_5, model["model"], classes):
+            cells = [f"{printed[grade]:.2f}" for grade in (*classes, "total")]
+            lines.append([name, PAPER, *cells])
+    table = pd.DataFrame(lines, columns=["Model", "Level", *classes, "Total"])
+    note = "Share graded rightly in %, with the 95 % interval over patients, or ± the sd over repeats."
+    if table["Level"].eq(PAPER).any():
+        note += (
+            " The paper counts rotated views and splits over images; ours compares at the view level alone, "
+            "and not where patients are kept apart."
+        )
+    return Table("accuracy", "Accuracy by grade and in all", note, table, pd.DataFrame(numbers))
+
+
+def grades_table(
+    measured: dict[str, Any], models: Sequence[str], classes: Sequence[str], level: str
+) -> Table:
+    """Precision, recall and F1 by grade and model, as the paper's Table 6."""
+    names = ("precision", "recall", "f1")
+    lines, numbers = [], []
+    for grade in classes:
+        for name in models:
+            model = measured["models"][name]
+            cells = []
+            for at in LEVELS:
+                for metric in names:
+                    found = figure(model, at, metric, grade)
+                    numbers.append(_number(found, grade=grade, model=name, level=at, metric=metric))
+                    if at == level:
+                        cells.append(shown(found, share=True))
+            printed = paper.printed(paper.TABLE_6, model["model"], classes)
+            cells += [f"{printed[grade][metric]:.2f}" if printed else "" for metric in names]
+            lines.append([grade, name, *cells])
+    heads = ["Precision", "Recall", "F1"]
+    columns = ["Grade", "Model", *heads, *(f"{head}, paper" for head in heads)]
+    table = pd.DataFrame(lines, columns=columns)
+    note = f"In %, at the {level} level, with the 95 % interval over patients, or ± the sd over repeats."
+    if (table[columns[-3:]] != "").any(axis=None):
+        note += " The paper's are of rotated views and of a split over images."
+    else:
+        table = table[columns[:-3]]
+    return Table("grades", "Precision, recall and F1 by grade", note, table, pd.DataFrame(numbers))
+
+
+def scores_table(measured: dict[str, Any], models: Sequence[str], level: str) -> Table:
+    """Every overall figure by model."""
+    lines, numbers = [], []
+    for metric, (heading, share) in SCORES.items():
+        cells = []
+        for name in models:
+            for at in LEVELS:
+                found = figure(measured["models"][name], at, metric)
+                numbers.append(_number(found, model=name, level=at, metric=metric))
+                if at == level:
+                    cells.append(shown(found, share=share))
+        lines.append([heading, *cells])
+    table = pd.DataFrame(lines, columns=["Figure", *models])
+    return Table("scores", f"All figures, {level} level", "", table, pd.DataFrame(numbers), labels=1)
+
+
+def pairs_table(measured: dict[str, Any], level: str) -> Table:
+    """Each two models: difference in accuracy with its interval, and the tests."""
+    lines, numbers = [], []
+    for pair in measured["pairs"]:
+        two = f"{pair['first']} − {pair['second']}"
+        accuracy = pair[level]["difference"]["accuracy"]
+        kappa = pair[level]["difference"]["quadratic_kappa"]
+        permutation = pair[level]["permutation"]
+        mcnemar = pair["mcnemar"]
+        counts = "n/a" if mcnemar["p"] is None else f"{mcnemar['only_first']} : {mcnemar['only_second']}"
+        lines.append(
+            [
+                two,
+                shown(accuracy, share=True),
+                shown(kappa, share=False),
+                _p(permutation["p"]),
+                _p(permutation["p_holm"]),
+                counts,
+                _p(mcnemar["p_holm"]),
+            ]
+        )
+        for at in ("image", "patient"):
+            where = {"first": pair["first"], "second": pair["second"], "level": at}
+            numbers += [
+                _number(found, **where, figure=metric) for metric, found in pair[at]["difference"].items()
+            ]
+            numbers.append(
+                where | {"figure": "permutation p, accuracy", "value": pair[at]["permutation"]["p"]}
+            )
+            numbers.append(
+                where | {"figure": "permutation p, Holm", "value": pair[at]["permutation"]["p_holm"]}
+            )
+    columns = [
+        *("Models", "Accuracy, points", "Quadratic kappa"),
+        *("Permutation p", "Holm p", "Right in one alone", "McNemar, Holm p"),
+    ]
+    note = (
+        f"First minus second at the {level} level, with the 95 % interval of a bootstrap that draws the same "
+        "patients for both. The permutation test swaps the two models' answers patient by patient; "
+        "McNemar's is exact and by patient. Holm's correction is over all pairs."
+    )
+    table = pd.DataFrame(lines, columns=columns)
+    return Table("pairs", "Models compared in pairs", note, table, pd.DataFrame(numbers), labels=1)
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def gap_table(gaps: Sequence[dict[str, Any]]) -> Table:
+    """What the split over images adds, by model and level."""
+    lines = [
+        [
+            row["model"],
+            row["level"],
+            f"{100 * row['by_patient']:.1f}",
+            f"{100 * row['by_image']:.1f}",
+            f"{100 * row['gap']:+.1f}".replace("-", "−"),
+        ]
+        for row in gaps
+    ]
+    table = pd.DataFrame(
+        lines, columns=["Model", "Level", "Split by patient", "Split by image", "Gap, points"]
+    )
+    note = "Accuracy in %, mean over repeats. The test sets differ, so a single pair can go either way."
+    return Table("leakage_gap", "What leakage is worth", note, table, pd.DataFrame(gaps))

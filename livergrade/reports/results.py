@@ -1,0 +1,51 @@
+"""Everything after ``predictions.csv``: metrics, figures and the report, from the run folder alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import OmegaConf
+
+from livergrade.evaluation.metrics import evaluate, read_predictions, write_json
+from livergrade.evaluation.subgroups import subgroups
+from livergrade.evaluation.uncertainty import caution_figures, fit_calibration
+from livergrade.reports.run_plots import run_figures, save
+from livergrade.reports.run_report import write_report
+from livergrade.reports.thumbnails import worst_images, write_thumbnails
+from livergrade.reports.uncertainty_plots import drawn_caution
+
+
+def write_results(
+    run: Path, images: Path | None = None, calibration: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write ``calibration.json``, ``metrics.json``, ``figures/``, ``mistakes/`` and ``report.html``.
+
+    Args:
+        run: a folder with ``config.yaml``, ``split.csv``, ``predictions.csv`` and, where it was trained,
+            ``history.csv``.
+        images: where the images lie that ``predictions.csv`` names; without it no mistake is shown.
+        calibration: of the run whose network graded another cohort; without it, it is fitted on the
+            validation side of ``predictions.csv``.
+
+    Returns:
+        What ``metrics.json`` holds.
+    """
+    config = OmegaConf.load(run / "config.yaml")
+    predictions = read_predictions(run / "predictions.csv")
+    split = pd.read_csv(run / "split.csv", dtype=str, keep_default_na=False)
+    trained = run / "history.csv"  # an evaluation has none
+    history = pd.read_csv(trained) if trained.is_file() else None
+    metrics = evaluate(predictions, split, seed=config.seed)
+    metrics["subgroups"] = subgroups(predictions, seed=config.seed)
+    calibration = calibration or fit_calibration(predictions, seed=config.seed)
+    write_json(calibration, run / "calibration.json")
+    metrics |= caution_figures(predictions, calibration, run, seed=config.seed)
+    write_json(metrics, run / "metrics.json")
+    synthetic = config.data.name == "synthetic"
+    drawn = run_figures(predictions, metrics, history, synthetic=synthetic)
+    for name, figure in (drawn | drawn_caution(metrics, synthetic=synthetic)).items():
+        save(figure, run / "figures" / name)
+    if images:
+        write_thumbnails(list(worst_images(predictions)["image"]), images, run / "mistakes")
+    write_report(run)
+    return metrics

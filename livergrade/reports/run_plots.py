@@ -1,0 +1,326 @@
+"""Figures of a run: confusion matrices, curves, per-class scores, ROC curves and reliability.
+
+Every function returns a `matplotlib.figure.Figure` made without pyplot: nothing is kept open, threads do not
+meet, and no display is needed. ``note`` is a warning printed on the figure itself, so that a figure of a
+leaking split carries it wherever it is pasted.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from livergrade.evaluation.metrics import class_names, gather, roc_points, warning
+from livergrade.io.files import written_whole
+
+mpl.rcParams["text.parse_math"] = False  # a $ in a name is one
+
+NOTE = "For research only; not for diagnosis."
+INK, MUTED, RULE, WARNING = "#1d2733", "#5b6875", "#d5dbe1", "#b3261e"
+BLUE, ORANGE, GREEN = "#1f5f99", "#c8741a", "#2e8268"
+# Okabe & Ito's palette, which colour-blind readers can tell apart, without its yellow (too pale on white).
+GRADES = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7a5195")
+SHARE = LinearSegmentedColormap.from_list("share", ["#f7fafc", "#bcd6ea", "#5b9bc9", "#1f5f99", "#123f6b"])
+
+
+def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: str, note: str = "") -> Figure:
+    """Counts in large, the share of the row in small; the colour is the share of the row.
+
+    Args:
+        matrix: Counts, rows are the truth, [K, K].
+        classes: Grades in the matrix's order, length K.
+        title: Printed above.
+        note: Warning printed under the title; none if empty.
+
+    Returns:
+        The figure. Laid out by hand, since it is also drawn in training, where a layout solver's time counts.
+    """
+    counts = np.asarray(matrix)
+    rows = counts.sum(1, keepdims=True)
+    shares = counts / np.maximum(rows, 1)
+    names = [_wrap(name) for name in classes]
+    lines = max(name.count("\n") + 1 for name in names)
+    letters = max(len(line) for name in names for line in name.split("\n"))
+    across, down = max(0.82, 0.075 * letters + 0.08) * len(classes), 0.78 * len(classes)
+    left, right, bottom = 0.55 + 0.075 * letters, 0.25, 0.42 + 0.15 * lines
+    width = max(left + across + right, 3.6)
+    above = textwrap.wrap(title, int(width / 0.092)), textwrap.wrap(note, int(width / 0.068))
+    height = bottom + down + 0.22 + 0.2 * len(above[0]) + 0.17 * len(above[1])
+    figure = Figure((width, height))
+    axes = figure.add_axes((left / width, bottom / height, across / width, down / height))
+    axes.imshow(shares, cmap=SHARE, vmin=0, vmax=1, aspect="auto")
+    for i, j in np.ndindex(counts.shape):
+        colour = "white" if shares[i, j] > 0.5 else INK
+        axes.text(j, i - 0.06, f"{counts[i, j]:,}", ha="center", va="center", color=colour, fontsize=13)
+        if rows[i]:
+            share = f"{100 * shares[i, j]:.0f} %"
+            axes.text(j, i + 0.27, share, ha="center", va="center", color=colour, fontsize=7)
+    axes.set_xticks(range(len(classes)), names, fontsize=8.5)
+    axes.set_yticks(range(len(classes)), names, fontsize=8.5)
+    axes.set_xlabel("predicted", color=MUTED, fontsize=9)
+    axes.set_ylabel("true", color=MUTED, fontsize=9)
+    axes.tick_params(length=0, colors=INK)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="minor", length=0)
+    heading(figure, "\n".join(above[0]), "\n".join(above[1]))
+    return figure
+
+
+def curves(history: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Accuracy and loss over the epochs, training and validation.
+
+    Args:
+        history: One row an epoch: ``epoch`` and any of ``train/accuracy``, ``val/accuracy``, ``train/loss``,
+            ``val/loss``; gaps are allowed.
+        title: Printed above.
+        note: Warning printed under the title; none if empty.
+    """
+    figure = Figure((8.4, 3.5), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for part, colour in (("train", BLUE), ("val", ORANGE)):
+            if f"{part}/{name}" not in history:
+                continue
+            points = history[["epoch", f"{part}/{name}"]].dropna()
+            if points.empty:
+                continue
+            marker = "o" if len(points) < 25 else ""
+            label = {"train": "training", "val": "validation"}[part]
+            axes.plot(
+                *points.to_numpy(float).T, color=colour, marker=marker, markersize=3.5, lw=1.6, label=label
+            )
+        plain(axes)
+        axes.set_xlabel("epoch")
+        axes.set_title(name, loc="left", fontsize=10, color=INK)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y", color=RULE, linewidth=0.6)
+        if name == "accuracy":
+            axes.set_ylim(0, 1.02)
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        else:
+            axes.set_ylim(bottom=0)
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+        else:
+            axes.text(0.5, 0.5, "not recorded", ha="center", transform=axes.transAxes, color=MUTED)
+    heading(figure, title, note)
+    return figure
+
+
+def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure:
+    """Precision, recall and F1 of each grade with their intervals, at image and patient level.
+
+    Args:
+        metrics: What `livergrade.evaluation.metrics.evaluate` returns.
+        title: Printed above.
+        note: Warning printed under the title; none if empty.
+    """
+    classes = metrics["classes"]
+    scores = {"precision": BLUE, "recall": ORANGE, "f1": GREEN}
+    figure = Figure((8.4, 1.3 + 0.72 * len(classes)), layout="constrained")
+    for axes, level in zip(figure.subplots(1, 2, sharey=True), ("image", "patient"), strict=True):
+        for offset, (score, colour) in zip((-0.25, 0.0, 0.25), scores.items(), strict=True):
+            for row, grade in enumerate(classes):
+                found = metrics[level]["per_class"][grade][score]
+                if found["value"] is None:
+                    axes.text(0.01, row + offset, "undefined", va="center", fontsize=7, color=MUTED)
+                    continue
+                axes.barh(row + offset, found["value"], 0.2, color=colour, alpha=0.28)
+                if found["low"] is not None:
+                    axes.plot((found["low"], found["high"]), [row + offset] * 2, color=colour, lw=1.6)
+                axes.plot(found["value"], row + offset, "o", color=colour, markersize=4.5)
+            axes.plot([], [], "o-", color=colour, lw=1.6, ms=4.5, label="F1" if score == "f1" else score)
+        plain(axes)
+        axes.set_xlim(0, 1.02)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.grid(axis="x", color=RULE, linewidth=0.6)
+        axes.set_yticks(range(len(classes)), [_wrap(name) for name in classes])
+        axes.tick_params(axis="y", length=0)
+        n = metrics["counts"][f"{level}s"]
+        axes.set_title(f"{level} level (n = {n:,})", loc="left", fontsize=10, color=INK)
+    axes.invert_yaxis()  # shared: worst on top
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    heading(figure, title, note)
+    return figure
+
+
+def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note: str = "") -> Figure:
+    """One-vs-rest ROC curves at image and patient level, with area and interval in the legend.
+
+    Args:
+        predictions: A checked table of predictions; rows of other splits than ``test`` are left out.
+        metrics: What `livergrade.evaluation.metrics.evaluate` returns for it.
+        title: Printed above.
+        note: Warning printed under the title; none if empty.
+    """
+    levels = gather(predictions[predictions["split"] == "test"])
+    figure = Figure((8.4, 4.7), layout="constrained")
+    for axes, level in zip(figure.subplots(1, 2), ("image", "patient"), strict=True):
+        axes.plot((0, 1), (0, 1), color=RULE, lw=1, ls="--")
+        for k, grade in enumerate(class_names(predictions)):
+            area = metrics[level]["per_class"][grade]["auroc"]
+            name, colour = textwrap.shorten(grade, 20, placeholder="…"), GRADES[k % len(GRADES)]
+            if area["value"] is None:
+                axes.plot([], [], color=colour, label=f"{name}: undefined")
+                continue
+            false_alarms, found = roc_points(levels[level].truth == k, levels[level].scores[:, k])
+            bounds = "" if area["low"] is None else f" ({area['low']:.3f}–{area['high']:.3f})"
+            axes.plot(false_alarms, found, color=colour, lw=1.8, label=f"{name}: {area['value']:.3f}{bounds}")
+        plain(axes)
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        axes.set_xlabel("1 − specificity")
+        axes.set_ylabel("sensitivity")
+        axes.set_title(
+            f"{level} level (n = {len(levels[level].truth):,})", loc="left", fontsize=10, color=INK
+        )
+        legend = axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
+        legend.set_title("area under the curve (95 % CI)", FontProperties(size=8))
+    heading(figure, title, note)
+    return figure
+
+
+def reliability(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure:
+    """Share graded rightly against the probability told, and how many are in each bin.
+
+    Args:
+        metrics: What `livergrade.evaluation.metrics.evaluate` returns.
+        title: Printed above.
+        note: Warning printed under the title; none if empty.
+    """
+    figure = Figure((8.4, 4.2), layout="constrained")
+    grid = figure.subplots(2, 2, sharex=True, height_ratios=(3, 1))
+    for (above, below), level in zip(grid.T, ("image", "patient"), strict=True):
+        bins = [one for one in metrics[level]["reliability"] if one["n"]]
+        told, right = [one["confidence"] for one in bins], [one["accuracy"] for one in bins]
+        most = max(one["n"] for one in bins)
+        above.plot((0, 1), (0, 1), color=MUTED, lw=1, ls=":")
+        above.plot(told, right, color=BLUE, lw=1, alpha=0.5)
+        above.scatter(told, right, [20 + 100 * one["n"] / most for one in bins], color=BLUE, zorder=3)
+        above.set_xlim(0, 1)
+        above.set_ylim(-0.03, 1.03)
+        above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ece = metrics[level]["ece"]["value"]
+        above.set_title(f"by {level}, calibration error {ece:.3f}", loc="left", fontsize=10, color=INK)
+        below.bar(
+            [one["low"] for one in bins],
+            [one["n"] for one in bins],
+            bins[0]["high"] - bins[0]["low"],
+            align="edge",
+            color=BLUE,
+            edgecolor="white",
+        )
+        below.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        below.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        below.set_xlabel("probability of the predicted grade")
+        for axes in (above, below):
+            plain(axes)
+            axes.grid(axis="y", color=RULE, linewidth=0.6)
+    grid[0][0].set_ylabel("graded rightly", color=MUTED, fontsize=9)
+    grid[1][0].set_ylabel("number", color=MUTED, fontsize=9)
+    heading(figure, title, note)
+    return figure
+
+
+def run_figures(
+    predictions: pd.DataFrame,
+    metrics: dict[str, Any],
+    history: pd.DataFrame | None = None,
+    *,
+    synthetic: bool = False,
+) -> dict[str, Figure]:
+    """All figures of a run; where its split leaks, each says so.
+
+    Args:
+        predictions: The run's checked predictions.
+        metrics: What `livergrade.evaluation.metrics.evaluate` returns for them.
+        history: One row an epoch, see `curves`; no curves without it.
+        synthetic: Whether the titles say "synthetic cohort".
+
+    Returns:
+        ``confusion_image``, ``confusion_patient``, ``class_bars``, ``roc``, ``reliability`` and ``curves``.
+    """
+    note = warning(metrics["leakage"])
+    suffix = ", synthetic cohort" if synthetic else ""
+    drawn = {
+        f"confusion_{level}": confusion_matrix(
+            metrics[level]["confusion"], metrics["classes"], title=f"Test {level}s{suffix}", note=note
+        )
+        for level in ("image", "patient")
+    }
+    drawn["class_bars"] = class_bars(metrics, title=f"Scores by grade with 95 % intervals{suffix}", note=note)
+    drawn["roc"] = roc(predictions, metrics, title=f"ROC, one grade against the rest{suffix}", note=note)
+    title = f"Reliability of the probabilities{suffix}"
+    drawn["reliability"] = reliability(metrics, title=title, note=note)
+    if history is not None and len(history):
+        drawn["curves"] = curves(history, title=f"Training{suffix}", note=note)
+    return drawn
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure atomically as PNG (150 dpi) and SVG.
+
+    Args:
+        figure: What to write.
+        path: Path without suffix, or with one that is replaced; its folder is created if absent.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for suffix, canvas, metadata in (
+        (".png", FigureCanvasAgg, {}),
+        (".svg", FigureCanvasSVG, {"Date": None}),
+    ):
+        buffer = io.BytesIO()
+        canvas(figure)
+        with mpl.rc_context({"svg.hashsalt": "livergrade"}):  # same figure, same bytes
+            figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
+        target = path.with_suffix(suffix)
+        with written_whole(target) as part:
+            part.write_bytes(buffer.getvalue())
+
+
+def heading(figure: Figure, title: str, note: str) -> None:
+    """Title at the top left and, under it, the note in the warning colour."""
+    width, height = figure.get_size_inches()
+    if figure.get_layout_engine() is not None:
+        title = textwrap.fill(title, int(width / 0.092))
+        note = textwrap.fill(note, int(width / 0.068))
+    title_lines, note_lines = title.count("\n") + bool(title), note.count("\n") + bool(note)
+    used = 0.1 + 0.2 * title_lines
+    figure.text(0.1 / width, 1 - 0.08 / height, title, va="top", fontsize=11, fontweight="bold", color=INK)
+    if note:
+        figure.text(0.1 / width, 1 - used / height, note, va="top", fontsize=8.5, color=WARNING)
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.set(wspace=0.05, rect=(0, 0, 1, 1 - (used + 0.17 * note_lines + 0.06) / height))  # type: ignore[call-arg]
+
+
+def _wrap(name: str) -> str:
+    """Break a grade's name at blanks; a single word only where it is very long."""
+    return textwrap.fill(name, max(13, min(18, max(map(len, name.split()), default=0))))
+
+
+def plain(axes: Axes) -> None:
+    """Take away what is no data: spines, and ticks that shout."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.tick_params(colors=MUTED, labelsize=8.5, labelcolor=INK)
+    axes.xaxis.label.set(color=MUTED, size=9)
+    axes.yaxis.label.set(color=MUTED, size=9)
+    axes.set_axisbelow(True)

@@ -1,0 +1,1 @@
+"""From whole slides to images and a manifest, and from graded tiles to a map of the slide."""

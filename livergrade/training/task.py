@@ -1,0 +1,386 @@
+"""The LightningModule: a network, its loss, an optimiser, and what is measured of them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassAUROC,
+    MulticlassCohenKappa,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+
+from livergrade.config.schema import TrainConfig
+from livergrade.errors import UserError
+from livergrade.models import build, layers
+from livergrade.models.backbone import refuse_size
+from livergrade.reports import run_plots as figures
+from livergrade.training.losses import grade_targets
+from livergrade.training.mixup import mixed
+from livergrade.training.trainer import channels_last
+
+
+def grading_metrics(classes: int) -> MetricCollection:
+    """What is computed at the end of a pass; every average is explicit, since torchmetrics' defaults differ.
+
+    Accuracy of one class is the paper's (its Table 5): the share of that class graded right, which is recall.
+    Views are gathered before they are counted, so the metrics themselves do not synchronise processes.
+    """
+    options: dict[str, Any] = {"num_classes": classes, "sync_on_compute": False}
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(average="micro", **options),
+            "balanced_accuracy": MulticlassAccuracy(average="macro", **options),
+            "macro_precision": MulticlassPrecision(average="macro", **options),
+            "macro_recall": MulticlassRecall(average="macro", **options),
+            "macro_f1": MulticlassF1Score(average="macro", **options),
+            "quadratic_kappa": MulticlassCohenKappa(weights="quadratic", **options),
+            "class_accuracy": MulticlassAccuracy(average=None, **options),
+            "class_precision": MulticlassPrecision(average=None, **options),
+            "class_recall": MulticlassRecall(average=None, **options),
+            "class_f1": MulticlassF1Score(average=None, **options),
+            "class_auroc": MulticlassAUROC(average=None, thresholds=None, **options),
+            "confusion": MulticlassConfusionMatrix(**options),
+        }
+    )
+
+
+class GradingTask(L.LightningModule):
+    """Train and test one backbone on batches of views.
+
+    Arguments are plain values, so that a checkpoint holds tensors and text only and loads with
+    ``weights_only=True``.
+
+    Args:
+        model: name of the backbone, as ``livergrade.models.build`` takes it.
+        classes: the grades, worst to best.
+        optimizer: ``sgd`` or ``adamw``.
+        lr: peak learning rate.
+        momentum: of ``sgd``.
+        weight_decay: of either.
+        schedule: ``constant`` or ``cosine`` (linear warm-up, then cosine to zero over the run).
+        warmup_epochs: length of the warm-up, epochs.
+        seed: what is random in a step (dropout, mixup) starts from (seed, step, process).
+        channels_last: memory format of images and weights.
+        note: printed on every figure, for what a reader must know.
+        frozen: the head alone is trained.
+        layer_decay: learning rate of a layer as a share of the next one's, up to the head.
+        nesterov: of ``sgd``.
+        neighbours: share of a target that goes to the grades next to it.
+        weights: of each grade in the loss that is made small; none for equal ones.
+        mixup: of training views, as :func:`livergrade.training.mixup.mixed` takes it; 0 for none.
+        head: what makes the logits, as ``livergrade.models.build`` takes it.
+        **architecture: options of the backbone, as ``livergrade.models.build`` takes them; left out, they are
+            its paper's.
+    """
+
+    smooth_loss: Tensor
+    targets: Tensor
+    weights: Tensor | None
+
+    def __init__(
+        self,
+        model: str,
+        classes: list[str],
+        *,
+        optimizer: str,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        schedule: str,
+        warmup_epochs: float,
+        seed: int,
+        channels_last: bool = False,
+        note: str = "",
+        frozen: bool = False,
+        layer_decay: float = 1.0,
+        nesterov: bool = False,
+        neighbours: float = 0.0,
+        weights: Sequence[float] = (),
+        mixup: float = 0.0,
+        head: str = "softmax",
+        **architecture: int | str,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.classes = classes
+        self.net = build(model, len(classes), head, **architecture)
+        if frozen:
+            self.net.requires_grad_(False)
+            layers.head(self.net)[1].requires_grad_(True)
+        self.format = torch.channels_last if channels_last else torch.contiguous_format
+        self.net.to(memory_format=self.format)
+        self.metrics = grading_metrics(len(classes))
+        self.register_buffer("smooth_loss", torch.tensor(torch.nan))
+        self.register_buffer("targets", grade_targets(len(classes), neighbours), persistent=False)
+        self.register_buffer("weights", torch.tensor(weights) if weights else None, persistent=False)
+        # Each pass keeps its probabilities on the device and is measured once at its end: a metric update a
+        # step costs milliseconds and a synchronisation.
+        self.seen: dict[str, list[Tensor]] = {}
+        self.graded: dict[str, NDArray[np.float32]] = {}
+
+    def forward(self, view: Tensor) -> Tensor:
+        """``float [B,3,H,W]`` → logits ``float [B, classes]``."""
+        logits: Tensor = self.net(view.to(self.dtype).contiguous(memory_format=self.format))
+        return logits
+
+    def embed(self, views: Tensor) -> Tensor:
+        """``float [B,3,H,W]`` → what the head sees of them, ``float [B, features]``."""
+        return layers.embeddings(self.net, views.to(self.dtype).contiguous(memory_format=self.format))
+
+    def _graded(self, batch: dict[str, Tensor], stage: str) -> Tensor:
+        """Grade a batch: its logits ``float32 [B, classes]``, and kept for the stage what it was graded.
+
+        The loss that is kept is the plain cross-entropy of the grades, whatever is made small: the curves of
+        runs with other targets or weights, and of training and validation, remain comparable.
+        """
+        if "embedding" in batch:
+            logits: Tensor = layers.head(self.net)[1](batch["embedding"]).float()
+        else:
+            logits = self(batch["view"]).float()
+        told = logits.detach()
+        losses = F.cross_entropy(told, batch["grade"], reduction="none")
+        facts = torch.stack([batch["row"], batch["degrees"], batch["grade"], losses], 1)
+        self.seen.setdefault(stage, []).append(torch.cat([facts, told.softmax(1)], 1))
+        return logits
+
+    def on_train_start(self) -> None:
+        """A frozen network's batch norms keep their statistics."""
+        if self.hparams["frozen"]:
+            self.net.eval()
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Draw the same dropout and mixup in a step whether or not the run was interrupted before it."""
+        drawn = np.random.SeedSequence([self.hparams["seed"], self.global_step, self.global_rank])
+        torch.manual_seed(int(drawn.generate_state(1)[0]))
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """One batch's mean cross-entropy with the targets, each grade by its weight.
+
+        Mixed views are measured by the grade that most of each shows.
+        """
+        targets = self.targets[batch["grade"]].float()  # the module may be of half precision, logits are not
+        weights = None if self.weights is None else self.weights.float()
+        if mixup := self.hparams["mixup"]:
+            shown = "embedding" if "embedding" in batch else "view"
+            views, targets = mixed(batch[shown], targets, mixup)
+            batch = batch | {shown: views}
+        return F.cross_entropy(self._graded(batch, "train"), targets, weight=weights)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Keep what a validation batch was graded."""
+        self._graded(batch, "val")
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Keep what a batch was graded; the loaders are the datamodule's ``test_splits``."""
+        self._graded(batch, self.trainer.datamodule.test_splits[dataloader_idx])  # type: ignore[attr-defined]
+
+    def on_train_epoch_end(self) -> None:
+        """Measure the epoch as it was trained: each view graded before the step that learnt from it."""
+        self._measure("train", self._gathered("train"))
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure the validation views.
+
+        One epoch's loss on a handful of patients is noisy, and an early epoch that was lucky on them is not
+        the best. The epoch is therefore chosen by ``val/loss_smooth``, where each epoch counts half and all
+        before it the other half; a buffer, so that a resumed run goes on from it.
+        """
+        seen = self._gathered("val")
+        self._measure("val", seen)
+        loss = seen[:, 3].mean()
+        self.smooth_loss.copy_(loss if self.smooth_loss.isnan() else (self.smooth_loss + loss) / 2)
+        self.log("val/loss_smooth", self.smooth_loss)
+
+    def on_test_epoch_end(self) -> None:
+        """Measure the test views and keep what every graded view was given, for ``predictions.csv``."""
+        gathered = {stage: self._gathered(stage) for stage in list(self.seen)}
+        self.graded = {stage: seen.cpu().numpy() for stage, seen in gathered.items()}
+        self._measure("test", gathered["test"])
+
+    def _gathered(self, stage: str) -> Tensor:
+        """What a pass saw, ``float32 [views, 4 + classes]``: row, degrees, grade, loss, probabilities."""
+        seen = self._everywhere(stage).flatten(0, 1)
+        del self.seen[stage]
+        if self.trainer.world_size > 1 and stage != "train":
+            # Processes are dealt equally many views, so a few were graded twice.
+            first = np.unique(seen[:, :2].cpu().numpy(), axis=0, return_index=True)[1]
+            seen = seen[torch.from_numpy(first).to(seen.device)]
+        return seen
+
+    def _everywhere(self, stage: str) -> Tensor:
+        """What each process saw so far, ``float32 [processes, views, 4 + classes]``, all of it finite."""
+        here = torch.cat([part.to(self.device) for part in self.seen[stage]])
+        seen = self.all_gather(here) if self.trainer.world_size > 1 else here[None]
+        assert isinstance(seen, Tensor)
+        if not torch.isfinite(seen).all():
+            raise self._not_finite(stage)
+        return seen
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Stop at the batch whose loss is not a number; on a GPU, where looking is waiting, soon after.
+
+        Several processes look at the end of the epoch, where they look together.
+        """
+        every = 1 if self.device.type == "cpu" else 50
+        if self.trainer.world_size == 1 and (batch_idx + 1) % every == 0:
+            latest = self.seen["train"][-every:]
+            if not torch.stack([part.isfinite().all() for part in latest]).all():
+                raise self._not_finite("train")
+
+    def _not_finite(self, stage: str) -> UserError:
+        """Name the first batch of this process that was graded with no finite number, and its images."""
+        batches = [part.isfinite().all(1).cpu() for part in self.seen[stage]]
+        number = next((number for number, finite in enumerate(batches) if not finite.all()), None)
+        where = f"epoch {self.current_epoch} ({stage})"
+        if number is not None:
+            rows = dict.fromkeys(self.seen[stage][number][:, 0].long().tolist())
+            data = getattr(self.trainer, "datamodule", None)
+            names = (
+                [str(data.cohort.table["image"][row]) for row in rows] if data else [f"row {r}" for r in rows]
+            )
+            where += f", batch {number + 1}, images {', '.join(names[:8])}{', …' * (len(names) > 8)}"
+        return UserError(
+            f"the loss is not a finite number in {where}; earlier checkpoints are whole. "
+            "Lower optim.lr, or set trainer.precision=32-true."
+        )
+
+    def _measure(self, stage: str, seen: Tensor) -> None:
+        """Log a pass: scalars by grade and over all, and the confusion matrix as a figure."""
+        self.metrics.reset()
+        measured = self.metrics(seen[:, 4:], seen[:, 2].long())
+        confusion = measured.pop("confusion").cpu().numpy()
+        # torchmetrics gives a grade that is absent 0, and kappa of a single grade NaN: left out instead.
+        present = [number for number in range(len(self.classes)) if confusion[number].sum()]
+        if len(present) > 1:
+            measured["macro_auroc"] = measured["class_auroc"][present].mean()
+        else:
+            del measured["quadratic_kappa"], measured["class_auroc"]
+        scalars = {f"{stage}/loss": seen[:, 3].mean()}
+        for name, value in measured.items():
+            if name.startswith("class_"):
+                tag = f"{stage}/{name.removeprefix('class_')}"
+                scalars |= {f"{tag}/{self.classes[number]}": value[number] for number in present}
+            else:
+                scalars[f"{stage}/{name}"] = value
+        self.log_dict({name: value.float() for name, value in scalars.items()})
+        if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
+            title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
+            figure = figures.confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
+            self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
+
+    def _trained(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+
+    def _layers(self) -> list[dict[str, Any]]:
+        """A group of parameters for each layer, the head first, with a rate that falls towards the image."""
+        height = layers.heights(self.net)
+        top = max(height.values())
+        groups: dict[int, list[nn.Parameter]] = {}
+        for name, parameter in self.net.named_parameters():
+            groups.setdefault(top - height[name], []).append(parameter)
+        lr, decay = self.hparams["lr"], self.hparams["layer_decay"]
+        return [{"params": groups[depth], "lr": lr * decay**depth} for depth in sorted(groups)]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Within an epoch, keep what it saw so far, for the epoch to be measured whole after a resume.
+
+        While it is trained, a frozen network's checkpoints hold what changes: gigabytes would not.
+        """
+        if self.seen.get("train") and not self.trainer.is_last_batch:
+            checkpoint["seen"] = self._everywhere("train")
+        if self.hparams["frozen"] and self.trainer.state.fn == TrainerFn.FITTING:
+            trained = f"net.{layers.head(self.net)[0]}."
+            checkpoint["state_dict"] = {
+                name: tensor
+                for name, tensor in checkpoint["state_dict"].items()
+                if name.startswith(trained) or not name.startswith("net.")
+            }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up what an epoch saw; what the checkpoint of a frozen network leaves out stays as it is."""
+        if "seen" in checkpoint and self.trainer.state.fn == TrainerFn.FITTING:
+            self.seen["train"] = [checkpoint["seen"][self.global_rank]]
+        if self.hparams["frozen"]:
+            checkpoint["state_dict"] = self.state_dict() | checkpoint["state_dict"]
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union
+        """SGD or AdamW, constant or cosine with warm-up."""
+        options = self.hparams
+        shared: dict[str, Any] = {"lr": options["lr"], "weight_decay": options["weight_decay"]}
+        groups = self._layers() if options["layer_decay"] < 1 else self._trained()
+        shared["fused"] = self.device.type == "cuda"
+        optimizer: torch.optim.Optimizer
+        if options["optimizer"] == "sgd":
+            momentum = {"momentum": options["momentum"], "nesterov": options["nesterov"]}
+            optimizer = torch.optim.SGD(groups, **momentum, **shared)
+        else:
+            optimizer = torch.optim.AdamW(groups, **shared)
+        if options["schedule"] == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        per_epoch = steps / max(self.trainer.max_epochs or 1, 1)
+        warmup = min(int(options["warmup_epochs"] * per_epoch), steps - 1)
+
+        def factor(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            share = min(1.0, (step - warmup) / max(1, steps - warmup))
+            return (1 + math.cos(math.pi * share)) / 2
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def make_task(
+    config: TrainConfig, classes: list[str], note: str, weights: Sequence[float] = ()
+) -> GradingTask:
+    """The task of a run, with random weights.
+
+    Args:
+        config: its options.
+        classes: the grades, worst to best.
+        note: printed on every figure.
+        weights: of each grade in the loss; none for equal ones.
+
+    Raises:
+        UserError: the network can't take images of this size, or can't be built.
+    """
+    model, optim = config.model, config.optim
+    if model.backbone:
+        refuse_size(model.backbone, config.data.image_size)
+    return GradingTask(
+        model.name,
+        classes,
+        optimizer=optim.name,
+        lr=optim.lr,
+        momentum=optim.momentum,
+        weight_decay=optim.weight_decay,
+        schedule=optim.schedule,
+        warmup_epochs=optim.warmup_epochs,
+        layer_decay=optim.layer_decay,
+        nesterov=optim.nesterov,
+        neighbours=config.loss.neighbours,
+        weights=list(weights),
+        mixup=config.augment.mixup,
+        seed=config.seed,
+        channels_last=channels_last(config.trainer),
+        note=note,
+        frozen=model.frozen,
+        head=model.head,
+        **model.architecture(),
+    )

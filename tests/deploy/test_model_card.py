@@ -1,0 +1,77 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from livergrade.deploy.model_card import escaped, write_card
+from livergrade.runs.run import Run, read_options
+from tests.conftest import GRADES, finished_run
+
+EXPORTED = {
+    "views": [0.0, 90.0],
+    "temperature": 1.25,
+    "opset": 18,
+    "bytes": 12_345_678,
+    "sha256": "5" * 64,
+    "agreement": {
+        "images": 16,
+        "source": "test images of the run",
+        "max_difference": 3.4e-4,
+        "max_difference_of_means": 1e-4,
+        "grades_differ": 0,
+    },
+    "versions": dict.fromkeys(("torch", "onnx", "onnxruntime", "onnxscript"), "1.0"),
+}
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Callable[..., tuple[dict, str]]:
+    """Writes the card of a run; returns its fields and the text below them."""
+
+    def write(**options: object) -> tuple[dict, str]:
+        folder = finished_run(tmp_path / "run", "senet", **options)
+        path = tmp_path / "README.md"
+        write_card(Run(folder, read_options(folder), {}), EXPORTED, path)
+        _, fields, text = path.read_text("utf-8").split("---\n", 2)
+        return yaml.safe_load(fields), text
+
+    return write
+
+
+def test_the_fields_are_those_of_hugging_face(card, tmp_path: Path) -> None:
+    fields, text = card()
+    assert fields["pipeline_tag"] == "image-classification"
+    assert fields["library_name"] == "onnx"
+    assert fields["license"] == "unknown"
+    (index,) = fields["model-index"]
+    (result,) = index["results"]
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    told = {figure["type"]: figure["value"] for figure in result["metrics"]}
+    assert told["accuracy"] == metrics["patient"]["accuracy"]["value"]
+    assert result["dataset"]["name"] == "synthetic, test patients"
+    for words in ("Not a medical device", "computer-generated", "temperature 1.2500", "5" * 64, "3.4e-04"):
+        assert words in text
+    for grade in GRADES:
+        assert f"| {grade} |" in text
+
+
+def test_a_leaking_split_is_told_beside_every_figure(card) -> None:
+    fields, text = card(kind="image")
+    figures = fields["model-index"][0]["results"][0]["metrics"]
+    assert all("leaking split" in figure["name"] for figure in figures)
+    assert "**The split leaks.**" in text
+
+
+def test_names_cannot_break_yaml_or_tables(card, tmp_path: Path) -> None:
+    name = 'a: "b" | <script> #\n---\n*c*'
+    fields, text = card(options={"data.name": "manifest", "data.manifest": f"/x/{name}.csv"})
+    assert fields["model-index"][0]["results"][0]["dataset"]["type"] == name.replace("\n", " ")
+    assert r'a: "b" \| \<script\> \# --- \*c\*' in text
+    assert "<script>" not in text
+
+
+def test_one_line_of_markdown_shows_a_value_as_it_is() -> None:
+    assert escaped("G|1 <b>\n# `x` [y](z) *n* a_b \\") == r"G\|1 \<b\> \# \`x\` \[y\](z) \*n\* a\_b \\"
+    assert escaped(0.5) == "0.5"

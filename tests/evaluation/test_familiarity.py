@@ -1,0 +1,62 @@
+"""How far the images of a run look from the training images, and what is told of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from livergrade.evaluation.familiarity import familiarity_figures
+from livergrade.evaluation.metrics import gather
+from livergrade.reports.uncertainty_plots import familiarity
+from tests.conftest import GRADES
+
+
+@pytest.fixture
+def case() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predictions of eight patients' 16 images, every other wrong, and distances: the last four lie far."""
+    rows = [
+        (f"{p}_{i}.png", f"P{p}", "test", 0.0, "poor", "poor" if i else "well", float(i), 0.0, 1.0 - i)
+        for p in range(8)
+        for i in range(2)
+    ]
+    columns = ["image", "patient", "split", "angle", "grade", "predicted", *(f"p_{g}" for g in GRADES)]
+    predictions = pd.DataFrame(rows, columns=columns)
+    seen = predictions[["image", "patient", "split"]].assign(distance=[1.0] * 12 + [9.0] * 4)
+    val = pd.DataFrame({"image": ["v.png"], "patient": ["V"], "split": ["val"], "distance": [2.0]})
+    return predictions, pd.concat([seen.sample(frac=1, random_state=0), val])
+
+
+def figures(case, limit: float | None, **more: str) -> dict:
+    predictions, seen = case
+    weights = np.vstack([np.ones(8), np.random.default_rng(0).multinomial(8, [1 / 8] * 8, 200)])
+    reference = {"limit": limit, "alarm": 0.1} | more
+    return familiarity_figures(seen, reference, gather(predictions)["image"], weights, "")
+
+
+def test_shares_and_accuracies_have_intervals(case) -> None:
+    told = figures(case, 3.0)
+    assert told["unlike"]["value"] == 4 / 16
+    assert told["unlike"]["low"] < 4 / 16 < told["unlike"]["high"]
+    assert told["within"] | {"value": 0.5, "n": 12} == told["within"]
+    assert told["beyond"] | {"value": 0.5, "n": 4} == told["beyond"]
+    assert told["sides"]["test"]["images"] == 16
+    assert sum(told["histogram"]["test"]) == 16
+    assert sum(told["histogram"]["val"]) == 1
+
+
+def test_nothing_beyond_is_null_with_a_reason(case) -> None:
+    told = figures(case, 10.0)
+    assert told["unlike"]["value"] == 0
+    assert told["beyond"]["value"] is None
+    assert told["beyond"]["reason"]
+
+
+def test_without_a_limit_the_reason_is_told(case) -> None:
+    told = figures(case, None, reason="no validation side")
+    assert told["reason"] == "no validation side"
+    assert "unlike" not in told
+
+
+def test_the_figure_has_a_row_for_each_side(case) -> None:
+    for limit in (3.0, None):
+        drawn = familiarity(figures(case, limit), title="Far")
+        assert [axes.get_ylabel().split("\n")[0] for axes in drawn.axes] == ["validation", "test"]

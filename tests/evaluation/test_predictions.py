@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from livergrade.data.cohort import Cohort
+from livergrade.evaluation.metrics import read_predictions
+from livergrade.evaluation.predictions import predictions_table, write_predictions
+
+CLASSES = ["Low-grade IN", "Normal"]
+TABLE = pd.DataFrame(
+    {
+        "image": ["a.png", "b.png"],
+        "patient": ["007", "8"],
+        "grade": ["Low-grade IN", "Normal"],
+        "stage": ["II", ""],
+        "sha256": ["0" * 64, "1" * 64],
+    }
+)
+
+
+def test_one_row_a_view_with_carried_columns(tmp_path: Path) -> None:
+    graded = {  # row, degrees, grade, loss, probabilities
+        "test": np.array([[1, 90, 1, 0.1, 0.2, 0.8], [1, 0, 1, 0.1, 0.6, 0.4]], np.float32),
+        "val": np.array([[0, 0, 0, 0.1, 0.9, 0.1]], np.float32),
+    }
+    table = predictions_table(Cohort(TABLE, CLASSES, Path()), graded)
+    assert table.columns.tolist() == [
+        "image", "patient", "split", "angle", "grade", "predicted", "p_Low-grade IN", "p_Normal", "stage",
+    ]  # fmt: skip
+    assert table["predicted"].tolist() == ["Low-grade IN", "Normal", "Low-grade IN"]
+    assert table["angle"].tolist() == [0, 90, 0]
+    write_predictions(table, tmp_path / "predictions.csv")
+    read = read_predictions(tmp_path / "predictions.csv")
+    assert read["patient"].tolist() == ["8", "8", "007"]
+    np.testing.assert_allclose(read[["p_Low-grade IN", "p_Normal"]].sum(axis=1), 1, atol=1e-8)

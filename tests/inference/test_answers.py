@@ -1,0 +1,45 @@
+"""What is answered: the set, the grade, or that it is unsure."""
+
+import numpy as np
+import pandas as pd
+
+from livergrade.inference.answers import UNLIKE, UNSURE, answered, set_limits
+from tests.conftest import GRADES
+
+
+def table(*rows):
+    scores = np.array(rows, float).reshape(-1, 3)
+    frame = pd.DataFrame(scores, columns=[f"p_{grade}" for grade in GRADES])
+    return frame.assign(predicted=[GRADES[place] for place in scores.argmax(1)], unlike=0.0)
+
+
+def test_sets_are_named_and_low_probabilities_are_unsure():
+    found = answered(table([0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.4, 0.4]), GRADES, 0.6, 0.5)
+    assert list(found["set"]) == ["poor", "moderate|well", "moderate|well"]
+    assert list(found["answer"]) == ["poor", "moderate", UNSURE]  # 0.5 is not below 0.5
+    assert list(found["predicted"]) == ["poor", "moderate", "moderate"]
+
+
+def test_without_a_limit_or_a_bound_nothing_is_held_back():
+    found = answered(table([0.4, 0.3, 0.3]), GRADES, None, None)
+    assert list(found["set"]) == [""]
+    assert list(found["answer"]) == ["poor"]
+
+
+def test_what_is_mostly_unlike_the_training_images_is_not_graded():
+    told = table([0.7, 0.2, 0.1], [0.4, 0.3, 0.3], [0.7, 0.2, 0.1]).assign(unlike=[1.0, 0.6, 0.5])
+    assert list(answered(told, GRADES, None, 0.5)["answer"]) == [UNLIKE, UNLIKE, "poor"]
+
+
+def test_an_empty_table_gets_its_columns():
+    assert list(answered(table(), GRADES, 0.5, 0.5)) == [*table(), "set", "answer"]
+
+
+def test_any_coverage_can_be_asked_for():
+    scores = {"patient": np.linspace(0, 1, 19).tolist(), "image": [[x, x / 2] for x in np.linspace(0, 1, 19)]}
+    facts = {"temperature": 2.0, "views": 4, "patients": 19, "scores": scores}
+    found = [set_limits(facts, asked, calibrated=True, views=4) for asked in (0.5, 0.8, 0.95)]
+    assert [reason for _, reason in found] == [""] * 3
+    for level in ("image", "patient"):
+        assert found[0][0][level] < found[1][0][level] < found[2][0][level] <= 1
+    assert set_limits(facts, 0.96, calibrated=True, views=4)[0]["patient"] == np.inf

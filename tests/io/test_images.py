@@ -1,0 +1,147 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from livergrade.io.images import SUFFIXES, ImageError, read_rgb
+
+GRADIENT = np.dstack([np.tile(np.linspace(40, 220, 32), (24, 1))] * 3).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp", ".webp"])
+def test_every_format_is_read(tmp_path: Path, suffix: str) -> None:
+    assert suffix in SUFFIXES
+    path = tmp_path / f"tissue with blanks, ä{suffix}"
+    Image.fromarray(GRADIENT).save(path, quality=95)
+    read = read_rgb(path)
+    assert read.shape == (24, 32, 3)
+    assert read.dtype == np.uint8
+    assert np.abs(read.astype(int) - GRADIENT).mean() < 4
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+def test_colour_modes_become_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "image.tif"
+    Image.fromarray(GRADIENT).convert(mode).save(path)
+    read = read_rgb(path)
+    assert read.shape == (24, 32, 3)
+    assert np.abs(read.mean() - GRADIENT.mean()) < 12
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    Image.fromarray(GRADIENT[..., 0].astype(np.uint16) * 257).save(path)
+    np.testing.assert_array_equal(read_rgb(path), GRADIENT)
+
+
+def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
+    path = tmp_path / "clear.png"
+    Image.new("RGBA", (16, 16), (10, 20, 30, 0)).save(path)
+    assert (read_rgb(path) == 255).all()
+
+
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(GRADIENT).save(path, exif=exif)
+    assert read_rgb(path).shape == (32, 24, 3)
+
+
+def test_reduction_is_antialiased(tmp_path: Path) -> None:
+    checks = (np.indices((256, 320)).sum(0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(checks).save(tmp_path / "checks.png")
+    reduced = read_rgb(tmp_path / "checks.png", shorter_side=64)
+    assert reduced.shape == (64, 80, 3)
+    assert np.abs(reduced[4:-4, 4:-4].astype(int) - 127).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"not a picture at all", "is not a readable"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "can't be opened|is damaged|not a readable"),
+    ],
+)
+def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "image.png"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match=reason):
+        read_rgb(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"image{suffix}"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageError):
+        read_rgb(path)
+
+
+def test_several_pages_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    page = Image.fromarray(GRADIENT)
+    page.save(path, save_all=True, append_images=[page])
+    with pytest.raises(ImageError, match="2 pages"):
+        read_rgb(path)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="does not exist"):
+        read_rgb(tmp_path / "nowhere.png")
+
+
+def test_lab_is_converted_as_colour_management_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "lab.tif"
+    Image.new("LAB", (16, 16), (136, 208, 195)).save(path)  # sRGB red: L* 53, a* 80, b* 67
+    assert np.abs(read_rgb(path).reshape(-1, 3).mean(0) - (255, 0, 0)).max() < 15
+
+
+def test_sixteen_bit_colour_is_scaled(tmp_path: Path) -> None:
+    import imagecodecs
+    import tifffile
+
+    deep = GRADIENT.astype(np.uint16) * 257
+    (tmp_path / "deep.png").write_bytes(imagecodecs.png_encode(deep))
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="rgb")
+    for name in ("deep.png", "deep.tif"):
+        np.testing.assert_array_equal(read_rgb(tmp_path / name), GRADIENT)
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("1", (9000, 9000)).save(path)
+    with pytest.raises(ImageError, match="9000 × 9000 px, more than 64 megapixels"):
+        read_rgb(path)
+    Image.new("1", (20000, 10000)).save(path)
+    with pytest.raises(ImageError, match="more than 64 megapixels"):
+        read_rgb(path)
+
+
+def test_a_dot_is_no_picture(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    with pytest.raises(ImageError, match="is 1 × 1 px"):
+        read_rgb(tmp_path / "dot.png")
+
+
+def test_moving_pictures_are_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(GRADIENT), Image.fromarray(255 - GRADIENT)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
+    for name, reason in (("a.png", "2 pages"), ("a.webp", "2 pages"), ("a.gif", "is not a readable")):
+        with pytest.raises(ImageError, match=reason):
+            read_rgb(tmp_path / name)
+
+
+def test_the_content_counts_and_not_the_ending(tmp_path: Path) -> None:
+    Image.fromarray(GRADIENT).save(tmp_path / "a.jpg", quality=95)
+    (tmp_path / "a.jpg").rename(tmp_path / "a.png")
+    assert np.abs(read_rgb(tmp_path / "a.png").astype(int) - GRADIENT).mean() < 4
+    with pytest.raises(ImageError, match="does not exist"):
+        (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+        read_rgb(tmp_path / "dangling.png")

@@ -1,0 +1,121 @@
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from livergrade.multirun.grouping import Arm, arms, measure
+from livergrade.multirun.paper import TABLE_5, TABLE_6
+from livergrade.multirun.tables import Table, arm_tables, gap_table, shown, write_table
+from livergrade.runs.run import find_runs
+from tests.conftest import finished_run
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Arm, dict]:
+    folder = tmp_path_factory.mktemp("runs")
+    finished_run(folder / "0", "senet", skill=0.3)
+    finished_run(folder / "1", "cbam", skill=0.1)
+    arm = arms(find_runs([folder])[0])[0][0]
+    return arm, measure(arm, resamples=50, permutations=100, seed=0)
+
+
+@pytest.fixture
+def tables(measured: tuple[Arm, dict]) -> dict[str, Table]:
+    return {table.name: table for table in arm_tables(*measured, "patient")}
+
+
+def test_the_papers_tables_stand_beside_ours(tables: dict[str, Table]) -> None:
+    accuracy = tables["accuracy_patient"].shown
+    paper = accuracy[accuracy["Level"] == "the paper: view"].set_index("Model")
+    for model in ("senet", "cbam"):
+        for grade in ("poor", "moderate", "well"):
+            assert float(paper.loc[model, grade]) == TABLE_5[model][grade]
+        assert float(paper.loc[model, "Total"]) == TABLE_5[model]["total"]
+    grades = tables["grades_patient"].shown.set_index(["Grade", "Model"])
+    assert float(grades.loc[("well", "cbam"), "F1, paper"]) == TABLE_6["cbam"]["well"]["f1"]
+
+
+def test_figures_are_those_measured(tables: dict[str, Table], measured: tuple[Arm, dict]) -> None:
+    found = measured[1]["models"]["senet"]["repeats"]["0"]
+    numbers = tables["accuracy_patient"].numbers.set_index(["model", "level", "grade"])
+    for level in ("view", "image", "patient"):
+        for key, figure in (
+            ("total", found[level]["accuracy"]),
+            ("well", found[level]["per_class"]["well"]["recall"]),
+        ):
+            row = numbers.loc[("senet", level, key)]
+            assert (row["value"], row["low"], row["high"]) == (figure["value"], figure["low"], figure["high"])
+    text = tables["scores_patient"].shown.set_index("Figure").loc["Quadratic kappa", "senet"]
+    kappa = found["patient"]["quadratic_kappa"]
+    assert text.replace("−", "-").startswith(f"{kappa['value']:.3f} (")
+
+
+def test_cohort_and_split_are_counted(tables: dict[str, Table], measured: tuple[Arm, dict]) -> None:
+    cohort = tables["cohort_patient"].numbers.set_index("characteristic")
+    assert list(cohort.loc["patients"]) == [10, 10, 10]
+    assert list(cohort.loc["images"]) == [20, 20, 20]
+    tested = measured[0].runs[0].tested
+    men = tested[tested["sex"] == "M"].groupby("grade")["patient"].nunique()
+    assert cohort.loc["sex: M (tested patients)", "poor"] == men["poor"]
+    split = tables["split_patient"].numbers.set_index(["side", "grade"])
+    assert split.loc[("train", "all"), "images"] + split.loc[("test", "all"), "images"] == 60
+    assert len(tables["split_patient"].shown) == 2  # there is no validation side in it
+
+
+def test_a_column_of_places_on_the_slide_is_no_characteristic(measured: tuple[Arm, dict]) -> None:
+    arm = measured[0]
+    run = arm.runs[0]
+    kept = run.tested.copy()
+    run.__dict__["tested"] = kept.assign(column=kept.groupby("patient").cumcount().astype(str))
+    try:
+        names = list(arm_tables(*measured, "patient")[0].shown[""])
+    finally:
+        run.__dict__["tested"] = kept
+    assert not [name for name in names if name.startswith("column")]
+
+
+def test_repeats_are_counted_by_patient_and_fold(tmp_path: Path) -> None:
+    for fold in (0, 1):
+        finished_run(tmp_path / str(fold), "senet", kind="kfold", fold=fold)
+    arm = arms(find_runs([tmp_path])[0])[0][0]
+    tables = arm_tables(arm, measure(arm, resamples=20, permutations=20, seed=0), "image")
+    split = next(table for table in tables if table.name == "split_kfold")
+    assert list(split.shown["Split"]) == ["seed 0, fold 0"] * 2 + ["seed 0, fold 1"] * 2
+
+
+@pytest.mark.parametrize(
+    ("found", "share", "text"),
+    [
+        ({"value": 0.8, "low": 0.5481, "high": 0.93}, True, "80.0 (54.8–93.0)"),
+        ({"value": -0.05, "low": -0.2, "high": 0.1}, True, "−5.0 (−20.0 to 10.0)"),
+        ({"value": 0.7811, "low": None, "high": None, "sd": 0.032}, True, "78.1 ± 3.2"),
+        ({"value": 0.5, "low": None, "high": None}, False, "0.500"),
+        ({"value": None, "low": None, "high": None}, False, "n/a"),
+    ],
+)
+def test_how_a_figure_is_written(found: dict, share: bool, text: str) -> None:
+    assert shown(found, share=share) == text
+
+
+def test_three_files_of_each_table(tmp_path: Path) -> None:
+    table = Table(
+        "odd",
+        "An odd one",
+        "A note.",
+        pd.DataFrame([["a|b", "50 % & more_"]], columns=["Model", "100 %"]),
+        pd.DataFrame({"model": ["a|b"], "value": [0.1 + 0.2]}),
+    )
+    write_table(table, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["odd.csv", "odd.md", "odd.tex"]
+    assert pd.read_csv(io.StringIO((tmp_path / "odd.csv").read_text()))["value"][0] == 0.1 + 0.2
+    assert r"| a\|b | 50 % & more_ |" in (tmp_path / "odd.md").read_text()
+    latex = (tmp_path / "odd.tex").read_text()
+    assert r"50 \% \& more\_" in latex
+    assert r"100 \%" in latex
+    assert "An odd one" in latex
+
+
+def test_the_gap_is_signed() -> None:
+    row = {"model": "senet", "level": "image", "by_patient": 0.7, "by_image": 0.65, "gap": -0.05}
+    assert gap_table([row]).shown.loc[0, "Gap, points"] == "−5.0"

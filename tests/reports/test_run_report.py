@@ -1,0 +1,346 @@
+"""The report: self-contained, escaped, and telling what the run folder's files say."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from livergrade.errors import UserError
+from livergrade.evaluation.metrics import evaluate, write_json
+from livergrade.evaluation.subgroups import subgroups
+from livergrade.evaluation.uncertainty import caution_figures, fit_calibration
+from livergrade.reports.run_plots import run_figures, save
+from livergrade.reports.run_report import write_report
+from livergrade.reports.thumbnails import write_thumbnails
+from livergrade.reports.uncertainty_plots import drawn_caution
+from tests.conftest import prediction_columns
+from tests.evaluation.test_uncertainty import cohort
+
+CLASSES = ("poor", "<b>mid</b>", "well & good")
+LINKS = {"src", "href", "action", "data", "poster", "srcset", "background", "xlink:href"}
+
+
+class Page(HTMLParser):
+    """Tags, links and visible text of a page; fails on a tag closed out of order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.links, self.pieces, self.open = [], [], [], []
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in LINKS]
+        if tag not in {"meta", "img", "br", "link"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open):
+            self.pieces.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.pieces).split())
+
+
+def write_run(folder, *, name="synthetic", leaking=False, drawn=True):
+    """A run folder of nine test patients in three grades; patient 00, truly the worst, is called the best."""
+    folder.mkdir()
+    rows, split = [], []
+    for patient in range(18):
+        grade, part = patient % 3, "test" if patient < 9 else "train"
+        for image in range(2):
+            path = f"images/{patient:02d}_{image}.png"
+            split.append((path, f"{patient:02d}", CLASSES[grade], part, f"{patient}{image}"))
+            p = np.full(3, 0.2)
+            p[2 if patient == 0 else grade] = 0.6
+            if part == "test":
+                rows.append((path, f"{patient:02d}", part, 0.0, CLASSES[grade], CLASSES[p.argmax()], *p))
+    if leaking:
+        split.append(("images/extra.png", "03", CLASSES[0], "val", "extra"))
+    split = pd.DataFrame(split, columns=["image", "patient", "grade", "split", "sha256"])
+    predictions = pd.DataFrame(rows, columns=prediction_columns(CLASSES))
+    metrics = evaluate(predictions, split, resamples=50)
+    split.to_csv(folder / "split.csv", index=False)
+    predictions.to_csv(folder / "predictions.csv", index=False)
+    write_json(metrics, folder / "metrics.json")
+    (folder / "config.yaml").write_text(
+        "seed: 3\nmodel: {name: senet, weights: null}\n"
+        f"data: {{name: {name}, image_size: 96, classes: [a, b]}}\n"
+        "split: {name: patient}\ntrainer: {max_epochs: 40}\n"
+    )
+    environment = {
+        "versions": {"torch": "2.6.0"},
+        "seconds": 3725.4,
+        "parameters": 26031811,
+        "device": "<cpu>",
+    }
+    (folder / "environment.json").write_text(json.dumps(environment))
+    if drawn:
+        for label, figure in run_figures(predictions, metrics).items():
+            save(figure, folder / "figures" / label)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("report") / "run")
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of the finished run that a test may spoil."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def page_of(folder):
+    return Page(write_report(folder).read_text("utf-8"))
+
+
+def test_the_page_stands_alone(run):
+    path = write_report(run)
+    page = Page(path.read_text("utf-8"))
+    assert path == run / "report.html"
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert page.tags.count("img") == 5
+    assert all(link.startswith("data:image/") for link in page.links)
+    assert not re.search(r"@import|url\(|https?://", path.read_text("utf-8"))
+    assert not [name for name in run.iterdir() if name.name.startswith(".")]
+
+
+def test_names_are_escaped(run):
+    html = write_report(run).read_text("utf-8")
+    assert "<b>mid</b>" not in html
+    assert "<cpu>" not in html
+    page = Page(html)
+    assert "b" not in page.tags
+    for name in (*CLASSES, "<cpu>"):
+        assert name in page.text
+
+
+def test_the_headline_is_the_patient_level(run):
+    text = page_of(run).text
+    accuracy = json.loads((run / "metrics.json").read_text())["patient"]["accuracy"]
+    low, high = 100 * accuracy["low"], 100 * accuracy["high"]
+    assert f"88.9 % accuracy by patient , 95 % interval {low:.1f}–{high:.1f} %" in text
+    assert "8 of 9 test patients right; always answering “poor” would score 33.3 %" in text
+    assert text.index("88.9 %") < text.index("Cohort and split")
+
+
+def test_cohort_and_split_are_counted(run):
+    text = page_of(run).text
+    assert "Training Test All patients images patients images patients images" in text
+    assert "poor 3 6 3 6 6 12 <b>mid</b> 3 6 3 6 6 12 well & good 3 6 3 6 6 12 All 9 18 9 18 18 36" in text
+
+
+def test_every_level_and_figure_has_its_row(run):
+    text = page_of(run).text
+    for level in ("patient", "image", "view"):
+        assert f"By grade, {level} level" in text
+    for heading in (
+        "Balanced accuracy",
+        "Macro F1",
+        "Quadratic-weighted kappa",
+        "Errors of two grades or more",
+    ):
+        assert heading in text
+    kappa = json.loads((run / "metrics.json").read_text())["image"]["quadratic_kappa"]
+    assert f"{kappa['value']:.3f} {kappa['low']:.3f}–{kappa['high']:.3f}" in text
+
+
+def test_wrong_patients_come_first_and_are_marked(run):
+    html = write_report(run).read_text("utf-8")
+    assert html.count('<tr class="wrong">') == 1
+    text = Page(html).text
+    assert "1 of 9 patients were graded wrongly, 1 by two grades or more" in text
+    assert "Verdict 00 poor well & good 0.600 2 0 ✗ wrong by 2 grades 03 poor poor 0.600 2 2 right" in text
+
+
+def test_a_synthetic_cohort_is_named_in_the_title(run):
+    html = write_report(run).read_text("utf-8")
+    assert "synthetic cohort" in re.search("<title>(.*)</title>", html)[1]
+    assert "synthetic cohort" in re.search("<h1>(.*)</h1>", html)[1]
+    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("synthetic", "manifest"))
+    assert "synthetic" not in page_of(run).text.lower()
+
+
+def test_a_leaking_split_has_a_banner(run, tmp_path):
+    assert "This split leaks" not in page_of(run).text
+    html = write_report(write_run(tmp_path / "leaking", leaking=True, drawn=False)).read_text("utf-8")
+    assert "LEAKING SPLIT" in re.search("<title>(.*)</title>", html)[1]
+    assert 'class="banner"' in html
+    text = Page(html).text
+    assert "This split leaks. 2 of 18 test images share a patient with training or validation" in text
+    assert "1 patients have images in more than one part" in text
+
+
+def test_configuration_and_environment_are_told(run):
+    text = page_of(run).text
+    for pair in (
+        "trainer.max_epochs 40",
+        "model.weights none",
+        "data.classes a, b",
+        "versions.torch 2.6.0",
+        "seconds 1 h 2 min 5 s",
+        "parameters 26,031,811",
+    ):
+        assert pair in text
+    assert "For research only. Not a medical device" in text
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"seconds": null, "versions": {}}'])
+def test_a_poor_environment_does_not_break_it(run, content):
+    (run / "environment.json").unlink()
+    if content:
+        (run / "environment.json").write_text(content)
+    assert "88.9 %" in page_of(run).text
+
+
+def test_a_poor_configuration_does_not_break_it(run):
+    (run / "config.yaml").write_text("seed: 1\n")
+    assert "88.9 %" in page_of(run).text
+
+
+def test_it_needs_no_figures_and_takes_unknown_ones(run):
+    (run / "figures" / "my_<own>.png").write_bytes((run / "figures" / "roc.png").read_bytes())
+    assert page_of(run).tags.count("img") == 6
+    shutil.rmtree(run / "figures")
+    assert page_of(run).tags.count("img") == 0
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "split.csv", "predictions.csv", "metrics.json"])
+def test_a_missing_file_is_named(run, name):
+    (run / name).unlink()
+    with pytest.raises(UserError, match=re.escape(name)):
+        write_report(run)
+
+
+def test_broken_files_are_named_and_the_old_page_stays(run):
+    write_report(run)
+    before = (run / "report.html").read_bytes()
+    (run / "metrics.json").write_text("{")
+    with pytest.raises(UserError, match=r"metrics\.json: is not valid JSON"):
+        write_report(run)
+    assert (run / "report.html").read_bytes() == before
+
+
+def test_a_split_with_a_foreign_grade_is_refused_by_row(run):
+    split = pd.read_csv(run / "split.csv", dtype=str)
+    split.loc[4, "grade"] = "good"
+    split.to_csv(run / "split.csv", index=False)
+    with pytest.raises(UserError, match=r"split\.csv: row 6: grade 'good'"):
+        write_report(run)
+
+
+def test_the_same_folder_gives_the_same_page(run):
+    assert write_report(run).read_bytes() == write_report(run).read_bytes()
+
+
+def test_the_verdict_claims_what_the_interval_holds(run):
+    assert "senet graded 8 of 9 test patients rightly, more than always answering “poor” (33.3 %)" in (
+        page_of(run).text
+    )
+
+
+def test_the_worst_images_are_shown_with_their_probabilities(run):
+    text = page_of(run).text
+    assert text.count("poor, called well & good") == 2
+    assert "patient 00, images/00_0.png" in text
+    write_thumbnails(["gone.png", "gone.png"], run, run / "mistakes")
+    assert page_of(run).tags.count("img") == 5
+    Image.new("RGB", (600, 500), "plum").save(run / "there.png")
+    write_thumbnails(["gone.png", "there.png"], run, run / "mistakes")
+    assert page_of(run).tags.count("img") == 6
+
+
+def test_groups_of_the_test_set_have_their_table(run):
+    assert "Parts of the test set" not in page_of(run).text
+    predictions = pd.read_csv(run / "predictions.csv", dtype={"patient": str})
+    predictions["<i>site"] = np.where(predictions["patient"] < "04", "=north", "south")
+    predictions.to_csv(run / "predictions.csv", index=False)
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["subgroups"] = subgroups(predictions, resamples=20)
+    write_json(metrics, run / "metrics.json")
+    assert "<i>site =north 4 8 patient 75.0 %" in page_of(run).text
+
+
+def test_the_data_have_one_fingerprint(run):
+    found = re.search("sha256 ([0-9a-f]{64})", page_of(run).text)[1]
+    split = pd.read_csv(run / "split.csv", dtype=str)
+    split.iloc[::-1].to_csv(run / "split.csv", index=False)
+    assert re.search("sha256 ([0-9a-f]{64})", page_of(run).text)[1] == found
+    split.loc[3, "sha256"] = "other"
+    split.to_csv(run / "split.csv", index=False)
+    assert re.search("sha256 ([0-9a-f]{64})", page_of(run).text)[1] != found
+
+
+def test_undefined_figures_are_explained(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["image"]["quadratic_kappa"] = {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 18,
+        "reason": "one grade",
+    }
+    metrics["patient"]["accuracy"] |= {"low": None, "high": None}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    text = page_of(run).text
+    assert "Image level: one grade." in text
+    assert "n/a" in text
+    assert "accuracy by patient , no interval" in text
+
+
+def measured(run, *, val):
+    """A run whose figures of caution are measured; its predictions are simulated."""
+    predictions = cohort(val=val)
+    split = predictions[["image", "patient", "grade", "split"]].drop_duplicates("image")
+    metrics = evaluate(predictions, split, resamples=20)
+    metrics |= caution_figures(predictions, fit_calibration(predictions, resamples=20), resamples=20)
+    split.to_csv(run / "split.csv", index=False)
+    predictions.to_csv(run / "predictions.csv", index=False)
+    write_json(metrics, run / "metrics.json")
+    for name, figure in drawn_caution(metrics).items():
+        save(figure, run / "figures" / name)
+    return metrics
+
+
+def test_caution_has_its_sections(run):
+    assert "If it may decline to answer" not in page_of(run).text  # a run of an earlier version
+    metrics = measured(run, val=15)
+    page = page_of(run)
+    assert page.tags.count("img") == 8
+    calibration, sets = metrics["calibration"], metrics["conformal"]
+    assert f"One temperature, {calibration['temperature']:.2f} (95 % interval" in page.text
+    assert "fitted on 15 validation patients (60 images)" in page.text
+    covered = sets["patient"]["covered"]
+    row = (
+        f"Sets that hold the true grade, asked 90 % {100 * covered['value']:.1f} % {100 * covered['low']:.1f}"
+    )
+    assert row in page.text
+    assert "Answered Patients Sure from Graded wrongly 100 % 21" in page.text
+    assert f"(AURC) is {metrics['abstention']['aurc']['value']:.3f}" in page.text
+    assert "augment.test_views=all shows what more of them buy" in page.text
+    assert "The split leaks: none of this" not in page.text
+
+
+def test_without_validation_the_sections_say_so(run):
+    measured(run, val=0)
+    text = page_of(run).text
+    assert "Nothing was calibrated: the split has no validation side to fit on" in text
+    assert "No sets can be given: the split has no validation side" in text
+    assert "as it was graded, since nothing was calibrated" in text
+
+
+def test_few_validation_patients_are_told_how_to_be_more(run):
+    measured(run, val=6)
+    assert "6 validation patients are too few for a promise of 90 %, which takes 9" in page_of(run).text

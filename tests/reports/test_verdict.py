@@ -1,0 +1,51 @@
+from typing import Any
+
+import pytest
+
+from livergrade.reports.verdict import limits, majority, verdict
+
+
+def metrics(low: float | None, high: float | None, *, leaking: bool = False) -> dict[str, Any]:
+    return {
+        "classes": ["poor", "well"],
+        "leakage": {"leaking": leaking},
+        "counts": {"mixed_grade_patients": 0},
+        "patient": {
+            "confusion": [[12, 3], [2, 3]],
+            "accuracy": {"value": 0.75, "low": low, "high": high, "n": 20},
+            "per_class": {"poor": {"support": {"value": 15}}, "well": {"support": {"value": 5}}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (metrics(0.76, 0.9), "more than always answering “poor” (75.0 %) would"),
+        (metrics(0.5, 0.9), "does not differ clearly from always answering “poor” (75.0 %)"),
+        (metrics(0.5, 0.7), "fewer than always answering “poor” (75.0 %) would"),
+        (metrics(None, None), "too few for an interval"),
+        (metrics(0.76, 0.9, leaking=True), "for new patients this shows nothing"),
+    ],
+)
+def test_the_sentence_follows_the_interval(found: dict[str, Any], told: str) -> None:
+    sentence = verdict(found, "senet")
+    assert sentence.startswith("senet graded 15 of 20 test patients rightly")
+    assert told in sentence
+
+
+def test_the_majority_is_of_the_truth() -> None:
+    assert majority(metrics(0, 1)) == {"grade": "poor", "share": 0.75}
+
+
+def test_limits_are_the_runs_own() -> None:
+    one = " ".join(limits(metrics(0.5, 0.9), split="patient", synthetic=False, trial=False))
+    assert "uncertain by 40 points" in one
+    assert "Fewer than 10 test patients of well (5)" in one
+    assert "One split of one cohort" in one
+    assert "computer-generated" not in one
+    two = " ".join(limits(metrics(None, None, leaking=True), split="external", synthetic=True, trial=True))
+    assert "computer-generated" in two
+    assert "trial" in two
+    assert "The split leaks" in two
+    assert "same source" not in two

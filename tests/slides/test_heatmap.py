@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from livergrade.io.slide_reader import Slide
+from livergrade.slides.heatmap import divide, map_figure, stitched, summary, write_tiles_geojson
+from livergrade.slides.regions import read_regions
+from tests.conftest import COLOURS, GRADES, write_slide
+
+
+def graded(x: np.ndarray, y: np.ndarray, called: list[str], sure: float = 0.9) -> pd.DataFrame:
+    table = pd.DataFrame({"x": x, "y": y, "predicted": called, "spread": 0.1, "unlike": 0.0})
+    for grade in GRADES:
+        table[f"p_{grade}"] = np.where(table["predicted"] == grade, sure, (1 - sure) / 2)
+    return table
+
+
+@pytest.fixture(scope="module")
+def truth() -> pd.DataFrame:
+    """Cells of 32 px over the coloured squares of the slide, of which each is of one grade."""
+    x, y, called = [], [], []
+    for number, (left, top, side) in enumerate(COLOURS):
+        for column in range(0, side, 32):
+            for row in range(0, side, 32):
+                x.append(left + column)
+                y.append(top + row)
+                called.append(GRADES[number % 3])
+    return graded(np.array(x, float), np.array(y, float), called)
+
+
+def test_geojson_has_the_area_of_each_grade(truth: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "map.geojson"
+    write_tiles_geojson(truth, GRADES, 32, path)
+    features = json.loads(path.read_text())["features"]
+    areas = [
+        region
+        for region, told in zip(read_regions(path), features, strict=True)
+        if told["properties"]["objectType"] == "annotation"
+    ]
+    for number, grade in enumerate(GRADES):
+        true = shapely.union_all(
+            [
+                shapely.box(x, y, x + side, y + side)
+                for place, (x, y, side) in enumerate(COLOURS)
+                if place % 3 == number
+            ]
+        )
+        (area,) = [region.outline for region in areas if region.kind == grade]
+        assert area.symmetric_difference(true).area == 0
+    tiles = [told for told in features if told["properties"]["objectType"] == "tile"]
+    assert len(tiles) == len(truth)
+    assert tiles[0]["properties"]["measurements"]["p_poor"] == 0.9
+    assert tiles[0]["properties"]["classification"]["color"] == [213, 94, 0]
+
+
+def test_a_hole_and_the_slides_edge_are_in_the_geojson(tmp_path: Path) -> None:
+    cells = divide(1000, 700, 64, 64)  # the last column and row lie half beyond the slide
+    middle = (abs(cells.x - 480) <= 64) & (abs(cells.y - 320) <= 64)
+    table = graded(cells.x, cells.y, ["well"] * len(cells.x))[~middle]
+    write_tiles_geojson(table, GRADES, 64, tmp_path / "map.geojson")
+    area = read_regions(tmp_path / "map.geojson")[0].outline
+    hole = shapely.union_all([shapely.box(x, y, x + 64, y + 64) for x, y in cells.corners[middle]])
+    assert hole.area > 0
+    assert area.bounds == (cells.x.min(), cells.y.min(), cells.x.max() + 64, cells.y.max() + 64)
+    assert area.symmetric_difference(shapely.box(*area.bounds).difference(hole)).area == 0
+
+
+def test_the_map_colours_the_squares_and_nothing_else(truth: pd.DataFrame, tmp_path: Path) -> None:
+    slide = Slide(write_slide(tmp_path / "slide.tif"))
+    tissue = slide.tissue
+    figure = map_figure(tissue.thumbnail, tissue.scale, truth, GRADES, side=32, mpp=0.5, title="t")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    plain, coloured = figure.axes
+
+    def shown(axes: object, x: float, y: float) -> np.ndarray:
+        place = (x / tissue.scale[0] - 0.5, y / tissue.scale[1] - 0.5)
+        right, up = axes.transData.transform(place)  # type: ignore[attr-defined]
+        return pixels[round(pixels.shape[0] - up), round(right)]
+
+    for left, top, side in COLOURS:
+        for x in (left + 8, left + side - 8):
+            for y in (top + 8, top + side - 8):
+                assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() > 30
+        for x, y in ((left - 8, top + 16), (left + side + 8, top + 16), (left + 16, top - 8)):
+            assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() <= 3
+
+
+def test_maps_of_tiles_are_laid_where_the_tiles_are() -> None:
+    """Two that overlap by half, one of them over the edge: their mean in between, NaN elsewhere."""
+    maps = np.stack([np.full((2, 2), 1, np.float32), np.full((2, 2), 3, np.float32)])
+    shown = stitched(maps, np.array([[-2, 0, 2, 4], [0, 0, 4, 4]], float), width=6, height=5)
+    assert (shown[:4, :2] == 2).all()
+    assert (shown[:4, 2:4] == 3).all()
+    assert np.isnan(shown[4:]).all()
+    assert np.isnan(shown[:, 4:]).all()
+
+
+def test_cells_cover_the_slide_once() -> None:
+    cells = divide(1000, 300, 128, 256)
+    assert len(cells.x) == 8 * 3
+    assert cells.x.max() + 128 >= 1000 > cells.x.max()
+    assert cells.corners[0].tolist() == [-64, -64]  # a tile lies about the centre of its cell
+
+
+def test_a_slides_grade_is_that_of_its_area() -> None:
+    tiles = graded(np.arange(4.0), np.zeros(4), ["poor", "poor", "poor", "well"])
+    told = summary(tiles, GRADES, side=100, mpp=0.5)
+    assert told["predicted"] == "poor"
+    assert (told["area_poor"], told["area_moderate"], told["area_well"]) == (0.75, 0, 0.25)
+    assert told["area_mm2"] == pytest.approx(4 * 0.05**2)

@@ -1,0 +1,38 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from livergrade.training.gpu_share import gpu_share, one_of
+
+
+def test_no_more_run_at_once_than_there_are_places(tmp_path: Path) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def job(_: int) -> None:
+        nonlocal running, most
+        with one_of(2, tmp_path / "card"):
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.05)
+            with lock:
+                running -= 1
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(job, range(5)))
+    assert most == 2
+
+
+def test_a_place_is_given_back_by_a_run_that_fails(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no"), one_of(1, tmp_path / "card"):
+            raise RuntimeError("no")
+
+
+def test_without_a_gpu_nobody_waits() -> None:
+    with gpu_share(torch.device("cpu"), 1.0), gpu_share(torch.device("cpu"), 1.0):
+        pass

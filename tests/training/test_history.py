@@ -1,0 +1,33 @@
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from livergrade.training.history import read_history
+
+
+def write(folder: Path, epochs: dict[int, float]) -> None:
+    with SummaryWriter(str(folder)) as writer:
+        for epoch, loss in epochs.items():
+            step = 10 * (epoch + 1)
+            writer.add_scalar("epoch", epoch, step)
+            writer.add_scalar("train/loss", loss, step)
+            writer.add_scalar("test/loss", 9.0, step)
+
+
+def test_one_row_an_epoch_without_the_test(tmp_path: Path) -> None:
+    write(tmp_path, {0: 1.0, 1: 0.5})
+    history = read_history(tmp_path)
+    assert history.columns.tolist() == ["epoch", "train/loss"]
+    assert history["train/loss"].tolist() == [1.0, 0.5]
+
+
+def test_an_epoch_trained_again_after_a_resume_counts_once(tmp_path: Path) -> None:
+    write(tmp_path, {0: 1.0, 1: 0.75})
+    write(tmp_path, {1: 0.5, 2: 0.25})
+    history = read_history(tmp_path)
+    assert history["epoch"].tolist() == [0, 1, 2]
+    assert history["train/loss"].tolist() == [1.0, 0.5, 0.25]
+
+
+def test_nothing_logged_is_an_empty_table(tmp_path: Path) -> None:
+    assert read_history(tmp_path).empty

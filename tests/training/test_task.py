@@ -1,0 +1,242 @@
+from dataclasses import asdict
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from sklearn import metrics as sk
+
+from livergrade.config.schema import OptimConfig
+from livergrade.errors import UserError
+from livergrade.training.task import GradingTask, grading_metrics
+
+CLASSES = ["poor", "moderate", "well"]
+pytestmark = pytest.mark.usefixtures("narrow")
+
+
+def batches(grades: list[int], spoil: bool = False) -> list[dict[str, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    views = (
+        torch.randn(len(grades), 3, 32, 32, generator=generator) + torch.tensor(grades)[:, None, None, None]
+    )
+    if spoil:
+        views[0] = torch.inf
+    rows = torch.arange(len(grades))
+    return [{"view": views, "grade": torch.tensor(grades), "row": rows, "degrees": torch.zeros(len(grades))}]
+
+
+def loader(grades: list[int], spoil: bool = False) -> torch.utils.data.DataLoader:
+    return torch.utils.data.DataLoader(batches(grades, spoil), batch_size=None)
+
+
+def trainer(folder: Path, **options: object) -> L.Trainer:
+    logger = TensorBoardLogger(folder, name="", version="")
+    return L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=logger,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        **options,
+    )
+
+
+def task(**changed: object) -> GradingTask:
+    options = asdict(OptimConfig()) | {"seed": 0} | changed
+    options["optimizer"] = options.pop("name")
+    del options["ema"]  # a callback's
+    return GradingTask(options.pop("model", "resnet50"), CLASSES, **options)
+
+
+def test_a_grade_that_is_absent_has_no_figure(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(task(), loader([0, 1, 2, 0]), loader([0, 0, 1]))
+    logged = run.callback_metrics
+    assert {"train/recall/well", "val/recall/poor", "val/macro_auroc"} <= set(logged)
+    assert not [name for name in logged if name.startswith("val/") and name.endswith("/well")]
+
+
+def test_one_grade_alone_has_neither_kappa_nor_auroc(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(task(), loader([0, 1, 2, 0]), loader([1, 1]))
+    assert "val/accuracy" in run.callback_metrics
+    assert not [
+        name
+        for name in run.callback_metrics
+        if name.startswith("val/") and ("kappa" in name or "auroc" in name)
+    ]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"not a finite number in epoch 0 \(train\), batch 1, images .*optim\.lr"
+    ):
+        trainer(tmp_path).fit(task(), loader([0, 1, 2, 0], spoil=True))
+
+
+def test_answers_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
+    """torchmetrics would count them as the first grade."""
+    with pytest.raises(UserError, match=r"not a finite number in epoch 0 \(val\), batch 1, images"):
+        trainer(tmp_path).validate(task(), loader([0, 1, 2, 0], spoil=True))
+
+
+def test_schedule_warms_up_and_ends_at_zero(tmp_path: Path) -> None:
+    network = {"model": "timm", "backbone": "test_resnet"}  # of which the rate knows nothing
+    module = task(schedule="cosine", lr=0.1, warmup_epochs=1.0, **network)
+    run = L.Trainer(
+        max_epochs=10, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    rates = []
+
+    class Watch(L.Callback):
+        def on_train_batch_start(self, trainer, *_: object) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    run.callbacks.append(Watch())
+    run.fit(module, torch.utils.data.DataLoader(batches([0, 1, 2]) * 4, batch_size=None))
+    assert len(rates) == 40
+    assert rates[:4] == sorted(rates[:4])
+    assert max(rates) == pytest.approx(0.1)
+    assert rates[-1] < 0.001
+
+
+def test_sgd_of_the_paper_is_plain(tmp_path: Path) -> None:
+    module = task(name="sgd", lr=0.001, momentum=0.0, weight_decay=0.0, schedule="constant")
+    optimizer = module.configure_optimizers()
+    assert isinstance(optimizer, torch.optim.SGD)
+    group = optimizer.param_groups[0]
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.001, 0.0, 0.0)
+
+
+def test_hyperparameters_are_plain_values() -> None:
+    kinds = {type(value) for value in task().hparams.values()}
+    assert kinds <= {str, int, float, bool, list, tuple}
+
+
+def test_metrics_equal_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    grades, scores = rng.integers(0, 3, 200), rng.dirichlet([1, 1, 1], 200)
+    told = scores.argmax(1)
+    ours = grading_metrics(3)(torch.tensor(scores), torch.tensor(grades))
+    expected = {
+        "accuracy": sk.accuracy_score(grades, told),
+        "balanced_accuracy": sk.balanced_accuracy_score(grades, told),
+        "macro_precision": sk.precision_score(grades, told, average="macro"),
+        "macro_recall": sk.recall_score(grades, told, average="macro"),
+        "macro_f1": sk.f1_score(grades, told, average="macro"),
+        "quadratic_kappa": sk.cohen_kappa_score(grades, told, weights="quadratic"),
+        "class_accuracy": sk.recall_score(grades, told, average=None),
+        "class_precision": sk.precision_score(grades, told, average=None),
+        "class_recall": sk.recall_score(grades, told, average=None),
+        "class_f1": sk.f1_score(grades, told, average=None),
+        "class_auroc": [sk.roc_auc_score(grades == code, scores[:, code]) for code in range(3)],
+        "confusion": sk.confusion_matrix(grades, told),
+    }
+    assert set(ours) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(ours[name], value, atol=1e-6, err_msg=name)
+
+
+def test_the_epoch_is_chosen_by_a_smoothed_loss(tmp_path: Path) -> None:
+    module = task(lr=1e-5)
+    run = trainer(tmp_path)
+    run.fit_loop.max_epochs = 3
+    losses, smooth = [], []
+
+    class Watch(L.Callback):
+        def on_train_epoch_end(self, trainer, *_: object) -> None:
+            losses.append(float(trainer.callback_metrics["val/loss"]))
+            smooth.append(float(trainer.callback_metrics["val/loss_smooth"]))
+
+    run.callbacks.append(Watch())
+    run.fit(module, loader([0, 1, 2, 0]), loader([0, 1, 2]))
+    first, second, third = losses
+    halves = [first, (first + second) / 2, ((first + second) / 2 + third) / 2]
+    assert smooth == pytest.approx(halves, rel=1e-5)
+    assert float(module.state_dict()["smooth_loss"]) == pytest.approx(
+        smooth[-1]
+    )  # and a resume goes on from it
+
+
+def test_layers_below_the_head_learn_more_slowly() -> None:
+    module = task(layer_decay=0.5, lr=0.1, schedule="constant")
+    groups = module.configure_optimizers().param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert len(rates) == len(list(module.net.parameters()))
+    assert rates[id(module.net.fc.weight)] == groups[0]["lr"] == 0.1  # the head's is the one that is logged
+    assert rates[id(module.net.layer4[2].conv1.weight)] == 0.05
+    assert rates[id(module.net.layer4[0].conv1.weight)] == 0.0125
+    assert min(rates.values()) == rates[id(module.net.conv1.weight)] == 0.1 * 0.5**18
+
+
+def test_a_frozen_network_keeps_its_weights_and_statistics(tmp_path: Path) -> None:
+    module = task(frozen=True, lr=0.1)
+    before = {name: tensor.clone() for name, tensor in module.net.state_dict().items()}
+    trainer(tmp_path).fit(module, loader([0, 1, 2, 0]))
+    changed = {
+        name for name, tensor in module.net.state_dict().items() if not torch.equal(tensor, before[name])
+    }
+    assert changed == {"fc.weight", "fc.bias"}
+
+
+def fitted(folder: Path, grades: list[int], **changed: object) -> tuple[float, float]:
+    """The loss that a step makes small, and the one that is logged."""
+    module, made_small = task(lr=0.0, **changed), []
+    trained = module.training_step
+    module.training_step = lambda *step: made_small.append(trained(*step)) or made_small[-1]  # type: ignore[method-assign]
+    run = trainer(folder)
+    run.fit(module, loader(grades))
+    return float(made_small[0].detach()), float(run.callback_metrics["train/loss"])
+
+
+def test_the_logged_loss_is_plain_whatever_is_made_small(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = task().state_dict()
+
+    def start(folder: str, **changed: object) -> tuple[float, float]:
+        torch.manual_seed(0)
+        return fitted(tmp_path / folder, [0, 1, 2, 0], **changed)
+
+    plain, logged = start("plain")
+    assert plain == pytest.approx(logged, rel=1e-5)
+    small, same = start("neighbours", neighbours=0.4)
+    assert same == logged
+    assert small != pytest.approx(plain)
+    small, same = start("weights", weights=[0.5, 2.0, 1.0])
+    assert same == logged
+    assert small != pytest.approx(plain)
+    assert task(weights=[1.0, 2.0, 3.0], neighbours=0.1).state_dict().keys() == state.keys()
+
+
+def test_mixed_embeddings_of_a_frozen_network(tmp_path: Path) -> None:
+    module = task(frozen=True, mixup=0.4, head="corn", lr=0.1)
+    batch = batches([0, 1, 2, 0])[0]
+    batch["embedding"] = torch.randn(4, 2048)
+    del batch["view"]
+    before = module.net.fc.conditional_weight.clone()
+    trainer(tmp_path).fit(module, torch.utils.data.DataLoader([batch], batch_size=None))
+    assert not torch.equal(module.net.fc.conditional_weight, before)
+
+
+def test_two_grades_are_trained_with_every_option(tmp_path: Path) -> None:
+    options = asdict(OptimConfig()) | {"seed": 0}
+    options["optimizer"] = options.pop("name")
+    del options["ema"]
+    module = GradingTask(
+        "resnet50", CLASSES[:2], head="corn", neighbours=0.1, weights=[1.0, 2.0], mixup=0.2, **options
+    )
+    run = trainer(tmp_path)
+    run.fit(module, loader([0, 1, 1, 0]), loader([0, 1]))
+    assert "val/quadratic_kappa" in run.callback_metrics
+
+
+def test_targets_and_weights_go_with_half_precision(tmp_path: Path) -> None:
+    module = task(neighbours=0.1, weights=[0.5, 2.0, 1.0], mixup=0.2, head="corn")
+    run = trainer(tmp_path, precision="bf16-true")
+    run.fit(module, loader([0, 1, 2, 0]), loader([0, 1, 2]))
+    assert run.callback_metrics["train/loss"].isfinite()
