@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models.resnet import Bottleneck
 
-from livergrade.models import NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import NAMES
 from livergrade.models.weights import load_weights
 from tests.models.references import CLASSES, REFERENCES, Reference, counts, logits
 

@@ -32,7 +32,7 @@ from livergrade.deploy.portable import portable
 from livergrade.evaluation.metrics import write_json
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_rgb, read_square
-from livergrade.models import NAMES
+from livergrade.models.catalog import NAMES
 from livergrade.training.task import make_task
 
 

@@ -32,7 +32,8 @@ from training import Setting, bare_loop, livergrade_epoch, ready_views
 
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
-from livergrade.models import IMAGENET, NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import IMAGENET, NAMES
 
 
 class Traffic(TorchDispatchMode):

@@ -23,7 +23,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from livergrade.models import NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import NAMES
 
 THEIRS: dict[str, dict[str, Callable[[], nn.Module]]] = {
     "vgg16": {

@@ -54,7 +54,7 @@ from livergrade.data.cohort import Cohort, cache_root, read_cohort
 from livergrade.data.datamodule import GradingData
 from livergrade.data.split import make_split
 from livergrade.io.images import read_square
-from livergrade.models import build, normalisation
+from livergrade.models.build import build, normalisation
 from livergrade.training.task import make_task
 from livergrade.training.trainer import make_trainer
 

@@ -14,7 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command, command_line, make_absolute, plain, record, refuse
-from livergrade.config.schema import DataConfig, EvaluateConfig, problems
+from livergrade.config.schema import DataConfig, EvaluateConfig
+from livergrade.config.validation import problems
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.evaluation.uncertainty import read_calibration
     from livergrade.explanations.run_maps import write_run_maps
     from livergrade.inference.grader import trained_task
-    from livergrade.models import label, normalisation
+    from livergrade.models.build import normalisation
+    from livergrade.models.catalog import label
     from livergrade.reports.results import write_results
     from livergrade.runs.environment import environment
     from livergrade.runs.run import read_options

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from livergrade.cli.command import command, command_line, plain
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
+from livergrade.io.tables import write_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from livergrade.inference.grader import Grader
     from livergrade.inference.inputs import Input
+
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +97,13 @@ def main(config: PredictConfig) -> None:
     told = pd.DataFrame([row for row in slides if row])
     if len(told):
         told = answers(told, "slide")
-        _write(told, out / "slides.csv")
+        write_table(told, out / "slides.csv")
     patients = by_patient(images, told, grader.classes)
     if len(patients):
         of_images = patients["of"] == "images"
         parts = [answers(patients[of_images], "patient"), answers(patients[~of_images], "slide")]
         patients = pd.concat(parts).sort_index()
-        _write(patients, out / "patients.csv")
+        write_table(patients, out / "patients.csv")
     write_json(
         {
             "run": config.run,
@@ -216,10 +218,10 @@ def grade_images(
                     rows.append(named | graded_row(views, grader.classes) | grader.likeness(distance))
                 bar.update(len(numbers) + len(reasons))
                 if len(rows) // 1000 > (len(rows) - len(numbers)) // 1000:
-                    _write(table(), target)
+                    write_table(table(), target)
     finally:
         if rows:
-            _write(table(), target)
+            write_table(table(), target)
     return stored()  # rounded as a later start reads it, for patients' figures to be the same
 
 
@@ -280,7 +282,7 @@ def grade_slide(
         tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
         if config.why:
             slide_map.write_maps(maps, cells.corners, tile, grader.seen, grader.classes, why)
-        _write(tiles, target)
+        write_table(tiles, target)
     told = slide_map.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
     slide_map.write_tiles_geojson(tiles, grader.classes, cells.side, drawn.with_name(f"{name}.geojson"))
     figure = slide_map.map_figure(
@@ -334,14 +336,6 @@ def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str
                 {"patient": patient, "of": kind, "number": len(own), "predicted": called} | mean.to_dict()
             )
     return pd.DataFrame(rows)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    from livergrade.io.files import written_whole
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as part:
-        table.to_csv(part, index=False, float_format="%.9g")
 
 
 if __name__ == "__main__":

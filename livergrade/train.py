@@ -46,7 +46,8 @@ def main(config: TrainConfig) -> None:
     from livergrade.evaluation.ood import write_appearance
     from livergrade.evaluation.predictions import predictions_table, write_predictions
     from livergrade.explanations.run_maps import write_run_maps
-    from livergrade.models import label, normalisation
+    from livergrade.models.build import normalisation
+    from livergrade.models.catalog import label
     from livergrade.models.layers import count
     from livergrade.models.weights import load_weights
     from livergrade.reports.results import write_results

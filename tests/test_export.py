@@ -20,7 +20,7 @@ from livergrade.deploy.parity import compare, images_to_check
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
-from livergrade.models import NAMES
+from livergrade.models.catalog import NAMES
 from tests.conftest import GRADES, TINY, command, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -1,8 +1,9 @@
 """What to do when the machine gives out: a full disk, no memory, a reader that was killed."""
 
 import errno
-import shutil
 from pathlib import Path
+
+from livergrade.io.disk import room
 
 _ELSEWHERE = "choose another folder"
 _DISK = {
@@ -41,9 +42,3 @@ def advice(error: BaseException) -> str | None:
             "or shared memory (/dev/shm), ran out. Lower data.workers; 0 is right for a cached cohort"
         )
     return None
-
-
-def room(path: Path) -> str:
-    """How much is free where a file is, or was to be."""
-    folder = next((each for each in (path, *path.parents) if each.is_dir()), None)
-    return f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are left" if folder else "no folder"

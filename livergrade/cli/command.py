@@ -32,10 +32,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.cli.advice import advice
-from livergrade.config.schema import DataConfig, TrainConfig, describe, problems
+from livergrade.config.fields import describe
+from livergrade.config.schema import DataConfig, TrainConfig
+from livergrade.config.validation import problems
 from livergrade.errors import UserError
 from livergrade.io.files import remove_parts, written_whole
-from livergrade.models import label
+from livergrade.models.catalog import label
 from livergrade.multirun.sweep import concluded, note_failure
 
 failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hydra tells the screen

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from livergrade.config.schema import DataConfig
 from livergrade.data.synthetic.cohort import synthetic_cohort
+from livergrade.data.validation import (
+    REQUIRED,
+    RESERVED,
+    broken_files,
+    leading_out,
+    mixed_patients,
+    row_problems,
+    twins,
+)
 from livergrade.errors import UserError
 from livergrade.io.fingerprints import Fingerprints
-from livergrade.io.images import SUFFIXES, ImageError, open_image, read_rgb
+from livergrade.io.images import SUFFIXES
+from livergrade.io.tables import read_text_table, rows_where
 
 log = logging.getLogger(__name__)
-
-# What a spreadsheet would compute when it opens a file that we wrote the cell into.
-FORMULA = re.compile(r"[=@]|[+-].*[(|!]", re.DOTALL)
-REQUIRED = ("image", "patient", "grade")
-RESERVED = ("split", "fold", "angle", "predicted")  # columns that later files of a run add
 
 
 @dataclass(frozen=True)
@@ -94,24 +95,6 @@ def read_cohort(options: DataConfig) -> Cohort:
         mixed=options.mixed_grades,
         outside=options.outside,
     )
-
-
-def read_text_table(path: Path) -> pd.DataFrame:
-    """A CSV file in UTF-8, every cell as the text it is, less the blanks around the columns' names.
-
-    Raises:
-        UserError: it is none, or two of its columns have one name.
-    """
-    try:
-        # Its first line is a row like any other here: pandas would rename a second column of the same name.
-        rows = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: can't be read as a CSV file in UTF-8: {error}") from None
-    table = rows.iloc[1:].fillna("").reset_index(drop=True)
-    table.columns = rows.iloc[0].fillna("").str.strip().tolist()
-    if twice := sorted(set(table.columns[table.columns.duplicated()])):
-        raise UserError(f"{path}: more than one column {', '.join(twice)}; rename or remove one")
-    return table
 
 
 def from_manifest(
@@ -234,7 +217,7 @@ def _checked(
     outside: bool,
 ) -> Cohort:
     """Collect every problem of the table and its files; a cohort comes back only when there is none."""
-    found = [*problems, *_row_problems(table, classes, where)]
+    found = [*problems, *row_problems(table, classes, where)]
     if reserved := [name for name in table.columns if name in RESERVED or name.startswith("p_")]:
         found.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
     if table.empty and not found:
@@ -243,7 +226,7 @@ def _checked(
     if not outside:
         found += [
             f"{where(row)}: image {paths[row]} lies outside {root}; set data.root, or data.outside=true"
-            for row in _leading_out(paths, root)
+            for row in leading_out(paths, root)
         ]
     files = Fingerprints(memory / f"{_name(root)}.json" if memory else None)
     named = {
@@ -251,9 +234,9 @@ def _checked(
         for row, (path, image) in enumerate(zip(paths, table["image"], strict=True))
         if image and not files.recalls(path)
     }
-    broken = _broken(named, opened_only=not found)
+    broken = broken_files(named, opened_only=not found)
     if broken and not found:  # the run ends here anyway: decode all, so that every bad file is told at once
-        broken = _broken(named, opened_only=False)
+        broken = broken_files(named, opened_only=False)
     found += [f"{where(row)}: image {paths[row]} {reason}" for row, reason in broken.items()]
     if not found:
         stated = table.get("sha256")
@@ -261,10 +244,10 @@ def _checked(
         if stated is not None:
             found += [
                 f"{where(row)}: image {paths[row]} is not the file that the manifest's sha256 tells of"
-                for row in _rows((stated.str.lower() != table["sha256"]) & (stated != ""))
+                for row in rows_where((stated.str.lower() != table["sha256"]) & (stated != ""))
             ]
-        found += _twins(table, where)
-        several = _mixed(table)
+        found += twins(table, where)
+        several = mixed_patients(table)
         found += [] if mixed else several
     if found:
         listed = "\n".join(f"  {line}" for line in found)
@@ -283,98 +266,6 @@ def _checked(
 def _name(folder: Path) -> str:
     """A short name for a folder, wherever it lies."""
     return hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
-
-
-def _row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int], str]) -> list[str]:
-    found = []
-    seen: dict[str, int] = {}
-    for row, (image, patient, grade) in enumerate(
-        zip(table["image"], table["patient"], table["grade"], strict=True)
-    ):
-        blank = [name for name, value in zip(REQUIRED, (image, patient, grade), strict=True) if not value]
-        if blank:
-            found.append(f"{where(row)}: {', '.join(blank)} is blank")
-        if grade and grade not in classes:
-            found.append(f"{where(row)}: grade {grade!r} is not in data.classes ({', '.join(classes)})")
-        if image and (first := seen.setdefault(os.path.normpath(image), row)) != row:
-            found.append(f"{where(row)}: image {image} is listed already ({where(first)})")
-    return found + formulas(table, where)
-
-
-def formulas(table: pd.DataFrame, where: Callable[[int], str]) -> list[str]:
-    """Cells that a spreadsheet would run, were the table of text written to a CSV again; a line each."""
-    formula = "is a formula to a spreadsheet; write it otherwise"
-    found = [f"column {name!r} {formula}" for name in table.columns if FORMULA.match(name)]
-    for name, cells in table.items():
-        found += [
-            f"{where(row)}: {name} {cells.iloc[row]!r} {formula}" for row in _rows(cells.str.match(FORMULA))
-        ]
-    return found
-
-
-def _rows(chosen: pd.Series[bool]) -> list[int]:
-    return [int(row) for row in np.flatnonzero(chosen)]
-
-
-def _mixed(table: pd.DataFrame) -> list[str]:
-    """Patients with images of several grades: often a patient's name that two share, or a wrong grade."""
-    return [
-        f"patient {patient}: images of {', '.join(sorted(grades))}; one grade a patient, or set "
-        "data.mixed_grades=true"
-        for patient, grades in table.groupby("patient")["grade"].unique().items()
-        if len(grades) > 1
-    ]
-
-
-def _leading_out(paths: Sequence[Path], root: Path) -> list[int]:
-    """The files that do not lie below ``root`` once links and ``..`` are followed."""
-    home, resolved = root.resolve(), functools.cache(Path.resolve)
-    found = []
-    for row, path in enumerate(paths):
-        try:
-            real = resolved(path.parent) / path.name
-            if path.name == ".." or real.is_symlink():
-                real = real.resolve()
-        except (OSError, ValueError, RuntimeError):  # no such name can be, or links in a ring
-            continue
-        if not real.is_relative_to(home):
-            found.append(row)
-    return found
-
-
-def _broken(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]:
-    """Row → reason for every file that can't be read; ``opened_only`` trusts the file's header."""
-
-    def reason(path: Path) -> str | None:
-        try:
-            if opened_only:
-                open_image(path).close()
-            else:
-                read_rgb(path)
-        except ImageError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor() as pool:
-        told = pool.map(reason, paths.values())
-        reasons = list(tqdm(told, "checking images", len(paths), leave=False, disable=len(paths) < 500))
-    return {row: reason for row, reason in zip(paths, reasons, strict=True) if reason}
-
-
-def _twins(table: pd.DataFrame, where: Callable[[int], str]) -> list[str]:
-    """The same file under two patients or two grades: a leak or a wrong label, never right."""
-    found = []
-    twins = table[table.duplicated("sha256", keep=False)]
-    for _, same in twins.groupby("sha256"):
-        if same[["patient", "grade"]].drop_duplicates().shape[0] > 1:
-            listed = "; ".join(
-                f"{where(row)}: {image} ({patient}, {grade})"
-                for row, image, patient, grade in zip(
-                    same.index, same["image"], same["patient"], same["grade"], strict=True
-                )
-            )
-            found.append(f"the same picture under different patients or grades: {listed}")
-    return found
 
 
 def majority_grades(table: pd.DataFrame, classes: list[str]) -> pd.Series[str]:

@@ -21,7 +21,7 @@ from livergrade.evaluation.metrics import read_predictions, write_json
 from livergrade.explanations.maps import Judged, class_activation, judged, occlusion, randomised
 from livergrade.io.files import written_whole
 from livergrade.io.images import ImageError, read_square
-from livergrade.models import normalisation
+from livergrade.models.build import normalisation
 from livergrade.reports.overlay import overlay
 from livergrade.reports.thumbnails import THUMBNAIL, worst_images
 from livergrade.training.task import GradingTask

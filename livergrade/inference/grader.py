@@ -20,7 +20,8 @@ from livergrade.evaluation.temperature import scaled
 from livergrade.evaluation.uncertainty import read_calibration
 from livergrade.explanations.maps import class_activation
 from livergrade.io.safe_load import safe_load
-from livergrade.models import label, normalisation
+from livergrade.models.build import normalisation
+from livergrade.models.catalog import label
 from livergrade.runs.run import read_options
 from livergrade.training.task import GradingTask
 

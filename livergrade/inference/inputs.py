@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from livergrade.data.cohort import FORMULA, formulas, read_text_table
 from livergrade.errors import UserError
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.slide_reader import is_slide
+from livergrade.io.tables import FORMULA, formulas, read_text_table
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.errors import UserError
-from livergrade.models import IMAGENET, Normalisation
+from livergrade.models.catalog import IMAGENET, Normalisation
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -41,7 +41,7 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
             or the path of a file: ``.safetensors``, or ``.pt``, ``.pth``, ``.bin``, ``.ckpt`` or ``.pth.tar``
             with a state dict, bare or under the key ``state_dict`` (a Lightning checkpoint of this package)
             or ``model``. Files are read as tensors only: one that would run code on loading is refused.
-        name: The model's name in :data:`livergrade.models.MODELS`.
+        name: The model's name in :data:`livergrade.models.catalog.MODELS`.
 
     Returns:
         How many tensors came from where, by which map of names, and which did not.

@@ -25,7 +25,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from livergrade.config.schema import MACHINE, CompareConfig, TrainConfig, options
+from livergrade.config.fields import options
+from livergrade.config.schema import MACHINE, CompareConfig, TrainConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)

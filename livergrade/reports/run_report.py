@@ -27,7 +27,7 @@ from livergrade.evaluation.metrics import (
     read_predictions,
 )
 from livergrade.io.files import written_whole
-from livergrade.models import label
+from livergrade.models.catalog import label
 from livergrade.reports.run_plots import GRADES
 from livergrade.reports.thumbnails import worst_images
 from livergrade.reports.verdict import limits, majority, verdict

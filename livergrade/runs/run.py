@@ -14,10 +14,11 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from livergrade.config.schema import MACHINE, TrainConfig, options
+from livergrade.config.fields import options
+from livergrade.config.schema import MACHINE, TrainConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.metrics import class_names, read_predictions
-from livergrade.models import label
+from livergrade.models.catalog import label
 from livergrade.multirun.sweep import job_order
 
 # What does not make two runs different experiments: which repeat it is, and, in MACHINE, where it ran.

@@ -17,12 +17,12 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from livergrade.config.schema import PrepareConfig
-from livergrade.data.cohort import formulas, read_text_table
 from livergrade.data.quality import Limits, measure, reasons
 from livergrade.errors import UserError
 from livergrade.io.files import written_whole
 from livergrade.io.images import read_rgb
 from livergrade.io.slide_reader import SUFFIXES, Slide, SlideError, Tissue
+from livergrade.io.tables import formulas, read_text_table
 from livergrade.reports.run_report import write_page
 from livergrade.slides.regions import Region, grid, read_regions, write_regions
 

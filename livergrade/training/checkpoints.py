@@ -16,8 +16,8 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 
-from livergrade.cli.advice import room
 from livergrade.errors import UserError
+from livergrade.io.disk import room
 from livergrade.io.files import written_whole
 from livergrade.io.safe_load import safe_load
 

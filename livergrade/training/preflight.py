@@ -220,7 +220,7 @@ def images(cohort: Cohort, config: TrainConfig, drawn: pd.DataFrame | None) -> I
 def weights(config: TrainConfig) -> Iterator[Finding]:
     """The files that a run starts from."""
     from livergrade.io.safe_load import safe_load
-    from livergrade.models import build
+    from livergrade.models.build import build
     from livergrade.models.weights import load_weights
 
     try:

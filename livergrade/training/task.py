@@ -25,8 +25,9 @@ from torchmetrics.classification import (
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.models import build, layers
+from livergrade.models import layers
 from livergrade.models.backbone import refuse_size
+from livergrade.models.build import build
 from livergrade.reports import run_plots as figures
 from livergrade.training.losses import grade_targets
 from livergrade.training.mixup import mixed

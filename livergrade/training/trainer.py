@@ -10,7 +10,8 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from livergrade.config.schema import TrainConfig, TrainerConfig, options
+from livergrade.config.fields import options
+from livergrade.config.schema import TrainConfig, TrainerConfig
 from livergrade.errors import UserError
 from livergrade.training.callbacks import run_callbacks
 from livergrade.training.checkpoints import checkpoint_writer

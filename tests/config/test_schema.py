@@ -8,7 +8,9 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from livergrade.cli.command import CONF, checked
-from livergrade.config.schema import SplitConfig, TrainConfig, options, problems
+from livergrade.config.fields import options
+from livergrade.config.schema import SplitConfig, TrainConfig
+from livergrade.config.validation import problems
 from livergrade.errors import UserError
 from livergrade.train import main  # noqa: F401 - registers the schema
 

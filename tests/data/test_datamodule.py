@@ -8,9 +8,10 @@ import torch
 
 from livergrade.config.schema import AugmentConfig, DataConfig, SplitConfig
 from livergrade.data.cohort import from_manifest
-from livergrade.data.datamodule import AS_IT_IS, GradingData, ViewPlan
+from livergrade.data.datamodule import GradingData
 from livergrade.data.split import make_split
-from livergrade.models import IMAGENET
+from livergrade.data.views import AS_IT_IS, ViewPlan
+from livergrade.models.catalog import IMAGENET
 from tests.conftest import GRADES
 
 ROWS = np.array([3, 5, 8])

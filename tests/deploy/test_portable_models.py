@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from livergrade.models import NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import NAMES
 
 SHORT = "cbam of a block a stage"  # every kind of layer that CBAM has, in a quarter of the blocks to trace
 EACH = [SHORT, *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES)]

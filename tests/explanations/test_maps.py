@@ -12,7 +12,7 @@ from livergrade.explanations.maps import (
     randomised,
     turned,
 )
-from livergrade.models import build
+from livergrade.models.build import build
 
 SIDE = 128
 REGION = torch.zeros(SIDE, SIDE, dtype=torch.bool)

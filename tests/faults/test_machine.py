@@ -155,7 +155,7 @@ NOT_DETERMINISTIC = (
     ],
 )
 def test_what_prevents_deterministic_training_on_a_gpu(model: str, prevents: set[str]) -> None:
-    from livergrade.models import build
+    from livergrade.models.build import build
 
     loss = torch.nn.functional.cross_entropy(
         build(model, 3).train()(torch.rand(2, 3, 64, 64)), torch.tensor([0, 1])

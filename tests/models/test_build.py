@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from livergrade.config.schema import ModelConfig
 from livergrade.errors import UserError
-from livergrade.models import MODELS, NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import MODELS, NAMES
 
 PARAMETERS = {  # at 1000 and at 3 classes, as in the papers' or their authors' implementations
     "vgg16": (138_357_544, 134_272_835),

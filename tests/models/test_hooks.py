@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from livergrade.models import NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import NAMES
 from livergrade.models.hooks import attention, cam_target
 
 

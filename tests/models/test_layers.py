@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from livergrade.models import NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import NAMES
 from livergrade.models.layers import count, embeddings, head, heights
 
 

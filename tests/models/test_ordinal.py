@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from livergrade.errors import UserError
-from livergrade.models import NAMES, build
+from livergrade.models.build import build
+from livergrade.models.catalog import NAMES
 from livergrade.models.layers import embeddings, head, heights
 from livergrade.models.ordinal import Corn
 from livergrade.models.weights import load_weights

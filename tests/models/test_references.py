@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from benchmarks.architectures import DOCS, counted, models
 from livergrade.errors import UserError
-from livergrade.models import build
+from livergrade.models.build import build
 from livergrade.models.layers import embeddings
 from livergrade.models.weights import load_weights
 from tests.models.references import (

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models import ResNet50_Weights
 
 from livergrade.errors import UserError
-from livergrade.models import build
+from livergrade.models.build import build
 from livergrade.models.weights import load_weights
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from livergrade.evaluation.metrics import count_metrics
-from livergrade.models import NAMES
+from livergrade.models.catalog import NAMES
 from livergrade.multirun.paper import CLASSES, MISPRINTS, TABLE_1, TABLE_3, TABLE_5, TABLE_6, counts, feasible
 
 MODELS = list(TABLE_5)

@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from livergrade.data.synthetic.tissue import Patient, draw_region
+from livergrade.data.synthetic.anatomy import Patient
+from livergrade.data.synthetic.tissue import draw_region
 from livergrade.errors import UserError
 
 GENERATOR_VERSION = 1

@@ -1,0 +1,43 @@
+"""Declare an option with its meaning and bounds, and list the options of a config object."""
+
+from collections.abc import Iterator
+from dataclasses import field, fields, is_dataclass
+from typing import Any
+
+
+def option(
+    default: Any,  # noqa: ANN401 - the field's own annotation is the type
+    meaning: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:  # noqa: ANN401
+    """Declare an option: its default, what it means (with the unit), and the values it may take."""
+    metadata = {"meaning": meaning, "choices": choices, "low": low, "high": high}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def options(schema: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
+    """Yield ``(dotted key, dataclass field, value)`` for every leaf option of a config object."""
+    for item in fields(schema):
+        value = getattr(schema, item.name)
+        if is_dataclass(value):
+            yield from options(value, f"{prefix}{item.name}.")
+        else:
+            yield f"{prefix}{item.name}", item, value
+
+
+def describe(schema: Any) -> str:  # noqa: ANN401
+    """The options as text for ``--help``: key, default, meaning."""
+    lines = []
+    for key, item, value in options(schema):
+        shown = "null" if value is None else f"[{','.join(value)}]" if isinstance(value, list) else value
+        if str(shown).startswith("${"):
+            shown = f"<{value[2:-1]}>"  # follows another option
+        lines.append(f"  {key}={shown}\n      {item.metadata['meaning']}")
+    return "\n".join(lines)
