@@ -29,8 +29,8 @@ from livergrade.config.schema import ModelConfig, TrainConfig
 from livergrade.deploy.onnx_file import graded, opened, write_onnx
 from livergrade.deploy.parity import compare
 from livergrade.deploy.portable import portable
-from livergrade.evaluation.metrics import write_json
 from livergrade.inference.grader import Grader
+from livergrade.io.files import write_json
 from livergrade.io.images import read_rgb, read_square
 from livergrade.models.catalog import NAMES
 from livergrade.training.task import make_task

@@ -33,7 +33,9 @@ from torchmetrics.classification import (
 )
 from torchmetrics.wrappers import BootStrapper
 
-from livergrade.evaluation.metrics import Level, draw_patients, weighted_metrics
+from livergrade.evaluation.intervals import draw_patients
+from livergrade.evaluation.levels import Level
+from livergrade.evaluation.metrics import weighted_metrics
 
 GRADES = 3
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 )
 def main(config: TrainConfig) -> None:
     """Every check, whatever the ones before it found."""
-    from livergrade.evaluation.metrics import write_json
+    from livergrade.io.files import write_json
     from livergrade.training.preflight import FAIL, checks
 
     findings = []

@@ -48,14 +48,16 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import external_split, read_split, summary, write_split
-    from livergrade.evaluation.metrics import leakage, table, warning, write_json
+    from livergrade.evaluation.leakage import leakage, warning
     from livergrade.evaluation.ood import read_appearance, write_appearance
     from livergrade.evaluation.predictions import predictions_table, write_predictions
     from livergrade.evaluation.uncertainty import read_calibration
     from livergrade.explanations.run_maps import write_run_maps
     from livergrade.inference.grader import trained_task
+    from livergrade.io.files import write_json
     from livergrade.models.build import normalisation
     from livergrade.models.catalog import label
+    from livergrade.reports.format import table
     from livergrade.reports.results import write_results
     from livergrade.runs.environment import environment
     from livergrade.runs.run import read_options
@@ -110,7 +112,7 @@ def main(config: EvaluateConfig) -> None:
         **{key: earlier[key] for key in kept if key in earlier},
     }
     write_json(facts, out / "environment.json")
-    write_predictions(predictions_table(cohort, task.graded), out / "predictions.csv")
+    write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), out / "predictions.csv")
     if reference := read_appearance(trained / "appearance.json"):
         write_appearance(out, graded, data.squares, seed=options.seed, reference=reference)
     write_run_maps(out, task, options, cohort.root, trainer.strategy.root_device)

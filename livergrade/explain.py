@@ -51,10 +51,10 @@ def main(config: ExplainConfig) -> None:
     from tqdm import tqdm
 
     from livergrade.evaluation.faithfulness import sanity
-    from livergrade.evaluation.metrics import write_json
     from livergrade.explanations.maps import randomised
     from livergrade.explanations.report import measured, write_explanation
     from livergrade.inference.grader import Grader
+    from livergrade.io.files import write_json
     from livergrade.io.images import ImageError, read_square
 
     assert config.run
@@ -111,7 +111,7 @@ def choose(run: Path, n: int) -> list[Chosen]:
     import numpy as np
 
     from livergrade.data.cohort import read_cohort
-    from livergrade.evaluation.metrics import gather
+    from livergrade.evaluation.levels import gather
     from livergrade.explanations.report import Chosen
     from livergrade.runs.run import Run, read_options
 

@@ -46,13 +46,13 @@ def main(config: ExportConfig) -> None:
 
     require()
 
+    from livergrade.data.split import fingerprint
     from livergrade.deploy.model_card import write_card
     from livergrade.deploy.onnx_file import write_onnx
     from livergrade.deploy.parity import compare, images_to_check
     from livergrade.deploy.portable import portable
-    from livergrade.evaluation.metrics import write_json
     from livergrade.inference.grader import Grader
-    from livergrade.reports.run_report import fingerprint
+    from livergrade.io.files import write_json
     from livergrade.runs.run import Run, read_options
 
     assert config.run

@@ -62,9 +62,9 @@ def main(config: PredictConfig) -> None:
 
     import pandas as pd
 
-    from livergrade.evaluation.metrics import write_json
     from livergrade.inference.answers import answered, set_limits
     from livergrade.inference.grader import Grader
+    from livergrade.io.files import write_json
 
     assert config.run
     out = Path(HydraConfig.get().runtime.output_dir)
@@ -135,7 +135,7 @@ def main(config: PredictConfig) -> None:
 
 def _refuse_other_options(config: PredictConfig, out: Path) -> None:
     """What an earlier start left in the folder is kept, so it must have been made in the same way."""
-    from livergrade.evaluation.metrics import write_json
+    from livergrade.io.files import write_json
 
     stored = out / "options.json"
     keys = (
@@ -240,7 +240,7 @@ def grade_slide(
 
     from livergrade.inference.readers import SlideTiles, read_ahead
     from livergrade.io.slide_reader import Slide, SlideError
-    from livergrade.reports import run_plots as figures
+    from livergrade.reports import style
     from livergrade.slides import heatmap as slide_map
 
     name, own = one.path.stem, one.mpp or config.slide_mpp
@@ -294,10 +294,10 @@ def grade_slide(
         mpp=slide.mpp,
         title=f"{name}: {told['predicted']}",
     )
-    figures.save(figure, drawn.with_name(f"{name}.png"))
+    style.save(figure, drawn.with_name(f"{name}.png"))
     if config.why:
         figure = slide_map.why_figure(tissue.thumbnail, tissue.scale, why, told["predicted"], title=name)
-        figures.save(figure, drawn.with_name(f"{name}_why.png"))
+        style.save(figure, drawn.with_name(f"{name}_why.png"))
     slide.close()
     return {"slide": str(one.path), "patient": one.patient} | told
 

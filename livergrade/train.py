@@ -42,14 +42,16 @@ def main(config: TrainConfig) -> None:
     from livergrade.data.cohort import cache_root, read_cohort
     from livergrade.data.datamodule import GradingData
     from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
-    from livergrade.evaluation.metrics import leakage, table, warning, write_json
+    from livergrade.evaluation.leakage import leakage, warning
     from livergrade.evaluation.ood import write_appearance
     from livergrade.evaluation.predictions import predictions_table, write_predictions
     from livergrade.explanations.run_maps import write_run_maps
+    from livergrade.io.files import write_json
     from livergrade.models.build import normalisation
     from livergrade.models.catalog import label
     from livergrade.models.layers import count
     from livergrade.models.weights import load_weights
+    from livergrade.reports.format import table
     from livergrade.reports.results import write_results
     from livergrade.runs.environment import environment
     from livergrade.training.checkpoints import save_now, where_saved
@@ -137,7 +139,7 @@ def main(config: TrainConfig) -> None:
     if config.model.frozen:
         save_now(trainer, best)  # whole now
 
-    write_predictions(predictions_table(cohort, task.graded), run / "predictions.csv")
+    write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), run / "predictions.csv")
     write_appearance(run, split, data.squares, seed=config.seed)
     write_run_maps(run, task, config, cohort.root, trainer.strategy.root_device)
     history = read_history(run / "tensorboard")

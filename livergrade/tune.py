@@ -42,7 +42,7 @@ def main(config: TuneConfig) -> None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"') from None
     from livergrade.multirun.study import OBJECTIVE, draw, objective, read_space, trials_table
     from livergrade.multirun.study_report import trials_figure, write_study
-    from livergrade.reports.run_plots import save
+    from livergrade.reports.style import save
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)

@@ -269,8 +269,9 @@ def finished_run(
     from livergrade.cli.command import record
     from livergrade.config.schema import TrainConfig
     from livergrade.data.split import write_split
-    from livergrade.evaluation.metrics import evaluate, write_json
     from livergrade.evaluation.predictions import write_predictions
+    from livergrade.evaluation.summary import evaluate
+    from livergrade.io.files import write_json
 
     config = TrainConfig(seed=seed)
     config.model.name, config.split.name, config.split.seed = model, kind, seed

@@ -13,7 +13,8 @@ import livergrade
 from livergrade.data.cohort import from_manifest
 from livergrade.errors import UserError
 from livergrade.inference.inputs import find_inputs
-from livergrade.reports.run_plots import confusion_matrix, save
+from livergrade.reports.run_plots import confusion_matrix
+from livergrade.reports.style import save
 from tests.conftest import GRADES, command, draw_image, finished_run, write_cohort
 
 PACKAGE = Path(livergrade.__file__).parent

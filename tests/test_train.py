@@ -81,7 +81,7 @@ def test_reloaded_best_checkpoint_predicts_the_same(
     )
     trainer = L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, limit_test_batches=2)
     trainer.test(task, data, verbose=False)
-    again = predictions_table(cohort, task.graded)
+    again = predictions_table(cohort.table, cohort.classes, task.graded)
     written = pd.read_csv(run / "predictions.csv")
     keys = ["image", "angle", "split"]
     pd.testing.assert_frame_equal(again[keys], written[keys], check_dtype=False)

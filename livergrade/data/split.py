@@ -4,6 +4,9 @@ Every draw depends on the seed and the sorted patient names alone: the order of 
 nothing. Patients are stratified by grade; one with images of several grades counts by its most frequent one.
 """
 
+from __future__ import annotations
+
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +56,7 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
     return table[[name for name in COLUMNS if name in table]]
 
 
-def _shuffled(units: "pd.Series[str]", classes: list[str], seed: int) -> list[tuple[str, list[str]]]:
+def _shuffled(units: pd.Series[str], classes: list[str], seed: int) -> list[tuple[str, list[str]]]:
     """The units of each grade, sorted and then permuted by a generator of its own."""
     drawn = []
     for number, grade in enumerate(classes):
@@ -64,7 +67,7 @@ def _shuffled(units: "pd.Series[str]", classes: list[str], seed: int) -> list[tu
 
 
 def _draw(
-    units: "pd.Series[str]", classes: list[str], fraction: float, seed: int, unit: str, *, floor: bool = False
+    units: pd.Series[str], classes: list[str], fraction: float, seed: int, unit: str, *, floor: bool = False
 ) -> set[str]:
     """Draw ``fraction`` of the units of each grade: the nearest number, or the floor as in the paper."""
     drawn, short = set(), []
@@ -81,7 +84,7 @@ def _draw(
     return drawn
 
 
-def _folds(units: "pd.Series[str]", classes: list[str], folds: int, seed: int) -> "pd.Series[int]":
+def _folds(units: pd.Series[str], classes: list[str], folds: int, seed: int) -> pd.Series[int]:
     """Deal the patients of each grade over the folds, going on where the grade before stopped."""
     dealt: dict[str, int] = {}
     short = []
@@ -205,3 +208,13 @@ def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
         raise UserError(f"{path}: does not fit this cohort; draw a new split or restore the data:\n{listed}")
     split = split.set_index("image").loc[cohort.table["image"]].reset_index()
     return split[[name for name in COLUMNS if name in split]]
+
+
+def fingerprint(split: pd.DataFrame) -> str | None:
+    """One hash of every image's name, side and content: the same for the same data and split alone."""
+    if "sha256" not in split:
+        return None
+    lines = sorted(
+        "\t".join(row) for row in split[["image", "patient", "grade", "split", "sha256"]].to_numpy()
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

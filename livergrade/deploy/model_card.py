@@ -11,8 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from livergrade import __version__
+from livergrade.data.split import fingerprint
 from livergrade.io.files import written_whole
-from livergrade.reports.run_report import bounds, cohort_counts, cohort_name, fingerprint, value
+from livergrade.reports.format import bounds, value
+from livergrade.reports.run_report import cohort_counts, cohort_name
 from livergrade.reports.verdict import limits, majority, verdict
 from livergrade.runs.run import Run
 

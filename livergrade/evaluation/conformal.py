@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from livergrade.evaluation.metrics import CONFIDENCE, Level, bounds_of
+from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.intervals import CONFIDENCE, bounds_of
+from livergrade.evaluation.levels import Level
 
-Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 COVERAGE = 0.9
@@ -53,7 +54,7 @@ def true_scores(levels: Mapping[str, Level]) -> dict[str, list[Any]]:
     """What a later prediction must be compared with: scores of the true grades, and no names.
 
     Args:
-        levels: what `livergrade.evaluation.metrics.gather` makes of the validation views.
+        levels: what `livergrade.evaluation.levels.gather` makes of the validation views.
 
     Returns:
         ``patient``, the patients' scores, rising; and ``image``, a list of rising scores for each patient, in

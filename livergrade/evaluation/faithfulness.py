@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livergrade.evaluation.metrics import percentiles
+from livergrade.evaluation.intervals import percentiles
 
 METHODS = {
     "hires_cam": "HiResCAM",

@@ -21,11 +21,12 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.covariance import LedoitWolf
 
+from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.conformal import threshold
-from livergrade.evaluation.metrics import write_json
-from livergrade.io.files import read_facts, written_whole
+from livergrade.evaluation.intervals import bounds_of
+from livergrade.evaluation.levels import Level
+from livergrade.io.files import read_facts, write_json, written_whole
 
-Floats = npt.NDArray[np.float64]
 Squares = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]
 
 ALARM = 0.05
@@ -138,3 +139,55 @@ def _measured(squares: Squares, rows: npt.NDArray[np.int64]) -> Floats:
     parts = [rows[first : first + _BATCH] for first in range(0, len(rows), _BATCH)]
     with ThreadPoolExecutor() as pool:
         return np.concatenate([np.empty((0, 7)), *pool.map(lambda part: appearance(squares(part)), parts)])
+
+
+BINS = 30
+
+
+def familiarity_figures(
+    seen: pd.DataFrame, reference: dict[str, Any], image: Level, weights: Floats, obstacle: str
+) -> dict[str, Any]:
+    """How far the images of each side lie, and how many of the test lie beyond the limit.
+
+    Args:
+        seen: a run's ``appearance.csv``: ``image``, ``patient``, ``split``, ``distance``.
+        reference: its ``appearance.json``.
+        image: the test images, as `livergrade.evaluation.levels.gather` has them.
+        weights: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
+        obstacle: why patients cannot be resampled, if so.
+
+    Returns:
+        ``limit`` and ``alarm`` of the reference, or the ``reason`` why it has none; for each side its
+        ``images`` and the quantiles 5, 50 and 95 % of their ``distance``; ``histogram``; and of the test
+        ``unlike``, the share beyond the limit, and the accuracy ``within`` and ``beyond`` it.
+    """
+    found: dict[str, Any] = {"limit": reference["limit"], "alarm": reference["alarm"], "sides": {}}
+    if "reason" in reference:
+        found["reason"] = reference["reason"]
+    edges = np.geomspace(max(seen["distance"].min(), 1e-3), seen["distance"].max() * 1.001, BINS + 1)
+    found["histogram"] = {"edges": edges.tolist()}
+    for side, own in seen.groupby("split")["distance"]:
+        low, middle, high = np.quantile(own, (0.05, 0.5, 0.95))
+        found["sides"][side] = {"images": len(own), "low": low, "median": middle, "high": high}
+        found["histogram"][side] = np.histogram(own, edges)[0].tolist()
+    if reference["limit"] is None:
+        return found
+    distance = seen[seen["split"] == "test"].set_index("image")["distance"]
+    beyond = distance.reindex(image.names).to_numpy(np.float64) > reference["limit"]
+    right = image.predicted == image.truth
+
+    def share(values: npt.NDArray[Any], among: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        total, of = (np.bincount(image.patient, one) for one in (values * among, among))
+        if not among.any():
+            return {"value": None, "low": None, "high": None, "n": 0, "reason": "there are no such images"}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            drawn = (weights @ total) / (weights @ of)
+        return {"value": float(drawn[0]), "n": int(among.sum())} | bounds_of(
+            drawn, int((of > 0).sum()), False, obstacle
+        )
+
+    return found | {
+        "unlike": share(beyond, np.ones(len(beyond), bool)),
+        "within": share(right, ~beyond),
+        "beyond": share(right, beyond),
+    }

@@ -14,22 +14,16 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import binomtest
 
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import (
-    Level,
-    class_names,
-    draw_patients,
-    gather,
-    patient_grades,
-    percentiles,
-    weighted_metrics,
-)
+from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.intervals import draw_patients, percentiles
+from livergrade.evaluation.levels import Level, gather, patient_grades
+from livergrade.evaluation.metrics import weighted_metrics
+from livergrade.evaluation.predictions import class_names
 
-Floats = npt.NDArray[np.float64]
 Tables = Mapping[str, Sequence[pd.DataFrame]]
 
 METRICS = (

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livergrade.evaluation.metrics import CONFIDENCE, Level, bounds_of, wilson
-
-Floats = npt.NDArray[np.float64]
+from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.intervals import CONFIDENCE, bounds_of, wilson
+from livergrade.evaluation.levels import Level
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7)
 """Shares of patients answered, of which the error is told."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from livergrade.evaluation.metrics import carried_columns, evaluate
+from livergrade.evaluation.predictions import carried_columns
+from livergrade.evaluation.summary import evaluate
 
 MOST = 8
 """A column of more different values is cut at its median if it holds numbers, and left out if not."""
@@ -26,7 +27,7 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
     Returns:
         One entry a group: ``column``, ``value``, ``level`` (``patient`` or ``image``), ``patients``,
         ``images`` and the figures ``accuracy`` and ``mean_absolute_error`` as
-        `livergrade.evaluation.metrics.evaluate` has them.
+        `livergrade.evaluation.summary.evaluate` has them.
     """
     test = predictions[predictions["split"] == "test"]
     found = []

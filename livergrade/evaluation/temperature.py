@@ -18,10 +18,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
+from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import patient_sums
-from livergrade.evaluation.metrics import class_names, draw_patients, gather, percentiles
-
-Floats = npt.NDArray[np.float64]
+from livergrade.evaluation.intervals import draw_patients, percentiles
+from livergrade.evaluation.levels import gather
+from livergrade.evaluation.predictions import class_names
 
 LOWEST, HIGHEST = 0.1, 20.0
 """The temperatures that are searched."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums
-from livergrade.evaluation.metrics import Level, bounds_of, count_metrics, gather, patient_counts
-
-Floats = npt.NDArray[np.float64]
+from livergrade.evaluation.intervals import bounds_of
+from livergrade.evaluation.levels import Level, gather
+from livergrade.evaluation.metrics import count_metrics, patient_counts
 
 COUNTS = (1, 2, 4, 12, 36)
 METRICS = ("accuracy", "quadratic_kappa", "log_loss")

@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums, reliability
 from livergrade.evaluation.conformal import set_figures, true_scores
-from livergrade.evaluation.familiarity import familiarity_figures
-from livergrade.evaluation.metrics import Level, bounds_of, class_names, draw_patients, gather, scarcity
-from livergrade.evaluation.ood import read_appearance
+from livergrade.evaluation.intervals import bounds_of, draw_patients, scarcity
+from livergrade.evaluation.levels import Level, gather
+from livergrade.evaluation.ood import familiarity_figures, read_appearance
+from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.selective import risk_figures
 from livergrade.evaluation.temperature import at_temperature, fit_temperature
 from livergrade.evaluation.tta import view_figures
 from livergrade.io.files import read_facts
-
-Floats = npt.NDArray[np.float64]
 
 METRICS = ("brier", "log_loss", "ece")
 LEVELS = ("image", "patient")

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_method, by_test
 from livergrade.io.files import written_whole
-from livergrade.reports import run_plots as figures
+from livergrade.reports import style
+from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.overlay import overlay
-from livergrade.reports.run_report import inlined_figures, write_page
 
 Floats = NDArray[np.float32]
 
@@ -103,10 +103,10 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
     _show(grid[0, 0], one.view, "what the network sees")
     bars = grid[1, 0]
     bars.set_axis_on()
-    bars.barh(range(len(classes)), one.probabilities, color=figures.GRADES[: len(classes)])
+    bars.barh(range(len(classes)), one.probabilities, color=style.GRADES[: len(classes)])
     bars.set(yticks=range(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="probability")
     bars.invert_yaxis()
-    figures.plain(bars)
+    style.plain(bars)
     most = float(np.abs(one.turned_mean).max())
     called = classes[one.called]
     _show(grid[2, 0], overlay(one.view, one.turned_mean, most), "mean of turned views")
@@ -114,12 +114,12 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
     for axes, number, title in ((grid[2, 2], 0, "deletion"), (grid[2, 3], 1, "insertion")):
         axes.set_axis_on()
         share = np.linspace(0, 1, one.curves["random"].shape[1])
-        for method, style in (("hires_cam", "-"), ("occlusion", "--"), ("random", ":")):
-            axes.plot(share, one.curves[method][number], style, color=figures.INK, label=METHODS[method])
+        for method, line in (("hires_cam", "-"), ("occlusion", "--"), ("random", ":")):
+            axes.plot(share, one.curves[method][number], line, color=style.INK, label=METHODS[method])
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the view", ylabel=f"p({called})")
         axes.set_title(title, fontsize=9)
         axes.legend(frameon=False, fontsize=7)
-        figures.plain(axes)
+        style.plain(axes)
     for place, (stage, gate) in enumerate(stages.items()):
         centred = gate - gate.mean()
         _show(
@@ -129,7 +129,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
         )
     image = one.image
     truth = f"truth: {image.grade}, " if image.grade else ""
-    figures.heading(figure, f"{image.name} ({truth}predicted: {called}; {image.why})", figures.NOTE)
+    style.heading(figure, f"{image.name} ({truth}predicted: {called}; {image.why})", style.NOTE)
     return figure
 
 
@@ -151,16 +151,16 @@ def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figu
         gates = np.array([each[stage] for each in by_stage])
         mean = gates.mean(0)
         order = mean.argsort()
-        whole.plot(mean[order], color=figures.INK, lw=0.9)
+        whole.plot(mean[order], color=style.INK, lw=0.9)
         whole.set_title(stage, fontsize=9)
         for number, name in enumerate(classes):
             if (grade == name).any():
                 own = (gates[grade == name].mean(0) - mean)[order]
-                apart.plot(own, color=figures.GRADES[number], lw=0.7, label=name)
+                apart.plot(own, color=style.GRADES[number], lw=0.7, label=name)
         apart.set_xlabel("channel, in order")
         for axes in (whole, apart):
             axes.set_xlim(0, len(order) - 1)
-            figures.plain(axes)
+            style.plain(axes)
         if stage == stages[0]:
             whole.set_ylabel("mean of all")
             apart.set_ylabel("grade less mean")
@@ -168,7 +168,7 @@ def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figu
         *apart.get_legend_handles_labels(), loc="outside lower center", ncols=len(classes), frameon=False
     )
     what = "weight of the widest field" if explained[0].attention[-1][1] == "branch" else "gate"
-    figures.heading(figure, f"Attention by channel: {what}, last block of each stage", figures.NOTE)
+    style.heading(figure, f"Attention by channel: {what}, last block of each stage", style.NOTE)
     return figure
 
 
@@ -211,7 +211,7 @@ def write_explanation(
     """
     (out / "maps").mkdir(parents=True, exist_ok=True)
     for number, one in enumerate(explained):
-        figures.save(picture(one, classes), out / "pictures" / f"{number:03d}.png")
+        style.save(picture(one, classes), out / "pictures" / f"{number:03d}.png")
         raw: dict[str, Any] = {
             "image": one.image.name,
             "classes": list(classes),
@@ -224,7 +224,7 @@ def write_explanation(
         with written_whole(out / "maps" / f"{number:03d}.npz") as part, part.open("wb") as file:
             np.savez_compressed(file, **raw)
     if profile := gates_figure(explained, classes):
-        figures.save(profile, out / "pictures" / "gates.png")
+        style.save(profile, out / "pictures" / "gates.png")
     names = {f"{number:03d}": one.image.name for number, one in enumerate(explained)}
     return write_page(
         out,

@@ -17,13 +17,14 @@ from livergrade.config.schema import TrainConfig
 from livergrade.data.augment import Drawn, Normalisation, as_seen, make_views
 from livergrade.data.cache import working_size
 from livergrade.evaluation.faithfulness import by_test, sanity
-from livergrade.evaluation.metrics import read_predictions, write_json
+from livergrade.evaluation.mistakes import worst_images
+from livergrade.evaluation.predictions import read_predictions
 from livergrade.explanations.maps import Judged, class_activation, judged, occlusion, randomised
-from livergrade.io.files import written_whole
+from livergrade.io.files import write_json, written_whole
 from livergrade.io.images import ImageError, read_square
 from livergrade.models.build import normalisation
 from livergrade.reports.overlay import overlay
-from livergrade.reports.thumbnails import THUMBNAIL, worst_images
+from livergrade.reports.thumbnails import THUMBNAIL
 from livergrade.training.task import GradingTask
 
 BATCH = 8

@@ -1,5 +1,7 @@
 """Write a file whole or not at all, and read back what a run wrote."""
 
+from __future__ import annotations
+
 import json
 import logging
 import os
@@ -60,3 +62,24 @@ def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
     if missing := keys - found.keys():
         raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; train the run again")
     return found
+
+
+def write_json(values: dict[str, Any], path: str | Path) -> None:
+    """Write a JSON object atomically, as strict JSON (a NaN would raise ValueError)."""
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
+    with written_whole(Path(path)) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object that a run wrote.
+
+    Raises:
+        UserError: it is no JSON.
+    """
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except ValueError as error:
+        raise UserError(
+            f"{path}: is not valid JSON ({error}). Score the run again to write it anew."
+        ) from error

@@ -10,12 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VGG
 
-from livergrade.models.attention import (
-    ChannelAttention,
-    SelectiveKernel,
-    SpatialAttention,
-    SqueezeExcitation,
-)
+from livergrade.models.attention import ChannelAttention, SelectiveKernel, SpatialAttention, SqueezeExcitation
 
 KINDS: dict[type[nn.Module], str] = {
     SqueezeExcitation: "channel",

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from livergrade.config.schema import CompareConfig
-from livergrade.evaluation.metrics import warning, write_json
+from livergrade.evaluation.leakage import warning
+from livergrade.io.files import write_json
 from livergrade.multirun.grouping import arms, differences, leakage_gap, measure
 from livergrade.multirun.plots import arm_figures
 from livergrade.multirun.report import write_comparison
 from livergrade.multirun.tables import arm_tables, gap_table, write_table
-from livergrade.reports.run_plots import save
+from livergrade.reports.style import save
 from livergrade.runs.run import Run, find_runs
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,9 @@ from typing import Any
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import LEVELS, evaluate
+from livergrade.evaluation.levels import LEVELS
 from livergrade.evaluation.paired import compare, pool_folds, refuse_different_tests, spread
+from livergrade.evaluation.summary import evaluate
 from livergrade.runs.run import Run
 
 KINDS = {
@@ -132,7 +133,7 @@ def measure(arm: Arm, *, resamples: int, permutations: int, seed: int) -> dict[s
 
     Returns:
         Plain values: ``kind``, ``leakage`` (a sentence, and whether any run leaks), ``models`` (name → what
-        was run, and ``repeats``: seed → what `livergrade.evaluation.metrics.evaluate` returns), ``repeats``
+        was run, and ``repeats``: seed → what `livergrade.evaluation.summary.evaluate` returns), ``repeats``
         (the seeds that all models share) and ``pairs`` (what `livergrade.evaluation.paired.compare` returns
         for those).
     """

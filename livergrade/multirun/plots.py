@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.multirun import paper
 from livergrade.multirun.grouping import Arm, figure, order
-from livergrade.reports.run_plots import BLUE, GRADES, INK, MUTED, RULE, SHARE, heading, plain
+from livergrade.reports.style import BLUE, GRADES, INK, MUTED, RULE, SHARE, heading, plain
 
 ZOOM = (160, 300)
 """Epochs that the paper's Figure 3 shows once more, enlarged."""

@@ -9,7 +9,7 @@ from typing import Any
 from livergrade.multirun.grouping import KINDS, figure, order
 from livergrade.multirun.paper import MISPRINTS, TABLE_5, printed
 from livergrade.multirun.tables import Table, shown
-from livergrade.reports.run_report import inlined_figures, write_page
+from livergrade.reports.html import inlined_figures, write_page
 
 CAPTIONS = {
     "accuracy": "Accuracy of each model with its 95 % interval over patients, or a stroke a repeat.",

@@ -12,7 +12,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import OverrideParseException
 
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import evaluate, read_predictions
+from livergrade.evaluation.predictions import read_predictions
+from livergrade.evaluation.summary import evaluate
 
 OBJECTIVE = "balanced accuracy of the validation patients"
 

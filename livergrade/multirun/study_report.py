@@ -11,8 +11,8 @@ from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 
 from livergrade.config.schema import TuneConfig
 from livergrade.multirun.study import OBJECTIVE
-from livergrade.reports.run_plots import BLUE, INK, MUTED, RULE, heading, plain
-from livergrade.reports.run_report import inlined_figures, write_page
+from livergrade.reports.html import inlined_figures, write_page
+from livergrade.reports.style import BLUE, INK, MUTED, RULE, heading, plain
 
 NOT_DRAWN = ("trial", "state", "value", "seconds", "folder", "failure")
 

@@ -99,7 +99,7 @@ def _refuse_other_options(stored: Path, config: TrainConfig) -> None:
 
 def note_failure(run: Path, error: Exception, overrides: list[str]) -> None:
     """Write ``failed.json`` into a job's folder."""
-    from livergrade.evaluation.metrics import write_json
+    from livergrade.io.files import write_json
 
     told = {
         "job": overrides,

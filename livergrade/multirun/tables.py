@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from livergrade.evaluation.metrics import LEVELS, carried_columns
+from livergrade.evaluation.levels import LEVELS
+from livergrade.evaluation.predictions import carried_columns
 from livergrade.io.files import written_whole
 from livergrade.multirun import paper
 from livergrade.multirun.grouping import KINDS, Arm, figure, order

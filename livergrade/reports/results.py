@@ -6,12 +6,16 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from livergrade.evaluation.metrics import evaluate, read_predictions, write_json
+from livergrade.evaluation.mistakes import worst_images
+from livergrade.evaluation.predictions import read_predictions
 from livergrade.evaluation.subgroups import subgroups
+from livergrade.evaluation.summary import evaluate
 from livergrade.evaluation.uncertainty import caution_figures, fit_calibration
-from livergrade.reports.run_plots import run_figures, save
+from livergrade.io.files import write_json
+from livergrade.reports.run_plots import run_figures
 from livergrade.reports.run_report import write_report
-from livergrade.reports.thumbnails import worst_images, write_thumbnails
+from livergrade.reports.style import save
+from livergrade.reports.thumbnails import write_thumbnails
 from livergrade.reports.uncertainty_plots import drawn_caution
 
 

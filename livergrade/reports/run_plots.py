@@ -7,35 +7,34 @@ leaking split carries it wherever it is pasted.
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from livergrade.evaluation.metrics import class_names, gather, roc_points, warning
-from livergrade.io.files import written_whole
-
-mpl.rcParams["text.parse_math"] = False  # a $ in a name is one
-
-NOTE = "For research only; not for diagnosis."
-INK, MUTED, RULE, WARNING = "#1d2733", "#5b6875", "#d5dbe1", "#b3261e"
-BLUE, ORANGE, GREEN = "#1f5f99", "#c8741a", "#2e8268"
-# Okabe & Ito's palette, which colour-blind readers can tell apart, without its yellow (too pale on white).
-GRADES = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7a5195")
-SHARE = LinearSegmentedColormap.from_list("share", ["#f7fafc", "#bcd6ea", "#5b9bc9", "#1f5f99", "#123f6b"])
+from livergrade.evaluation.leakage import warning
+from livergrade.evaluation.levels import gather
+from livergrade.evaluation.metrics import roc_points
+from livergrade.evaluation.predictions import class_names
+from livergrade.reports.style import (
+    BLUE,
+    GRADES,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    RULE,
+    SHARE,
+    heading,
+    plain,
+    wrap,
+)
 
 
 def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: str, note: str = "") -> Figure:
@@ -53,7 +52,7 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: st
     counts = np.asarray(matrix)
     rows = counts.sum(1, keepdims=True)
     shares = counts / np.maximum(rows, 1)
-    names = [_wrap(name) for name in classes]
+    names = [wrap(name) for name in classes]
     lines = max(name.count("\n") + 1 for name in names)
     letters = max(len(line) for name in names for line in name.split("\n"))
     across, down = max(0.82, 0.075 * letters + 0.08) * len(classes), 0.78 * len(classes)
@@ -128,7 +127,7 @@ def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure
     """Precision, recall and F1 of each grade with their intervals, at image and patient level.
 
     Args:
-        metrics: What `livergrade.evaluation.metrics.evaluate` returns.
+        metrics: What `livergrade.evaluation.summary.evaluate` returns.
         title: Printed above.
         note: Warning printed under the title; none if empty.
     """
@@ -151,7 +150,7 @@ def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure
         axes.set_xlim(0, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(axis="x", color=RULE, linewidth=0.6)
-        axes.set_yticks(range(len(classes)), [_wrap(name) for name in classes])
+        axes.set_yticks(range(len(classes)), [wrap(name) for name in classes])
         axes.tick_params(axis="y", length=0)
         n = metrics["counts"][f"{level}s"]
         axes.set_title(f"{level} level (n = {n:,})", loc="left", fontsize=10, color=INK)
@@ -167,7 +166,7 @@ def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note:
 
     Args:
         predictions: A checked table of predictions; rows of other splits than ``test`` are left out.
-        metrics: What `livergrade.evaluation.metrics.evaluate` returns for it.
+        metrics: What `livergrade.evaluation.summary.evaluate` returns for it.
         title: Printed above.
         note: Warning printed under the title; none if empty.
     """
@@ -201,7 +200,7 @@ def reliability(metrics: dict[str, Any], *, title: str, note: str = "") -> Figur
     """Share graded rightly against the probability told, and how many are in each bin.
 
     Args:
-        metrics: What `livergrade.evaluation.metrics.evaluate` returns.
+        metrics: What `livergrade.evaluation.summary.evaluate` returns.
         title: Printed above.
         note: Warning printed under the title; none if empty.
     """
@@ -250,7 +249,7 @@ def run_figures(
 
     Args:
         predictions: The run's checked predictions.
-        metrics: What `livergrade.evaluation.metrics.evaluate` returns for them.
+        metrics: What `livergrade.evaluation.summary.evaluate` returns for them.
         history: One row an epoch, see `curves`; no curves without it.
         synthetic: Whether the titles say "synthetic cohort".
 
@@ -272,55 +271,3 @@ def run_figures(
     if history is not None and len(history):
         drawn["curves"] = curves(history, title=f"Training{suffix}", note=note)
     return drawn
-
-
-def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure atomically as PNG (150 dpi) and SVG.
-
-    Args:
-        figure: What to write.
-        path: Path without suffix, or with one that is replaced; its folder is created if absent.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for suffix, canvas, metadata in (
-        (".png", FigureCanvasAgg, {}),
-        (".svg", FigureCanvasSVG, {"Date": None}),
-    ):
-        buffer = io.BytesIO()
-        canvas(figure)
-        with mpl.rc_context({"svg.hashsalt": "livergrade"}):  # same figure, same bytes
-            figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
-        target = path.with_suffix(suffix)
-        with written_whole(target) as part:
-            part.write_bytes(buffer.getvalue())
-
-
-def heading(figure: Figure, title: str, note: str) -> None:
-    """Title at the top left and, under it, the note in the warning colour."""
-    width, height = figure.get_size_inches()
-    if figure.get_layout_engine() is not None:
-        title = textwrap.fill(title, int(width / 0.092))
-        note = textwrap.fill(note, int(width / 0.068))
-    title_lines, note_lines = title.count("\n") + bool(title), note.count("\n") + bool(note)
-    used = 0.1 + 0.2 * title_lines
-    figure.text(0.1 / width, 1 - 0.08 / height, title, va="top", fontsize=11, fontweight="bold", color=INK)
-    if note:
-        figure.text(0.1 / width, 1 - used / height, note, va="top", fontsize=8.5, color=WARNING)
-    if (engine := figure.get_layout_engine()) is not None:
-        engine.set(wspace=0.05, rect=(0, 0, 1, 1 - (used + 0.17 * note_lines + 0.06) / height))  # type: ignore[call-arg]
-
-
-def _wrap(name: str) -> str:
-    """Break a grade's name at blanks; a single word only where it is very long."""
-    return textwrap.fill(name, max(13, min(18, max(map(len, name.split()), default=0))))
-
-
-def plain(axes: Axes) -> None:
-    """Take away what is no data: spines, and ticks that shout."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(RULE)
-    axes.tick_params(colors=MUTED, labelsize=8.5, labelcolor=INK)
-    axes.xaxis.label.set(color=MUTED, size=9)
-    axes.yaxis.label.set(color=MUTED, size=9)
-    axes.set_axisbelow(True)

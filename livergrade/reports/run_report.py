@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from omegaconf import OmegaConf
 
-from livergrade import __version__
+from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.faithfulness import METHODS, by_method
-from livergrade.evaluation.metrics import (
-    LEVELS,
-    PER_CLASS,
-    class_names,
-    gather,
-    patient_grades,
-    read_predictions,
-)
-from livergrade.io.files import written_whole
+from livergrade.evaluation.levels import LEVELS, gather, patient_grades
+from livergrade.evaluation.metrics import PER_CLASS
+from livergrade.evaluation.mistakes import worst_images
+from livergrade.evaluation.predictions import class_names, read_predictions
+from livergrade.io.files import read_json
 from livergrade.models.catalog import label
-from livergrade.reports.run_plots import GRADES
-from livergrade.reports.thumbnails import worst_images
+from livergrade.reports.html import inlined_figures, write_page
+from livergrade.reports.style import GRADES
 from livergrade.reports.verdict import limits, majority, verdict
 
 Mask = npt.NDArray[np.bool_]
@@ -99,10 +90,10 @@ def write_report(run_folder: str | Path) -> Path:
             )
     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
     environment, maps = (
-        _read_json(folder / name) if (folder / name).is_file() else {}
+        read_json(folder / name) if (folder / name).is_file() else {}
         for name in ("environment.json", "sanity.json")
     )
-    metrics = _read_json(folder / "metrics.json")
+    metrics = read_json(folder / "metrics.json")
     predictions = read_predictions(folder / "predictions.csv")
     split = pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
     settings = dict(_flatten(config))
@@ -145,57 +136,6 @@ def write_report(run_folder: str | Path) -> Path:
         settings=settings,
         environment=dict(_flatten(environment)),
     )
-
-
-def write_page(folder: Path, template: str, **values: object) -> Path:
-    """Write ``report.html`` into a folder, whole or not at all.
-
-    Args:
-        folder: that it is written into.
-        template: its name in this package.
-        values: what the template names: each is escaped, and one that is lacking is an error.
-
-    Returns:
-        Path of the page.
-    """
-    pages = Environment(
-        loader=PackageLoader("livergrade.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"value": value, "bounds": bounds}
-    page = pages.get_template(template).render(version=__version__, **values)
-    target = folder / "report.html"
-    with written_whole(target) as part:
-        part.write_text(page, encoding="utf-8")
-    return target
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except ValueError as error:
-        raise UserError(
-            f"{path}: is not valid JSON ({error}). Score the run again to write it anew."
-        ) from error
-
-
-def value(figure: dict[str, Any], unit: str) -> str:
-    """A figure as a reader sees it: a ``share`` in per cent, a ``score`` with three decimals."""
-    if figure["value"] is None:
-        return "n/a"
-    return f"{100 * figure['value']:.1f} %" if unit == "share" else f"{figure['value']:.3f}"
-
-
-def bounds(figure: dict[str, Any], unit: str) -> str:
-    """The same of its interval; ``no interval`` where it has none, blank where there is no figure."""
-    if figure["low"] is None:
-        return "" if figure["value"] is None else "no interval"
-    low, high = figure["low"], figure["high"]
-    to = "–" if low >= 0 else " to "  # a dash before a minus is misread
-    return f"{100 * low:.1f}{to}{100 * high:.1f}" if unit == "share" else f"{low:.3f}{to}{high:.3f}"
 
 
 def cohort_name(settings: dict[str, str]) -> str:
@@ -261,29 +201,6 @@ def _figures(folder: Path) -> list[dict[str, str]]:
     return inlined_figures(folder, known | others)
 
 
-def inlined_figures(
-    folder: Path, captions: Mapping[str, str], kinds: Sequence[str] = ("jpg", "png", "svg")
-) -> list[dict[str, str]]:
-    """The figures of these names that the folder has, in this order, as data URIs with their captions.
-
-    Args:
-        folder: where they lie.
-        captions: by name without the ending.
-        kinds: endings; of a figure that has several the last is taken.
-    """
-    files = {path.stem: path for suffix in kinds for path in sorted(folder.glob(f"*.{suffix}"))}
-    types = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml"}
-    return [
-        {
-            "name": name,
-            "caption": caption,
-            "uri": f"data:{types[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}",
-        }
-        for name, caption in captions.items()
-        if (path := files.get(name))
-    ]
-
-
 def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     """The worst images, each with its probabilities and, where they were written, its thumbnail and maps."""
     worst = worst_images(predictions)
@@ -303,16 +220,6 @@ def _by_column(groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     for group in groups:
         found.setdefault(group["column"], []).append(group)
     return found
-
-
-def fingerprint(split: pd.DataFrame) -> str | None:
-    """One hash of every image's name, side and content: the same for the same data and split alone."""
-    if "sha256" not in split:
-        return None
-    lines = sorted(
-        "\t".join(row) for row in split[["image", "patient", "grade", "split", "sha256"]].to_numpy()
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
-from livergrade.evaluation.metrics import warning
-from livergrade.reports.run_plots import BLUE, INK, MUTED, ORANGE, RULE, heading, plain
+from livergrade.evaluation.leakage import warning
+from livergrade.reports.style import BLUE, INK, MUTED, ORANGE, RULE, heading, plain
 
 
 def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str = "") -> Figure:

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, TrainConfig
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import class_names, read_predictions
+from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.models.catalog import label
 from livergrade.multirun.sweep import job_order
 

@@ -23,7 +23,7 @@ from livergrade.io.files import written_whole
 from livergrade.io.images import read_rgb
 from livergrade.io.slide_reader import SUFFIXES, Slide, SlideError, Tissue
 from livergrade.io.tables import formulas, read_text_table
-from livergrade.reports.run_report import write_page
+from livergrade.reports.html import write_page
 from livergrade.slides.regions import Region, grid, read_regions, write_regions
 
 log = logging.getLogger(__name__)

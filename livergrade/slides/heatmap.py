@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from livergrade.io.files import written_whole
 from livergrade.reports.overlay import overlay
-from livergrade.reports.run_plots import GRADES, NOTE, heading
+from livergrade.reports.style import GRADES, NOTE, heading
 from livergrade.slides.regions import feature, write_features
 
 

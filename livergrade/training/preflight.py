@@ -24,7 +24,7 @@ from livergrade.data.cohort import Cohort, read_cohort
 from livergrade.data.quality import UM, measure
 from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import leakage
+from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,8 @@ from livergrade.errors import UserError
 from livergrade.models import layers
 from livergrade.models.backbone import refuse_size
 from livergrade.models.build import build
-from livergrade.reports import run_plots as figures
+from livergrade.reports.run_plots import confusion_matrix
+from livergrade.reports.style import literal
 from livergrade.training.losses import grade_targets
 from livergrade.training.mixup import mixed
 from livergrade.training.trainer import channels_last
@@ -281,7 +282,8 @@ class GradingTask(L.LightningModule):
         self.log_dict({name: value.float() for name, value in scalars.items()})
         if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
             title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
-            figure = figures.confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
+            figure = confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
+            literal(figure)
             self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
 
     def _trained(self) -> list[nn.Parameter]:

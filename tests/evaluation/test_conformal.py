@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom
 
 from livergrade.evaluation.conformal import least_patients, scores, set_figures, sets, threshold, true_scores
-from livergrade.evaluation.metrics import Level, gather, read_predictions
+from livergrade.evaluation.levels import Level, gather
+from livergrade.evaluation.predictions import read_predictions
 from livergrade.evaluation.temperature import at_temperature
 from livergrade.evaluation.uncertainty import read_calibration
 from tests.conftest import examples, train

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livergrade.evaluation.familiarity import familiarity_figures
-from livergrade.evaluation.metrics import gather
+from livergrade.evaluation.levels import gather
+from livergrade.evaluation.ood import familiarity_figures
 from livergrade.reports.uncertainty_plots import familiarity
 from tests.conftest import GRADES
 

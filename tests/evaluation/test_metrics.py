@@ -13,7 +13,22 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from livergrade.errors import UserError
-from livergrade.evaluation import metrics as m
+from livergrade.evaluation.intervals import draw_patients, naive_accuracy, percentiles, wilson
+from livergrade.evaluation.leakage import leakage
+from livergrade.evaluation.levels import LEVELS, Level, gather, patient_grades
+from livergrade.evaluation.metrics import (
+    OVERALL,
+    PER_CLASS,
+    auroc,
+    count_metrics,
+    patient_counts,
+    roc_points,
+    weighted_metrics,
+)
+from livergrade.evaluation.predictions import class_names, read_predictions
+from livergrade.evaluation.summary import evaluate
+from livergrade.io.files import write_json
+from livergrade.reports.format import table
 from tests.conftest import examples
 
 CLASSES = ("poor", "moderate", "well")
@@ -48,14 +63,14 @@ def predict(
 
 
 def level_of(truth, scores, patient):
-    return m.Level([""] * len(truth), np.asarray(truth), np.asarray(scores, float), np.asarray(patient))
+    return Level([""] * len(truth), np.asarray(truth), np.asarray(scores, float), np.asarray(patient))
 
 
 def figures(level):
     """Every figure of a level of metrics.json with its name."""
-    yield from ((name, level[name]) for name in m.OVERALL)
+    yield from ((name, level[name]) for name in OVERALL)
     for grade, found in level["per_class"].items():
-        yield from ((f"{grade} {name}", found[name]) for name in m.PER_CLASS)
+        yield from ((f"{grade} {name}", found[name]) for name in PER_CLASS)
 
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -78,7 +93,7 @@ def scored(draw):
 def test_every_figure_equals_scikit_learn(case):
     k, truth, scores, _ = case
     level = level_of(truth, scores, np.zeros(len(truth), int))
-    found = {name: value[0] for name, value in m.weighted_metrics(level, np.ones((1, 1))).items()}
+    found = {name: value[0] for name, value in weighted_metrics(level, np.ones((1, 1))).items()}
     predicted, labels = scores.argmax(1), list(range(k))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # absent grades: scikit-learn warns where we give NaN
@@ -134,7 +149,7 @@ def test_figures_equal_torchmetrics(seed, k, n):
     rng = np.random.default_rng(seed)
     truth, scores = rng.integers(0, k, n), rng.dirichlet(np.full(k, 0.7), n)
     level = level_of(truth, scores, np.zeros(n, int))
-    found = {name: value[0] for name, value in m.weighted_metrics(level, np.ones((1, 1))).items()}
+    found = {name: value[0] for name, value in weighted_metrics(level, np.ones((1, 1))).items()}
     given_ = torch.tensor(scores), torch.tensor(truth), k
     present = np.unique(truth)
     several = len(present) > 1
@@ -162,9 +177,9 @@ def test_a_weight_of_two_is_a_patient_that_stands_there_twice(case):
     if not weights.any():
         return
     level = level_of(truth, scores, np.arange(len(truth)))
-    found = m.weighted_metrics(level, weights[None].astype(float))
+    found = weighted_metrics(level, weights[None].astype(float))
     again = level_of(truth.repeat(weights), scores.repeat(weights, 0), np.zeros(weights.sum(), int))
-    for name, value in m.weighted_metrics(again, np.ones((1, 1))).items():
+    for name, value in weighted_metrics(again, np.ones((1, 1))).items():
         np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-9, equal_nan=True, err_msg=name)
 
 
@@ -173,7 +188,7 @@ def test_a_weight_of_two_is_a_patient_that_stands_there_twice(case):
 def test_weighted_auroc_equals_scikit_learn(case):
     k, truth, scores, weights = case
     level = level_of(truth, scores, np.arange(len(truth)))  # every row a patient of its own
-    found = m.auroc(level, weights[None])[0]
+    found = auroc(level, weights[None])[0]
     for c in range(k):
         drawn = weights > 0
         if len(np.unique(truth[drawn] == c)) < 2:
@@ -189,13 +204,13 @@ def test_roc_points_equal_scikit_learn(case):
     _, truth, scores, _ = case
     if 0 < (truth == 0).sum() < len(truth):
         expected = sk.roc_curve(truth == 0, scores[:, 0], drop_intermediate=False)
-        np.testing.assert_allclose(m.roc_points(truth == 0, scores[:, 0]), expected[:2], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(roc_points(truth == 0, scores[:, 0]), expected[:2], rtol=0, atol=1e-12)
 
 
 def test_a_matrix_worked_by_hand():
     # Rows 6, 5, 4; columns 6, 6, 3; n = 15. Five errors of one grade.
     # By chance: one grade apart (6·6 + 5·6 + 5·3 + 4·6) / 15 = 7; two, weighing 4, (6·3 + 4·6) / 15 = 2.8.
-    found = m.count_metrics([[5, 1, 0], [1, 3, 1], [0, 2, 2]])
+    found = count_metrics([[5, 1, 0], [1, 3, 1], [0, 2, 2]])
     assert found["accuracy"] == pytest.approx(10 / 15)
     assert found["recall"].tolist() == pytest.approx([5 / 6, 3 / 5, 2 / 4])
     assert found["precision"].tolist() == pytest.approx([5 / 6, 3 / 6, 2 / 3])
@@ -209,7 +224,7 @@ def test_a_matrix_worked_by_hand():
 
 def test_the_papers_senet_figures_follow_from_its_counts():
     # One of the matrices that the printed tables allow (test images 1008, 1188, 936).
-    found = m.count_metrics([[992, 8, 8], [54, 1100, 34], [32, 12, 892]])
+    found = count_metrics([[992, 8, 8], [54, 1100, 34], [32, 12, 892]])
     assert round(100 * float(found["accuracy"]), 2) == 95.27
     assert (100 * found["recall"]).round(2).tolist() == [98.41, 92.59, 95.30]
     assert round(100 * float(found["precision"][0]), 2) == 92.02
@@ -225,7 +240,7 @@ def test_an_image_counts_once_however_many_views_it_has():
     columns = ["p_poor", "p_moderate", "p_well"]
     views[columns] = [[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]]
     extra = pd.concat([views.iloc[[0]].assign(angle=angle) for angle in (90.0, 180.0, 270.0)])
-    levels = m.gather(pd.concat([views, extra]))
+    levels = gather(pd.concat([views, extra]))
     np.testing.assert_allclose(levels["image"].scores, [[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]])
     np.testing.assert_allclose(levels["patient"].scores, [[0.5, 0.15, 0.35]])
     assert (len(levels["view"].truth), len(levels["image"].truth), len(levels["patient"].truth)) == (5, 2, 1)
@@ -234,7 +249,7 @@ def test_an_image_counts_once_however_many_views_it_has():
 def test_a_patients_grade_is_the_most_frequent_and_a_tie_goes_to_the_worse():
     patient = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2])
     grade = np.array([2, 2, 0, 2, 1, 1, 1, 2, 2])
-    assert m.patient_grades(patient, grade, 3).tolist() == [2, 1, 1]
+    assert patient_grades(patient, grade, 3).tolist() == [2, 1, 1]
 
 
 def test_a_tie_of_probabilities_goes_to_the_worse_grade():
@@ -244,14 +259,14 @@ def test_a_tie_of_probabilities_goes_to_the_worse_grade():
 def test_patients_of_mixed_grade_are_counted():
     views = predict([0, 0, 1, 1, 2, 2])
     views.loc[views["image"] == "00_0.png", "grade"] = "well"
-    assert m.evaluate(views, None, resamples=10)["counts"]["mixed_grade_patients"] == 1
+    assert evaluate(views, None, resamples=10)["counts"]["mixed_grade_patients"] == 1
 
 
 def test_row_order_does_not_matter():
     views = predict([0, 0, 0, 1, 1, 1, 2, 2, 2])
     shuffled = views.sample(frac=1, random_state=1)
-    a, b = (m.evaluate(rows, None, resamples=50, seed=3) for rows in (views, shuffled))
-    for level in m.LEVELS:
+    a, b = (evaluate(rows, None, resamples=50, seed=3) for rows in (views, shuffled))
+    for level in LEVELS:
         assert a[level]["confusion"] == b[level]["confusion"]
         for (name, one), (_, other) in zip(figures(a[level]), figures(b[level]), strict=True):
             for key in ("value", "low", "high"):
@@ -263,8 +278,8 @@ def test_only_test_rows_are_scored():
     spoilt = views.assign(
         split="val", image="v" + views["image"], patient="v" + views["patient"], grade="poor"
     )
-    both = m.evaluate(pd.concat([spoilt, views], ignore_index=True), None, resamples=50)
-    assert both == m.evaluate(views, None, resamples=50)
+    both = evaluate(pd.concat([spoilt, views], ignore_index=True), None, resamples=50)
+    assert both == evaluate(views, None, resamples=50)
 
 
 # ── intervals ────────────────────────────────────────────────────────────────────────────────────────────
@@ -309,17 +324,17 @@ def slow(level, weights):
     return {name: np.array([figure[name] for figure in out]) for name in out[0]}
 
 
-@pytest.mark.parametrize("name", m.LEVELS)
+@pytest.mark.parametrize("name", LEVELS)
 def test_the_bootstrap_equals_a_plain_loop(name):
     views = predict([0] * 4 + [1] * 5 + [2] * 3, images=3)
-    levels, drawn = m.gather(views), examples(40)
-    weights = m.draw_patients(levels["patient"].truth, drawn, np.random.default_rng(7))
+    levels, drawn = gather(views), examples(40)
+    weights = draw_patients(levels["patient"].truth, drawn, np.random.default_rng(7))
     expected = slow(levels[name], weights)
-    found = m.weighted_metrics(levels[name], weights)
+    found = weighted_metrics(levels[name], weights)
     assert found.keys() == expected.keys()
     for figure, values in expected.items():
         np.testing.assert_allclose(found[figure], values, rtol=0, atol=1e-9, err_msg=figure)
-    evaluated = m.evaluate(views, None, resamples=drawn, seed=7)[name]
+    evaluated = evaluate(views, None, resamples=drawn, seed=7)[name]
     for figure in ("macro_auroc", "quadratic_kappa", "macro_f1"):
         bounds = np.quantile(expected[figure], [0.025, 0.975])
         assert [evaluated[figure]["low"], evaluated[figure]["high"]] == pytest.approx(
@@ -329,7 +344,7 @@ def test_the_bootstrap_equals_a_plain_loop(name):
 
 def test_patients_are_drawn_within_their_grade():
     grades = np.array([0] * 5 + [1] * 2 + [3] * 9)
-    drawn = m.draw_patients(grades, 4000, np.random.default_rng(0))
+    drawn = draw_patients(grades, 4000, np.random.default_rng(0))
     for grade in (0, 1, 3):
         members = drawn[:, grades == grade]
         assert (members.sum(1) == members.shape[1]).all()
@@ -339,8 +354,8 @@ def test_patients_are_drawn_within_their_grade():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_intervals_contain_their_value(seed):
-    found = m.evaluate(predict([0] * 8 + [1] * 9 + [2] * 7, seed=seed), None, resamples=400, seed=seed)
-    for level in m.LEVELS:
+    found = evaluate(predict([0] * 8 + [1] * 9 + [2] * 7, seed=seed), None, resamples=400, seed=seed)
+    for level in LEVELS:
         for name, figure in figures(found[level]):
             if figure["low"] is None:
                 assert figure["reason"], name
@@ -351,7 +366,7 @@ def test_intervals_contain_their_value(seed):
 def test_clustering_widens_the_interval_and_its_absence_does_not():
     def ratio(patient_sd, image_sd):
         views = predict([0] * 10 + [1] * 10 + [2] * 10, images=8, patient_sd=patient_sd, image_sd=image_sd)
-        accuracy = m.evaluate(views, None, resamples=3000)["image"]["accuracy"]
+        accuracy = evaluate(views, None, resamples=3000)["image"]["accuracy"]
         return (accuracy["high"] - accuracy["low"]) / (accuracy["naive_high"] - accuracy["naive_low"])
 
     assert ratio(patient_sd=1.5, image_sd=0.1) > 2
@@ -359,28 +374,28 @@ def test_clustering_widens_the_interval_and_its_absence_does_not():
 
 
 def test_wilson_against_published_values():
-    assert m.wilson(14 / 15, 15) == pytest.approx((0.702, 0.988), abs=5e-4)
-    assert m.wilson(1, 15) == pytest.approx((0.796, 1), abs=5e-4)
-    assert m.wilson(0, 10) == pytest.approx((0, 0.2775), abs=5e-5)
-    assert m.wilson(70 / 74, 74) == pytest.approx((0.869, 0.979), abs=5e-4)
+    assert wilson(14 / 15, 15) == pytest.approx((0.702, 0.988), abs=5e-4)
+    assert wilson(1, 15) == pytest.approx((0.796, 1), abs=5e-4)
+    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=5e-5)
+    assert wilson(70 / 74, 74) == pytest.approx((0.869, 0.979), abs=5e-4)
 
 
 def test_patient_level_shares_get_wilsons_interval():
-    found = m.evaluate(predict([0] * 6 + [1] * 6 + [2] * 6), None, resamples=100)["patient"]
+    found = evaluate(predict([0] * 6 + [1] * 6 + [2] * 6), None, resamples=100)["patient"]
     accuracy = found["accuracy"]
-    assert (accuracy["low"], accuracy["high"]) == m.wilson(accuracy["value"], 18)
+    assert (accuracy["low"], accuracy["high"]) == wilson(accuracy["value"], 18)
     recall = found["per_class"]["poor"]["recall"]
-    assert (recall["low"], recall["high"]) == m.wilson(recall["value"], 6)
+    assert (recall["low"], recall["high"]) == wilson(recall["value"], 6)
     assert accuracy["method"] == recall["method"] == "Wilson, patients"
     assert found["macro_f1"]["method"] == "bootstrap of patients"
 
 
 def test_a_perfect_score_does_not_claim_certainty():
-    found = m.evaluate(predict([0] * 4 + [1] * 5 + [2] * 6, strength=40), None, resamples=100)
-    for level in m.LEVELS:
+    found = evaluate(predict([0] * 4 + [1] * 5 + [2] * 6, strength=40), None, resamples=100)
+    for level in LEVELS:
         accuracy = found[level]["accuracy"]
-        assert (accuracy["value"], accuracy["low"], accuracy["high"]) == (1, *m.wilson(1, 15))
-        assert found[level]["per_class"]["well"]["recall"]["low"] == m.wilson(1, 6)[0]
+        assert (accuracy["value"], accuracy["low"], accuracy["high"]) == (1, *wilson(1, 15))
+        assert found[level]["per_class"]["well"]["recall"]["low"] == wilson(1, 6)[0]
         for name in ("macro_f1", "quadratic_kappa", "macro_auroc", "mean_absolute_error"):
             assert found[level][name]["low"] is found[level][name]["high"] is None
             assert "resamples agree" in found[level][name]["reason"]
@@ -388,7 +403,7 @@ def test_a_perfect_score_does_not_claim_certainty():
 
 def test_the_seed_decides_the_interval_and_nothing_else():
     views = predict([0] * 6 + [1] * 6 + [2] * 6)
-    one, again, other = (m.evaluate(views, None, resamples=200, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (evaluate(views, None, resamples=200, seed=seed) for seed in (1, 1, 2))
     assert one == again
     assert one["image"]["macro_auroc"]["low"] != other["image"]["macro_auroc"]["low"]
     assert one["image"]["macro_auroc"]["value"] == other["image"]["macro_auroc"]["value"]
@@ -398,7 +413,7 @@ def test_the_seed_decides_the_interval_and_nothing_else():
 
 
 def test_an_absent_grade_is_null_with_a_reason_and_left_out_of_means():
-    found = m.evaluate(predict([0] * 5 + [1] * 5, strength=2), None, resamples=100)["image"]
+    found = evaluate(predict([0] * 5 + [1] * 5, strength=2), None, resamples=100)["image"]
     well = found["per_class"]["well"]
     assert well["support"]["value"] == 0
     for name in ("recall", "auroc"):
@@ -413,7 +428,7 @@ def test_an_absent_grade_is_null_with_a_reason_and_left_out_of_means():
 def test_a_grade_never_predicted_has_no_precision():
     views = predict([0, 0, 1, 1, 2, 2], strength=0)
     views[["p_poor", "p_moderate", "p_well"]], views["predicted"] = (0.5, 0.3, 0.2), "poor"
-    found = m.evaluate(views, None, resamples=50)["patient"]
+    found = evaluate(views, None, resamples=50)["patient"]
     assert found["per_class"]["well"]["precision"] == {
         "value": None,
         "low": None,
@@ -426,7 +441,7 @@ def test_a_grade_never_predicted_has_no_precision():
 
 
 def test_one_patient_of_a_grade_leaves_no_bootstrap_interval():
-    found = m.evaluate(predict([0] * 5 + [1] * 5 + [2]), None, resamples=100)
+    found = evaluate(predict([0] * 5 + [1] * 5 + [2]), None, resamples=100)
     for name, figure in figures(found["image"]):
         assert figure["low"] is None, name
         assert "one test patient only of well" in figure["reason"], name
@@ -435,13 +450,13 @@ def test_one_patient_of_a_grade_leaves_no_bootstrap_interval():
 
 
 def test_two_grades_have_no_two_grade_error():
-    found = m.evaluate(predict([0, 0, 0, 1, 1, 1], classes=("a", "b")), None, resamples=50)["image"]
+    found = evaluate(predict([0, 0, 0, 1, 1, 1], classes=("a", "b")), None, resamples=50)["image"]
     assert found["two_grade_error_rate"]["value"] is None
     assert "three grades" in found["two_grade_error_rate"]["reason"]
 
 
 def test_a_single_grade_throughout_has_no_kappa():
-    found = m.evaluate(predict([0, 0, 0], strength=40), None, resamples=50)["patient"]
+    found = evaluate(predict([0, 0, 0], strength=40), None, resamples=50)["patient"]
     assert found["quadratic_kappa"]["value"] is None
     assert found["macro_auroc"]["value"] is None
     assert found["accuracy"]["value"] == 1
@@ -463,7 +478,7 @@ def test_siblings_and_copies_in_training_or_validation_leak():
         ("e", "3", "test", "x"),
         ("f", "4", "test", "v"),
     )
-    found = m.leakage(split)
+    found = leakage(split)
     assert found["leaking"] is True
     assert (found["test_images"], found["with_sibling"], found["duplicates"]) == (4, 2, 1)
     assert found["sentence"].startswith(
@@ -473,18 +488,18 @@ def test_siblings_and_copies_in_training_or_validation_leak():
 
 def test_a_patient_split_does_not_leak_and_an_unknown_one_is_not_called_clean():
     clean = split_of(("a", "1", "train", "x"), ("b", "2", "val", "y"), ("c", "3", "test", "z"))
-    assert m.leakage(clean)["leaking"] is False
-    assert m.leakage(clean.drop(columns="sha256"))["leaking"] is False
-    assert m.leakage(None)["leaking"] is None
+    assert leakage(clean)["leaking"] is False
+    assert leakage(clean.drop(columns="sha256"))["leaking"] is False
+    assert leakage(None)["leaking"] is None
 
 
 def test_predictions_of_another_split_are_refused():
     views = predict([0, 0, 1, 1, 2, 2])
     split = views.drop_duplicates("image")[["image", "patient", "grade", "split"]]
-    assert m.evaluate(views, split, resamples=10)["leakage"]["leaking"] is False
+    assert evaluate(views, split, resamples=10)["leakage"]["leaking"] is False
     split.loc[split["image"] == "00_1.png", "split"] = "train"
     with pytest.raises(UserError, match=r"00_1\.png, are not test images"):
-        m.evaluate(views, split, resamples=10)
+        evaluate(views, split, resamples=10)
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -493,16 +508,16 @@ def test_predictions_of_another_split_are_refused():
 def test_a_file_gives_the_same_figures_as_memory(tmp_path):
     views = predict([0, 0, 0, 1, 1, 1, 2, 2, 2]).assign(age=70, p_value=0.04)
     views.to_csv(tmp_path / "predictions.csv", index=False, encoding="utf-8-sig")
-    read = m.read_predictions(tmp_path / "predictions.csv")
+    read = read_predictions(tmp_path / "predictions.csv")
     assert read["patient"].iloc[0] == "00"
-    assert m.class_names(read) == list(CLASSES)  # the carried p_value is no grade
-    assert m.evaluate(read, None, resamples=50) == m.evaluate(views, None, resamples=50)
+    assert class_names(read) == list(CLASSES)  # the carried p_value is no grade
+    assert evaluate(read, None, resamples=50) == evaluate(views, None, resamples=50)
 
 
 def test_a_grade_may_be_called_none(tmp_path):
     views = predict([0, 0, 1, 1], classes=("Low-grade IN", "None"))
     views.to_csv(tmp_path / "predictions.csv", index=False)
-    assert set(m.read_predictions(tmp_path / "predictions.csv")["grade"]) == {"Low-grade IN", "None"}
+    assert set(read_predictions(tmp_path / "predictions.csv")["grade"]) == {"Low-grade IN", "None"}
 
 
 @pytest.mark.parametrize(
@@ -536,7 +551,7 @@ def test_a_broken_file_is_refused_by_row(tmp_path, change, message):
     path = tmp_path / "predictions.csv"
     change(predict([0, 0, 1, 1, 2, 2])).to_csv(path, index=False)
     with pytest.raises(UserError, match=message) as error:
-        m.read_predictions(path)
+        read_predictions(path)
     assert str(path) in str(error.value)
 
 
@@ -545,28 +560,28 @@ def test_all_faults_are_reported_at_once(tmp_path):
     views.loc[0, "grade"], views.loc[3, "p_well"] = "good", np.nan
     views.to_csv(tmp_path / "predictions.csv", index=False)
     with pytest.raises(UserError, match=r"row 2: grade is none.*row 5: a probability is not a number"):
-        m.read_predictions(tmp_path / "predictions.csv")
+        read_predictions(tmp_path / "predictions.csv")
 
 
 def test_unreadable_files_are_named(tmp_path):
     (tmp_path / "empty.csv").touch()
     for name in ("absent.csv", "empty.csv"):
         with pytest.raises(UserError, match=name):
-            m.read_predictions(tmp_path / name)
+            read_predictions(tmp_path / name)
 
 
 def test_no_test_rows_is_an_error():
     with pytest.raises(UserError, match="no row of split 'test'"):
-        m.evaluate(predict([0, 1, 2]).assign(split="val"), None)
+        evaluate(predict([0, 1, 2]).assign(split="val"), None)
 
 
 def test_json_is_strict_and_leaves_nothing_behind(tmp_path):
-    found = m.evaluate(predict([0, 0, 1, 1]), None, resamples=20)
-    m.write_json(found, tmp_path / "metrics.json")
+    found = evaluate(predict([0, 0, 1, 1]), None, resamples=20)
+    write_json(found, tmp_path / "metrics.json")
     assert json.loads((tmp_path / "metrics.json").read_text()) == found
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
     with pytest.raises(ValueError, match="JSON"):
-        m.write_json({"value": float("nan")}, tmp_path / "metrics.json")
+        write_json({"value": float("nan")}, tmp_path / "metrics.json")
     assert json.loads((tmp_path / "metrics.json").read_text()) == found
 
 
@@ -575,8 +590,8 @@ def test_json_is_strict_and_leaves_nothing_behind(tmp_path):
 
 def test_the_table_is_readable_at_80_columns():
     classes = ("Low-grade IN", "b", "Adenocarcinoma of the colon")
-    found = m.evaluate(predict([0] * 5 + [1] * 5 + [2] * 5, classes=classes), None, resamples=50)
-    text = m.table(found)
+    found = evaluate(predict([0] * 5 + [1] * 5 + [2] * 5, classes=classes), None, resamples=50)
+    text = table(found)
     assert max(map(len, text.splitlines())) <= 80
     row = next(line for line in text.splitlines() if line.startswith("Low-grade IN"))
     image, patient = (
@@ -596,7 +611,7 @@ def test_the_table_says_when_the_split_leaks():
     views = predict([0, 0, 1, 1, 2, 2])
     split = views.drop_duplicates("image")[["image", "patient", "grade", "split"]]
     sibling = split.iloc[[0]].assign(image="other.png", split="train")
-    text = m.table(m.evaluate(views, pd.concat([split, sibling]), resamples=20))
+    text = table(evaluate(views, pd.concat([split, sibling]), resamples=20))
     assert "LEAKING: 4 of 24 test images share a patient" in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -624,9 +639,9 @@ def test_intervals_over_patients_cover_the_truth_and_naive_ones_do_not():
         right = rng.random((patients, images)) < chance[:, None]
         called = np.where(right.ravel(), truth, (truth + 1) % 3)
         level = level_of(truth, 0.2 + 0.4 * np.eye(3)[called], patient)
-        weights = m.draw_patients(np.arange(patients) % 3, 1000, rng)
-        drawn = m.count_metrics(np.tensordot(weights, m.patient_counts(level), 1))["accuracy"]
-        intervals = m.percentiles(drawn), m._naive_accuracy(level, 1000, rng)
+        weights = draw_patients(np.arange(patients) % 3, 1000, rng)
+        drawn = count_metrics(np.tensordot(weights, patient_counts(level), 1))["accuracy"]
+        intervals = percentiles(drawn), naive_accuracy(level, 1000, rng)
         covered += [low <= 2 / 3 <= high for low, high in intervals]
     by_patient, naive = covered / trials
     told = f"95 % intervals cover the truth in {by_patient:.1%} of trials, naive ones in {naive:.1%}"

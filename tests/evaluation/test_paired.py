@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import binomtest
 
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import evaluate
 from livergrade.evaluation.paired import compare, holm, pool_folds, refuse_different_tests, spread
+from livergrade.evaluation.summary import evaluate
 from tests.conftest import prediction_columns
 
 GRADES = ("poor", "moderate", "well")

@@ -3,9 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from livergrade.data.cohort import Cohort
-from livergrade.evaluation.metrics import read_predictions
-from livergrade.evaluation.predictions import predictions_table, write_predictions
+from livergrade.evaluation.predictions import predictions_table, read_predictions, write_predictions
 
 CLASSES = ["Low-grade IN", "Normal"]
 TABLE = pd.DataFrame(
@@ -24,7 +22,7 @@ def test_one_row_a_view_with_carried_columns(tmp_path: Path) -> None:
         "test": np.array([[1, 90, 1, 0.1, 0.2, 0.8], [1, 0, 1, 0.1, 0.6, 0.4]], np.float32),
         "val": np.array([[0, 0, 0, 0.1, 0.9, 0.1]], np.float32),
     }
-    table = predictions_table(Cohort(TABLE, CLASSES, Path()), graded)
+    table = predictions_table(TABLE, CLASSES, graded)
     assert table.columns.tolist() == [
         "image", "patient", "split", "angle", "grade", "predicted", "p_Low-grade IN", "p_Normal", "stage",
     ]  # fmt: skip

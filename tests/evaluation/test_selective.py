@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from livergrade.evaluation.metrics import Level
+from livergrade.evaluation.levels import Level
 from livergrade.evaluation.selective import risk_figures, selective_risks
 from tests.evaluation.test_conformal import ones
 

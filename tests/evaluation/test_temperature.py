@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from livergrade.evaluation.metrics import gather
+from livergrade.evaluation.levels import gather
 from livergrade.evaluation.temperature import (
     HIGHEST,
     LOWEST,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss
 
-from livergrade.evaluation.metrics import draw_patients
+from livergrade.evaluation.intervals import draw_patients
 from livergrade.evaluation.tta import even_counts, view_figures
 from tests.evaluation.test_metrics import CLASSES, predict
 

@@ -8,9 +8,10 @@ import pytest
 
 from livergrade.errors import UserError
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums
-from livergrade.evaluation.metrics import gather, write_json
+from livergrade.evaluation.levels import gather
 from livergrade.evaluation.temperature import at_temperature, scaled
 from livergrade.evaluation.uncertainty import caution_figures, fit_calibration, read_calibration
+from livergrade.io.files import write_json
 from tests.evaluation.test_metrics import CLASSES, predict
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from livergrade.evaluation.metrics import read_predictions
-from livergrade.reports.thumbnails import THUMBNAIL, worst_images
+from livergrade.evaluation.mistakes import worst_images
+from livergrade.evaluation.predictions import read_predictions
+from livergrade.reports.thumbnails import THUMBNAIL
 from tests.conftest import command
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import evaluate
+from livergrade.evaluation.summary import evaluate
 from livergrade.multirun.study import draw, objective, read_space
 from tests.conftest import finished_run
 

@@ -8,8 +8,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from livergrade.evaluation.metrics import evaluate
+from livergrade.evaluation.summary import evaluate
 from livergrade.reports import run_plots as f
+from livergrade.reports.style import WARNING, save
 from tests.conftest import prediction_columns
 
 NOTE = "LEAKING: 3 of 4 test images share a patient with training or validation."
@@ -107,7 +108,7 @@ def test_every_figure_carries_title_and_note_in_the_warning_colour(scored, histo
         assert NOTE in texts(figure)
         assert "T1" in texts(figure)
         note = next(text for text in figure.texts if text.get_text().startswith("LEAKING"))
-        assert note.get_color() == f.WARNING
+        assert note.get_color() == WARNING
 
 
 def test_curves_take_what_is_there(history):
@@ -152,7 +153,7 @@ def test_roc_prints_the_area_that_its_curve_has(scored):
 
 def test_figures_are_written_whole_and_the_same_again(tmp_path, history):
     for folder in ("one", "two"):
-        f.save(f.curves(history, title="Training"), tmp_path / folder / "curves")
+        save(f.curves(history, title="Training"), tmp_path / folder / "curves")
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == ["curves.png", "curves.svg"]
     for file in files:

@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from livergrade.errors import UserError
-from livergrade.evaluation.metrics import evaluate, write_json
 from livergrade.evaluation.subgroups import subgroups
+from livergrade.evaluation.summary import evaluate
 from livergrade.evaluation.uncertainty import caution_figures, fit_calibration
-from livergrade.reports.run_plots import run_figures, save
+from livergrade.io.files import write_json
+from livergrade.reports.run_plots import run_figures
 from livergrade.reports.run_report import write_report
+from livergrade.reports.style import save
 from livergrade.reports.thumbnails import write_thumbnails
 from livergrade.reports.uncertainty_plots import drawn_caution
 from tests.conftest import prediction_columns

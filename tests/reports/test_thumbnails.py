@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from livergrade.reports.thumbnails import THUMBNAIL, worst_images, write_thumbnails
+from livergrade.evaluation.mistakes import worst_images
+from livergrade.reports.thumbnails import THUMBNAIL, write_thumbnails
 from livergrade.runs.run import find_runs
 from tests.conftest import finished_run
 

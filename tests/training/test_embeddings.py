@@ -53,7 +53,10 @@ def test_the_tested_checkpoint_is_whole_and_grades_views_as_it_graded_embeddings
         normalisation=IMAGENET,
     )
     L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False).test(task, data, verbose=False)
-    again, written = predictions_table(data.cohort, task.graded), pd.read_csv(probe / "predictions.csv")
+    again, written = (
+        predictions_table(data.cohort.table, data.cohort.classes, task.graded),
+        pd.read_csv(probe / "predictions.csv"),
+    )
     assert list(again["image"]) == list(written["image"])
     assert list(again["angle"]) == list(written["angle"])
     for grade in GRADES:

@@ -1,0 +1,92 @@
+"""Views gathered into images, and images into patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from livergrade.evaluation.arrays import Floats, Ints
+from livergrade.evaluation.predictions import class_names, grade_indices, probability_columns
+
+LEVELS = ("view", "image", "patient")
+
+
+@dataclass(frozen=True)
+class Level:
+    """Predictions gathered at one level.
+
+    Attributes:
+        names: Image path (view and image level) or patient of each row, length N.
+        truth: True grade index, int64 [N].
+        scores: Probability of each grade, float64 [N, K].
+        patient: Index into the sorted patients, int64 [N].
+    """
+
+    names: list[str]
+    truth: Ints
+    scores: Floats
+    patient: Ints
+
+    @property
+    def predicted(self) -> Ints:
+        """Most probable grade of each row, int64 [N]; a tie goes to the worse grade."""
+        return np.asarray(self.scores.argmax(1), np.int64)
+
+
+def patient_grades(patient: Ints, grade: Ints, classes: int) -> Ints:
+    """Grade of each patient: the most frequent one among the images, ties to the worse.
+
+    Args:
+        patient: Patient index of each image, int64 [N], every index below its maximum used.
+        grade: Grade index of each image, worst to best, int64 [N].
+        classes: K.
+
+    Returns:
+        Grade index of each patient, int64 [P].
+    """
+    counts = np.zeros((patient.max() + 1, classes), np.int64)
+    np.add.at(counts, (patient, grade), 1)
+    return np.asarray(counts.argmax(1), np.int64)
+
+
+def gather(views: pd.DataFrame) -> dict[str, Level]:
+    """Gather views into images and images into patients by the mean of their probabilities.
+
+    A patient's probability is the mean over the images' means, so that an image counts once however many of
+    its views were scored.
+
+    Args:
+        views: Rows of one split of a checked table of predictions.
+
+    Returns:
+        ``{"view": ..., "image": ..., "patient": ...}``; rows of the last two are sorted by name.
+    """
+    classes = class_names(views)
+    image, images = pd.factorize(views["image"], sort=True)
+    patient, patients = pd.factorize(views["patient"], sort=True)
+    truth = grade_indices(views["grade"], classes)
+    scores = views[probability_columns(views)].to_numpy(np.float64)
+
+    image_truth, image_patient = np.empty((2, len(images)), np.int64)
+    image_truth[image], image_patient[image] = truth, patient
+    image_scores = _mean_by(image, scores)
+    return {
+        "view": Level(views["image"].tolist(), truth, scores, patient.astype(np.int64)),
+        "image": Level(list(images), image_truth, image_scores, image_patient),
+        "patient": Level(
+            list(patients),
+            patient_grades(image_patient, image_truth, len(classes)),
+            _mean_by(image_patient, image_scores),
+            np.arange(len(patients)),
+        ),
+    }
+
+
+def _mean_by(group: npt.NDArray[np.integer[Any]], rows: Floats) -> Floats:
+    sums = np.zeros((group.max() + 1, rows.shape[1]))
+    np.add.at(sums, group, rows)
+    return sums / np.bincount(group)[:, None]

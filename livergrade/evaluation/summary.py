@@ -1,0 +1,152 @@
+"""``metrics.json``: every figure of the test rows, by level, with its interval or the reason for none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livergrade.errors import UserError
+from livergrade.evaluation.arrays import Floats, Ints
+from livergrade.evaluation.calibration import patient_sums, reliability
+from livergrade.evaluation.intervals import CONFIDENCE, bounds_of, draw_patients, naive_accuracy, scarcity
+from livergrade.evaluation.leakage import leakage
+from livergrade.evaluation.levels import Level, gather
+from livergrade.evaluation.metrics import OVERALL, PER_CLASS, patient_counts, weighted_metrics
+from livergrade.evaluation.predictions import class_names, validate
+
+SHARES = ("accuracy", "two_grade_error_rate", "precision", "recall", "specificity")
+_UNDEFINED = {
+    "precision": "no test {level} was predicted {grade}",
+    "recall": "no test {level} is {grade}",
+    "f1": "no test {level} is {grade} or was predicted {grade}",
+    "specificity": "every test {level} is {grade}",
+    "auroc": "needs test {level}s that are {grade} and test {level}s that are not",
+    "average_precision": "no test {level} is {grade}",
+    "macro_auroc": "needs test {level}s of at least two grades",
+    "mcc": "truth or prediction holds one single grade",
+    "quadratic_kappa": "truth and prediction hold one single grade",
+    "two_grade_error_rate": "needs at least three grades",
+}
+
+
+def evaluate(
+    predictions: pd.DataFrame, split: pd.DataFrame | None, *, resamples: int = 2000, seed: int = 0
+) -> dict[str, Any]:
+    """All figures of the test rows, as ``metrics.json`` holds them.
+
+    Args:
+        predictions: One row a view, as `read_predictions` gives it; rows of other splits than ``test`` are
+            left out.
+        split: ``image, patient, grade, split`` and, where known, ``sha256`` of every image of the cohort, or
+            None where the training images are unknown.
+        resamples: Bootstrap resamples, at least 1.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        ``{"classes", "split", "counts", "leakage", "how", "view", "image", "patient"}``, plain Python values.
+        A level holds the names in `OVERALL`, ``per_class`` (class → the names in `PER_CLASS` and
+        ``support``), ``confusion`` (rows are the truth) and ``reliability`` (as
+        `livergrade.evaluation.calibration` has it). A figure is ``{value, low, high, n}`` with n the rows in
+        its denominator; ``method`` names the interval; ``reason`` says why a value or an interval is null.
+
+    Raises:
+        UserError: If the predictions break their contract, hold no test row, or are not of this split.
+        ValueError: If ``resamples`` is below 1.
+    """
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1, got {resamples}")
+    validate(predictions)
+    test = predictions[predictions["split"] == "test"]
+    if test.empty:
+        raise UserError("predictions: no row of split 'test' to score; give split.test_fraction more than 0")
+    classes = class_names(predictions)
+    levels = gather(test)
+    grades = levels["patient"].truth
+    rng = np.random.default_rng(seed)
+    weights = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
+    mixed = int((pd.Series(levels["image"].truth).groupby(levels["image"].patient).nunique() > 1).sum())
+    return {
+        "classes": classes,
+        "split": "test",
+        "counts": {f"{name}s": len(level.truth) for name, level in levels.items()}
+        | {"mixed_grade_patients": mixed},
+        "leakage": leakage(split, test),
+        "how": _how(mixed, resamples, seed),
+    } | {name: _level_figures(name, level, classes, grades, weights, rng) for name, level in levels.items()}
+
+
+def _level_figures(
+    name: str, level: Level, classes: list[str], grades: Ints, weights: Floats, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Figures of one level; row 0 of the weights is all ones, the others are the resamples."""
+    drawn = weighted_metrics(level, weights)
+    counts = patient_counts(level)
+    true, called = counts.sum(2), counts.sum(1)  # [P, K]
+    total = np.repeat(counts.sum((1, 2))[:, None], len(classes), 1)
+    denominators = {"precision": called, "recall": true, "specificity": total - true}
+    scarce = scarcity(grades, classes)
+    empty: dict[str, Any] = dict.fromkeys(("value", "low", "high", "n"))
+
+    def figure(metric: str, k: int | None = None) -> dict[str, Any]:
+        values = drawn[metric] if k is None else drawn[metric][:, k]
+        denominator = denominators.get(metric, total)[:, k or 0]
+        n = int(denominator.sum())
+        if np.isnan(values[0]):
+            reason = _UNDEFINED[metric].format(level=name, grade=classes[k or 0])
+            return empty | {"n": n, "reason": reason}
+        few = k is not None and (true[:, k] > 0).sum() < 2
+        obstacle = scarce or (f"{classes[k or 0]} has fewer than 2 test patients" if few else "")
+        patients = int((denominator > 0).sum()) if metric in SHARES else 0
+        bounds = bounds_of(values, patients, name == "patient", obstacle)
+        return empty | {"value": float(values[0]), "n": n} | bounds
+
+    overall = {metric: figure(metric) for metric in OVERALL}
+    absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n]
+    means = ("balanced_accuracy", "macro_f1", "macro_auroc", "macro_average_precision")
+    for metric in means if absent else ():
+        overall[metric]["note"] = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
+    low, high = naive_accuracy(level, len(weights) - 1, rng)
+    overall["accuracy"] |= {"naive_low": low, "naive_high": high}
+    support = [int(n) for n in true.sum(0)]
+    per_class = {
+        grade: {metric: figure(metric, k) for metric in PER_CLASS}
+        | {"support": empty | {"value": support[k], "n": support[k]}}
+        for k, grade in enumerate(classes)
+    }
+    return overall | {
+        "per_class": per_class,
+        "confusion": counts.sum(0).astype(int).tolist(),
+        "reliability": reliability(patient_sums(level.truth, level.scores, level.patient)),
+    }
+
+
+def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:
+    share = f"{100 * CONFIDENCE:.0f} %"
+    return {
+        "view": "One row is one image at one rotation angle; its prediction is the most probable grade, "
+        "a tie going to the worse.",
+        "image": "The probabilities of an image are the mean over its views.",
+        "patient": "The probabilities of a patient are the mean over the patient's images. A patient whose "
+        "images differ in grade counts as the most frequent one, a tie going to the worse "
+        f"({mixed} such test patients).",
+        "bootstrap": f"{share} percentile interval over {resamples} resamples (seed {seed}) that "
+        "draw whole patients with replacement within each grade; it needs two test patients of every grade.",
+        "wilson": "At the patient level accuracy, precision, recall, specificity and the two-grade error "
+        f"rate are shares of independent patients and get Wilson's {share} score interval, which "
+        "holds for few patients and for a perfect score. At the view and image level a share whose resamples "
+        "all agree gets Wilson's interval with the patients as its n; any other figure whose resamples all "
+        "agree gets none.",
+        "naive": "naive_low and naive_high of accuracy draw the rows of the level as if each were a patient "
+        "of its own. They show what ignoring the patients would claim, and are not to be quoted.",
+        "calibration": "The Brier score sums squared errors over the grades (0 is best, 2 worst). The "
+        "calibration error (ECE) is the mean distance of accuracy from the probability given to the "
+        "predicted grade, in 15 bins of equal width; resampling raises it, so that the interval of a small "
+        "one may lie above it.",
+        "undefined": "A figure without a denominator is null with its reason; means over grades leave it "
+        "out.",
+        "resamples": resamples,
+        "seed": seed,
+        "confidence": CONFIDENCE,
+    }

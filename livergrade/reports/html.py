@@ -1,0 +1,62 @@
+"""Write a self-contained page from a template."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from livergrade import __version__
+from livergrade.io.files import written_whole
+from livergrade.reports.format import bounds, value
+
+
+def write_page(folder: Path, template: str, **values: object) -> Path:
+    """Write ``report.html`` into a folder, whole or not at all.
+
+    Args:
+        folder: that it is written into.
+        template: its name in this package.
+        values: what the template names: each is escaped, and one that is lacking is an error.
+
+    Returns:
+        Path of the page.
+    """
+    pages = Environment(
+        loader=PackageLoader("livergrade.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"value": value, "bounds": bounds}
+    page = pages.get_template(template).render(version=__version__, **values)
+    target = folder / "report.html"
+    with written_whole(target) as part:
+        part.write_text(page, encoding="utf-8")
+    return target
+
+
+def inlined_figures(
+    folder: Path, captions: Mapping[str, str], kinds: Sequence[str] = ("jpg", "png", "svg")
+) -> list[dict[str, str]]:
+    """The figures of these names that the folder has, in this order, as data URIs with their captions.
+
+    Args:
+        folder: where they lie.
+        captions: by name without the ending.
+        kinds: endings; of a figure that has several the last is taken.
+    """
+    files = {path.stem: path for suffix in kinds for path in sorted(folder.glob(f"*.{suffix}"))}
+    types = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml"}
+    return [
+        {
+            "name": name,
+            "caption": caption,
+            "uri": f"data:{types[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}",
+        }
+        for name, caption in captions.items()
+        if (path := files.get(name))
+    ]

@@ -1,0 +1,86 @@
+"""How every figure looks, and how it is written."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from livergrade.io.files import written_whole
+
+NOTE = "For research only; not for diagnosis."
+INK, MUTED, RULE, WARNING = "#1d2733", "#5b6875", "#d5dbe1", "#b3261e"
+BLUE, ORANGE, GREEN = "#1f5f99", "#c8741a", "#2e8268"
+# Okabe & Ito's palette, which colour-blind readers can tell apart, without its yellow (too pale on white).
+GRADES = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7a5195")
+SHARE = LinearSegmentedColormap.from_list("share", ["#f7fafc", "#bcd6ea", "#5b9bc9", "#1f5f99", "#123f6b"])
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure atomically as PNG (150 dpi) and SVG.
+
+    Args:
+        figure: What to write.
+        path: Path without suffix, or with one that is replaced; its folder is created if absent.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    literal(figure)
+    for suffix, canvas, metadata in (
+        (".png", FigureCanvasAgg, {}),
+        (".svg", FigureCanvasSVG, {"Date": None}),
+    ):
+        buffer = io.BytesIO()
+        canvas(figure)
+        with mpl.rc_context(
+            {"svg.hashsalt": "livergrade", "text.parse_math": False}
+        ):  # same figure, same bytes
+            figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
+        target = path.with_suffix(suffix)
+        with written_whole(target) as part:
+            part.write_bytes(buffer.getvalue())
+
+
+def literal(figure: Figure) -> None:
+    """Show every text as it is written: a $ in a grade's or a patient's name is a dollar sign, not TeX."""
+    for text in figure.findobj(Text):
+        if isinstance(text, Text):
+            text.set_parse_math(False)
+
+
+def heading(figure: Figure, title: str, note: str) -> None:
+    """Title at the top left and, under it, the note in the warning colour."""
+    width, height = figure.get_size_inches()
+    if figure.get_layout_engine() is not None:
+        title = textwrap.fill(title, int(width / 0.092))
+        note = textwrap.fill(note, int(width / 0.068))
+    title_lines, note_lines = title.count("\n") + bool(title), note.count("\n") + bool(note)
+    used = 0.1 + 0.2 * title_lines
+    figure.text(0.1 / width, 1 - 0.08 / height, title, va="top", fontsize=11, fontweight="bold", color=INK)
+    if note:
+        figure.text(0.1 / width, 1 - used / height, note, va="top", fontsize=8.5, color=WARNING)
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.set(wspace=0.05, rect=(0, 0, 1, 1 - (used + 0.17 * note_lines + 0.06) / height))  # type: ignore[call-arg]
+
+
+def wrap(name: str) -> str:
+    """Break a grade's name at blanks; a single word only where it is very long."""
+    return textwrap.fill(name, max(13, min(18, max(map(len, name.split()), default=0))))
+
+
+def plain(axes: Axes) -> None:
+    """Take away what is no data: spines, and ticks that shout."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.tick_params(colors=MUTED, labelsize=8.5, labelcolor=INK)
+    axes.xaxis.label.set(color=MUTED, size=9)
+    axes.yaxis.label.set(color=MUTED, size=9)
+    axes.set_axisbelow(True)
