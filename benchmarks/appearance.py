@@ -27,6 +27,7 @@ from livergrade.data.cohort import Cohort, cache_root, from_manifest, read_cohor
 from livergrade.data.split import make_split
 from livergrade.evaluation.ood import appearance, distances, fitted, limited
 from livergrade.io.images import read_rgb, read_square
+from livergrade.models.layers import embeddings
 
 Pictures = NDArray[np.uint8]
 Distance = Callable[[Pictures], NDArray[np.float64]]
@@ -104,7 +105,7 @@ def by_features(run: Path, training: Pictures) -> dict[str, Distance]:
     def features(pictures: Pictures) -> NDArray[np.float64]:
         with torch.inference_mode():
             parts = torch.from_numpy(pictures).split(32)
-            found = [grader.task.embed(grader.view(part, 0.0)) for part in parts]
+            found = [embeddings(grader.net, grader.view(part, 0.0)) for part in parts]
         return np.asarray(torch.cat(found).double().numpy())
 
     known = features(training)

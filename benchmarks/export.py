@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from livergrade.cli.command import record
 from livergrade.config.schema import ModelConfig, TrainConfig
 from livergrade.deploy.onnx_file import graded, opened, write_onnx
 from livergrade.deploy.parity import compare
@@ -33,7 +32,8 @@ from livergrade.inference.grader import Grader
 from livergrade.io.files import write_json
 from livergrade.io.images import read_rgb, read_square
 from livergrade.models.catalog import NAMES
-from livergrade.training.task import make_task
+from livergrade.runs.folder import record
+from livergrade.training.setup import make_task
 
 
 def write_untrained(folder: Path, name: str, size: int) -> None:
@@ -63,8 +63,8 @@ def spread(grader: Grader) -> float:
     squares = cells.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, : grader.size, : grader.size]
     views = grader.view(squares.contiguous(), 0.0)
     for _ in range(20):
-        grader.task.train()(views)
-    logits: torch.Tensor = grader.task.eval()(views)
+        grader.net.train()(views)
+    logits: torch.Tensor = grader.net.eval()(views)
     return float(logits.std(0).mean())
 
 

@@ -55,7 +55,7 @@ from livergrade.data.datamodule import GradingData
 from livergrade.data.split import make_split
 from livergrade.io.images import read_square
 from livergrade.models.build import build, normalisation
-from livergrade.training.task import make_task
+from livergrade.training.setup import make_task
 from livergrade.training.trainer import make_trainer
 
 PARTS = ("whole epoch", "its steps alone")

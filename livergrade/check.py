@@ -10,9 +10,11 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-from livergrade.cli.command import checked, command, command_line
+from livergrade.cli.command import command
+from livergrade.cli.compose import checked
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
+from livergrade.runs.paths import command_line
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.cli.command import command, command_line, plain
+from livergrade.cli.command import command
+from livergrade.cli.compose import plain
 from livergrade.config.schema import CompareConfig
+from livergrade.runs.paths import command_line
 
 
 def checked(composed: DictConfig) -> CompareConfig:

@@ -13,10 +13,12 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.cli.command import command, command_line, make_absolute, plain, record, refuse
+from livergrade.cli.command import command
+from livergrade.cli.compose import make_absolute, plain, refuse
 from livergrade.config.schema import DataConfig, EvaluateConfig
 from livergrade.config.validation import problems
 from livergrade.errors import UserError
+from livergrade.runs.folder import record
 
 log = logging.getLogger(__name__)
 
@@ -45,30 +47,26 @@ def main(config: EvaluateConfig) -> None:
     """One evaluation, read from top to bottom."""
     import lightning as L
 
-    from livergrade.data.cohort import cache_root, read_cohort
-    from livergrade.data.datamodule import GradingData
+    from livergrade.data.cohort import read_cohort
     from livergrade.data.split import external_split, read_split, summary, write_split
     from livergrade.evaluation.leakage import leakage, warning
-    from livergrade.evaluation.ood import read_appearance, write_appearance
-    from livergrade.evaluation.predictions import predictions_table, write_predictions
+    from livergrade.evaluation.ood import read_appearance
     from livergrade.evaluation.uncertainty import read_calibration
-    from livergrade.explanations.run_maps import write_run_maps
-    from livergrade.inference.grader import trained_task
     from livergrade.io.files import write_json
-    from livergrade.models.build import normalisation
     from livergrade.models.catalog import label
+    from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
     from livergrade.reports.results import write_results
-    from livergrade.runs.environment import environment
     from livergrade.runs.run import read_options
-    from livergrade.training.task import make_task
-    from livergrade.training.trainer import make_trainer
+    from livergrade.training.outputs import run_facts, write_graded
+    from livergrade.training.setup import make_data, make_task
+    from livergrade.training.trainer import make_trainer, quiet_libraries
 
     assert config.run
     trained, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
     options = read_options(trained)
     best = trained / "checkpoints" / "best.ckpt"
-    for path in (best, trained / "split.csv", trained / "environment.json"):
+    for path in (best, *(trained / name for name in ("split.csv", "environment.json", "appearance.json"))):
         if not path.is_file():
             raise UserError(f"{path}: missing; give the folder of a run that was trained to its end")
     if config.data:
@@ -77,6 +75,7 @@ def main(config: EvaluateConfig) -> None:
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views
     refuse(problems(options))
+    quiet_libraries()
     L.seed_everything(options.seed, workers=True, verbose=False)
 
     cohort = read_cohort(options.data)
@@ -88,12 +87,10 @@ def main(config: EvaluateConfig) -> None:
     note = warning(leakage(split))
     log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
 
-    channels = normalisation(options.model.name, **options.model.architecture())
-    cache = cache_root(options.data) / "images"
     graded = split[split["split"] == "test"].reset_index(drop=True) if config.data else split
-    data = GradingData(cohort, graded, options.data, options.augment, cache, options.seed, channels)
+    data = make_data(options, cohort, graded)
     task = make_task(options, cohort.classes, note)
-    task.load_state_dict(trained_task(best, channels_last=False)[0].state_dict())
+    task.net.load_state_dict(trained_net(best)[0].state_dict())
     trainer = make_trainer(options.trainer, out, validated=False)
     trainer.test(task, data, verbose=False)
     if not trainer.is_global_zero:
@@ -103,30 +100,19 @@ def main(config: EvaluateConfig) -> None:
     write_split(split, out / "split.csv")
     earlier = json.loads((trained / "environment.json").read_text("utf-8"))
     kept = ("parameters", "trained_parameters", "initialisation", "best_epoch")
-    facts = environment() | {
-        "command": command_line(),
+    facts = run_facts(trainer) | {
         "trained_run": str(trained),
         "trained_by": earlier.get("command"),
-        "device": str(trainer.strategy.root_device),
-        "precision": trainer.precision,
         **{key: earlier[key] for key in kept if key in earlier},
     }
     write_json(facts, out / "environment.json")
-    write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), out / "predictions.csv")
-    if reference := read_appearance(trained / "appearance.json"):
-        write_appearance(out, graded, data.squares, seed=options.seed, reference=reference)
-    write_run_maps(out, task, options, cohort.root, trainer.strategy.root_device)
+    write_graded(out, trainer, task, data, options, read_appearance(trained / "appearance.json"))
     # Another cohort has no validation side: it is answered with the care that was learned from the run's own.
     calibration = read_calibration(trained / "calibration.json") if config.data else None
     metrics = write_results(out, cohort.root, calibration)
     write_json({"finished": datetime.now().astimezone().isoformat()}, out / "finished.json")
-    log.info(
-        "%s, trained in %s\n\n%s\n\n%s",
-        label(options.model.name, options.model.backbone),
-        trained,
-        table(metrics),
-        out,
-    )
+    name = label(options.model.name, options.model.backbone)
+    log.info("%s, trained in %s\n\n%s\n\n%s", name, trained, table(metrics), out)
 
 
 if __name__ == "__main__":

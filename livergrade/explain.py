@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.cli.command import command, command_line, plain
+from livergrade.cli.command import command
+from livergrade.cli.compose import plain
 from livergrade.config.schema import ExplainConfig
 from livergrade.errors import UserError
+from livergrade.runs.paths import command_line
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from torch import Tensor, nn
+    from livergrade.explanations.explained import Chosen, Explained
 
-    from livergrade.explanations.report import Chosen, Explained
-    from livergrade.inference.grader import Grader
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +50,9 @@ def main(config: ExplainConfig) -> None:
     from tqdm import tqdm
 
     from livergrade.evaluation.faithfulness import sanity
+    from livergrade.explanations.explained import choose, explain, measured
     from livergrade.explanations.maps import randomised
-    from livergrade.explanations.report import measured, write_explanation
+    from livergrade.explanations.report import write_explanation
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
     from livergrade.io.images import ImageError, read_square
@@ -61,16 +61,21 @@ def main(config: ExplainConfig) -> None:
     run, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
     grader = Grader(run, config.views, config.accelerator)
     chosen = _named(config.images) if config.images else choose(run, config.n)
-    fresh = randomised(grader.task.net, config.seed)
+    fresh = randomised(grader.net, config.seed)
     failed: dict[str, str] = {}
     explained: list[Explained] = []
     for one in tqdm(chosen, "explaining", unit="image"):
         try:
-            square = torch.tensor(read_square(one.path, grader.size))[None]
+            square = torch.tensor(read_square(one.path, grader.size))[None].to(grader.device)
         except ImageError as error:
             failed[str(one.path)] = str(error)
             continue
-        explained.append(explain(one, square, grader, fresh, config, seed=config.seed + len(explained)))
+        views = [grader.view(square, angle) for angle in grader.degrees]
+        seed = config.seed + len(explained)
+        found = explain(
+            one, views, grader.degrees, grader.net, fresh, grader.normalisation, config, seed=seed
+        )
+        explained.append(found)
     reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
     if not explained:
         raise UserError(f"nothing could be explained:\n{reasons}")
@@ -91,93 +96,13 @@ def main(config: ExplainConfig) -> None:
 
 
 def _named(given: list[str]) -> list[Chosen]:
-    from livergrade.explanations.report import Chosen
+    from livergrade.explanations.explained import Chosen
     from livergrade.inference.inputs import find_inputs
 
     found = find_inputs(given)
     if slides := [str(one.path) for one in found if one.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")
     return [Chosen(one.path, one.path.stem, one.patient) for one in found]
-
-
-def choose(run: Path, n: int) -> list[Chosen]:
-    """Of the run's test, for each grade: the images graded best, worst, and with the least certainty.
-
-    An image that is more than one of these comes once.
-
-    Raises:
-        UserError: the run has no predictions, or its cohort can't be read.
-    """
-    import numpy as np
-
-    from livergrade.data.cohort import read_cohort
-    from livergrade.evaluation.levels import gather
-    from livergrade.explanations.report import Chosen
-    from livergrade.runs.run import Run, read_options
-
-    options = read_options(run)
-    tested = Run(run, options, {}).tested
-    classes = options.data.classes
-    level = gather(tested)["image"]
-    patients: pd.Series[str] = tested.drop_duplicates("image").set_index("image")["patient"]
-    root = read_cohort(options.data).root
-    scores = level.scores.clip(1e-12)
-    doubt = -(scores * np.log(scores)).sum(1)
-    found: dict[str, Chosen] = {}
-    for number, grade in enumerate(classes):
-        own = np.flatnonzero(level.truth == number)
-        sure = level.scores[own, number]
-        for why, order in (("best", -sure), ("worst", sure), ("least sure", -doubt[own])):
-            for index in own[np.argsort(order, kind="stable")][:n]:
-                name = level.names[index]
-                found.setdefault(name, Chosen(root / name, name, patients[name], grade, f"{why} of {grade}"))
-    return list(found.values())
-
-
-def explain(
-    one: Chosen, square: Tensor, grader: Grader, fresh: nn.Module, config: ExplainConfig, seed: int
-) -> Explained:
-    """Everything that is told of one image.
-
-    Args:
-        one: the image.
-        square: ``uint8 [1, S, S, 3]`` as the grader takes it.
-        grader: the trained network.
-        fresh: the same network with random weights.
-        config: the options.
-        seed: of the random map.
-    """
-    import torch
-
-    from livergrade.data.augment import as_seen
-    from livergrade.explanations.maps import class_activation, judged, turned
-    from livergrade.explanations.report import Explained
-    from livergrade.models.hooks import attention
-
-    there, net = square.to(grader.device), grader.task.net
-    view = grader.view(there, 0.0)
-    found = judged(net, fresh, view, places=config.places, steps=config.steps, seed=seed)
-    called = int(found.called)
-    back = []
-    for degrees in grader.degrees:
-        turned_map = class_activation(net, grader.view(there, degrees))[1]["hires_cam"]
-        back.append(turned(turned_map, -degrees)[0, called])
-    stack = torch.stack(back)
-    return Explained(
-        image=one,
-        called=called,
-        probabilities=found.logits.softmax(1)[0].cpu().numpy(),
-        view=as_seen(view[0], grader.normalisation),
-        maps={name: each[0].cpu().numpy() for name, each in found.maps.items()},
-        likeness={name: float(each) for name, each in found.likeness.items()},
-        curves={name: each[0].cpu().numpy() for name, each in found.curves.items()},
-        turned_mean=stack.nanmean(0).cpu().numpy(),
-        turned_spread=(stack - stack.nanmean(0)).square().nanmean(0).sqrt().cpu().numpy(),
-        turning_error=float(((stack - stack[0]).abs().nanmean(0).mean() / stack[0].abs().mean()).cpu()),
-        attention=[
-            (each.layer, each.kind, each.gates[0].float().cpu().numpy()) for each in attention(net, view)[1]
-        ],
-    )
 
 
 if __name__ == "__main__":

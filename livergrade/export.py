@@ -16,10 +16,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade import __version__
-from livergrade.cli.command import command, command_line, plain
+from livergrade.cli.command import command
+from livergrade.cli.compose import plain
 from livergrade.config.schema import ExportConfig
 from livergrade.errors import UserError
 from livergrade.io.files import written_whole
+from livergrade.runs.paths import command_line
 
 log = logging.getLogger(__name__)
 

@@ -9,25 +9,20 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.cli.command import command, command_line, plain
+from livergrade.cli.command import command
+from livergrade.cli.compose import plain
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
-from livergrade.io.tables import write_table
+from livergrade.runs.paths import command_line
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
-
-    from livergrade.inference.grader import Grader
-    from livergrade.inference.inputs import Input
 
 
 log = logging.getLogger(__name__)
@@ -62,9 +57,12 @@ def main(config: PredictConfig) -> None:
 
     import pandas as pd
 
-    from livergrade.inference.answers import answered, set_limits
+    from livergrade.inference.answers import answered, by_patient, set_limits
     from livergrade.inference.grader import Grader
+    from livergrade.inference.images import grade_images
+    from livergrade.inference.slides import grade_slide
     from livergrade.io.files import write_json
+    from livergrade.io.tables import write_table
 
     assert config.run
     out = Path(HydraConfig.get().runtime.output_dir)
@@ -151,191 +149,6 @@ def _refuse_other_options(config: PredictConfig, out: Path) -> None:
             f"{out}: holds predictions made in another way; choose another out:\n" + "\n".join(lines)
         )
     write_json(now, stored)
-
-
-def grade_images(
-    images: Sequence[Input],
-    grader: Grader,
-    config: PredictConfig,
-    out: Path,
-    failed: dict[str, str],
-    answers: Callable[[pd.DataFrame], pd.DataFrame],
-) -> pd.DataFrame:
-    """Grade image files into ``images.csv``, kept up to date; what it holds already is not graded again.
-
-    Returns:
-        One row an image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard deviation
-        over the views of the predicted grade's probability), ``agree`` (share of views of that grade),
-        ``distance`` and ``unlike`` as `Grader.likeness` has them, and what ``answers`` adds, the columns
-        ``set`` and ``answer``.
-    """
-    import pandas as pd
-    from tqdm import tqdm
-
-    from livergrade.inference.readers import ImageFiles, read_ahead
-
-    target = out / "images.csv"
-    columns = [
-        "image",
-        "patient",
-        "predicted",
-        *(f"p_{grade}" for grade in grader.classes),
-        "spread",
-        "agree",
-        "distance",
-        "unlike",
-    ]
-
-    def stored() -> pd.DataFrame:
-        if not target.is_file():
-            return pd.DataFrame(columns=columns)
-        return pd.read_csv(target, dtype={"image": str, "patient": str}, keep_default_na=False)
-
-    before = stored()
-    known = set(before["image"])
-    missing = [one for one in images if str(one.path) not in known]
-    if len(missing) < len(images):
-        log.info("%d of %d images were graded before", len(images) - len(missing), len(images))
-    rows: list[dict[str, Any]] = []
-
-    def table() -> pd.DataFrame:
-        graded = pd.DataFrame(rows, columns=columns)
-        together = pd.concat([before[columns], graded]) if len(before) else graded
-        return answers(together.sort_values("image", ignore_index=True))
-
-    read = ImageFiles([one.path for one in missing], grader.size)
-    try:
-        with tqdm(total=len(missing), desc="grading", unit="image", disable=not missing) as bar:
-            for numbers, squares, reasons in read_ahead(
-                read, len(missing), batch_size=config.batch_size, workers=config.workers
-            ):
-                failed.update({str(missing[number].path): reason for number, reason in reasons.items()})
-                graded = grader.grade(squares) if numbers else ()
-                away = grader.distances(squares) if numbers else ()
-                for number, views, distance in zip(numbers, graded, away, strict=True):
-                    one = missing[number]
-                    named = {"image": str(one.path), "patient": one.patient}
-                    rows.append(named | graded_row(views, grader.classes) | grader.likeness(distance))
-                bar.update(len(numbers) + len(reasons))
-                if len(rows) // 1000 > (len(rows) - len(numbers)) // 1000:
-                    write_table(table(), target)
-    finally:
-        if rows:
-            write_table(table(), target)
-    return stored()  # rounded as a later start reads it, for patients' figures to be the same
-
-
-def grade_slide(
-    one: Input, grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
-) -> dict[str, Any] | None:
-    """Grade a slide's tiles: ``tiles/<slide>.csv``, and its map as PNG, SVG and GeoJSON in ``maps/``.
-
-    With ``why=true`` the tiles' class-activation maps, too, as ``maps/<slide>_why.npz`` and over the slide.
-
-    Returns:
-        Its row of ``slides.csv``, or None where it can't be graded.
-    """
-    import pandas as pd
-    from tqdm import tqdm
-
-    from livergrade.inference.readers import SlideTiles, read_ahead
-    from livergrade.io.slide_reader import Slide, SlideError
-    from livergrade.reports import style
-    from livergrade.slides import heatmap as slide_map
-
-    name, own = one.path.stem, one.mpp or config.slide_mpp
-    target, drawn = out / "tiles" / f"{name}.csv", out / "maps" / name
-    why = drawn.with_name(f"{name}_why.npz")
-    try:
-        slide = Slide(one.path, own)
-        tile = config.tile_um / slide.mpp
-        cells = slide_map.divide(slide.width, slide.height, tile * config.stride, tile)
-        tissue = slide.tissue
-    except SlideError as error:
-        failed[str(one.path)] = str(error)
-        return None
-    cells = cells.only(tissue.share(cells.corners[:, 0], cells.corners[:, 1], tile) >= config.min_tissue)
-    if not len(cells.x):
-        failed[str(one.path)] = f"has no tile of which {config.min_tissue:.0%} is tissue; lower min_tissue"
-        return None
-    drawn.parent.mkdir(parents=True, exist_ok=True)
-    if target.is_file() and (why.is_file() or not config.why):
-        tiles = pd.read_csv(target)
-    else:
-        read = SlideTiles(slide, cells.corners, tile, grader.size)
-        rows: list[dict[str, Any]] = []
-        maps: dict[int, NDArray[np.float32]] = {}
-        with tqdm(total=len(cells.x), desc=name, unit="tile") as bar:
-            for numbers, squares, reasons in read_ahead(
-                read, len(cells.x), batch_size=config.batch_size, workers=config.workers
-            ):
-                if reasons:  # a slide with holes in it would look like one with less tumour
-                    failed[str(one.path)] = next(iter(reasons.values()))
-                    return None
-                graded, away = grader.grade(squares), grader.distances(squares)
-                for number, views, distance in zip(numbers, graded, away, strict=True):
-                    place = {"x": cells.x[number], "y": cells.y[number]}
-                    rows.append(place | graded_row(views, grader.classes) | grader.likeness(distance))
-                if config.why:
-                    maps.update(zip(numbers, grader.activation(squares), strict=True))
-                bar.update(len(numbers))
-        tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
-        if config.why:
-            slide_map.write_maps(maps, cells.corners, tile, grader.seen, grader.classes, why)
-        write_table(tiles, target)
-    told = slide_map.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
-    slide_map.write_tiles_geojson(tiles, grader.classes, cells.side, drawn.with_name(f"{name}.geojson"))
-    figure = slide_map.map_figure(
-        tissue.thumbnail,
-        tissue.scale,
-        tiles,
-        grader.classes,
-        side=cells.side,
-        mpp=slide.mpp,
-        title=f"{name}: {told['predicted']}",
-    )
-    style.save(figure, drawn.with_name(f"{name}.png"))
-    if config.why:
-        figure = slide_map.why_figure(tissue.thumbnail, tissue.scale, why, told["predicted"], title=name)
-        style.save(figure, drawn.with_name(f"{name}_why.png"))
-    slide.close()
-    return {"slide": str(one.path), "patient": one.patient} | told
-
-
-def graded_row(views: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:
-    """What the views of one image say: the mean probability, its grade, and how far they agree.
-
-    Args:
-        views: probabilities, ``[views, classes]``.
-        classes: the grades, worst to best.
-    """
-    mean = views.mean(0)
-    called = int(mean.argmax())
-    return {
-        "predicted": classes[called],
-        **{f"p_{grade}": float(value) for grade, value in zip(classes, mean, strict=True)},
-        "spread": float(views[:, called].std()),
-        "agree": float((views.argmax(1) == called).mean()),
-    }
-
-
-def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """The grade of each patient that was named: of the mean over the slides, by their area, or the images."""
-    import pandas as pd
-
-    columns = [*(f"p_{grade}" for grade in classes), "unlike"]
-    rows = []
-    for kind, table in (("slides", slides), ("images", images)):
-        if not len(table):
-            continue
-        for patient, own in table[table["patient"] != ""].groupby("patient"):
-            weight = own["tiles"] if kind == "slides" else pd.Series(1.0, own.index)
-            mean = own[columns].mul(weight, axis=0).sum() / weight.sum()
-            called = classes[int(mean.to_numpy()[: len(classes)].argmax())]
-            rows.append(
-                {"patient": patient, "of": kind, "number": len(own), "predicted": called} | mean.to_dict()
-            )
-    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

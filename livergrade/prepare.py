@@ -10,7 +10,8 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.cli.command import command, plain
+from livergrade.cli.command import command
+from livergrade.cli.compose import plain
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
 
@@ -40,7 +41,9 @@ def main(config: PrepareConfig) -> None:
     from livergrade.io.slide_reader import require
 
     require()
-    from livergrade.slides.cut import cut, find_slides, propose, read_table
+    from livergrade.slides.cut import cut
+    from livergrade.slides.inputs import find_slides, read_table
+    from livergrade.slides.propose import propose
 
     out = Path(HydraConfig.get().runtime.output_dir)
     slides = find_slides(config.slides)

@@ -11,10 +11,12 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from livergrade.cli.command import command, job_name, plain
+from livergrade.cli.command import command
+from livergrade.cli.compose import plain
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 from livergrade.io.files import written_whole
+from livergrade.runs.paths import job_name
 
 log = logging.getLogger(__name__)
 

@@ -266,12 +266,12 @@ def finished_run(
         patients: of the cohort; two images each, graded poor, moderate, well in turn.
         options: further options, dotted.
     """
-    from livergrade.cli.command import record
     from livergrade.config.schema import TrainConfig
     from livergrade.data.split import write_split
     from livergrade.evaluation.predictions import write_predictions
     from livergrade.evaluation.summary import evaluate
     from livergrade.io.files import write_json
+    from livergrade.runs.folder import record
 
     config = TrainConfig(seed=seed)
     config.model.name, config.split.name, config.split.seed = model, kind, seed

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from livergrade.evaluation.faithfulness import METHODS
-from livergrade.explain import choose
+from livergrade.explanations.explained import choose
 from livergrade.reports.overlay import overlay
 from tests.conftest import command, draw_image, write_slide
 

@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 
-from livergrade.cli.command import CONF
+from livergrade.runs.paths import CONF
 from livergrade.train import main  # noqa: F401 - registers the schema
 
 FIVE = "model=vgg16,resnet50,cbam,senet,sknet"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from livergrade.cli.command import CONF
 from livergrade.config.fields import options
 from livergrade.config.schema import TrainConfig
 from livergrade.config.validation import problems
+from livergrade.runs.paths import CONF
 from tests.config.test_schema import composed
 
 ROOT = Path(__file__).parents[1]

@@ -56,6 +56,20 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
     return table[[name for name in COLUMNS if name in table]]
 
 
+def open_split(cohort: Cohort, options: SplitConfig, reused: Path | str | None = None) -> pd.DataFrame:
+    """The split of a run: the one in the file ``reused``, or a new one; no patient is on two sides.
+
+    Only the paper's split, ``split=image``, may have patients on two sides.
+
+    Raises:
+        UserError: the split can't be drawn or read, or does not fit the cohort.
+    """
+    split = read_split(Path(reused), cohort) if reused else make_split(cohort, options)
+    if options.name != "image":
+        refuse_leakage(split)
+    return split
+
+
 def _shuffled(units: pd.Series[str], classes: list[str], seed: int) -> list[tuple[str, list[str]]]:
     """The units of each grade, sorted and then permuted by a generator of its own."""
     drawn = []

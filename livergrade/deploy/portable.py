@@ -77,7 +77,7 @@ class Portable(nn.Module):
 def portable(grader: Grader) -> Portable:
     """All that a grader does with an image file."""
     return Portable(
-        grader.task.net,
+        grader.net,
         size=grader.size,
         image_size=grader.image_size,
         border=grader.border,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,76 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from livergrade.evaluation.faithfulness import METHODS, Measured, by_method, by_test
+from livergrade.evaluation.faithfulness import METHODS, by_method
+from livergrade.explanations.explained import Explained, Floats
 from livergrade.io.files import written_whole
 from livergrade.reports import style
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.overlay import overlay
-
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """An image to be explained.
-
-    Attributes:
-        path: the file.
-        name: as pages and files call it.
-        patient: whose it is, blank if nobody said.
-        grade: the true one, blank if nobody said.
-        why: why it was chosen.
-    """
-
-    path: Path
-    name: str
-    patient: str = ""
-    grade: str = ""
-    why: str = "named"
-
-
-@dataclass(frozen=True)
-class Explained:
-    """What is told of one image.
-
-    Attributes:
-        image: which it is.
-        called: number of the predicted grade.
-        probabilities: of each grade, upright view alone, ``float32 [K]``.
-        view: what the network was shown, ``uint8 [S, S, 3]``.
-        maps: for each of :data:`livergrade.evaluation.faithfulness.METHODS` ``float32 [K, h, w]``.
-        likeness: Spearman's correlation of each method's map of the predicted grade with that of the same
-            network with random weights.
-        curves: for each method the predicted grade's probability as the view is deleted and inserted,
-            ``float32 [2, steps + 1]``.
-        turned_mean: HiResCAM of the predicted grade over the turned views, each turned back,
-            ``float32 [h, w]``.
-        turned_spread: standard deviation over those.
-        turning_error: mean distance of those from the upright map, as a share of that map's mean size.
-        attention: name, kind and gates of each block, as :func:`livergrade.models.hooks.attention` has them.
-    """
-
-    image: Chosen
-    called: int
-    probabilities: Floats
-    view: NDArray[np.uint8]
-    maps: dict[str, Floats]
-    likeness: dict[str, float]
-    curves: dict[str, Floats]
-    turned_mean: Floats
-    turned_spread: Floats
-    turning_error: float
-    attention: list[tuple[str, str, Floats]]
-
-
-def measured(explained: Sequence[Explained]) -> Measured:
-    """What :func:`livergrade.evaluation.faithfulness.sanity` takes, of these images."""
-    found = by_test(
-        {method: np.array([one.curves[method] for one in explained]) for method in METHODS},
-        {method: np.array([one.likeness[method] for one in explained]) for method in explained[0].likeness},
-    )
-    found["hires_cam"]["turning"] = np.array([one.turning_error for one in explained])
-    return found
 
 
 def picture(one: Explained, classes: Sequence[str]) -> Figure:

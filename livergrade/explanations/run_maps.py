@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from livergrade.config.schema import TrainConfig
@@ -25,7 +25,6 @@ from livergrade.io.images import ImageError, read_square
 from livergrade.models.build import normalisation
 from livergrade.reports.overlay import overlay
 from livergrade.reports.thumbnails import THUMBNAIL
-from livergrade.training.task import GradingTask
 
 BATCH = 8
 PLACES = 7
@@ -35,13 +34,14 @@ GAP = 6
 
 
 def write_run_maps(
-    run: Path, task: GradingTask, config: TrainConfig, root: Path, device: torch.device
+    run: Path, net: nn.Module, classes: Sequence[str], config: TrainConfig, root: Path, device: torch.device
 ) -> None:
     """Write ``mistakes/<place>_maps.jpg`` and ``sanity.json``; nothing with ``trainer.map_patients=0``.
 
     Args:
         run: a folder with ``predictions.csv``.
-        task: with the weights that made it.
+        net: with the weights that made it.
+        classes: the grades, worst to best.
         config: the run's options.
         root: where the images lie that ``predictions.csv`` names; one that can't be read now is left out.
         device: where the network runs.
@@ -52,20 +52,20 @@ def write_run_maps(
     tested = predictions[predictions["split"] == "test"].drop_duplicates("patient")
     sampled = tested.sample(min(config.trainer.map_patients, len(tested)), random_state=config.seed)
     worst = worst_images(predictions)
-    task.eval().to(device)
+    net.eval().to(device)
     channels = normalisation(config.model.name, **config.model.architecture())
     steps = len(worst) + len(sampled)
     with tqdm(total=steps, desc="mapping", unit="image", disable=not config.trainer.progress) as bar:
         for places, views in _upright(worst["image"], config, channels, root, device):
-            pictures = _mistakes(task, views, worst.iloc[places], channels)
+            pictures = _mistakes(net, classes, views, worst.iloc[places], channels)
             _write(dict(zip(places, pictures, strict=True)), run / "mistakes")
             bar.update(len(places))
-        fresh = randomised(task.net, config.seed)
+        fresh = randomised(net, config.seed)
         found: list[Judged] = []
         patients: list[str] = []
         for places, views in _upright(sampled["image"], config, channels, root, device):
             seed = config.seed + len(patients)
-            found.append(judged(task.net, fresh, views, places=PLACES, steps=STEPS, seed=seed))
+            found.append(judged(net, fresh, views, places=PLACES, steps=STEPS, seed=seed))
             patients += sampled["patient"].iloc[places].tolist()
             bar.update(len(places))
     if not patients:
@@ -82,14 +82,14 @@ def write_run_maps(
 
 
 def _mistakes(
-    task: GradingTask, views: Tensor, rows: pd.DataFrame, channels: Normalisation
+    net: nn.Module, classes: Sequence[str], views: Tensor, rows: pd.DataFrame, channels: Normalisation
 ) -> list[Image.Image]:
     """Of each view a picture: two methods one above the other, of the predicted and of the true grade."""
-    maps = [class_activation(task.net, views)[1]["hires_cam"], occlusion(task.net, views, places=PLACES)]
+    maps = [class_activation(net, views)[1]["hires_cam"], occlusion(net, views, places=PLACES)]
     pictures, side = [], (THUMBNAIL - GAP) // 2
     for number, row in enumerate(rows.to_dict("records")):
         seen = as_seen(views[number], channels)
-        grades = [task.classes.index(row[column]) for column in ("predicted", "grade")]
+        grades = [list(classes).index(row[column]) for column in ("predicted", "grade")]
         heats = [each[number].cpu().numpy() for each in maps]
         picture = Image.new("RGB", (THUMBNAIL, THUMBNAIL), "white")
         for top, heat in zip((0, THUMBNAIL - side), heats, strict=True):

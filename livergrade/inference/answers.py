@@ -75,3 +75,20 @@ def answered(
     unsure = probabilities.max(1, initial=0) < (abstain or 0)
     answer = table["predicted"].mask(unsure, UNSURE).mask(table["unlike"] > 0.5, UNLIKE)
     return table.assign(set=held, answer=answer)
+
+
+def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """The grade of each patient that was named: of the mean over the slides, by their area, or the images."""
+    columns = [*(f"p_{grade}" for grade in classes), "unlike"]
+    rows = []
+    for kind, table in (("slides", slides), ("images", images)):
+        if not len(table):
+            continue
+        for patient, own in table[table["patient"] != ""].groupby("patient"):
+            weight = own["tiles"] if kind == "slides" else pd.Series(1.0, own.index)
+            mean = own[columns].mul(weight, axis=0).sum() / weight.sum()
+            called = classes[int(mean.to_numpy()[: len(classes)].argmax())]
+            rows.append(
+                {"patient": patient, "of": kind, "number": len(own), "predicted": called} | mean.to_dict()
+            )
+    return pd.DataFrame(rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,29 +18,10 @@ from livergrade.evaluation.ood import appearance, distances, read_appearance
 from livergrade.evaluation.temperature import scaled
 from livergrade.evaluation.uncertainty import read_calibration
 from livergrade.explanations.maps import class_activation
-from livergrade.io.safe_load import safe_load
 from livergrade.models.build import normalisation
 from livergrade.models.catalog import label
+from livergrade.models.trained import trained_net
 from livergrade.runs.run import read_options
-from livergrade.training.task import GradingTask
-
-
-def trained_task(checkpoint: Path, *, channels_last: bool) -> tuple[GradingTask, dict[str, Any]]:
-    """The network of a checkpoint, in evaluation mode, with the options it was made with.
-
-    Raises:
-        UserError: the file is damaged, could run code, or is no checkpoint of this version.
-    """
-    content = safe_load(checkpoint, fix="train the run again")
-    try:
-        assert isinstance(content, dict)
-        settings = content["hyper_parameters"] | {"channels_last": channels_last}
-        task = GradingTask(**settings)
-        task.load_state_dict(content["state_dict"])
-    except (AssertionError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it holds no network"
-        raise UserError(f"{checkpoint}: is no checkpoint of this version of livergrade: {reason}") from None
-    return task.eval(), settings
 
 
 class Grader:
@@ -68,9 +48,9 @@ class Grader:
             raise UserError("accelerator=gpu: PyTorch finds no GPU here; leave it out to grade on the CPU")
         gpu = accelerator != "cpu" and torch.cuda.is_available()
         self.device = torch.device("cuda" if gpu else "cpu")
-        self.task, settings = trained_task(best, channels_last=gpu)
-        self.task.to(self.device)
-        self.classes: list[str] = settings["classes"]
+        self.format = torch.channels_last if gpu else torch.contiguous_format
+        net, self.classes = trained_net(best)
+        self.net = net.to(self.device).to(memory_format=self.format)
         self.model = label(options.model.name, options.model.backbone)
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = working_size(self.image_size, self.border)
@@ -116,7 +96,7 @@ class Grader:
         Returns:
             ``float32 [B, classes, h, w]``, of the central :attr:`seen` of the square.
         """
-        _, maps = class_activation(self.task.net, self.view(images.to(self.device), 0.0))
+        _, maps = class_activation(self.net, self.view(images.to(self.device), 0.0))
         found: NDArray[np.float32] = maps["hires_cam"].cpu().numpy()
         return found
 
@@ -155,7 +135,7 @@ class Grader:
         for degrees in self.degrees:
             view = self.view(there, degrees)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-                logits = self.task(view)
+                logits = self.net(view.contiguous(memory_format=self.format))
             graded.append(logits.float().softmax(1))
         probabilities: NDArray[np.float64] = torch.stack(graded, 1).double().cpu().numpy()
         probabilities /= probabilities.sum(2, keepdims=True)

@@ -7,8 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 PACKAGES = (
     "livergrade",
     "torch",
@@ -28,6 +26,8 @@ PACKAGES = (
 
 def environment() -> dict[str, Any]:
     """Versions, machine, device and the commit of this checkout, as plain values."""
+    import torch  # what reads runs needs none of it
+
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "platform": platform.platform(),

@@ -19,7 +19,7 @@ from livergrade.config.schema import MACHINE, TrainConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.models.catalog import label
-from livergrade.multirun.sweep import job_order
+from livergrade.runs.paths import job_order
 
 # What does not make two runs different experiments: which repeat it is, and, in MACHINE, where it ran.
 REPEATS = ("seed", "split.seed", "split.fold")

@@ -1,12 +1,9 @@
 """A run's curves, read back from its TensorBoard files: they survive a resume and are written anyway."""
 
-import logging
 from pathlib import Path
 
 import pandas as pd
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells of every file it opens
 
 
 def read_history(folder: Path) -> pd.DataFrame:

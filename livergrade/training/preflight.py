@@ -17,7 +17,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from livergrade.cli.command import output_root
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cache import working_size
 from livergrade.data.cohort import Cohort, read_cohort
@@ -26,6 +25,7 @@ from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
 from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
+from livergrade.runs.paths import output_root
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """The LightningModule: a network, its loss, an optimiser, and what is measured of them."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
@@ -23,16 +22,14 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.models import layers
-from livergrade.models.backbone import refuse_size
 from livergrade.models.build import build
 from livergrade.reports.run_plots import confusion_matrix
 from livergrade.reports.style import literal
 from livergrade.training.losses import grade_targets
 from livergrade.training.mixup import mixed
-from livergrade.training.trainer import channels_last
+from livergrade.training.optim import cosine_schedule, make_optimizer
 
 
 def grading_metrics(classes: int) -> MetricCollection:
@@ -286,19 +283,6 @@ class GradingTask(L.LightningModule):
             literal(figure)
             self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
 
-    def _trained(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
-
-    def _layers(self) -> list[dict[str, Any]]:
-        """A group of parameters for each layer, the head first, with a rate that falls towards the image."""
-        height = layers.heights(self.net)
-        top = max(height.values())
-        groups: dict[int, list[nn.Parameter]] = {}
-        for name, parameter in self.net.named_parameters():
-            groups.setdefault(top - height[name], []).append(parameter)
-        lr, decay = self.hparams["lr"], self.hparams["layer_decay"]
-        return [{"params": groups[depth], "lr": lr * decay**depth} for depth in sorted(groups)]
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Within an epoch, keep what it saw so far, for the epoch to be measured whole after a resume.
 
@@ -324,66 +308,10 @@ class GradingTask(L.LightningModule):
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union
         """SGD or AdamW, constant or cosine with warm-up."""
         options = self.hparams
-        shared: dict[str, Any] = {"lr": options["lr"], "weight_decay": options["weight_decay"]}
-        groups = self._layers() if options["layer_decay"] < 1 else self._trained()
-        shared["fused"] = self.device.type == "cuda"
-        optimizer: torch.optim.Optimizer
-        if options["optimizer"] == "sgd":
-            momentum = {"momentum": options["momentum"], "nesterov": options["nesterov"]}
-            optimizer = torch.optim.SGD(groups, **momentum, **shared)
-        else:
-            optimizer = torch.optim.AdamW(groups, **shared)
+        optimizer = make_optimizer(self.net, options, fused=self.device.type == "cuda")
         if options["schedule"] == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         per_epoch = steps / max(self.trainer.max_epochs or 1, 1)
-        warmup = min(int(options["warmup_epochs"] * per_epoch), steps - 1)
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / (warmup + 1)
-            share = min(1.0, (step - warmup) / max(1, steps - warmup))
-            return (1 + math.cos(math.pi * share)) / 2
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = cosine_schedule(optimizer, steps, warmup=int(options["warmup_epochs"] * per_epoch))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def make_task(
-    config: TrainConfig, classes: list[str], note: str, weights: Sequence[float] = ()
-) -> GradingTask:
-    """The task of a run, with random weights.
-
-    Args:
-        config: its options.
-        classes: the grades, worst to best.
-        note: printed on every figure.
-        weights: of each grade in the loss; none for equal ones.
-
-    Raises:
-        UserError: the network can't take images of this size, or can't be built.
-    """
-    model, optim = config.model, config.optim
-    if model.backbone:
-        refuse_size(model.backbone, config.data.image_size)
-    return GradingTask(
-        model.name,
-        classes,
-        optimizer=optim.name,
-        lr=optim.lr,
-        momentum=optim.momentum,
-        weight_decay=optim.weight_decay,
-        schedule=optim.schedule,
-        warmup_epochs=optim.warmup_epochs,
-        layer_decay=optim.layer_decay,
-        nesterov=optim.nesterov,
-        neighbours=config.loss.neighbours,
-        weights=list(weights),
-        mixup=config.augment.mixup,
-        seed=config.seed,
-        channels_last=channels_last(config.trainer),
-        note=note,
-        frozen=model.frozen,
-        head=model.head,
-        **model.architecture(),
-    )

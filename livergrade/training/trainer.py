@@ -16,9 +16,12 @@ from livergrade.errors import UserError
 from livergrade.training.callbacks import run_callbacks
 from livergrade.training.checkpoints import checkpoint_writer
 
-# Lightning's hints are for people who write trainers; a user of ours can act on none of these.
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-warnings.filterwarnings("ignore", module=r"(lightning|torchmetrics)\.")
+
+def quiet_libraries() -> None:
+    """Keep from the screen what only people who write trainers can act on; for commands."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # importing it sets INFO
+    logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells of every file it opens
+    warnings.filterwarnings("ignore", module=r"(lightning|torchmetrics)\.")
 
 
 def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool, ema: float | None = None) -> L.Trainer:

@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -6,29 +5,6 @@ from pathlib import Path
 import pytest
 
 from livergrade.cli import command
-
-
-def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    monkeypatch.setenv("LIVERGRADE_TYPED", json.dumps(["livergrade/train.py", "-m", *words]))
-
-
-def test_a_job_is_named_by_what_the_sweep_varies(monkeypatch: pytest.MonkeyPatch) -> None:
-    typed(
-        monkeypatch,
-        "model=senet,cbam",
-        "split.fold=range(2)",
-        "trainer.progress=false",
-        "data.classes=[a,High-grade IN]",
-        "hydra.sweep.dir=x",
-    )
-    # As Hydra hands them over.
-    job = ["model=cbam", "split.fold=1", "trainer.progress=False", "data.classes=[a,High-grade IN]"]
-    assert command.job_name(3, job) == "3_model-cbam_split.fold-1"
-
-
-def test_what_a_sweeper_adds_names_a_job_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    typed(monkeypatch, "model=senet")
-    assert command.job_name(0, ["model=senet", "optim.lr=0.01"]) == "0_optim.lr-0.01"
 
 
 def test_bare_words_become_the_option() -> None:
@@ -65,14 +41,3 @@ def test_a_mistake_leaves_no_folder(tmp_path: Path) -> None:
     assert told.returncode == 1
     assert "data.image_size=1: must be at least 32" in told.stderr
     assert not list(tmp_path.rglob("*.log"))
-
-
-def test_folders_of_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIVERGRADE_OUTPUTS", str(tmp_path / "outputs"))
-    run = tmp_path / "senet"
-    run.mkdir()
-    assert command.comparison_dir([str(run)]) == f"{run}/comparison"
-    assert command.comparison_dir([str(run), str(tmp_path)]).startswith(f"{tmp_path}/outputs/comparisons/")
-    assert command.evaluation_dir(str(run)).startswith(f"{tmp_path}/outputs/evaluations/")  # no run yet
-    (run / "config.yaml").touch()
-    assert command.evaluation_dir(str(run)).startswith(f"{run}/evaluations/")

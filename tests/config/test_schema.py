@@ -7,12 +7,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
-from livergrade.cli.command import CONF, checked
+from livergrade.cli.compose import checked, register
 from livergrade.config.fields import options
 from livergrade.config.schema import SplitConfig, TrainConfig
 from livergrade.config.validation import problems
 from livergrade.errors import UserError
-from livergrade.train import main  # noqa: F401 - registers the schema
+from livergrade.runs.paths import CONF
 
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}"
@@ -28,6 +28,7 @@ NEEDED = {
 
 def composed(*words: str) -> TrainConfig:
     GlobalHydra.instance().clear()
+    register("train", TrainConfig())
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_object(compose("train", overrides=list(words)))
     assert isinstance(config, TrainConfig)
@@ -58,6 +59,7 @@ def test_an_unknown_key_is_refused_on_the_command_line(word: str) -> None:
 
 def test_an_added_key_is_refused() -> None:
     GlobalHydra.instance().clear()
+    register("train", TrainConfig())
     with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(UserError, match="foo"):
         checked(compose("train", overrides=["+split.foo=1"]))
 

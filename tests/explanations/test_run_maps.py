@@ -58,5 +58,5 @@ def test_an_image_that_went_away_is_left_out(mapped: Path, tmp_path: Path) -> No
     options = read_options(mapped)
     grader = Grader(mapped, accelerator="cpu")
     (tmp_path / "predictions.csv").write_bytes((mapped / "predictions.csv").read_bytes())
-    write_run_maps(tmp_path, grader.task, options, tmp_path / "gone", torch.device("cpu"))
+    write_run_maps(tmp_path, grader.net, grader.classes, options, tmp_path / "gone", torch.device("cpu"))
     assert not (tmp_path / "sanity.json").exists()

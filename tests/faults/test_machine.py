@@ -120,7 +120,7 @@ def test_two_runs_that_are_given_one_folder_do_not_share_it(small: list[str], tm
 
 
 def test_runs_of_one_second_have_folders_of_their_own() -> None:
-    from livergrade.cli.command import run_dir
+    from livergrade.runs.paths import run_dir
 
     begun = int(time.time())
     names = {run_dir(None, "senet", None) for _ in range(20) if time.sleep(1e-5) is None}

@@ -12,8 +12,9 @@ import torch
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.multirun.sweep import finished_before, note_failure
+from livergrade.runs.folder import note_failure
 from livergrade.runs.run import read_options
+from livergrade.training.resume import finished_before
 from tests.conftest import finished_run, train
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")

@@ -1,0 +1,153 @@
+"""From what was typed to a checked config: composed by Hydra, held against the schema, made plain."""
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from livergrade.config.schema import DataConfig, TrainConfig
+from livergrade.config.validation import problems
+from livergrade.errors import UserError
+from livergrade.runs.paths import (
+    comparison_dir,
+    evaluation_dir,
+    export_dir,
+    job_name,
+    named_folder,
+    output_root,
+    record_dir,
+    run_dir,
+)
+
+Config = TypeVar("Config")
+
+FLAGS = """
+Flags of Hydra (--cfg job prints what would be run, -m sweeps over comma-separated values):
+
+$FLAGS_HELP
+"""
+"""The end of every help text, a string.Template."""
+
+
+def register_resolvers() -> None:
+    """Make known what ``conf/`` names as ``${livergrade.…:}``: the folders that commands write into."""
+    for name, resolver, kept in (
+        ("folder", named_folder, True),
+        ("job", job_name, False),
+        ("outputs", output_root, False),
+        ("run_dir", run_dir, True),
+        ("evaluation_dir", evaluation_dir, True),
+        ("export_dir", export_dir, True),
+        ("comparison_dir", comparison_dir, False),
+        ("record", record_dir, False),
+    ):
+        OmegaConf.register_new_resolver(f"livergrade.{name}", resolver, replace=True, use_cache=kept)
+
+
+def register(name: str, schema: Any, help_text: str = "") -> None:  # noqa: ANN401
+    """Make known to Hydra what ``conf/<name>.yaml`` is composed of.
+
+    Args:
+        name: of the command.
+        schema: its options, a dataclass with every default.
+        help_text: what ``--help`` prints.
+    """
+    register_resolvers()
+    store = ConfigStore.instance()
+    store.store(name=f"{name}_schema", node=type(schema))
+    shown = {"app_name": name, "header": "", "template": help_text.replace("$", "$$") + FLAGS}
+    store.store(group="hydra/help", name="livergrade", node=shown)
+
+
+def refuse(found: list[str]) -> None:
+    """Raise a `UserError` that lists what is wrong with the options; nothing where nothing is."""
+    if found:
+        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+
+
+def plain(composed: DictConfig, schema: type[Config]) -> Config:
+    """The composed options as their dataclass, every value checked.
+
+    Raises:
+        UserError: values are out of range or do not fit together; all of them are listed.
+    """
+    try:
+        # Merged once more, since +key=value on the command line gets past the schema.
+        values = OmegaConf.to_container(composed)
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "options"
+        raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
+    assert isinstance(config, schema)
+    refuse(problems(config))
+    return config
+
+
+def make_absolute(data: DataConfig) -> None:
+    """Make the paths of a cohort absolute, so that a run can be resumed from any folder."""
+    for key in ("manifest", "root", "cache_dir", "split_file"):
+        if path := getattr(data, key):
+            setattr(data, key, str(Path(path).expanduser().absolute()))
+
+
+def checked(composed: DictConfig) -> TrainConfig:
+    """The options of a run to train, every value checked, paths made absolute."""
+    config = plain(_resumed(composed), TrainConfig)
+    refuse(_launch_problems(config))
+    make_absolute(config.data)
+    if config.model.weights and config.model.weights != "imagenet":
+        config.model.weights = str(Path(config.model.weights).expanduser().absolute())
+    return config
+
+
+def _launch_problems(config: TrainConfig) -> list[str]:
+    """What Hydra's way of starting the run rules out."""
+    if not HydraConfig.initialized():
+        return []
+    hydra_config = HydraConfig.get()
+    sweep = hydra_config.mode == RunMode.MULTIRUN
+    found = []
+    if sweep and config.train.resume:
+        found.append("train.resume: continues one run; leave out -m")
+    if sweep and (config.trainer.devices != "1" or config.trainer.num_nodes > 1):
+        found.append(
+            f"trainer.devices={config.trainer.devices}: a sweep gives each job one device, since every "
+            "process of a distributed job would start the whole sweep again; start such runs one by one"
+        )
+    tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+    by_srun = tasks > 1 and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+    elsewhere = config.trainer.num_nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ or by_srun
+    named = any(word.startswith("hydra.run.dir=") for word in hydra_config.overrides.hydra)
+    if elsewhere and not named and not config.train.resume:
+        found.append("hydra.run.dir: processes that start by themselves need one named folder to share")
+    return found
+
+
+def _resumed(composed: DictConfig) -> DictConfig:
+    """A resumed run keeps the options it was started with; only ``trainer.*`` may be changed."""
+    folder = composed.train.resume
+    if not folder:
+        return composed
+    stored = Path(folder) / "config.yaml"
+    if not stored.is_file():
+        raise UserError(f"train.resume={folder}: is no run (no config.yaml there); name a run's folder")
+    if not (Path(folder) / "checkpoints" / "last.ckpt").is_file():
+        raise UserError(f"train.resume={folder}: nothing of it was saved yet; start a new run")
+    config = OmegaConf.merge(OmegaConf.structured(TrainConfig), OmegaConf.load(stored))
+    assert isinstance(config, DictConfig)
+    parser = OverridesParser.create()
+    for override in parser.parse_overrides(list(HydraConfig.get().overrides.task)):
+        key = override.key_or_group
+        if key != "train.resume" and not key.startswith("trainer."):
+            raise UserError(
+                f"{override.input_line}: a resumed run keeps its own options ({stored}); "
+                "only trainer.* may change. Start a new run for anything else."
+            )
+        OmegaConf.update(config, key, override.value())
+    return config

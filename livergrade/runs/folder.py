@@ -1,0 +1,52 @@
+"""Take a folder for a run, and record in it how the run was started and why it failed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+from omegaconf import OmegaConf
+
+from livergrade.config.schema import TrainConfig
+from livergrade.errors import UserError
+from livergrade.io.files import remove_parts, write_json, written_whole
+
+
+def claim(run: Path, config: TrainConfig) -> None:
+    """Take an unused folder for this run, or the one to resume, and record the options in it.
+
+    Called once all that the options ask for is there, so that a mistake leaves no half-made run behind.
+
+    Raises:
+        UserError: another run is there already.
+    """
+    if config.train.resume:
+        (run / "finished.json").unlink(missing_ok=True)
+        remove_parts(run)
+    else:
+        try:
+            (run / "checkpoints").mkdir()  # one process alone can make it
+        except FileExistsError:
+            raise UserError(
+                f"{run}: another run is there; continue it with train.resume={run}, or choose another folder"
+            ) from None
+    record(run, config)
+
+
+def record(run: Path, config: TrainConfig) -> None:
+    """Write the options to ``config.yaml``, whole or not at all."""
+    values = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    with written_whole(run / "config.yaml") as part:
+        part.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def note_failure(run: Path, error: Exception, overrides: list[str]) -> None:
+    """Write ``failed.json`` into a job's folder."""
+    told = {
+        "job": overrides,
+        "error": type(error).__name__,
+        "message": str(error),
+        "at": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    write_json(told, run / "failed.json")

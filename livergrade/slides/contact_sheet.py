@@ -1,0 +1,64 @@
+"""Pictures for a person to check a slide by: its regions, and the images that were cut from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from livergrade.io.files import written_whole
+from livergrade.io.slide_reader import Tissue
+from livergrade.slides.regions import Region
+
+CONTACT_PIXELS = 420  # width of an image on a contact sheet
+
+
+def outlined(tissue: Tissue, regions: Sequence[Region]) -> NDArray[np.uint8]:
+    """The slide's thumbnail with the regions drawn on it."""
+    picture = Image.fromarray(tissue.thumbnail)
+    draw = ImageDraw.Draw(picture)
+    for region in regions:
+        for part in getattr(region.outline, "geoms", [region.outline]):
+            for ring in (part.exterior, *part.interiors):
+                line = [(x / tissue.scale[0], y / tissue.scale[1]) for x, y in ring.coords]
+                draw.line(line, fill="#0a4d9c", width=4)
+        left, top, _, _ = region.outline.bounds
+        corner = (left / tissue.scale[0] + 8, top / tissue.scale[1] + 6)
+        draw.text(corner, f"{region.name} {region.kind}".strip(), fill="#0a4d9c", font_size=22)
+    return np.asarray(picture)
+
+
+def write_contact(
+    images: Sequence[dict[str, Any]], out: Path, slide: str, overview: NDArray[np.uint8]
+) -> None:
+    """Write ``contact/<slide>.png``: where the regions lie, and each image with its name and fate."""
+    tiles = []
+    for row in images:
+        with Image.open(out / row["image"]) as image:
+            small = image.reduce(max(1, image.width // (2 * CONTACT_PIXELS)))
+            small = small.resize((CONTACT_PIXELS, round(CONTACT_PIXELS * small.height / small.width)))
+        tiles.append((small, row))
+    columns, side = 3, tiles[0][0].height
+    whole = Image.fromarray(overview)
+    whole.thumbnail((columns * (CONTACT_PIXELS + 10), 700))
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new(
+        "RGB", (columns * (CONTACT_PIXELS + 10) + 10, whole.height + 20 + rows * (side + 54)), "white"
+    )
+    sheet.paste(whole, (10, 10))
+    draw = ImageDraw.Draw(sheet)
+    for number, (small, row) in enumerate(tiles):
+        x = 10 + number % columns * (CONTACT_PIXELS + 10)
+        y = whole.height + 20 + number // columns * (side + 54)
+        sheet.paste(small, (x, y))
+        draw.rectangle(
+            (x, y, x + CONTACT_PIXELS, y + side), outline="#b03030" if row["rejected"] else "#b8c0c8", width=3
+        )
+        draw.text((x, y + side + 4), f"{Path(row['image']).stem}  {row['grade']}", fill="black", font_size=15)
+        draw.text((x, y + side + 24), row["rejected"], fill="#b03030", font_size=14)
+    with written_whole(out / "contact" / f"{slide}.png") as part:
+        sheet.save(part, format="PNG")

@@ -1,0 +1,52 @@
+"""What a second start of a job finds in its folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from livergrade.config.fields import options
+from livergrade.config.schema import MACHINE, TrainConfig
+from livergrade.errors import UserError
+
+
+def finished_before(run: Path, config: TrainConfig) -> bool:
+    """Whether an earlier start of a job finished it; otherwise ready the folder for it to go on.
+
+    A job that was interrupted goes on where it was last saved: ``config.train.resume`` is set. One that
+    failed, or was not saved yet, starts anew.
+
+    Raises:
+        UserError: the folder holds a job of other options.
+    """
+    stored, failed = run / "config.yaml", (run / "failed.json").is_file()
+    if stored.is_file():
+        _refuse_other_options(stored, config)
+        if (run / "finished.json").is_file():
+            return True
+        if (run / "checkpoints" / "last.ckpt").is_file() and not failed:
+            config.train.resume = str(run)
+            return False
+    if os.environ.get("SLURM_PROCID", "0") != "0":
+        return False  # one process of a run readies the folder for all
+    for left in ("checkpoints", "tensorboard"):
+        shutil.rmtree(run / left, ignore_errors=True)
+    stored.unlink(missing_ok=True)
+    (run / "failed.json").unlink(missing_ok=True)
+    return False
+
+
+def _refuse_other_options(stored: Path, config: TrainConfig) -> None:
+    there = OmegaConf.load(stored)
+    now = {key: value for key, _, value in options(config)}
+    keys = [key for key in now if key not in MACHINE and OmegaConf.select(there, key) != now[key]]
+    if keys:
+        before = {key: OmegaConf.select(there, key, default="unknown") for key in keys}
+        lines = [f"  {key}: {before[key]} there, {now[key]} now" for key in keys]
+        raise UserError(
+            f"{stored.parent}: holds a job of other options; leave out hydra.sweep.dir for a sweep of its "
+            "own:\n" + "\n".join(lines)
+        )
