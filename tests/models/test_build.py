@@ -42,7 +42,7 @@ def test_parameter_counts(name):
 
 @pytest.mark.parametrize("name", list(NAMES))
 def test_the_configs_defaults_are_the_papers(name):
-    """What the blocks take by default and what config.py declares are one and the same network."""
+    """What the blocks take by default and what config/schema.py declares are one and the same network."""
     with torch.device("meta"):
         shapes = [
             {key: t.shape for key, t in build(name, 3, **options).state_dict().items()}
