@@ -7,7 +7,6 @@ python -m livergrade.evaluate run=outputs/senet/<time> data=manifest data.manife
 import json
 import logging
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -18,7 +17,7 @@ from livergrade.cli.compose import make_absolute, plain, refuse
 from livergrade.config.schema import DataConfig, EvaluateConfig
 from livergrade.config.validation import problems
 from livergrade.errors import UserError
-from livergrade.runs.folder import record
+from livergrade.runs.folder import mark_finished, record
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +49,11 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.data.cohort import read_cohort
     from livergrade.data.split import external_split, read_split, summary, write_split
     from livergrade.evaluation.leakage import leakage, warning
-    from livergrade.evaluation.ood import read_appearance
-    from livergrade.evaluation.uncertainty import read_calibration
-    from livergrade.io.files import write_json
     from livergrade.models.catalog import label
     from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
-    from livergrade.reports.results import write_results
     from livergrade.runs.run import read_options
-    from livergrade.training.outputs import run_facts, write_graded
+    from livergrade.training.outputs import run_facts, write_outputs
     from livergrade.training.setup import make_data, make_task
     from livergrade.training.trainer import make_trainer, quiet_libraries
 
@@ -105,12 +100,8 @@ def main(config: EvaluateConfig) -> None:
         "trained_by": earlier.get("command"),
         **{key: earlier[key] for key in kept if key in earlier},
     }
-    write_json(facts, out / "environment.json")
-    write_graded(out, trainer, task, data, options, read_appearance(trained / "appearance.json"))
-    # Another cohort has no validation side: it is answered with the care that was learned from the run's own.
-    calibration = read_calibration(trained / "calibration.json") if config.data else None
-    metrics = write_results(out, cohort.root, calibration)
-    write_json({"finished": datetime.now().astimezone().isoformat()}, out / "finished.json")
+    metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
+    mark_finished(out)
     name = label(options.model.name, options.model.backbone)
     log.info("%s, trained in %s\n\n%s\n\n%s", name, trained, table(metrics), out)
 

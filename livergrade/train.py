@@ -7,7 +7,6 @@ python -m livergrade.train -m model=vgg16,resnet50,cbam,senet,sknet
 import logging
 import os
 import time
-from datetime import datetime
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +15,7 @@ from hydra.types import RunMode
 from livergrade.cli.command import command
 from livergrade.cli.compose import checked
 from livergrade.config.schema import TrainConfig
-from livergrade.runs.folder import claim
+from livergrade.runs.folder import claim, mark_finished
 from livergrade.training.resume import finished_before
 
 log = logging.getLogger(__name__)
@@ -44,10 +43,9 @@ def main(config: TrainConfig) -> None:
     from livergrade.evaluation.leakage import leakage, warning
     from livergrade.io.files import write_json
     from livergrade.reports.format import table
-    from livergrade.reports.results import write_results
     from livergrade.training.fit import fit_and_test
     from livergrade.training.losses import grade_weights
-    from livergrade.training.outputs import run_facts, write_graded, write_history
+    from livergrade.training.outputs import run_facts, write_outputs
     from livergrade.training.preflight import environment, heed, tested
     from livergrade.training.setup import make_data, make_task, start_weights
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
@@ -78,12 +76,9 @@ def main(config: TrainConfig) -> None:
     if not trainer.is_global_zero:
         return
 
-    write_graded(run, trainer, task, data, config)
-    facts |= write_history(run) | {"seconds": round(time.monotonic() - started, 1)}
-    write_json(facts, run / "environment.json")
-    metrics = write_results(run, cohort.root)
+    metrics = write_outputs(run, trainer, task, data, config, facts, started=started)
     log_outcome(trainer, config, metrics)
-    write_json({"finished": datetime.now().astimezone().isoformat()}, run / "finished.json")
+    mark_finished(run)
     log.info("\n%s\n\n%s", table(metrics), run)
 
 

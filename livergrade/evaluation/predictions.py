@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,30 @@ _SUM_TOLERANCE = 1e-3
 _COLUMNS = ("image", "patient", "split", "angle", "grade", "predicted")
 
 
+@dataclass(frozen=True)
+class GradedViews:
+    """Views of one side of the split, as a network graded them.
+
+    Attributes:
+        row: of the cohort, ``int64 [views]``.
+        degrees: ``float32 [views]``.
+        probabilities: in the order of the classes, ``float32 [views, classes]``.
+    """
+
+    row: NDArray[np.int64]
+    degrees: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+
 def predictions_table(
-    cohort: pd.DataFrame, classes: list[str], graded: dict[str, NDArray[np.float32]]
+    cohort: pd.DataFrame, classes: list[str], graded: Mapping[str, GradedViews]
 ) -> pd.DataFrame:
     """One row a view.
 
     Args:
         cohort: the table of the cohort whose rows were graded, with the column ``sha256``.
         classes: the grades, worst to best.
-        graded: by side of the split, ``[views, 4 + classes]``: row of the cohort, degrees, grade, loss,
-            probabilities in the order of the classes.
+        graded: by side of the split.
 
     Returns:
         ``image,patient,split,angle,grade,predicted,p_<class>…`` and the manifest's other columns, sorted by
@@ -35,14 +51,14 @@ def predictions_table(
     """
     tables = []
     for side, views in graded.items():
-        table = cohort.iloc[views[:, 0].astype(int)].drop(columns="sha256").reset_index(drop=True)
+        table = cohort.iloc[views.row].drop(columns="sha256").reset_index(drop=True)
         carried = [name for name in table.columns if name not in ("image", "patient", "grade")]
-        probabilities = views[:, 4:].astype(float)
+        probabilities = views.probabilities.astype(float)
         # Rounding of float32 leaves sums off one by 1e-7; the file's readers may expect exactness.
         probabilities /= probabilities.sum(1, keepdims=True)
         predicted = np.array(classes)[probabilities.argmax(1)]
         facts = table[["image", "patient"]].assign(
-            split=side, angle=views[:, 1].astype(float), grade=table["grade"], predicted=predicted
+            split=side, angle=views.degrees.astype(float), grade=table["grade"], predicted=predicted
         )
         columns = pd.DataFrame(probabilities, columns=[f"p_{grade}" for grade in classes])
         tables.append(pd.concat([facts, columns, table[carried]], axis=1))

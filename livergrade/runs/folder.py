@@ -41,6 +41,11 @@ def record(run: Path, config: TrainConfig) -> None:
         part.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
+def mark_finished(run: Path) -> None:
+    """Write ``finished.json``, last of all: without it the folder is not complete."""
+    write_json({"finished": datetime.now().astimezone().isoformat()}, run / "finished.json")
+
+
 def note_failure(run: Path, error: Exception, overrides: list[str]) -> None:
     """Write ``failed.json`` into a job's folder."""
     told = {

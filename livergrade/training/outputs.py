@@ -1,5 +1,6 @@
 """What training and evaluation both leave in their folder."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import lightning as L
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.datamodule import GradingData
-from livergrade.evaluation.ood import write_appearance
+from livergrade.evaluation.ood import read_appearance, write_appearance
 from livergrade.evaluation.predictions import predictions_table, write_predictions
+from livergrade.evaluation.uncertainty import read_calibration
 from livergrade.explanations.run_maps import write_run_maps
-from livergrade.io.files import written_whole
+from livergrade.io.files import write_json, written_whole
+from livergrade.reports.results import write_results
 from livergrade.runs.environment import environment
 from livergrade.runs.paths import command_line
 from livergrade.training.history import read_history
@@ -26,15 +29,18 @@ def run_facts(trainer: L.Trainer) -> dict[str, Any]:
     }
 
 
-def write_graded(
+def write_outputs(
     out: Path,
     trainer: L.Trainer,
     task: GradingTask,
     data: GradingData,
     config: TrainConfig,
-    reference: dict[str, Any] | None = None,
-) -> None:
-    """Write ``predictions.csv``, ``appearance.json`` and ``.csv``, and the maps for the report.
+    facts: dict[str, Any],
+    *,
+    started: float = 0.0,
+    trained: Path | None = None,
+) -> dict[str, Any]:
+    """Write what follows from a test pass: predictions, appearance, maps, metrics, figures and the report.
 
     Args:
         out: the folder.
@@ -42,12 +48,25 @@ def write_graded(
         task: what it graded.
         data: the views that were graded.
         config: the run's options.
-        reference: the ``appearance.json`` of the run whose network grades another cohort; None to fit one.
+        facts: what ``environment.json`` is to hold.
+        started: when training began, by `time.monotonic`.
+        trained: folder of the run whose network was evaluated; None where it was trained here.
+
+    Returns:
+        What ``metrics.json`` holds.
     """
     cohort = data.cohort
+    reference = read_appearance(trained / "appearance.json") if trained else None
     write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), out / "predictions.csv")
     write_appearance(out, data.split, data.squares, seed=config.seed, reference=reference)
     write_run_maps(out, task.net, task.classes, config, cohort.root, trainer.strategy.root_device)
+    if not trained:
+        facts = facts | write_history(out) | {"seconds": round(time.monotonic() - started, 1)}
+    write_json(facts, out / "environment.json")
+    # Another cohort has no validation side: it is answered with the care that was learned from the run's own.
+    external = config.split.name == "external"
+    calibration = read_calibration(trained / "calibration.json") if trained and external else None
+    return write_results(out, cohort.root, calibration)
 
 
 def write_history(run: Path) -> dict[str, int]:

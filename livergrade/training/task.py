@@ -8,21 +8,11 @@ import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassAUROC,
-    MulticlassCohenKappa,
-    MulticlassConfusionMatrix,
-    MulticlassF1Score,
-    MulticlassPrecision,
-    MulticlassRecall,
-)
 
 from livergrade.errors import UserError
+from livergrade.evaluation.predictions import GradedViews
 from livergrade.models import layers
 from livergrade.models.build import build
 from livergrade.reports.run_plots import confusion_matrix
@@ -30,31 +20,8 @@ from livergrade.reports.style import literal
 from livergrade.training.losses import grade_targets
 from livergrade.training.mixup import mixed
 from livergrade.training.optim import cosine_schedule, make_optimizer
-
-
-def grading_metrics(classes: int) -> MetricCollection:
-    """What is computed at the end of a pass; every average is explicit, since torchmetrics' defaults differ.
-
-    Accuracy of one class is the paper's (its Table 5): the share of that class graded right, which is recall.
-    Views are gathered before they are counted, so the metrics themselves do not synchronise processes.
-    """
-    options: dict[str, Any] = {"num_classes": classes, "sync_on_compute": False}
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(average="micro", **options),
-            "balanced_accuracy": MulticlassAccuracy(average="macro", **options),
-            "macro_precision": MulticlassPrecision(average="macro", **options),
-            "macro_recall": MulticlassRecall(average="macro", **options),
-            "macro_f1": MulticlassF1Score(average="macro", **options),
-            "quadratic_kappa": MulticlassCohenKappa(weights="quadratic", **options),
-            "class_accuracy": MulticlassAccuracy(average=None, **options),
-            "class_precision": MulticlassPrecision(average=None, **options),
-            "class_recall": MulticlassRecall(average=None, **options),
-            "class_f1": MulticlassF1Score(average=None, **options),
-            "class_auroc": MulticlassAUROC(average=None, thresholds=None, **options),
-            "confusion": MulticlassConfusionMatrix(**options),
-        }
-    )
+from livergrade.training.pass_metrics import grading_metrics, measure
+from livergrade.training.pass_record import PassRecord, SeenViews
 
 
 class GradingTask(L.LightningModule):
@@ -126,10 +93,8 @@ class GradingTask(L.LightningModule):
         self.register_buffer("smooth_loss", torch.tensor(torch.nan))
         self.register_buffer("targets", grade_targets(len(classes), neighbours), persistent=False)
         self.register_buffer("weights", torch.tensor(weights) if weights else None, persistent=False)
-        # Each pass keeps its probabilities on the device and is measured once at its end: a metric update a
-        # step costs milliseconds and a synchronisation.
-        self.seen: dict[str, list[Tensor]] = {}
-        self.graded: dict[str, NDArray[np.float32]] = {}
+        self.seen: dict[str, PassRecord] = {}
+        self.graded: dict[str, GradedViews] = {}
 
     def forward(self, view: Tensor) -> Tensor:
         """``float [B,3,H,W]`` → logits ``float [B, classes]``."""
@@ -152,8 +117,7 @@ class GradingTask(L.LightningModule):
             logits = self(batch["view"]).float()
         told = logits.detach()
         losses = F.cross_entropy(told, batch["grade"], reduction="none")
-        facts = torch.stack([batch["row"], batch["degrees"], batch["grade"], losses], 1)
-        self.seen.setdefault(stage, []).append(torch.cat([facts, told.softmax(1)], 1))
+        self.seen.setdefault(stage, PassRecord()).add(batch, losses, told.softmax(1))
         return logits
 
     def on_train_start(self) -> None:
@@ -201,29 +165,26 @@ class GradingTask(L.LightningModule):
         """
         seen = self._gathered("val")
         self._measure("val", seen)
-        loss = seen[:, 3].mean()
+        loss = seen.loss.mean()
         self.smooth_loss.copy_(loss if self.smooth_loss.isnan() else (self.smooth_loss + loss) / 2)
         self.log("val/loss_smooth", self.smooth_loss)
 
     def on_test_epoch_end(self) -> None:
         """Measure the test views and keep what every graded view was given, for ``predictions.csv``."""
         gathered = {stage: self._gathered(stage) for stage in list(self.seen)}
-        self.graded = {stage: seen.cpu().numpy() for stage, seen in gathered.items()}
+        self.graded = {stage: seen.graded() for stage, seen in gathered.items()}
         self._measure("test", gathered["test"])
 
-    def _gathered(self, stage: str) -> Tensor:
-        """What a pass saw, ``float32 [views, 4 + classes]``: row, degrees, grade, loss, probabilities."""
-        seen = self._everywhere(stage).flatten(0, 1)
+    def _gathered(self, stage: str) -> SeenViews:
+        """What all processes saw of a pass, which ends here."""
+        seen = SeenViews(self._everywhere(stage).flatten(0, 1))
         del self.seen[stage]
-        if self.trainer.world_size > 1 and stage != "train":
-            # Processes are dealt equally many views, so a few were graded twice.
-            first = np.unique(seen[:, :2].cpu().numpy(), axis=0, return_index=True)[1]
-            seen = seen[torch.from_numpy(first).to(seen.device)]
-        return seen
+        # Processes are dealt equally many views, so a few were graded twice.
+        return seen.each_once() if self.trainer.world_size > 1 and stage != "train" else seen
 
     def _everywhere(self, stage: str) -> Tensor:
         """What each process saw so far, ``float32 [processes, views, 4 + classes]``, all of it finite."""
-        here = torch.cat([part.to(self.device) for part in self.seen[stage]])
+        here = self.seen[stage].together(self.device)
         seen = self.all_gather(here) if self.trainer.world_size > 1 else here[None]
         assert isinstance(seen, Tensor)
         if not torch.isfinite(seen).all():
@@ -236,18 +197,15 @@ class GradingTask(L.LightningModule):
         Several processes look at the end of the epoch, where they look together.
         """
         every = 1 if self.device.type == "cpu" else 50
-        if self.trainer.world_size == 1 and (batch_idx + 1) % every == 0:
-            latest = self.seen["train"][-every:]
-            if not torch.stack([part.isfinite().all() for part in latest]).all():
-                raise self._not_finite("train")
+        looks = self.trainer.world_size == 1 and (batch_idx + 1) % every == 0
+        if looks and not self.seen["train"].finite(every):
+            raise self._not_finite("train")
 
     def _not_finite(self, stage: str) -> UserError:
         """Name the first batch of this process that was graded with no finite number, and its images."""
-        batches = [part.isfinite().all(1).cpu() for part in self.seen[stage]]
-        number = next((number for number, finite in enumerate(batches) if not finite.all()), None)
         where = f"epoch {self.current_epoch} ({stage})"
-        if number is not None:
-            rows = dict.fromkeys(self.seen[stage][number][:, 0].long().tolist())
+        if found := self.seen[stage].not_finite():
+            number, rows = found
             data = getattr(self.trainer, "datamodule", None)
             names = (
                 [str(data.cohort.table["image"][row]) for row in rows] if data else [f"row {r}" for r in rows]
@@ -258,25 +216,10 @@ class GradingTask(L.LightningModule):
             "Lower optim.lr, or set trainer.precision=32-true."
         )
 
-    def _measure(self, stage: str, seen: Tensor) -> None:
+    def _measure(self, stage: str, seen: SeenViews) -> None:
         """Log a pass: scalars by grade and over all, and the confusion matrix as a figure."""
-        self.metrics.reset()
-        measured = self.metrics(seen[:, 4:], seen[:, 2].long())
-        confusion = measured.pop("confusion").cpu().numpy()
-        # torchmetrics gives a grade that is absent 0, and kappa of a single grade NaN: left out instead.
-        present = [number for number in range(len(self.classes)) if confusion[number].sum()]
-        if len(present) > 1:
-            measured["macro_auroc"] = measured["class_auroc"][present].mean()
-        else:
-            del measured["quadratic_kappa"], measured["class_auroc"]
-        scalars = {f"{stage}/loss": seen[:, 3].mean()}
-        for name, value in measured.items():
-            if name.startswith("class_"):
-                tag = f"{stage}/{name.removeprefix('class_')}"
-                scalars |= {f"{tag}/{self.classes[number]}": value[number] for number in present}
-            else:
-                scalars[f"{stage}/{name}"] = value
-        self.log_dict({name: value.float() for name, value in scalars.items()})
+        figures, confusion = measure(self.metrics, seen, self.classes)
+        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()})
         if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
             title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
             figure = confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
@@ -288,7 +231,7 @@ class GradingTask(L.LightningModule):
 
         While it is trained, a frozen network's checkpoints hold what changes: gigabytes would not.
         """
-        if self.seen.get("train") and not self.trainer.is_last_batch:
+        if "train" in self.seen and not self.trainer.is_last_batch:
             checkpoint["seen"] = self._everywhere("train")
         if self.hparams["frozen"] and self.trainer.state.fn == TrainerFn.FITTING:
             trained = f"net.{layers.head(self.net)[0]}."
@@ -301,7 +244,7 @@ class GradingTask(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up what an epoch saw; what the checkpoint of a frozen network leaves out stays as it is."""
         if "seen" in checkpoint and self.trainer.state.fn == TrainerFn.FITTING:
-            self.seen["train"] = [checkpoint["seen"][self.global_rank]]
+            self.seen["train"] = PassRecord([checkpoint["seen"][self.global_rank]])
         if self.hparams["frozen"]:
             checkpoint["state_dict"] = self.state_dict() | checkpoint["state_dict"]
 

@@ -3,7 +3,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from livergrade.evaluation.predictions import predictions_table, read_predictions, write_predictions
+from livergrade.evaluation.predictions import (
+    GradedViews,
+    predictions_table,
+    read_predictions,
+    write_predictions,
+)
 
 CLASSES = ["Low-grade IN", "Normal"]
 TABLE = pd.DataFrame(
@@ -18,9 +23,12 @@ TABLE = pd.DataFrame(
 
 
 def test_one_row_a_view_with_carried_columns(tmp_path: Path) -> None:
-    graded = {  # row, degrees, grade, loss, probabilities
-        "test": np.array([[1, 90, 1, 0.1, 0.2, 0.8], [1, 0, 1, 0.1, 0.6, 0.4]], np.float32),
-        "val": np.array([[0, 0, 0, 0.1, 0.9, 0.1]], np.float32),
+    def views(rows: list[int], degrees: list[float], probabilities: list[list[float]]) -> GradedViews:
+        return GradedViews(np.array(rows), np.array(degrees, np.float32), np.array(probabilities, np.float32))
+
+    graded = {
+        "test": views([1, 1], [90, 0], [[0.2, 0.8], [0.6, 0.4]]),
+        "val": views([0], [0], [[0.9, 0.1]]),
     }
     table = predictions_table(TABLE, CLASSES, graded)
     assert table.columns.tolist() == [

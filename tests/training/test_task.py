@@ -10,7 +10,8 @@ from sklearn import metrics as sk
 
 from livergrade.config.schema import OptimConfig
 from livergrade.errors import UserError
-from livergrade.training.task import GradingTask, grading_metrics
+from livergrade.training.pass_metrics import grading_metrics
+from livergrade.training.task import GradingTask
 
 CLASSES = ["poor", "moderate", "well"]
 pytestmark = pytest.mark.usefixtures("narrow")
