@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torchvision.models.resnet import Bottleneck
 
 from livergrade.models.build import build
 from livergrade.models.catalog import NAMES
+from livergrade.models.resnet import Bottleneck
 from livergrade.models.weights import load_weights
 from tests.models.references import CLASSES, REFERENCES, Reference, counts, logits
 

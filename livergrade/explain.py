@@ -56,11 +56,16 @@ def main(config: ExplainConfig) -> None:
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
     from livergrade.io.images import ImageError, read_square
+    from livergrade.models.hooks import has_maps
 
     assert config.run
     run, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
     grader = Grader(run, config.views, config.accelerator)
     chosen = _named(config.images) if config.images else choose(run, config.n)
+    if not has_maps(grader.net):
+        raise UserError(
+            f"{run}: {grader.model} has no layer for class-activation maps, so nothing is explained"
+        )
     fresh = randomised(grader.net, config.seed)
     failed: dict[str, str] = {}
     explained: list[Explained] = []

@@ -63,11 +63,14 @@ def main(config: PredictConfig) -> None:
     from livergrade.inference.slides import grade_slide
     from livergrade.io.files import write_json
     from livergrade.io.tables import write_table
+    from livergrade.models.hooks import has_maps
 
     assert config.run
     out = Path(HydraConfig.get().runtime.output_dir)
     run = Path(config.run).absolute()
     grader = Grader(run, config.views, config.accelerator, calibrated=config.calibrated)
+    if config.why and not has_maps(grader.net):
+        raise UserError(f"why=true: {grader.model} has no layer for class-activation maps; leave it out")
     _refuse_other_options(config, out)
     if config.calibrated and not grader.temperature:
         log.warning("probabilities are not calibrated: %s", grader.calibration["reason"])

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.intervals import CONFIDENCE, bounds_of
@@ -143,6 +142,8 @@ def set_figures(
         calibration patients would give for all new patients. A null threshold has its ``reason``: each set
         holds all grades.
     """
+    from scipy.stats import beta  # slow to import, and grading needs none of it
+
     n, least = len(calibration["patient"]), least_patients(coverage)
     found: dict[str, Any] = {"asked": coverage, "calibration_patients": n, "least_patients": least}
     for name in ("patient", "image"):

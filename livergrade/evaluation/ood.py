@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.covariance import LedoitWolf
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.conformal import threshold
@@ -63,6 +62,8 @@ def fitted(training: Floats) -> dict[str, Any]:
 
     The covariance is shrunk, for few images (Ledoit & Wolf, J. Multivar. Anal. 88, 2004).
     """
+    from sklearn.covariance import LedoitWolf  # slow to import, and grading needs none of it
+
     centre, spread = training.mean(0), training.std(0) + 1e-9
     precision = LedoitWolf(assume_centered=True).fit((training - centre) / spread).precision_
     whitening = np.linalg.cholesky(precision).T / spread

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats
@@ -196,6 +195,8 @@ def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> 
 
 def _mcnemar(first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]]) -> dict[str, Any]:
     """Exact McNemar test by patient (Psychometrika 12, 1947): the binomial of those only one graded right."""
+    from scipy.stats import binomtest  # slow to import, and grading needs none of it
+
     if len(first) > 1:
         reason = "several repeats: a patient has more than one answer; see the permutation test"
         return {"p": None, "only_first": None, "only_second": None, "reason": reason}

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import minimize_scalar
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import patient_sums
@@ -85,6 +84,8 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
         patients, an end of the search counting as such. Where the loss still falls as T approaches 0.1 the
         temperature is null with a ``reason``; where it still falls at 20 that is taken, with a ``note``.
     """
+    from scipy.optimize import minimize_scalar  # slow to import, and grading needs none of it
+
     losses = patient_losses(views)
     grid = np.stack([losses(float(np.exp(place))) for place in _GRID])  # [G, P]
     lowest = int(grid.mean(1).argmin())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,8 +24,11 @@ from livergrade.explanations.maps import Judged, class_activation, judged, occlu
 from livergrade.io.files import write_json, written_whole
 from livergrade.io.images import ImageError, read_square
 from livergrade.models.build import normalisation
+from livergrade.models.hooks import has_maps
 from livergrade.reports.overlay import overlay
 from livergrade.reports.thumbnails import THUMBNAIL
+
+log = logging.getLogger(__name__)
 
 BATCH = 8
 PLACES = 7
@@ -47,6 +51,9 @@ def write_run_maps(
         device: where the network runs.
     """
     if not config.trainer.map_patients:
+        return
+    if not has_maps(net):
+        log.info("%s has no layer for class-activation maps: the report shows none", config.model.name)
         return
     predictions = read_predictions(run / "predictions.csv")
     tested = predictions[predictions["split"] == "test"].drop_duplicates("patient")

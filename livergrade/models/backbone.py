@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.errors import UserError
-from livergrade.models.catalog import IMAGENET, Normalisation
+from livergrade.models.catalog import IMAGENET, CamLayer, Normalisation
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -116,6 +116,17 @@ def normalisation(backbone: str) -> Normalisation:
         return known.normalisation
     config = timm.models.get_pretrained_cfg(backbone)
     return (config.mean, config.std) if config else IMAGENET
+
+
+def cam_layer(net: nn.Module) -> CamLayer:
+    """Where class-activation maps of a network of timm are taken: its last stage.
+
+    In a vision transformer only the class token leaves the last block, so it is what enters that block's
+    attention.
+    """
+    last: dict[str, Any] = net.feature_info[-1]  # type: ignore[index, assignment]
+    prefix = int(getattr(net, "num_prefix_tokens", 0))
+    return CamLayer(last["module"] + (".norm1" if prefix else ""), last["num_chs"], prefix)
 
 
 def published(net: nn.Module) -> tuple[str, dict[str, Tensor]]:

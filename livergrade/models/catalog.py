@@ -1,41 +1,139 @@
-"""The classifiers by name, with the options of each.
+"""Every architecture by its name: how it is built, which options it takes, and where its maps are taken.
 
-No torch is imported, so that options and reports can use the names.
+An architecture is one entry of :data:`ARCHITECTURES`; nothing else in the package knows it by name. No torch
+is imported here but by the builders, so that options and reports can use the names.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of ImageNet's channels, of images scaled to [0, 1]."""
 
-NAMES: dict[str, str] = {
-    "vgg16": "VGG16",
-    "resnet50": "ResNet50",
-    "cbam": "ResNet50_CBAM",
-    "senet": "SENet",
-    "sknet": "SKNet",
+HEADS: tuple[str, ...] = ("softmax", "corn")
+"""What may make the logits: one output a grade, or :class:`livergrade.models.ordinal.Corn`."""
+
+
+@dataclass(frozen=True)
+class CamLayer:
+    """Where class-activation maps are taken: the last layer that still knows where in the image a feature is.
+
+    Attributes:
+        layer: name of the module in the network.
+        channels: number of features at each position, where the module may give them last; None if it gives
+            ``[B, channels, h, w]``.
+        prefix: number of tokens before those of the image; 0 for convolutional networks.
+    """
+
+    layer: str
+    channels: int | None = None
+    prefix: int = 0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One entry of the catalogue.
+
+    Attributes:
+        build: makes, from a number of classes and the options by keyword, a network of float images
+            ``[B, 3, H, W]`` into logits ``[B, classes]`` that ends in a linear layer.
+        options: names of the options of ``ModelConfig`` that ``build`` takes.
+        printed: the name under which the paper prints it; empty for one that is not the paper's.
+        cam: where its class-activation maps are taken, or what finds that in a network that was built; None
+            for a network without such a layer: no maps are made of it.
+        normalisation: mean and standard deviation of the channels, or what gives them for the options.
+    """
+
+    build: Callable[..., nn.Module]
+    options: tuple[str, ...] = ()
+    printed: str = ""
+    cam: CamLayer | Callable[[nn.Module], CamLayer] | None = None
+    normalisation: Normalisation | Callable[..., Normalisation] = IMAGENET
+
+
+def _vgg16(num_classes: int) -> nn.Module:
+    from livergrade.models.vgg import vgg16
+
+    return vgg16(num_classes)
+
+
+def _resnet50(num_classes: int) -> nn.Module:
+    from livergrade.models.resnet import resnet50
+
+    return resnet50(num_classes)
+
+
+def _cbam(num_classes: int, **options: int) -> nn.Module:
+    from livergrade.models.attention import CBAM
+    from livergrade.models.resnet import resnet50
+
+    return resnet50(num_classes, gate=partial(CBAM, **options))
+
+
+def _senet(num_classes: int, **options: int) -> nn.Module:
+    from livergrade.models.attention import SqueezeExcitation
+    from livergrade.models.resnet import resnet50
+
+    return resnet50(num_classes, gate=partial(SqueezeExcitation, **options))
+
+
+def _sknet(num_classes: int, **options: int) -> nn.Module:
+    from livergrade.models.attention import SelectiveKernel
+    from livergrade.models.resnet import resnet50
+
+    return resnet50(num_classes, conv=partial(SelectiveKernel, **options), width=128)
+
+
+def _timm(num_classes: int, *, backbone: str) -> nn.Module:
+    from livergrade.models.backbone import build_backbone
+
+    return build_backbone(num_classes, backbone=backbone)
+
+
+def _cam_of_timm(net: nn.Module) -> CamLayer:
+    from livergrade.models.backbone import cam_layer
+
+    return cam_layer(net)
+
+
+def _normalisation_of_timm(backbone: str) -> Normalisation:
+    from livergrade.models.backbone import normalisation
+
+    return normalisation(backbone)
+
+
+_LAST_BLOCK = CamLayer("layer4.2", 2048)
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "vgg16": Architecture(
+        _vgg16, printed="VGG16", cam=CamLayer("features.29", 512)
+    ),  # before the last pooling
+    "resnet50": Architecture(_resnet50, printed="ResNet50", cam=_LAST_BLOCK),
+    "cbam": Architecture(_cbam, ("reduction", "kernel_size"), "ResNet50_CBAM", _LAST_BLOCK),
+    "senet": Architecture(_senet, ("reduction",), "SENet", _LAST_BLOCK),
+    "sknet": Architecture(_sknet, ("reduction", "branches", "groups", "min_width"), "SKNet", _LAST_BLOCK),
+    "timm": Architecture(_timm, ("backbone",), cam=_cam_of_timm, normalisation=_normalisation_of_timm),
 }
+"""Each architecture by its name on the command line, ``model=<name>``."""
+
+MODELS: tuple[str, ...] = tuple(ARCHITECTURES)
+
+NAMES: dict[str, str] = {name: entry.printed for name, entry in ARCHITECTURES.items() if entry.printed}
 """Each of the paper's models by its name on the command line, and the name it is printed under."""
 
-OPTIONS: dict[str, tuple[str, ...]] = {
-    "vgg16": (),
-    "resnet50": (),
-    "cbam": ("reduction", "kernel_size"),
-    "senet": ("reduction",),
-    "sknet": ("reduction", "branches", "groups", "min_width"),
-    "timm": ("backbone",),
-}
-"""All models, and the options that :func:`build` takes for each."""
-
-MODELS: tuple[str, ...] = tuple(OPTIONS)
+OPTIONS: dict[str, tuple[str, ...]] = {name: entry.options for name, entry in ARCHITECTURES.items()}
+"""All models, and the options that each takes."""
 
 
 def label(name: str, backbone: str | None = None) -> str:
     """What to call a model in a heading or a folder: its name, or the backbone where timm builds it."""
     return backbone or name
-
-
-HEADS: tuple[str, ...] = ("softmax", "corn")
-"""What may make the logits: one output a grade, or :class:`livergrade.models.ordinal.Corn`."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import VGG
 
 from livergrade.models.attention import ChannelAttention, SelectiveKernel, SpatialAttention, SqueezeExcitation
+from livergrade.models.catalog import CamLayer
 
 KINDS: dict[type[nn.Module], str] = {
     SqueezeExcitation: "channel",
@@ -76,40 +76,36 @@ class Target:
     """Where class-activation maps are taken.
 
     Attributes:
-        layer: Name of the module in the network.
+        at: its place, as the catalogue has it.
         module: The module, whose output or the tokens in it are the features.
-        channels: Number of features at each position.
-        prefix: Number of tokens before those of the image; 0 for convolutional networks.
     """
 
-    layer: str
+    at: CamLayer
     module: nn.Module
-    channels: int
-    prefix: int = 0
 
     def as_map(self, output: Tensor) -> Tensor:
         """The module's output as ``[B, channels, h, w]``; tokens are those of a square image."""
         if output.ndim == 3:
-            tokens = output[:, self.prefix :]
+            tokens = output[:, self.at.prefix :]
             side = math.isqrt(tokens.shape[1])
             return tokens.mT.reshape(len(tokens), -1, side, side)
-        return output if output.shape[1] == self.channels else output.permute(0, 3, 1, 2)
+        channels_last = self.at.channels is not None and output.shape[1] != self.at.channels
+        return output.permute(0, 3, 1, 2) if channels_last else output
+
+
+def has_maps(net: nn.Module) -> bool:
+    """Whether class-activation maps can be made of a network: the catalogue names a layer for them."""
+    return getattr(getattr(net, "_orig_mod", net), "cam_layer", None) is not None
 
 
 def cam_target(net: nn.Module) -> Target:
-    """The last layer that still knows where in the image a feature lies.
+    """The last layer that still knows where in the image a feature lies, as the catalogue names it.
 
-    For the ResNets the output of the last block, for VGG16 the last ReLU before the last pooling, for a
-    network of timm its last stage. In a vision transformer only the class token leaves the last block, so it
-    is what enters that block's attention.
+    Raises:
+        ValueError: the network has none, see :func:`has_maps`.
     """
     net = getattr(net, "_orig_mod", net)
-    if isinstance(net, VGG):
-        layer, channels, prefix = "features.29", 512, 0
-    elif not hasattr(net, "feature_info"):
-        layer, channels, prefix = "layer4.2", 2048, 0
-    else:
-        last: dict[str, Any] = net.feature_info[-1]  # type: ignore[index, assignment]
-        prefix = int(getattr(net, "num_prefix_tokens", 0))
-        layer, channels = last["module"] + (".norm1" if prefix else ""), last["num_chs"]
-    return Target(layer, net.get_submodule(layer), channels, prefix)
+    at: CamLayer | None = getattr(net, "cam_layer", None)
+    if at is None:
+        raise ValueError("this network has no layer for class-activation maps")
+    return Target(at, net.get_submodule(at.layer))

@@ -4,14 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import Bottleneck, ResNet
+
+EXPANSION = 4
+"""Channels that leave a block, for each of its first convolution in ResNet-50."""
 
 
-class GatedBottleneck(Bottleneck):  # type: ignore[misc]  # torchvision ships no types
-    """Torchvision's bottleneck, with attention between its last batch norm and the addition."""
+class Bottleneck(nn.Module):
+    """A residual block of three convolutions, the second of which strides (ResNet v1.5).
 
-    attention: nn.Module
+    Attention, where a network has any, stands between the last batch norm and the addition.
+
+    Args:
+        channels_in: of what enters.
+        planes: channels of the stage; ``EXPANSION * planes`` leave it.
+        width: channels of the 3×3 convolution.
+        stride: of the 3×3 convolution.
+        downsample: brings what enters to the shape of what leaves; None where it has that.
+    """
+
+    def __init__(
+        self, channels_in: int, planes: int, width: int, stride: int, downsample: nn.Module | None
+    ) -> None:
+        super().__init__()
+        out = EXPANSION * planes
+        self.conv1 = nn.Conv2d(channels_in, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2: nn.Module = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2: nn.Module = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = downsample
+        self.attention: nn.Module = nn.Identity()
+        self.width, self.stride = width, stride
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, in, H, W]`` to ``[B, out, H / stride, W / stride]``."""
@@ -23,6 +50,47 @@ class GatedBottleneck(Bottleneck):  # type: ignore[misc]  # torchvision ships no
         return activated
 
 
+class ResNet(nn.Module):
+    """ResNet-50 v1.5, its layers named as torchvision names them.
+
+    Args:
+        num_classes: number of outputs.
+        width: channels of the 3×3 convolutions in the first stage, doubled in each that follows.
+    """
+
+    def __init__(self, num_classes: int, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        channels, stages = 64, []
+        for number, blocks in enumerate((3, 4, 6, 3)):
+            stages.append(_stage(blocks, channels, 64 * 2**number, width * 2**number, number > 0))
+            channels = EXPANSION * 64 * 2**number
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(channels, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``float [B, 3, H, W]`` → logits ``float [B, num_classes]``."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
+        return logits
+
+
+def _stage(blocks: int, channels_in: int, planes: int, width: int, halves: bool) -> nn.Sequential:
+    """So many blocks, of which the first changes the channels and, from the second stage on, the size."""
+    stride, out = 1 + halves, EXPANSION * planes
+    downsample = nn.Sequential(
+        nn.Conv2d(channels_in, out, 1, stride, bias=False),
+        nn.BatchNorm2d(out),
+    )
+    first = Bottleneck(channels_in, planes, width, stride, downsample)
+    return nn.Sequential(first, *(Bottleneck(out, planes, width, 1, None) for _ in range(blocks - 1)))
+
+
 def resnet50(
     num_classes: int,
     *,
@@ -30,7 +98,7 @@ def resnet50(
     conv: Callable[..., nn.Module] | None = None,
     width: int = 64,
 ) -> ResNet:
-    """Torchvision's ResNet-50 v1.5 (arXiv:1512.03385, with the stride in the 3×3), plain or with attention.
+    """ResNet-50 v1.5 (arXiv:1512.03385, with the stride in the 3×3), plain or with attention.
 
     Convolutions start from He's normal initialisation over their outputs, linear layers from PyTorch's
     default, and the last batch norm of each residual branch from zero, so that every block starts as its
@@ -51,17 +119,15 @@ def resnet50(
         A network of float images ``[B, 3, H, W]`` into logits ``[B, num_classes]``. Parameters that
         torchvision's has as well are named as there.
     """
-    net = ResNet(
-        GatedBottleneck if gate else Bottleneck,
-        [3, 4, 6, 3],
-        num_classes,
-        zero_init_residual=True,
-        width_per_group=width,
-    )
-    for block in [m for m in net.modules() if isinstance(m, Bottleneck)]:
+    net = ResNet(num_classes, width)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    for block in [module for module in net.modules() if isinstance(module, Bottleneck)]:
+        nn.init.zeros_(block.bn3.weight)
         if gate:
             block.attention = gate(block.bn3.num_features)
         if conv:
-            block.conv2 = conv(block.bn2.num_features, stride=block.stride)
+            block.conv2 = conv(block.width, stride=block.stride)
             block.bn2 = nn.Identity()
     return net

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from livergrade.errors import UserError
@@ -26,13 +27,17 @@ def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
         settings = content["hyper_parameters"]
         classes = list(settings["classes"])
         options = {name: settings[name] for name in OPTIONS[settings["model"]] if name in settings}
-        net = build(settings["model"], len(classes), settings["head"], **options)
         weights = {
             name.removeprefix("net."): tensor
             for name, tensor in content["state_dict"].items()
             if name.startswith("net.")
         }
-        net.load_state_dict(weights)
+        with torch.device("meta"):  # drawing weights, to be replaced at once, takes most of the time
+            net = build(settings["model"], len(classes), settings["head"], **options)
+        net.load_state_dict(weights, assign=True)
+        if any(buffer.is_meta for buffer in net.buffers()):  # computed when built, in some networks of timm
+            net = build(settings["model"], len(classes), settings["head"], **options)
+            net.load_state_dict(weights)
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it holds no network"
         raise UserError(f"{other}: {reason}") from None

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
-from torch import nn
-from torchvision.models import VGG
-from torchvision.models import vgg16 as torchvision_vgg16
+import torch
+from torch import Tensor, nn
+
+CONFIGURATION_D = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""Channels of each stage, and its number of convolutions."""
+
+
+class VGG(nn.Module):
+    """VGG16, its layers named as torchvision names them.
+
+    Args:
+        num_classes: number of outputs.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for planes, convolutions in CONFIGURATION_D:
+            for _ in range(convolutions):
+                layers += [nn.Conv2d(channels, planes, 3, padding=1), nn.ReLU(inplace=True)]
+                channels = planes
+            layers.append(nn.MaxPool2d(2, 2))
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(7)
+        hidden = [
+            *(nn.Linear(512 * 7 * 7, 4096), nn.ReLU(inplace=True), nn.Dropout()),
+            *(nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout()),
+        ]
+        head = nn.Linear(4096, num_classes)
+        self.classifier = nn.Sequential(*hidden, head)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``float [B, 3, H, W]`` → logits ``float [B, num_classes]``."""
+        logits: Tensor = self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+        return logits
 
 
 def vgg16(num_classes: int) -> VGG:
-    """Torchvision's VGG16 (arXiv:1409.1556, configuration D): no batch norm, two dropouts of 0.5.
+    """VGG16 (arXiv:1409.1556, configuration D): no batch norm, two dropouts of 0.5.
 
     Nothing in it normalises, so how far gradients reach depends on how it starts. Torchvision starts the
     convolutions from He's variance over their outputs, which shrinks the image 4.6-fold in the first
@@ -25,11 +58,11 @@ def vgg16(num_classes: int) -> VGG:
         A network of float images ``[B, 3, H, W]`` into logits ``[B, num_classes]``, parameters named as in
         torchvision.
     """
-    net = torchvision_vgg16(num_classes=num_classes, init_weights=False)
+    net = VGG(num_classes)
     for name, parameter in net.named_parameters():
         if name.endswith("weight"):
             nn.init.kaiming_normal_(parameter, mode="fan_in", nonlinearity="relu")
         else:
             nn.init.zeros_(parameter)
-    nn.init.normal_(net.classifier[-1].weight, std=0.01)
+    nn.init.normal_(net.get_parameter("classifier.6.weight"), std=0.01)
     return net

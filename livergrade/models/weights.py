@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet50_Weights, VGG16_Weights
 
 from livergrade.errors import UserError
 from livergrade.io.safe_load import safe_load
@@ -16,7 +15,7 @@ from livergrade.models.backbone import published
 from livergrade.models.keymaps import recognise, translate, translate_dinov2
 from livergrade.models.layers import head
 
-IMAGENET = {"vgg16": VGG16_Weights.IMAGENET1K_V1, "resnet50": ResNet50_Weights.IMAGENET1K_V2}
+IMAGENET = {"vgg16": "VGG16_Weights.IMAGENET1K_V1", "resnet50": "ResNet50_Weights.IMAGENET1K_V2"}
 """Torchvision's published weights, by our name of the model. They expect images scaled to [0, 1], then
 normalised with mean (0.485, 0.456, 0.406) and standard deviation (0.229, 0.224, 0.225)."""
 
@@ -127,10 +126,13 @@ def _imagenet(model: nn.Module, name: str) -> tuple[str, dict[str, Tensor]]:
 
 def _torchvisions(name: str) -> tuple[str, dict[str, Tensor]]:
     """Fetch torchvision's weights of a model: the name of their file, and its tensors."""
-    url: str = IMAGENET[name].url
+    from torchvision.models import get_weight  # seconds to import, for nothing else
+
+    weights = get_weight(IMAGENET[name])
+    url: str = weights.url
     file = url.rsplit("/", 1)[1]
     try:
-        state: dict[str, Tensor] = IMAGENET[name].get_state_dict(
+        state: dict[str, Tensor] = weights.get_state_dict(
             map_location="cpu", check_hash=True, weights_only=True
         )
     except Exception as error:  # network, disk and the reader of damaged bytes each fail in their own ways

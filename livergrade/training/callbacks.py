@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from tqdm import tqdm
 
+from livergrade.models.hooks import has_maps
 from livergrade.training.checkpoints import LastCheckpoint
 from livergrade.training.ema import AveragedWeights
 
@@ -79,7 +80,7 @@ class ValidationMaps(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the first views of each grade; a frozen network's batches have none."""
-        if not self._due(trainer) or "view" not in batch:
+        if not self._due(trainer) or "view" not in batch or not has_maps(pl_module.get_submodule("net")):
             return
         for number in (batch["degrees"] == 0).nonzero().flatten().tolist():
             kept = self.views.setdefault(int(batch["grade"][number]), [])

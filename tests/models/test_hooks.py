@@ -105,8 +105,8 @@ def test_cam_target_is_a_map_over_the_image(
         net(torch.empty(2, 3, 64, 64))
         handle.remove()
     size = 4 if name == "vgg16" else size
-    assert target.layer == layer
-    assert made[0].shape == (2, target.channels, size, size)
+    assert target.at.layer == layer
+    assert made[0].shape == (2, target.at.channels, size, size)
 
 
 @torch.no_grad()
