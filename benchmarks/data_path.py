@@ -36,7 +36,7 @@ from livergrade.data.augment import Drawn, _affine_maps, _grid_sampled, make_vie
 from livergrade.data.cache import working_size
 from livergrade.data.cohort import from_manifest
 from livergrade.data.synthetic.cohort import GRADES, synthetic_cohort
-from livergrade.models.catalog import IMAGENET
+from livergrade.models.architecture import IMAGENET
 
 BILINEAR, BICUBIC = v1.InterpolationMode.BILINEAR, v1.InterpolationMode.BICUBIC
 SAVED: dict[str, dict[str, Any]] = {".jpg": {"quality": 90}, ".png": {}, ".tif": {"compression": "tiff_lzw"}}

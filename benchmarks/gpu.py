@@ -32,8 +32,9 @@ from training import Setting, bare_loop, livergrade_epoch, ready_views
 
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
+from livergrade.models.architecture import IMAGENET
 from livergrade.models.build import build
-from livergrade.models.catalog import IMAGENET, NAMES
+from livergrade.models.catalog import NAMES
 
 
 class Traffic(TorchDispatchMode):

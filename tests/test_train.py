@@ -17,7 +17,8 @@ from livergrade.config.schema import AugmentConfig, DataConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import GradingData
 from livergrade.evaluation.predictions import predictions_table
-from livergrade.models.catalog import IMAGENET, NAMES
+from livergrade.models.architecture import IMAGENET
+from livergrade.models.catalog import NAMES
 from livergrade.training.history import read_history
 from livergrade.training.task import GradingTask
 from tests.conftest import TINY, train

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from livergrade.data.augment import Drawn, sampled, view_grids
 from livergrade.deploy.resize import central_square
-from livergrade.models.catalog import Normalisation
+from livergrade.models.architecture import Normalisation
 
 if TYPE_CHECKING:
     from livergrade.inference.grader import Grader

@@ -18,7 +18,7 @@ from livergrade.data.cohort import read_cohort
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_test
 from livergrade.evaluation.levels import gather
 from livergrade.explanations.maps import class_activation, judged, turned
-from livergrade.models.catalog import Normalisation
+from livergrade.models.architecture import Normalisation
 from livergrade.models.hooks import attention
 from livergrade.runs.run import Run, read_options
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.errors import UserError
-from livergrade.models.catalog import IMAGENET, CamLayer, Normalisation
+from livergrade.models.architecture import IMAGENET, CamLayer, Normalisation
 
 if TYPE_CHECKING:
     from types import ModuleType

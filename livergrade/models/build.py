@@ -7,7 +7,8 @@ from typing import Any
 from torch import nn
 
 from livergrade.errors import UserError
-from livergrade.models.catalog import ARCHITECTURES, MODELS, Normalisation
+from livergrade.models.architecture import Normalisation
+from livergrade.models.catalog import ARCHITECTURES, MODELS
 from livergrade.models.layers import head as find_head
 from livergrade.models.ordinal import Corn
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from livergrade.models.architecture import CamLayer
 from livergrade.models.attention import ChannelAttention, SelectiveKernel, SpatialAttention, SqueezeExcitation
-from livergrade.models.catalog import CamLayer
 
 KINDS: dict[type[nn.Module], str] = {
     SqueezeExcitation: "channel",

@@ -11,7 +11,7 @@ from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import GradingData
 from livergrade.data.split import make_split
 from livergrade.data.views import AS_IT_IS, ViewPlan
-from livergrade.models.catalog import IMAGENET
+from livergrade.models.architecture import IMAGENET
 from tests.conftest import GRADES
 
 ROWS = np.array([3, 5, 8])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
 from livergrade.deploy.portable import Portable
-from livergrade.models.catalog import IMAGENET
+from livergrade.models.architecture import IMAGENET
 
 
 class Shown(nn.Module):

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from livergrade.errors import UserError
+from livergrade.models.architecture import IMAGENET
 from livergrade.models.backbone import PATHOLOGY, refuse_size
 from livergrade.models.build import build, normalisation
-from livergrade.models.catalog import IMAGENET
 from livergrade.models.layers import head
 from livergrade.models.weights import load_weights
 

@@ -14,7 +14,7 @@ from livergrade.config.schema import AugmentConfig, DataConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import GradingData
 from livergrade.evaluation.predictions import predictions_table
-from livergrade.models.catalog import IMAGENET
+from livergrade.models.architecture import IMAGENET
 from livergrade.training.task import GradingTask
 from tests.conftest import GRADES, train
 
