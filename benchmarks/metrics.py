@@ -35,7 +35,7 @@ from torchmetrics.wrappers import BootStrapper
 
 from livergrade.evaluation.intervals import draw_patients
 from livergrade.evaluation.levels import Level
-from livergrade.evaluation.metrics import weighted_metrics
+from livergrade.evaluation.metric_catalog import weighted_metrics
 
 GRADES = 3
 

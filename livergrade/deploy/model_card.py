@@ -12,24 +12,12 @@ from markupsafe import Markup
 
 from livergrade import __version__
 from livergrade.data.split import fingerprint
+from livergrade.evaluation.metric_catalog import overall
 from livergrade.io.files import written_whole
 from livergrade.reports.format import bounds, value
 from livergrade.reports.run_report import cohort_counts, cohort_name
 from livergrade.reports.verdict import limits, majority, verdict
 from livergrade.runs.run import Run
-
-METRICS = (
-    ("accuracy", "Accuracy", "share"),
-    ("balanced_accuracy", "Balanced accuracy", "share"),
-    ("macro_f1", "Macro F1", "share"),
-    ("macro_auroc", "Macro AUROC, one against the rest", "score"),
-    ("quadratic_kappa", "Quadratic-weighted kappa", "score"),
-    ("mean_absolute_error", "Mean absolute error, in grades", "score"),
-    ("brier", "Brier score, 0 best", "score"),
-    ("log_loss", "Log-loss, natural", "score"),
-    ("ece", "Calibration error (ECE)", "score"),
-)
-"""What the card tells: metric, heading, unit."""
 
 
 def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
@@ -68,7 +56,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         fingerprint=fingerprint(run.split),
         metrics=metrics,
         calibration=metrics.get("calibration", {}),
-        told=METRICS,
+        told=[(metric.name, metric.heading, metric.unit) for metric in overall()],
         majority=majority(metrics),
         verdict=verdict(metrics, run.model),
         limits=limits(
@@ -90,12 +78,12 @@ def front_matter(run: Run, metrics: dict[str, Any], cohort: str) -> str:
     leaking = " (leaking split: not of new patients)" if metrics["leakage"]["leaking"] else ""
     figures = [
         {
-            "type": metric,
-            "name": f"{heading}, by patient{leaking}",
-            "value": metrics["patient"][metric]["value"],
+            "type": metric.name,
+            "name": f"{metric.heading}, by patient{leaking}",
+            "value": metrics["patient"][metric.name]["value"],
         }
-        for metric, heading, _ in METRICS
-        if metrics["patient"][metric]["value"] is not None
+        for metric in overall()
+        if metrics["patient"][metric.name]["value"] is not None
     ]
     result = {
         "task": {"type": "image-classification", "name": "Histological grading"},
@@ -107,7 +95,7 @@ def front_matter(run: Run, metrics: dict[str, Any], cohort: str) -> str:
         "library_name": "onnx",
         "pipeline_tag": "image-classification",
         "tags": ["onnx", "histopathology", "hematoxylin-eosin", "grading", "livergrade", "research-only"],
-        "metrics": [metric for metric, *_ in METRICS],
+        "metrics": [metric.name for metric in overall()],
         "model-index": [{"name": run.model, "results": [result]}],
     }
     text: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.intervals import CONFIDENCE, bounds_of
+from livergrade.evaluation.estimate import Estimate, estimate, undefined
+from livergrade.evaluation.intervals import CONFIDENCE
 from livergrade.evaluation.levels import Level
 
 Mask = npt.NDArray[np.bool_]
@@ -171,17 +172,17 @@ def _level_figures(
     size = chosen.sum(1)
     single, right = size == 1, chosen[np.arange(len(size)), level.truth]
 
-    def figure(values: npt.NDArray[Any], among: Mask | None = None, *, share: bool = True) -> dict[str, Any]:
+    def figure(values: npt.NDArray[Any], among: Mask | None = None, *, share: bool = True) -> Estimate:
         """Mean over patients of the mean over their rows, of those ``among`` alone."""
         counted = np.ones(len(size), bool) if among is None else among
         total, of = (np.bincount(level.patient, one) / rows for one in (values * counted, counted))
-        told = {"value": None, "low": None, "high": None, "n": int(counted.sum())}
-        if not counted.any():
-            return told | {"reason": "no set holds one grade alone"}
+        n = int(counted.sum())
+        if not n:
+            return undefined(0, "no set holds one grade alone")
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = (weights @ total) / (weights @ of)
         patients = int((of > 0).sum()) if share else 0
-        return told | {"value": float(drawn[0])} | bounds_of(drawn, patients, independent, obstacle)
+        return estimate(drawn, n, patients=patients, independent=independent, obstacle=obstacle)
 
     return {
         "covered": figure(right),

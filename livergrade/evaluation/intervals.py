@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -12,6 +12,24 @@ from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.levels import Level
 
 CONFIDENCE = 0.95
+
+
+class Interval(TypedDict):
+    """The 95 % interval of a figure, or why it has none.
+
+    Attributes:
+        low: lower end; null where there is none.
+        high: upper end.
+        method: how it was made.
+        reason: why there is none.
+        undefined_resamples: resamples in which the figure was undefined.
+    """
+
+    low: float | None
+    high: float | None
+    method: NotRequired[str]
+    reason: NotRequired[str]
+    undefined_resamples: NotRequired[int]
 
 
 def draw_patients(grades: Ints, resamples: int, rng: np.random.Generator) -> Floats:
@@ -67,7 +85,7 @@ def scarcity(grades: Ints, classes: Sequence[str]) -> str:
     return f"one test patient only of {', '.join(lone)}: an interval needs 2 of every grade" if lone else ""
 
 
-def bounds_of(values: Floats, patients: int, independent: bool, obstacle: str) -> dict[str, Any]:
+def bounds_of(values: Floats, patients: int, independent: bool, obstacle: str) -> Interval:
     """Interval of one figure, or why it has none.
 
     Args:
@@ -89,6 +107,7 @@ def bounds_of(values: Floats, patients: int, independent: bool, obstacle: str) -
         return {"low": None, "high": None, "reason": reason}
     low, high = percentiles(draws)
     undefined = len(values) - 1 - len(draws)
-    return {"low": low, "high": high, "method": "bootstrap of patients"} | (
-        {"undefined_resamples": undefined} if undefined else {}
-    )
+    found: Interval = {"low": low, "high": high, "method": "bootstrap of patients"}
+    if undefined:
+        found["undefined_resamples"] = undefined
+    return found

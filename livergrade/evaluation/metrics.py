@@ -12,24 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.calibration import calibration_metrics, patient_sums
 from livergrade.evaluation.levels import Level
 
-OVERALL = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "macro_auroc",
-    "macro_average_precision",
-    "mcc",
-    "quadratic_kappa",
-    "mean_absolute_error",
-    "two_grade_error_rate",
-    "brier",
-    "log_loss",
-    "ece",
-)
-PER_CLASS = ("precision", "recall", "f1", "specificity", "auroc", "average_precision")
 _CELLS = 4_000_000  # of an array of resamples by rows, at once: 32 MB
 
 
@@ -62,8 +46,8 @@ def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
             "f1": f1,
             "specificity": (total[..., None] - true - called + hits) / (total[..., None] - true),
             "accuracy": hits.sum(-1) / total,
-            "balanced_accuracy": _mean_of_defined(recall),
-            "macro_f1": _mean_of_defined(f1),
+            "balanced_accuracy": mean_of_defined(recall),
+            "macro_f1": mean_of_defined(f1),
             "mcc": (hits.sum(-1) * total - (true * called).sum(-1))
             / np.sqrt((total**2 - (true**2).sum(-1)) * (total**2 - (called**2).sum(-1))),
             "quadratic_kappa": 1 - (counts * distance**2).sum((-2, -1)) / by_chance,
@@ -74,7 +58,8 @@ def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
         }
 
 
-def _mean_of_defined(values: Floats) -> Floats:
+def mean_of_defined(values: Floats) -> Floats:
+    """Mean over the last axis of the values that are no NaN; NaN where all are."""
     defined = ~np.isnan(values)
     return np.asarray(np.where(defined, values, 0).sum(-1) / defined.sum(-1), np.float64)
 
@@ -171,26 +156,3 @@ def roc_points(positive: npt.NDArray[np.bool_], score: Floats) -> tuple[Floats, 
     found = np.append(0, np.cumsum(positive[order])[last])
     called = np.append(0, last + 1)
     return (called - found) / (~positive).sum(), found / positive.sum()
-
-
-def weighted_metrics(level: Level, weights: npt.ArrayLike) -> dict[str, Floats]:
-    """Every figure of merit of a level under each weighting of its patients.
-
-    Args:
-        level: N rows of P patients.
-        weights: How often each patient is drawn, [B, P]; a row of ones gives the figures themselves.
-
-    Returns:
-        Arrays [B] for the names in `OVERALL` and [B, K] for those in `PER_CLASS`; NaN where undefined.
-    """
-    drawn = np.asarray(weights, np.float64)
-    counts = patient_counts(level)
-    areas, precisions = auroc(level, drawn), average_precision(level, drawn)
-    with np.errstate(invalid="ignore"):
-        macro = {
-            "macro_auroc": _mean_of_defined(areas),
-            "macro_average_precision": _mean_of_defined(precisions),
-        }
-    by_class = {"auroc": areas, "average_precision": precisions}
-    calibrated = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), drawn)
-    return count_metrics(np.tensordot(drawn, counts, 1)) | by_class | macro | calibrated

@@ -22,7 +22,7 @@ import pandas as pd
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.conformal import threshold
-from livergrade.evaluation.intervals import bounds_of
+from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.levels import Level
 from livergrade.io.files import read_facts, write_json, written_whole
 
@@ -177,15 +177,13 @@ def familiarity_figures(
     beyond = distance.reindex(image.names).to_numpy(np.float64) > reference["limit"]
     right = image.predicted == image.truth
 
-    def share(values: npt.NDArray[Any], among: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    def share(values: npt.NDArray[Any], among: npt.NDArray[np.bool_]) -> Estimate:
         total, of = (np.bincount(image.patient, one) for one in (values * among, among))
         if not among.any():
-            return {"value": None, "low": None, "high": None, "n": 0, "reason": "there are no such images"}
+            return undefined(0, "there are no such images")
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = (weights @ total) / (weights @ of)
-        return {"value": float(drawn[0]), "n": int(among.sum())} | bounds_of(
-            drawn, int((of > 0).sum()), False, obstacle
-        )
+        return estimate(drawn, int(among.sum()), patients=int((of > 0).sum()), obstacle=obstacle)
 
     return found | {
         "unlike": share(beyond, np.ones(len(beyond), bool)),

@@ -20,22 +20,19 @@ from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.intervals import draw_patients, percentiles
 from livergrade.evaluation.levels import Level, gather, patient_grades
-from livergrade.evaluation.metrics import weighted_metrics
+from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 from livergrade.evaluation.predictions import class_names
 
 Tables = Mapping[str, Sequence[pd.DataFrame]]
 
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "macro_auroc",
-    "quadratic_kappa",
-    "mean_absolute_error",
-)
 LEVELS = ("image", "patient")
 EXACT = 16
 """Up to so many patients in whom two models differ, every swap is counted instead of drawn."""
+
+
+def _paired() -> list[str]:
+    """Names of the figures whose differences are told."""
+    return [metric.name for metric in overall() if metric.paired]
 
 
 def pool_folds(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
@@ -108,7 +105,7 @@ def compare(
 
     Returns:
         For each pair in the order given, as plain values: ``first``, ``second``; for ``image`` and
-        ``patient`` the ``difference`` first minus second of each of `METRICS` (``{value, low, high, n}``, the
+        ``patient`` the ``difference`` first minus second of each paired figure (an `Estimate` of the
         mean over repeats with its percentile interval) and the ``permutation`` test of the accuracy; and
         ``mcnemar`` by patient. A test has ``p`` and ``p_holm``, corrected over all pairs (Holm, Scand. J.
         Stat. 6, 1979). What is undefined is null with its reason.
@@ -136,7 +133,7 @@ def compare(
             pair[level] = {
                 "difference": {
                     metric: _difference(drawn[first][metric] - drawn[second][metric], len(patients), lone)
-                    for metric in METRICS
+                    for metric in _paired()
                 },
                 "permutation": _permutation(right[first] - right[second], permutations, rng),
             }
@@ -155,7 +152,7 @@ def _drawn(
         weighted_metrics(one[level], weights[:, patients.get_indexer(pd.Index(one["patient"].names))])
         for one in repeats
     ]
-    return {metric: np.mean([one[metric] for one in found], axis=0) for metric in METRICS}
+    return {metric: np.mean([one[metric] for one in found], axis=0) for metric in _paired()}
 
 
 def _right(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str]) -> Floats:

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.intervals import CONFIDENCE, bounds_of, wilson
+from livergrade.evaluation.estimate import Estimate, estimate
+from livergrade.evaluation.intervals import CONFIDENCE, wilson
 from livergrade.evaluation.levels import Level
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7)
@@ -71,8 +72,8 @@ def risk_figures(level: Level, weights: Floats, obstacle: str) -> dict[str, Any]
     bounds = np.quantile(risks[1:], ends, axis=0).tolist()
     low, high = ([end if told else None for end, told in zip(one, known, strict=True)] for one in bounds)
 
-    def figure(values: Floats) -> dict[str, Any]:
-        return {"value": float(values[0]), "n": n} | bounds_of(values, 0, False, obstacle)
+    def figure(values: Floats) -> Estimate:
+        return estimate(values, n, obstacle=obstacle)
 
     own, random = risks.mean(1), risks[:, -1]
     surest = np.sort(confidence)[::-1]

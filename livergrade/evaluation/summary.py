@@ -10,25 +10,13 @@ import pandas as pd
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
-from livergrade.evaluation.intervals import CONFIDENCE, bounds_of, draw_patients, naive_accuracy, scarcity
+from livergrade.evaluation.estimate import Estimate, estimate
+from livergrade.evaluation.intervals import CONFIDENCE, draw_patients, naive_accuracy, scarcity
 from livergrade.evaluation.leakage import leakage
 from livergrade.evaluation.levels import Level, gather
-from livergrade.evaluation.metrics import OVERALL, PER_CLASS, patient_counts, weighted_metrics
+from livergrade.evaluation.metric_catalog import Metric, overall, per_class, weighted_metrics
+from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.predictions import class_names, validate
-
-SHARES = ("accuracy", "two_grade_error_rate", "precision", "recall", "specificity")
-_UNDEFINED = {
-    "precision": "no test {level} was predicted {grade}",
-    "recall": "no test {level} is {grade}",
-    "f1": "no test {level} is {grade} or was predicted {grade}",
-    "specificity": "every test {level} is {grade}",
-    "auroc": "needs test {level}s that are {grade} and test {level}s that are not",
-    "average_precision": "no test {level} is {grade}",
-    "macro_auroc": "needs test {level}s of at least two grades",
-    "mcc": "truth or prediction holds one single grade",
-    "quadratic_kappa": "truth and prediction hold one single grade",
-    "two_grade_error_rate": "needs at least three grades",
-}
 
 
 def evaluate(
@@ -46,7 +34,7 @@ def evaluate(
 
     Returns:
         ``{"classes", "split", "counts", "leakage", "how", "view", "image", "patient"}``, plain Python values.
-        A level holds the names in `OVERALL`, ``per_class`` (class → the names in `PER_CLASS` and
+        A level holds the figures over all grades of `METRICS`, ``per_class`` (class → those of each grade and
         ``support``), ``confusion`` (rows are the truth) and ``reliability`` (as
         `livergrade.evaluation.calibration` has it). A figure is ``{value, low, high, n}`` with n the rows in
         its denominator; ``method`` names the interval; ``reason`` says why a value or an interval is null.
@@ -85,38 +73,38 @@ def _level_figures(
     counts = patient_counts(level)
     true, called = counts.sum(2), counts.sum(1)  # [P, K]
     total = np.repeat(counts.sum((1, 2))[:, None], len(classes), 1)
-    denominators = {"precision": called, "recall": true, "specificity": total - true}
+    rows = {"predicted": called, "true": true, "others": total - true, "all": total}
     scarce = scarcity(grades, classes)
-    empty: dict[str, Any] = dict.fromkeys(("value", "low", "high", "n"))
 
-    def figure(metric: str, k: int | None = None) -> dict[str, Any]:
-        values = drawn[metric] if k is None else drawn[metric][:, k]
-        denominator = denominators.get(metric, total)[:, k or 0]
-        n = int(denominator.sum())
-        if np.isnan(values[0]):
-            reason = _UNDEFINED[metric].format(level=name, grade=classes[k or 0])
-            return empty | {"n": n, "reason": reason}
+    def figure(metric: Metric, k: int | None = None) -> Estimate:
+        values = drawn[metric.name] if k is None else drawn[metric.name][:, k]
+        denominator = rows[metric.denominator][:, k or 0]
         few = k is not None and (true[:, k] > 0).sum() < 2
-        obstacle = scarce or (f"{classes[k or 0]} has fewer than 2 test patients" if few else "")
-        patients = int((denominator > 0).sum()) if metric in SHARES else 0
-        bounds = bounds_of(values, patients, name == "patient", obstacle)
-        return empty | {"value": float(values[0]), "n": n} | bounds
+        return estimate(
+            values,
+            int(denominator.sum()),
+            patients=int((denominator > 0).sum()) if metric.of_rows else 0,
+            independent=name == "patient",
+            obstacle=scarce or (f"{classes[k or 0]} has fewer than 2 test patients" if few else ""),
+            reason=metric.undefined.format(level=name, grade=classes[k or 0]),
+        )
 
-    overall = {metric: figure(metric) for metric in OVERALL}
+    figures: dict[str, Any] = {metric.name: figure(metric) for metric in overall()}
     absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n]
-    means = ("balanced_accuracy", "macro_f1", "macro_auroc", "macro_average_precision")
-    for metric in means if absent else ():
-        overall[metric]["note"] = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
+    for metric in overall():
+        if absent and metric.mean_over_grades:
+            left_out = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
+            figures[metric.name]["note"] = left_out
     low, high = naive_accuracy(level, len(weights) - 1, rng)
-    overall["accuracy"] |= {"naive_low": low, "naive_high": high}
+    figures["accuracy"] |= {"naive_low": low, "naive_high": high}
     support = [int(n) for n in true.sum(0)]
-    per_class = {
-        grade: {metric: figure(metric, k) for metric in PER_CLASS}
-        | {"support": empty | {"value": support[k], "n": support[k]}}
+    by_grade = {
+        grade: {metric.name: figure(metric, k) for metric in per_class()}
+        | {"support": {"value": support[k], "low": None, "high": None, "n": support[k]}}
         for k, grade in enumerate(classes)
     }
-    return overall | {
-        "per_class": per_class,
+    return figures | {
+        "per_class": by_grade,
         "confusion": counts.sum(0).astype(int).tolist(),
         "reliability": reliability(patient_sums(level.truth, level.scores, level.patient)),
     }

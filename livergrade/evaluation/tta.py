@@ -9,7 +9,7 @@ import pandas as pd
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums
-from livergrade.evaluation.intervals import bounds_of
+from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.levels import Level, gather
 from livergrade.evaluation.metrics import count_metrics, patient_counts
 
@@ -55,12 +55,15 @@ def view_figures(test: pd.DataFrame, weights: Floats, obstacle: str) -> list[dic
     }
     patients = weights.shape[1]
 
-    def figure(values: Floats, share: bool) -> dict[str, Any]:
-        told = {"value": None, "low": None, "high": None, "n": patients}
-        if np.isnan(values[0]):
-            return told | {"reason": "truth and prediction hold one single grade"}
-        bounds = bounds_of(values, patients if share else 0, share, obstacle)
-        return told | {"value": float(values[0])} | bounds
+    def figure(values: Floats, share: bool) -> Estimate:
+        return estimate(
+            values,
+            patients,
+            patients=patients if share else 0,
+            independent=share,
+            obstacle=obstacle,
+            reason="truth and prediction hold one single grade",
+        )
 
     return [
         {"views": count}

@@ -15,7 +15,8 @@ import pandas as pd
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums, reliability
 from livergrade.evaluation.conformal import set_figures, true_scores
-from livergrade.evaluation.intervals import bounds_of, draw_patients, scarcity
+from livergrade.evaluation.estimate import Estimate, estimate
+from livergrade.evaluation.intervals import draw_patients, scarcity
 from livergrade.evaluation.levels import Level, gather
 from livergrade.evaluation.ood import familiarity_figures, read_appearance
 from livergrade.evaluation.predictions import class_names
@@ -138,8 +139,8 @@ def _before_and_after(raw: Level, own: Level, weights: Floats, obstacle: str) ->
     sums = [patient_sums(level.truth, level.scores, level.patient) for level in (raw, own)]
     before, after = (calibration_metrics(one, weights) for one in sums)
 
-    def figure(values: Floats) -> dict[str, Any]:
-        return {"value": float(values[0]), "n": len(raw.truth)} | bounds_of(values, 0, False, obstacle)
+    def figure(values: Floats) -> Estimate:
+        return estimate(values, len(raw.truth), obstacle=obstacle)
 
     return {
         metric: {

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from livergrade.evaluation.levels import LEVELS
+from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.io.files import written_whole
 from livergrade.multirun import paper
@@ -18,18 +19,6 @@ from livergrade.multirun.grouping import KINDS, Arm, figure, order
 Figure = dict[str, Any]
 
 PAPER = "the paper: view"
-
-SCORES = {  # metric → heading, and whether it is a share
-    "accuracy": ("Accuracy, %", True),
-    "balanced_accuracy": ("Balanced accuracy, %", True),
-    "macro_f1": ("Macro F1, %", True),
-    "macro_auroc": ("Macro AUROC", False),
-    "quadratic_kappa": ("Quadratic kappa", False),
-    "mean_absolute_error": ("Mean absolute error, grades", False),
-    "two_grade_error_rate": ("Two-grade errors, %", True),
-    "brier": ("Brier score", False),
-    "ece": ("Calibration error (ECE)", False),
-}
 
 
 @dataclass(frozen=True)
@@ -226,15 +215,15 @@ def grades_table(
 def scores_table(measured: dict[str, Any], models: Sequence[str], level: str) -> Table:
     """Every overall figure by model."""
     lines, numbers = [], []
-    for metric, (heading, share) in SCORES.items():
-        cells = []
+    for metric in (one for one in overall() if one.compared):
+        share, cells = metric.unit == "share", []
         for name in models:
             for at in LEVELS:
-                found = figure(measured["models"][name], at, metric)
-                numbers.append(_number(found, model=name, level=at, metric=metric))
+                found = figure(measured["models"][name], at, metric.name)
+                numbers.append(_number(found, model=name, level=at, metric=metric.name))
                 if at == level:
                     cells.append(shown(found, share=share))
-        lines.append([heading, *cells])
+        lines.append([f"{metric.short or metric.heading}{', %' * share}", *cells])
     table = pd.DataFrame(lines, columns=["Figure", *models])
     return Table("scores", f"All figures, {level} level", "", table, pd.DataFrame(numbers), labels=1)
 

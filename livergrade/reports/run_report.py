@@ -14,7 +14,7 @@ from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.faithfulness import METHODS, by_method
 from livergrade.evaluation.levels import LEVELS, gather, patient_grades
-from livergrade.evaluation.metrics import PER_CLASS
+from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.io.files import read_json
@@ -25,29 +25,6 @@ from livergrade.reports.verdict import limits, majority, verdict
 
 Mask = npt.NDArray[np.bool_]
 
-# metric, heading, unit: a share is shown in per cent, a score with three decimals
-_OVERALL = (
-    ("accuracy", "Accuracy", "share"),
-    ("balanced_accuracy", "Balanced accuracy", "share"),
-    ("macro_f1", "Macro F1", "share"),
-    ("macro_auroc", "Macro AUROC, one against the rest", "score"),
-    ("macro_average_precision", "Macro average precision", "score"),
-    ("mcc", "Matthews' correlation", "score"),
-    ("quadratic_kappa", "Quadratic-weighted kappa", "score"),
-    ("mean_absolute_error", "Mean absolute error, in grades", "score"),
-    ("two_grade_error_rate", "Errors of two grades or more", "share"),
-    ("brier", "Brier score, 0 best", "score"),
-    ("log_loss", "Log-loss, natural", "score"),
-    ("ece", "Calibration error (ECE)", "score"),
-)
-_PER_CLASS = tuple(
-    (
-        metric,
-        {"f1": "F1", "auroc": "AUROC"}.get(metric, metric.replace("_", " ").capitalize()),
-        "score" if metric in ("auroc", "average_precision") else "share",
-    )
-    for metric in PER_CLASS
-)
 _FIGURES = {
     "confusion_patient": "Patients: truth by row, prediction by column, with the share of the row.",
     "confusion_image": "Images: truth by row, prediction by column, with the share of the row.",
@@ -120,8 +97,8 @@ def write_report(run_folder: str | Path) -> Path:
         ),
         cohort=cohort_counts(split, metrics["classes"], folder / "split.csv"),
         levels=LEVELS,
-        overall=_OVERALL,
-        per_class=_PER_CLASS,
+        overall=[(one.name, one.heading, one.unit) for one in overall()],
+        per_class=[(one.name, one.heading, one.unit) for one in per_class()],
         reasons=_reasons(metrics),
         figures=_figures(folder / "figures"),
         caution_figures=list(_CAUTION_FIGURES) if "calibration" in metrics else [],
@@ -180,11 +157,11 @@ def _reasons(metrics: dict[str, Any]) -> list[str]:
     """Why figures are undefined or without an interval, and what means leave out; each sentence once."""
     found: dict[str, None] = {}
     for level in LEVELS:
-        overall = [metrics[level][metric] for metric, _, _ in _OVERALL]
+        of_all = [metrics[level][metric.name] for metric in overall()]
         by_grade = [
-            grade[metric] for grade in metrics[level]["per_class"].values() for metric, _, _ in _PER_CLASS
+            grade[metric.name] for grade in metrics[level]["per_class"].values() for metric in per_class()
         ]
-        for figure in overall + by_grade:
+        for figure in of_all + by_grade:
             found |= {
                 f"{level.capitalize()} level: {figure[key]}.": None
                 for key in ("reason", "note")

@@ -16,14 +16,12 @@ from livergrade.errors import UserError
 from livergrade.evaluation.intervals import draw_patients, naive_accuracy, percentiles, wilson
 from livergrade.evaluation.leakage import leakage
 from livergrade.evaluation.levels import LEVELS, Level, gather, patient_grades
+from livergrade.evaluation.metric_catalog import overall, per_class, weighted_metrics
 from livergrade.evaluation.metrics import (
-    OVERALL,
-    PER_CLASS,
     auroc,
     count_metrics,
     patient_counts,
     roc_points,
-    weighted_metrics,
 )
 from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.evaluation.summary import evaluate
@@ -68,9 +66,9 @@ def level_of(truth, scores, patient):
 
 def figures(level):
     """Every figure of a level of metrics.json with its name."""
-    yield from ((name, level[name]) for name in OVERALL)
+    yield from ((name, level[name]) for name in (one.name for one in overall()))
     for grade, found in level["per_class"].items():
-        yield from ((f"{grade} {name}", found[name]) for name in PER_CLASS)
+        yield from ((f"{grade} {name}", found[name]) for name in (one.name for one in per_class()))
 
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,284 @@
+"""Every figure of merit as one entry of :data:`METRICS`.
+
+From an entry follow how the figure is computed, its interval, its rows in the report, the model card and the
+comparison, and its place among the paired tests; nothing else in the package lists figures by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.calibration import calibration_metrics, patient_sums
+from livergrade.evaluation.levels import Level
+from livergrade.evaluation.metrics import (
+    auroc,
+    average_precision,
+    count_metrics,
+    mean_of_defined,
+    patient_counts,
+)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A level under several weightings of its patients: what the figures are computed from, each once.
+
+    Attributes:
+        level: N rows of P patients, K grades.
+        weights: how often each patient counts, float64 [B, P]; a row of ones gives the figures themselves.
+    """
+
+    level: Level
+    weights: Floats
+
+    @cached_property
+    def confusion(self) -> Floats:
+        """Confusion matrices, rows are the truth, float64 [B, K, K]."""
+        return np.asarray(np.tensordot(self.weights, patient_counts(self.level), 1), np.float64)
+
+    @cached_property
+    def counted(self) -> dict[str, Floats]:
+        """What `count_metrics` makes of them."""
+        return count_metrics(self.confusion)
+
+    @cached_property
+    def auroc(self) -> Floats:
+        """One-vs-rest areas under the ROC curve, float64 [B, K]."""
+        return auroc(self.level, self.weights)
+
+    @cached_property
+    def average_precision(self) -> Floats:
+        """One-vs-rest average precisions, float64 [B, K]."""
+        return average_precision(self.level, self.weights)
+
+    @cached_property
+    def calibrated(self) -> dict[str, Floats]:
+        """What `calibration_metrics` makes of the probabilities."""
+        sums = patient_sums(self.level.truth, self.level.scores, self.level.patient)
+        return calibration_metrics(sums, self.weights)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of merit.
+
+    Attributes:
+        name: in ``metrics.json``.
+        heading: in the report.
+        compute: the figure under each weighting: float64 [B], or [B, K] for a figure of each grade; NaN where
+            it is undefined.
+        unit: a ``share`` is shown in per cent, a ``score`` with three decimals.
+        higher_is_better: its direction.
+        per_class: it is a figure of each grade.
+        of_rows: it is a share of rows, so that shares of few patients get Wilson's interval.
+        denominator: which rows it is a share of: ``all``, those that are the grade (``true``) or were called
+            it (``predicted``), or those that are not (``others``).
+        undefined: why it has no value where it has none; ``{level}`` and ``{grade}`` are filled in.
+        mean_over_grades: an absent grade is left out of it, which is said.
+        short: its heading in the comparison; empty for ``heading``.
+        compared: the comparison's table of figures has it.
+        paired: the difference of each two models is told, with its interval.
+    """
+
+    name: str
+    heading: str
+    compute: Callable[[Weighted], Floats]
+    unit: Literal["share", "score"]
+    higher_is_better: bool = True
+    per_class: bool = False
+    of_rows: bool = False
+    denominator: Literal["all", "true", "predicted", "others"] = "all"
+    undefined: str = "it is not defined for these test {level}s"
+    mean_over_grades: bool = False
+    short: str = ""
+    compared: bool = True
+    paired: bool = True
+
+
+def _counted(name: str) -> Callable[[Weighted], Floats]:
+    return lambda sample: sample.counted[name]
+
+
+def _calibrated(name: str) -> Callable[[Weighted], Floats]:
+    return lambda sample: sample.calibrated[name]
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("accuracy", "Accuracy", _counted("accuracy"), "share", of_rows=True),
+    Metric(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        _counted("balanced_accuracy"),
+        "share",
+        mean_over_grades=True,
+    ),
+    Metric("macro_f1", "Macro F1", _counted("macro_f1"), "share", mean_over_grades=True),
+    Metric(
+        "macro_auroc",
+        "Macro AUROC, one against the rest",
+        lambda sample: mean_of_defined(sample.auroc),
+        "score",
+        undefined="needs test {level}s of at least two grades",
+        mean_over_grades=True,
+        short="Macro AUROC",
+    ),
+    Metric(
+        "macro_average_precision",
+        "Macro average precision",
+        lambda sample: mean_of_defined(sample.average_precision),
+        "score",
+        mean_over_grades=True,
+        compared=False,
+        paired=False,
+    ),
+    Metric(
+        "mcc",
+        "Matthews' correlation",
+        _counted("mcc"),
+        "score",
+        undefined="truth or prediction holds one single grade",
+        compared=False,
+        paired=False,
+    ),
+    Metric(
+        "quadratic_kappa",
+        "Quadratic-weighted kappa",
+        _counted("quadratic_kappa"),
+        "score",
+        undefined="truth and prediction hold one single grade",
+        short="Quadratic kappa",
+    ),
+    Metric(
+        "mean_absolute_error",
+        "Mean absolute error, in grades",
+        _counted("mean_absolute_error"),
+        "score",
+        higher_is_better=False,
+        short="Mean absolute error, grades",
+    ),
+    Metric(
+        "two_grade_error_rate",
+        "Errors of two grades or more",
+        _counted("two_grade_error_rate"),
+        "share",
+        higher_is_better=False,
+        of_rows=True,
+        undefined="needs at least three grades",
+        short="Two-grade errors",
+        paired=False,
+    ),
+    Metric(
+        "brier",
+        "Brier score, 0 best",
+        _calibrated("brier"),
+        "score",
+        higher_is_better=False,
+        short="Brier score",
+        paired=False,
+    ),
+    Metric(
+        "log_loss",
+        "Log-loss, natural",
+        _calibrated("log_loss"),
+        "score",
+        higher_is_better=False,
+        compared=False,
+        paired=False,
+    ),
+    Metric(
+        "ece",
+        "Calibration error (ECE)",
+        _calibrated("ece"),
+        "score",
+        higher_is_better=False,
+        paired=False,
+    ),
+    Metric(
+        "precision",
+        "Precision",
+        _counted("precision"),
+        "share",
+        per_class=True,
+        of_rows=True,
+        denominator="predicted",
+        undefined="no test {level} was predicted {grade}",
+    ),
+    Metric(
+        "recall",
+        "Recall",
+        _counted("recall"),
+        "share",
+        per_class=True,
+        of_rows=True,
+        denominator="true",
+        undefined="no test {level} is {grade}",
+    ),
+    Metric(
+        "f1",
+        "F1",
+        _counted("f1"),
+        "share",
+        per_class=True,
+        undefined="no test {level} is {grade} or was predicted {grade}",
+    ),
+    Metric(
+        "specificity",
+        "Specificity",
+        _counted("specificity"),
+        "share",
+        per_class=True,
+        of_rows=True,
+        denominator="others",
+        undefined="every test {level} is {grade}",
+    ),
+    Metric(
+        "auroc",
+        "AUROC",
+        lambda sample: sample.auroc,
+        "score",
+        per_class=True,
+        undefined="needs test {level}s that are {grade} and test {level}s that are not",
+    ),
+    Metric(
+        "average_precision",
+        "Average precision",
+        lambda sample: sample.average_precision,
+        "score",
+        per_class=True,
+        undefined="no test {level} is {grade}",
+    ),
+)
+"""The figures in the order in which they are written and shown."""
+
+
+def overall() -> list[Metric]:
+    """The figures over all grades."""
+    return [metric for metric in METRICS if not metric.per_class]
+
+
+def per_class() -> list[Metric]:
+    """The figures of each grade."""
+    return [metric for metric in METRICS if metric.per_class]
+
+
+def weighted_metrics(level: Level, weights: npt.ArrayLike) -> dict[str, Floats]:
+    """Every figure of merit of a level under each weighting of its patients.
+
+    Args:
+        level: N rows of P patients.
+        weights: How often each patient is drawn, [B, P]; a row of ones gives the figures themselves.
+
+    Returns:
+        By name, arrays [B] of the figures over all grades and [B, K] of those of each grade; NaN where
+        undefined.
+    """
+    sample = Weighted(level, np.asarray(weights, np.float64))
+    with np.errstate(invalid="ignore"):
+        return {metric.name: metric.compute(sample) for metric in METRICS}
