@@ -20,6 +20,7 @@ from livergrade.cli.compose import plain
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.runs.paths import command_line
+from livergrade.runs.same_options import refuse_other_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ def main(config: PredictConfig) -> None:
     grader = Grader(run, config.views, config.accelerator, calibrated=config.calibrated)
     if config.why and not has_maps(grader.net):
         raise UserError(f"why=true: {grader.model} has no layer for class-activation maps; leave it out")
-    _refuse_other_options(config, out)
+    _keep_options(config, out)
     if config.calibrated and not grader.temperature:
         log.warning("probabilities are not calibrated: %s", grader.calibration["reason"])
     limits, lacking = set_limits(
@@ -134,7 +135,7 @@ def main(config: PredictConfig) -> None:
         raise UserError(f"{len(failed)} of {len(found)} files could not be graded:\n" + "\n".join(lines))
 
 
-def _refuse_other_options(config: PredictConfig, out: Path) -> None:
+def _keep_options(config: PredictConfig, out: Path) -> None:
     """What an earlier start left in the folder is kept, so it must have been made in the same way."""
     from livergrade.io.files import write_json
 
@@ -144,13 +145,8 @@ def _refuse_other_options(config: PredictConfig, out: Path) -> None:
         *("calibrated", "coverage", "abstain"),
     )
     now = {key: getattr(config, key) for key in keys} | {"run": str(Path(config.run or "").absolute())}
-    if stored.is_file() and (before := json.loads(stored.read_text("utf-8"))) != now:
-        lines = [
-            f"  {key}: {before.get(key)} there, {now[key]} now" for key in keys if before.get(key) != now[key]
-        ]
-        raise UserError(
-            f"{out}: holds predictions made in another way; choose another out:\n" + "\n".join(lines)
-        )
+    if stored.is_file():
+        refuse_other_options(out, json.loads(stored.read_text("utf-8")), now, fix="choose another out")
     write_json(now, stored)
 
 

@@ -17,6 +17,7 @@ from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 from livergrade.io.files import written_whole
 from livergrade.runs.paths import job_name
+from livergrade.runs.same_options import refuse_other_options
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,8 @@ def main(config: TuneConfig) -> None:
         sampler=optuna.samplers.TPESampler(seed=config.sampler_seed),
         load_if_exists=True,
     )
-    if (space := study.user_attrs.get("space", config.space)) != config.space:
-        raise UserError(f"{out}: is a study of other options: {' '.join(space)}")
+    there = {"space": study.user_attrs.get("space", config.space)}
+    refuse_other_options(out, there, {"space": config.space}, fix="choose another study")
     study.set_user_attr("space", config.space)
     for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):  # killed in it
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)

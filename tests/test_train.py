@@ -19,8 +19,10 @@ from livergrade.data.datamodule import GradingData
 from livergrade.evaluation.predictions import predictions_table
 from livergrade.models.architecture import IMAGENET
 from livergrade.models.catalog import NAMES
+from livergrade.models.trained import trained_net
+from livergrade.runs.run import read_options
 from livergrade.training.history import read_history
-from livergrade.training.task import GradingTask
+from livergrade.training.setup import make_task
 from tests.conftest import TINY, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -65,9 +67,9 @@ def test_reloaded_best_checkpoint_predicts_the_same(
 ) -> None:
     run = next(sweep.glob(f"*_model-{model}*"))
     config = yaml.safe_load((run / "config.yaml").read_text())
-    task = GradingTask.load_from_checkpoint(
-        run / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True
-    )
+    net, classes = trained_net(run / "checkpoints" / "best.ckpt")
+    task = make_task(read_options(run), classes, "")
+    task.net.load_state_dict(net.state_dict())
     cohort = from_manifest(manifest, config["data"]["classes"])
     split = pd.read_csv(run / "split.csv")
     config["data"].pop("synthetic")

@@ -41,7 +41,7 @@ def test_a_study_and_going_on_with_it(
     assert "best: trial" in capfd.readouterr().out
     with pytest.raises(SystemExit):
         command("tune", f"study={folder}", "model=senet,cbam", outputs=tmp_path)
-    assert "is a study of other options" in capfd.readouterr().err
+    assert "was made with other options" in capfd.readouterr().err
 
 
 @pytest.mark.slow

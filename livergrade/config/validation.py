@@ -4,6 +4,7 @@ from typing import Any
 
 from livergrade.config.fields import options
 from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, TrainConfig
+from livergrade.config.views import view_count
 from livergrade.models.catalog import OPTIONS
 
 
@@ -47,7 +48,7 @@ def _relations(config: TrainConfig) -> list[str]:
         ("test_views", ("all", "upright")),
     ):
         value = getattr(augment, key)
-        if value not in words and not (value.isdecimal() and 1 <= int(value) <= views):
+        if value not in words and view_count(value, views) is None:
             found.append(f"augment.{key}={value}: must be {', '.join(words)} or a number from 1 to {views}")
     return found
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from livergrade.config.schema import DataConfig
@@ -24,6 +25,7 @@ from livergrade.data.validation import (
     twins,
 )
 from livergrade.errors import UserError
+from livergrade.evaluation.levels import patient_grades
 from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
 from livergrade.io.tables import read_text_table, rows_where
@@ -270,6 +272,7 @@ def _name(folder: Path) -> str:
 
 def majority_grades(table: pd.DataFrame, classes: list[str]) -> pd.Series[str]:
     """The grade of each patient: its most frequent one, ties to the worse; indexed and sorted by patient."""
-    counts = pd.crosstab(table["patient"], table["grade"]).reindex(columns=classes, fill_value=0)
-    worst = counts.to_numpy().argmax(1)  # the first of equal maxima: the worst, as classes are ordered
-    return pd.Series([classes[code] for code in worst], index=counts.index).sort_index()
+    patient, patients = pd.factorize(table["patient"], sort=True)
+    grade = pd.Index(classes).get_indexer(pd.Index(table["grade"]))
+    codes = patient_grades(np.asarray(patient, np.int64), np.asarray(grade, np.int64), len(classes))
+    return pd.Series([classes[code] for code in codes], index=pd.Index(patients, name="patient"))

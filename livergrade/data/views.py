@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from livergrade.config.schema import AugmentConfig
+from livergrade.config.views import view_count
 from livergrade.data.cache import Undecoded
 
 Batch = dict[str, Tensor]
@@ -104,7 +105,12 @@ class ViewPlan(Sampler[Key]):
         self.rank, self.world = rank, world
         self.shown = (0, 0)
         self.angles = round(360 / augment.step_degrees)
-        self.count = {"all": self.angles, "upright": 1, "sample": 1}.get(views) or int(views)
+        count = 1 if views == "sample" else view_count(views, self.angles)
+        if count is None:
+            raise ValueError(
+                f"views={views}: must be all, upright, sample or a number from 1 to {self.angles}"
+            )
+        self.count = count
         self.sampled = train and views not in ("all", "upright")
         self.epoch = 0
 

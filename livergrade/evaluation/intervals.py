@@ -13,6 +13,9 @@ from livergrade.evaluation.levels import Level
 
 CONFIDENCE = 0.95
 
+FEW = 5
+"""Test patients of a grade below which its estimates are called unreliable."""
+
 
 class Interval(TypedDict):
     """The 95 % interval of a figure, or why it has none.

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from livergrade.config.views import view_count
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
 from livergrade.errors import UserError
@@ -61,8 +62,8 @@ class Grader:
         self.normalisation = normalisation(options.model.name, **options.model.architecture())
         angles = round(360 / options.augment.step_degrees)
         chosen = views or options.augment.test_views
-        count = {"all": angles, "upright": 1}.get(chosen) or (int(chosen) if chosen.isdecimal() else 0)
-        if not 1 <= count <= angles:
+        count = view_count(chosen, angles)
+        if count is None:
             raise UserError(f"views={chosen}: must be all, upright or a number from 1 to {angles}")
         self.degrees = [place * angles // count * options.augment.step_degrees for place in range(count)]
 

@@ -26,17 +26,18 @@ def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
     try:
         settings = content["hyper_parameters"]
         classes = list(settings["classes"])
-        options = {name: settings[name] for name in OPTIONS[settings["model"]] if name in settings}
+        model = settings["model"]
+        options = {name: model[name] for name in OPTIONS[model["name"]]}
         weights = {
             name.removeprefix("net."): tensor
             for name, tensor in content["state_dict"].items()
             if name.startswith("net.")
         }
         with torch.device("meta"):  # drawing weights, to be replaced at once, takes most of the time
-            net = build(settings["model"], len(classes), settings["head"], **options)
+            net = build(model["name"], len(classes), model["head"], **options)
         net.load_state_dict(weights, assign=True)
         if any(buffer.is_meta for buffer in net.buffers()):  # computed when built, in some networks of timm
-            net = build(settings["model"], len(classes), settings["head"], **options)
+            net = build(model["name"], len(classes), model["head"], **options)
             net.load_state_dict(weights)
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it holds no network"

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from livergrade.errors import UserError
+from livergrade.evaluation.estimate import Estimate, undefined
 from livergrade.evaluation.levels import LEVELS
 from livergrade.evaluation.paired import compare, pool_folds, refuse_different_tests, spread
 from livergrade.evaluation.summary import evaluate
@@ -186,31 +187,31 @@ def _what_was_run(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def figure(model: dict[str, Any], level: str, metric: str, grade: str | None = None) -> dict[str, Any]:
+def figure(model: dict[str, Any], level: str, metric: str, grade: str | None = None) -> Estimate:
     """One figure of a model over its repeats.
 
     Returns:
         With one repeat its ``value``, ``low``, ``high`` and ``n`` as measured. With several their mean as
         ``value``, no interval, and ``sd`` and ``values`` beside it; null if any repeat's is undefined.
     """
-    found = [
+    found: list[Estimate] = [
         metrics[level]["per_class"][grade][metric] if grade else metrics[level][metric]
         for metrics in model["repeats"].values()
     ]
     if len(found) == 1:
-        return dict(found[0])
-    values = [one["value"] for one in found]
-    empty = {"value": None, "low": None, "high": None, "n": sum(one["n"] or 0 for one in found)}
-    if any(value is None for value in values):
-        return empty | {"reason": next(one["reason"] for one in found if one["value"] is None)}
+        return found[0]
+    values = [one["value"] for one in found if one["value"] is not None]
+    n = sum(one["n"] or 0 for one in found)
+    if len(values) < len(found):
+        return undefined(n, next(one["reason"] for one in found if one["value"] is None))
     over = spread(values)
-    return empty | {"value": over["mean"], "sd": over["sd"], "values": values}
+    return {"value": over["mean"], "low": None, "high": None, "n": n, "sd": over["sd"], "values": values}
 
 
 def order(measured: dict[str, Any], level: str) -> list[str]:
     """The models of a measured arm, the most accurate first."""
     models = measured["models"]
-    return sorted(models, key=lambda name: -figure(models[name], level, "accuracy")["value"])
+    return sorted(models, key=lambda name: -(figure(models[name], level, "accuracy")["value"] or 0))
 
 
 def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -230,8 +231,8 @@ def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "model": name,
             "level": level,
-            "by_patient": (fair := figure(honest[name], level, "accuracy")["value"]),
-            "by_image": (leaky := figure(leaking[name], level, "accuracy")["value"]),
+            "by_patient": (fair := figure(honest[name], level, "accuracy")["value"] or 0.0),
+            "by_image": (leaky := figure(leaking[name], level, "accuracy")["value"] or 0.0),
             "gap": leaky - fair,
             "repeats": [len(honest[name]["repeats"]), len(leaking[name]["repeats"])],
         }

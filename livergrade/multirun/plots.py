@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from livergrade.evaluation.estimate import Estimate
 from livergrade.multirun import paper
 from livergrade.multirun.grouping import Arm, figure, order
 from livergrade.reports.style import BLUE, GRADES, INK, MUTED, RULE, SHARE, heading, plain
@@ -165,11 +166,11 @@ def _zoom(axes: Axes, span: tuple[int, int]) -> None:
         axes.set_ylim(min(inside) - 0.01, min(1.002, max(inside) + 0.01))
 
 
-def _whisker(axes: Axes, row: int, found: dict[str, Any], *, filled: bool = True) -> None:
+def _whisker(axes: Axes, row: int, found: Estimate, *, filled: bool = True) -> None:
     """A figure with its interval, or with each repeat's value."""
     if found["value"] is None:
         return
-    if found["low"] is not None:
+    if found["low"] is not None and found["high"] is not None:
         axes.plot((found["low"], found["high"]), (row, row), color=BLUE, lw=2)
     for value in found.get("values", []):
         axes.plot(value, row, "|", color=BLUE, ms=9)

@@ -8,7 +8,8 @@ from typing import Any
 
 from livergrade.multirun.grouping import KINDS, figure, order
 from livergrade.multirun.paper import MISPRINTS, TABLE_5, printed
-from livergrade.multirun.tables import Table, shown
+from livergrade.multirun.tables import Table
+from livergrade.reports.format import shown
 from livergrade.reports.html import inlined_figures, write_page
 
 CAPTIONS = {
@@ -65,7 +66,7 @@ def verdict(arm: Mapping[str, Any], level: str) -> str:
     """What an arm says, in a sentence or two that claim no more than the tests do."""
     models = order(dict(arm), level)
     best = figure(arm["models"][models[0]], level, "accuracy")
-    told = f"{models[0]} graded most {level}s rightly: {shown(best, share=True)} %"
+    told = f"{models[0]} graded most {level}s rightly: {shown(best, 'share')} %"
     told += f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else ""
     if not arm["pairs"]:
         return told + ". Nothing was compared with it on the same patients."

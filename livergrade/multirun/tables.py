@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from livergrade.evaluation.estimate import Estimate
 from livergrade.evaluation.levels import LEVELS
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.io.files import written_whole
 from livergrade.multirun import paper
 from livergrade.multirun.grouping import KINDS, Arm, figure, order
-
-Figure = dict[str, Any]
+from livergrade.reports.format import shown
 
 PAPER = "the paper: view"
 
@@ -58,25 +58,7 @@ def write_table(table: Table, folder: Path) -> None:
             part.write_text(text, encoding="utf-8")
 
 
-def shown(found: Figure, *, share: bool) -> str:
-    """A figure with its interval, or its sd over repeats, as text: ``80.0 (54.8–93.0)``, ``78.1 ± 3.2``."""
-    if found["value"] is None:
-        return "n/a"
-    scale, digits = (100, 1) if share else (1, 3)
-
-    def written(number: float) -> str:
-        return f"{scale * number:.{digits}f}".replace("-", "−")
-
-    text = written(found["value"])
-    if found.get("sd") is not None:
-        return f"{text} ± {written(found['sd'])}"
-    if found["low"] is None:
-        return text
-    between = " to " if found["low"] < 0 else "–"  # "−20.0–−5.0" is hard to read
-    return f"{text} ({written(found['low'])}{between}{written(found['high'])})"
-
-
-def _number(found: Figure, **where: object) -> dict[str, object]:
+def _number(found: Estimate, **where: object) -> dict[str, object]:
     kept = {key: found.get(key) for key in ("value", "low", "high", "sd", "n", "reason")}
     return where | kept | {"values": " ".join(map(str, found.get("values", [])))}
 
@@ -167,7 +149,7 @@ def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Seq
         for level in reversed(LEVELS):
             found = {grade: figure(model, level, "recall", grade) for grade in classes}
             found["total"] = figure(model, level, "accuracy")
-            lines.append([name, level, *(shown(one, share=True) for one in found.values())])
+            lines.append([name, level, *(shown(one, "share") for one in found.values())])
             numbers += [_number(one, model=name, level=level, grade=grade) for grade, one in found.items()]
         if printed := paper.printed(paper.TABLE_5, model["model"], classes):
             cells = [f"{printed[grade]:.2f}" for grade in (*classes, "total")]
@@ -197,7 +179,7 @@ def grades_table(
                     found = figure(model, at, metric, grade)
                     numbers.append(_number(found, grade=grade, model=name, level=at, metric=metric))
                     if at == level:
-                        cells.append(shown(found, share=True))
+                        cells.append(shown(found, "share"))
             printed = paper.printed(paper.TABLE_6, model["model"], classes)
             cells += [f"{printed[grade][metric]:.2f}" if printed else "" for metric in names]
             lines.append([grade, name, *cells])
@@ -216,14 +198,14 @@ def scores_table(measured: dict[str, Any], models: Sequence[str], level: str) ->
     """Every overall figure by model."""
     lines, numbers = [], []
     for metric in (one for one in overall() if one.compared):
-        share, cells = metric.unit == "share", []
+        cells = []
         for name in models:
             for at in LEVELS:
                 found = figure(measured["models"][name], at, metric.name)
                 numbers.append(_number(found, model=name, level=at, metric=metric.name))
                 if at == level:
-                    cells.append(shown(found, share=share))
-        lines.append([f"{metric.short or metric.heading}{', %' * share}", *cells])
+                    cells.append(shown(found, metric.unit))
+        lines.append([f"{metric.short or metric.heading}{', %' * (metric.unit == 'share')}", *cells])
     table = pd.DataFrame(lines, columns=["Figure", *models])
     return Table("scores", f"All figures, {level} level", "", table, pd.DataFrame(numbers), labels=1)
 
@@ -241,8 +223,8 @@ def pairs_table(measured: dict[str, Any], level: str) -> Table:
         lines.append(
             [
                 two,
-                shown(accuracy, share=True),
-                shown(kappa, share=False),
+                shown(accuracy, "share"),
+                shown(kappa, "score"),
                 _p(permutation["p"]),
                 _p(permutation["p_holm"]),
                 counts,

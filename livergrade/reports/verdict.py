@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-FEW = 10
-"""Test patients of a grade below which its figures are called few."""
+from livergrade.evaluation.intervals import FEW
 
 
 def majority(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def limits(metrics: dict[str, Any], *, split: str, synthetic: bool, trial: bool)
         grade: metrics["patient"]["per_class"][grade]["support"]["value"] for grade in metrics["classes"]
     }
     if few := [f"{grade} ({n})" for grade, n in counts.items() if n < FEW]:
-        found.append(f"Fewer than {FEW} test patients of {', '.join(few)}: its figures say little.")
+        found.append(f"Fewer than {FEW} test patients of {', '.join(few)}: estimates are unreliable.")
     if split == "kfold":
         found.append("One fold of a cross-validation; the folds together test every patient.")
     elif split == "patient":

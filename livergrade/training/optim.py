@@ -1,30 +1,28 @@
 """The optimiser of a run and its learning rates."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from livergrade.config.schema import OptimConfig
 from livergrade.models.layers import heights
 
 
-def make_optimizer(net: nn.Module, options: Mapping[str, Any], *, fused: bool) -> torch.optim.Optimizer:
+def make_optimizer(net: nn.Module, options: OptimConfig, *, fused: bool) -> torch.optim.Optimizer:
     """SGD or AdamW over what of a network is trained.
 
     Args:
         net: the network.
-        options: ``optimizer``, ``lr``, ``weight_decay``, ``layer_decay``, and for ``sgd`` ``momentum`` and
-            ``nesterov``, as :class:`livergrade.training.task.GradingTask` takes them.
+        options: ``optim.*``.
         fused: one kernel for all parameters.
     """
-    shared: dict[str, Any] = {"lr": options["lr"], "weight_decay": options["weight_decay"], "fused": fused}
+    shared: dict[str, Any] = {"lr": options.lr, "weight_decay": options.weight_decay, "fused": fused}
     trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    groups = _layers(net, options["lr"], options["layer_decay"]) if options["layer_decay"] < 1 else trained
-    if options["optimizer"] == "sgd":
-        momentum = {"momentum": options["momentum"], "nesterov": options["nesterov"]}
-        return torch.optim.SGD(groups, **momentum, **shared)
+    groups = _layers(net, options.lr, options.layer_decay) if options.layer_decay < 1 else trained
+    if options.name == "sgd":
+        return torch.optim.SGD(groups, momentum=options.momentum, nesterov=options.nesterov, **shared)
     return torch.optim.AdamW(groups, **shared)
 
 

@@ -23,6 +23,7 @@ from livergrade.data.cohort import Cohort, read_cohort
 from livergrade.data.quality import UM, measure
 from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
+from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.runs.paths import output_root
@@ -41,8 +42,6 @@ FAR = 6.0
 """Median absolute deviations from the cohort's stain."""
 LARGE_FOR_A_CPU = 128
 """Pixels a side of a view."""
-FEW = 5
-"""Test patients of a grade below which its figures say little."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,10 @@ def tested(drawn: pd.DataFrame, classes: list[str]) -> Finding:
     counts = patients["grade"].value_counts().reindex(classes, fill_value=0)
     few = [f"{grade} {number}" for grade, number in counts.items() if number < FEW]
     told = ", ".join(f"{grade} {number}" for grade, number in counts.items())
-    fix = f"fewer than {FEW} tell little ({', '.join(few)}); split=kfold tests every patient once"
+    fix = (
+        f"fewer than {FEW} test patients ({', '.join(few)}): estimates are unreliable; split=kfold tests "
+        "every patient once"
+    )
     return _unless(few, "test patients", told, fix)
 
 

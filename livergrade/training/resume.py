@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, TrainConfig
-from livergrade.errors import UserError
+from livergrade.runs.same_options import refuse_other_options
 
 
 def finished_before(run: Path, config: TrainConfig) -> bool:
@@ -24,7 +24,10 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     """
     stored, failed = run / "config.yaml", (run / "failed.json").is_file()
     if stored.is_file():
-        _refuse_other_options(stored, config)
+        there = OmegaConf.load(stored)
+        now = {key: value for key, _, value in options(config) if key not in MACHINE}
+        before = {key: OmegaConf.select(there, key, default="unknown") for key in now}
+        refuse_other_options(run, before, now, fix="leave out hydra.sweep.dir for a sweep of its own")
         if (run / "finished.json").is_file():
             return True
         if (run / "checkpoints" / "last.ckpt").is_file() and not failed:
@@ -37,16 +40,3 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     stored.unlink(missing_ok=True)
     (run / "failed.json").unlink(missing_ok=True)
     return False
-
-
-def _refuse_other_options(stored: Path, config: TrainConfig) -> None:
-    there = OmegaConf.load(stored)
-    now = {key: value for key, _, value in options(config)}
-    keys = [key for key in now if key not in MACHINE and OmegaConf.select(there, key) != now[key]]
-    if keys:
-        before = {key: OmegaConf.select(there, key, default="unknown") for key in keys}
-        lines = [f"  {key}: {before[key]} there, {now[key]} now" for key in keys]
-        raise UserError(
-            f"{stored.parent}: holds a job of other options; leave out hydra.sweep.dir for a sweep of its "
-            "own:\n" + "\n".join(lines)
-        )

@@ -45,29 +45,18 @@ def make_task(
     Raises:
         UserError: the network can't take images of this size, or can't be built.
     """
-    model, optim = config.model, config.optim
-    if model.backbone:
-        refuse_size(model.backbone, config.data.image_size)
+    if config.model.backbone:
+        refuse_size(config.model.backbone, config.data.image_size)
     return GradingTask(
-        model.name,
         classes,
-        optimizer=optim.name,
-        lr=optim.lr,
-        momentum=optim.momentum,
-        weight_decay=optim.weight_decay,
-        schedule=optim.schedule,
-        warmup_epochs=optim.warmup_epochs,
-        layer_decay=optim.layer_decay,
-        nesterov=optim.nesterov,
-        neighbours=config.loss.neighbours,
-        weights=list(weights),
-        mixup=config.augment.mixup,
+        config.model,
+        config.optim,
+        config.loss,
         seed=config.seed,
+        mixup=config.augment.mixup,
+        class_weights=weights,
         channels_last=channels_last(config.trainer),
         note=note,
-        frozen=model.frozen,
-        head=model.head,
-        **model.architecture(),
     )
 
 

@@ -1,6 +1,7 @@
 """The LightningModule: a network, its loss, an optimiser, and what is measured of them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import lightning as L
@@ -11,6 +12,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn import functional as F
 
+from livergrade.config.schema import LossConfig, ModelConfig, OptimConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.predictions import GradedViews
 from livergrade.models import layers
@@ -27,30 +29,18 @@ from livergrade.training.pass_record import PassRecord, SeenViews
 class GradingTask(L.LightningModule):
     """Train and test one backbone on batches of views.
 
-    Arguments are plain values, so that a checkpoint holds tensors and text only and loads with
-    ``weights_only=True``.
+    A checkpoint holds its options as plain values, so that it loads with ``weights_only=True``.
 
     Args:
-        model: name of the backbone, as ``livergrade.models.build`` takes it.
         classes: the grades, worst to best.
-        optimizer: ``sgd`` or ``adamw``.
-        lr: peak learning rate.
-        momentum: of ``sgd``.
-        weight_decay: of either.
-        schedule: ``constant`` or ``cosine`` (linear warm-up, then cosine to zero over the run).
-        warmup_epochs: length of the warm-up, epochs.
+        model: the network.
+        optim: the optimiser.
+        loss: what training makes small.
         seed: what is random in a step (dropout, mixup) starts from (seed, step, process).
+        mixup: of training views, as :func:`livergrade.training.mixup.mixed` takes it; 0 for none.
+        class_weights: of each grade in the loss that is made small; none for equal ones.
         channels_last: memory format of images and weights.
         note: printed on every figure, for what a reader must know.
-        frozen: the head alone is trained.
-        layer_decay: learning rate of a layer as a share of the next one's, up to the head.
-        nesterov: of ``sgd``.
-        neighbours: share of a target that goes to the grades next to it.
-        weights: of each grade in the loss that is made small; none for equal ones.
-        mixup: of training views, as :func:`livergrade.training.mixup.mixed` takes it; 0 for none.
-        head: what makes the logits, as ``livergrade.models.build`` takes it.
-        **architecture: options of the backbone, as ``livergrade.models.build`` takes them; left out, they are
-            its paper's.
     """
 
     smooth_loss: Tensor
@@ -59,40 +49,34 @@ class GradingTask(L.LightningModule):
 
     def __init__(
         self,
-        model: str,
         classes: list[str],
+        model: ModelConfig,
+        optim: OptimConfig,
+        loss: LossConfig,
         *,
-        optimizer: str,
-        lr: float,
-        momentum: float,
-        weight_decay: float,
-        schedule: str,
-        warmup_epochs: float,
         seed: int,
+        mixup: float = 0.0,
+        class_weights: Sequence[float] = (),
         channels_last: bool = False,
         note: str = "",
-        frozen: bool = False,
-        layer_decay: float = 1.0,
-        nesterov: bool = False,
-        neighbours: float = 0.0,
-        weights: Sequence[float] = (),
-        mixup: float = 0.0,
-        head: str = "softmax",
-        **architecture: int | str,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False)
-        self.classes = classes
-        self.net = build(model, len(classes), head, **architecture)
-        if frozen:
+        plain = {"classes": classes, "model": asdict(model), "optim": asdict(optim), "loss": asdict(loss)}
+        others = {"seed": seed, "mixup": mixup, "class_weights": list(class_weights), "note": note}
+        self.save_hyperparameters(plain | others | {"channels_last": channels_last}, logger=False)
+        self.classes, self.model, self.optim = classes, model, optim
+        self.seed, self.mixup, self.note = seed, mixup, note
+        self.net = build(model.name, len(classes), model.head, **model.architecture())
+        if model.frozen:
             self.net.requires_grad_(False)
             layers.head(self.net)[1].requires_grad_(True)
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.net.to(memory_format=self.format)
         self.metrics = grading_metrics(len(classes))
         self.register_buffer("smooth_loss", torch.tensor(torch.nan))
-        self.register_buffer("targets", grade_targets(len(classes), neighbours), persistent=False)
-        self.register_buffer("weights", torch.tensor(weights) if weights else None, persistent=False)
+        self.register_buffer("targets", grade_targets(len(classes), loss.neighbours), persistent=False)
+        weights = torch.tensor(class_weights) if class_weights else None
+        self.register_buffer("weights", weights, persistent=False)
         self.seen: dict[str, PassRecord] = {}
         self.graded: dict[str, GradedViews] = {}
 
@@ -122,12 +106,12 @@ class GradingTask(L.LightningModule):
 
     def on_train_start(self) -> None:
         """A frozen network's batch norms keep their statistics."""
-        if self.hparams["frozen"]:
+        if self.model.frozen:
             self.net.eval()
 
     def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Draw the same dropout and mixup in a step whether or not the run was interrupted before it."""
-        drawn = np.random.SeedSequence([self.hparams["seed"], self.global_step, self.global_rank])
+        drawn = np.random.SeedSequence([self.seed, self.global_step, self.global_rank])
         torch.manual_seed(int(drawn.generate_state(1)[0]))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
@@ -137,9 +121,9 @@ class GradingTask(L.LightningModule):
         """
         targets = self.targets[batch["grade"]].float()  # the module may be of half precision, logits are not
         weights = None if self.weights is None else self.weights.float()
-        if mixup := self.hparams["mixup"]:
+        if self.mixup:
             shown = "embedding" if "embedding" in batch else "view"
-            views, targets = mixed(batch[shown], targets, mixup)
+            views, targets = mixed(batch[shown], targets, self.mixup)
             batch = batch | {shown: views}
         return F.cross_entropy(self._graded(batch, "train"), targets, weight=weights)
 
@@ -222,7 +206,7 @@ class GradingTask(L.LightningModule):
         self.log_dict({f"{stage}/{name}": value for name, value in figures.items()})
         if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
             title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
-            figure = confusion_matrix(confusion, self.classes, title=title, note=self.hparams["note"])
+            figure = confusion_matrix(confusion, self.classes, title=title, note=self.note)
             literal(figure)
             self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
 
@@ -233,7 +217,7 @@ class GradingTask(L.LightningModule):
         """
         if "train" in self.seen and not self.trainer.is_last_batch:
             checkpoint["seen"] = self._everywhere("train")
-        if self.hparams["frozen"] and self.trainer.state.fn == TrainerFn.FITTING:
+        if self.model.frozen and self.trainer.state.fn == TrainerFn.FITTING:
             trained = f"net.{layers.head(self.net)[0]}."
             checkpoint["state_dict"] = {
                 name: tensor
@@ -245,16 +229,15 @@ class GradingTask(L.LightningModule):
         """Take up what an epoch saw; what the checkpoint of a frozen network leaves out stays as it is."""
         if "seen" in checkpoint and self.trainer.state.fn == TrainerFn.FITTING:
             self.seen["train"] = PassRecord([checkpoint["seen"][self.global_rank]])
-        if self.hparams["frozen"]:
+        if self.model.frozen:
             checkpoint["state_dict"] = self.state_dict() | checkpoint["state_dict"]
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union
         """SGD or AdamW, constant or cosine with warm-up."""
-        options = self.hparams
-        optimizer = make_optimizer(self.net, options, fused=self.device.type == "cuda")
-        if options["schedule"] == "constant":
+        optimizer = make_optimizer(self.net, self.optim, fused=self.device.type == "cuda")
+        if self.optim.schedule == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         per_epoch = steps / max(self.trainer.max_epochs or 1, 1)
-        schedule = cosine_schedule(optimizer, steps, warmup=int(options["warmup_epochs"] * per_epoch))
+        schedule = cosine_schedule(optimizer, steps, warmup=int(self.optim.warmup_epochs * per_epoch))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

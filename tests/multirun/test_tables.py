@@ -6,7 +6,8 @@ import pytest
 
 from livergrade.multirun.grouping import Arm, arms, measure
 from livergrade.multirun.paper import TABLE_5, TABLE_6
-from livergrade.multirun.tables import Table, arm_tables, gap_table, shown, write_table
+from livergrade.multirun.tables import Table, arm_tables, gap_table, write_table
+from livergrade.reports.format import shown
 from livergrade.runs.run import find_runs
 from tests.conftest import finished_run
 
@@ -95,7 +96,7 @@ def test_repeats_are_counted_by_patient_and_fold(tmp_path: Path) -> None:
     ],
 )
 def test_how_a_figure_is_written(found: dict, share: bool, text: str) -> None:
-    assert shown(found, share=share) == text
+    assert shown(found, "share" if share else "score") == text
 
 
 def test_three_files_of_each_table(tmp_path: Path) -> None:

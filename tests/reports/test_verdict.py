@@ -11,9 +11,9 @@ def metrics(low: float | None, high: float | None, *, leaking: bool = False) -> 
         "leakage": {"leaking": leaking},
         "counts": {"mixed_grade_patients": 0},
         "patient": {
-            "confusion": [[12, 3], [2, 3]],
+            "confusion": [[12, 4], [1, 3]],
             "accuracy": {"value": 0.75, "low": low, "high": high, "n": 20},
-            "per_class": {"poor": {"support": {"value": 15}}, "well": {"support": {"value": 5}}},
+            "per_class": {"poor": {"support": {"value": 16}}, "well": {"support": {"value": 4}}},
         },
     }
 
@@ -21,11 +21,11 @@ def metrics(low: float | None, high: float | None, *, leaking: bool = False) -> 
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (metrics(0.76, 0.9), "more than always answering “poor” (75.0 %) would"),
-        (metrics(0.5, 0.9), "does not differ clearly from always answering “poor” (75.0 %)"),
-        (metrics(0.5, 0.7), "fewer than always answering “poor” (75.0 %) would"),
+        (metrics(0.81, 0.9), "more than always answering “poor” (80.0 %) would"),
+        (metrics(0.5, 0.9), "does not differ clearly from always answering “poor” (80.0 %)"),
+        (metrics(0.5, 0.7), "fewer than always answering “poor” (80.0 %) would"),
         (metrics(None, None), "too few for an interval"),
-        (metrics(0.76, 0.9, leaking=True), "for new patients this shows nothing"),
+        (metrics(0.81, 0.9, leaking=True), "for new patients this shows nothing"),
     ],
 )
 def test_the_sentence_follows_the_interval(found: dict[str, Any], told: str) -> None:
@@ -35,13 +35,13 @@ def test_the_sentence_follows_the_interval(found: dict[str, Any], told: str) -> 
 
 
 def test_the_majority_is_of_the_truth() -> None:
-    assert majority(metrics(0, 1)) == {"grade": "poor", "share": 0.75}
+    assert majority(metrics(0, 1)) == {"grade": "poor", "share": 0.8}
 
 
 def test_limits_are_the_runs_own() -> None:
     one = " ".join(limits(metrics(0.5, 0.9), split="patient", synthetic=False, trial=False))
     assert "uncertain by 40 points" in one
-    assert "Fewer than 10 test patients of well (5)" in one
+    assert "Fewer than 5 test patients of well (4)" in one
     assert "One split of one cohort" in one
     assert "computer-generated" not in one
     two = " ".join(limits(metrics(None, None, leaking=True), split="external", synthetic=True, trial=True))

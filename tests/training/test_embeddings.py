@@ -15,7 +15,9 @@ from livergrade.data.cohort import from_manifest
 from livergrade.data.datamodule import GradingData
 from livergrade.evaluation.predictions import predictions_table
 from livergrade.models.architecture import IMAGENET
-from livergrade.training.task import GradingTask
+from livergrade.models.trained import trained_net
+from livergrade.runs.run import read_options
+from livergrade.training.setup import make_task
 from tests.conftest import GRADES, train
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
@@ -38,9 +40,9 @@ def tensors(checkpoint: Path) -> dict[str, torch.Tensor]:
 def test_the_tested_checkpoint_is_whole_and_grades_views_as_it_graded_embeddings(
     probe: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    task = GradingTask.load_from_checkpoint(
-        probe / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True
-    )
+    net, classes = trained_net(probe / "checkpoints" / "best.ckpt")
+    task = make_task(read_options(probe), classes, "")
+    task.net.load_state_dict(net.state_dict())
     assert task.net.layer1[0].attention.reduce.out_features == 256 // 8
     assert set(tensors(probe / "checkpoints" / "best.ckpt")) == set(task.state_dict())
     data = GradingData(

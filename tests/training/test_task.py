@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 import lightning as L
@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from sklearn import metrics as sk
 
-from livergrade.config.schema import OptimConfig
+from livergrade.config.schema import LossConfig, ModelConfig, OptimConfig
 from livergrade.errors import UserError
 from livergrade.training.pass_metrics import grading_metrics
 from livergrade.training.task import GradingTask
@@ -47,11 +47,15 @@ def trainer(folder: Path, **options: object) -> L.Trainer:
     )
 
 
-def task(**changed: object) -> GradingTask:
-    options = asdict(OptimConfig()) | {"seed": 0} | changed
-    options["optimizer"] = options.pop("name")
-    del options["ema"]  # a callback's
-    return GradingTask(options.pop("model", "resnet50"), CLASSES, **options)
+def task(classes: list[str] = CLASSES, model: str = "resnet50", **changed: object) -> GradingTask:
+    """A network with these options, whichever of its groups they belong to."""
+    configs = ModelConfig(name=model), OptimConfig(), LossConfig()
+    for config in configs:
+        for item in fields(config):
+            own = item.name not in ("name", "class_weights") or (item.name == "name" and config is configs[1])
+            if item.name in changed and own:
+                setattr(config, item.name, changed.pop(item.name))
+    return GradingTask(classes, *configs, seed=0, **changed)
 
 
 def test_a_grade_that_is_absent_has_no_figure(tmp_path: Path) -> None:
@@ -115,8 +119,11 @@ def test_sgd_of_the_paper_is_plain(tmp_path: Path) -> None:
 
 
 def test_hyperparameters_are_plain_values() -> None:
-    kinds = {type(value) for value in task().hparams.values()}
-    assert kinds <= {str, int, float, bool, list, tuple}
+    def kinds(values: object) -> set[type]:
+        inside = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
+        return {type(values)}.union(*(kinds(value) for value in inside))
+
+    assert kinds(dict(task().hparams)) <= {str, int, float, bool, list, dict, type(None)}
 
 
 def test_metrics_equal_scikit_learn() -> None:
@@ -208,10 +215,10 @@ def test_the_logged_loss_is_plain_whatever_is_made_small(tmp_path: Path) -> None
     small, same = start("neighbours", neighbours=0.4)
     assert same == logged
     assert small != pytest.approx(plain)
-    small, same = start("weights", weights=[0.5, 2.0, 1.0])
+    small, same = start("weights", class_weights=[0.5, 2.0, 1.0])
     assert same == logged
     assert small != pytest.approx(plain)
-    assert task(weights=[1.0, 2.0, 3.0], neighbours=0.1).state_dict().keys() == state.keys()
+    assert task(class_weights=[1.0, 2.0, 3.0], neighbours=0.1).state_dict().keys() == state.keys()
 
 
 def test_mixed_embeddings_of_a_frozen_network(tmp_path: Path) -> None:
@@ -225,19 +232,14 @@ def test_mixed_embeddings_of_a_frozen_network(tmp_path: Path) -> None:
 
 
 def test_two_grades_are_trained_with_every_option(tmp_path: Path) -> None:
-    options = asdict(OptimConfig()) | {"seed": 0}
-    options["optimizer"] = options.pop("name")
-    del options["ema"]
-    module = GradingTask(
-        "resnet50", CLASSES[:2], head="corn", neighbours=0.1, weights=[1.0, 2.0], mixup=0.2, **options
-    )
+    module = task(CLASSES[:2], head="corn", neighbours=0.1, class_weights=[1.0, 2.0], mixup=0.2)
     run = trainer(tmp_path)
     run.fit(module, loader([0, 1, 1, 0]), loader([0, 1]))
     assert "val/quadratic_kappa" in run.callback_metrics
 
 
 def test_targets_and_weights_go_with_half_precision(tmp_path: Path) -> None:
-    module = task(neighbours=0.1, weights=[0.5, 2.0, 1.0], mixup=0.2, head="corn")
+    module = task(neighbours=0.1, class_weights=[0.5, 2.0, 1.0], mixup=0.2, head="corn")
     run = trainer(tmp_path, precision="bf16-true")
     run.fit(module, loader([0, 1, 2, 0]), loader([0, 1, 2]))
     assert run.callback_metrics["train/loss"].isfinite()
