@@ -1,6 +1,6 @@
 """What a GPU gives: views, and training of the five networks against the bare loop, timm and the card.
 
-    python benchmarks/gpu.py [--models senet,cbam] [--size 224] [--batch 128] [--steps 100] [--compile MODE]
+    python benchmarks/gpu.py [--models senet,cbam] [--size 224] [--batch 128] [--steps 80] [--compile MODE]
         [--json FILE]
 
 One command for a machine with a GPU; where there is none it runs on the CPU, which shows that it works and no
@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(NAMES))
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=100, help="of an epoch")
+    parser.add_argument("--steps", type=int, default=80, help="of an epoch")
     parser.add_argument("--epochs", type=int, default=3, help="that are timed")
     parser.add_argument("--scale", type=float, default=0.2, help="of the cohort, of 1665 x 1393 px")
     parser.add_argument("--matrix", type=int, default=8192 if gpu else 512, help="side of the product")

@@ -105,7 +105,13 @@ class Setting:
         cohort = read_cohort(config.data)
         split = make_split(cohort, config.split)
         images = int((split["split"] == "train").sum())
-        config.augment.train_views = str(-(-self.steps * self.batch // images))
+        views, angles = -(-self.steps * self.batch // images), round(360 / config.augment.step_degrees)
+        if views > angles:
+            most = images * angles // self.batch
+            raise SystemExit(
+                f"--steps {self.steps}: {images} images give at most {most} batches of {self.batch}"
+            )
+        config.augment.train_views = str(views)
         cache = cache_root(config.data) / "images"
         channels = normalisation(self.model)
         return GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels)
