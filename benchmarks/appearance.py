@@ -99,8 +99,9 @@ def by_features(run: Path, training: Pictures) -> dict[str, Distance]:
     import torch
 
     from livergrade.inference.grader import Grader
+    from livergrade.runs.run import Run
 
-    grader = Grader(run, "upright", "cpu")
+    grader = Grader(Run(run), "upright", "cpu")
 
     def features(pictures: Pictures) -> NDArray[np.float64]:
         with torch.inference_mode():

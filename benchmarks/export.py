@@ -33,6 +33,7 @@ from livergrade.io.files import write_json
 from livergrade.io.images import read_rgb, read_square
 from livergrade.models.catalog import NAMES
 from livergrade.runs.folder import record
+from livergrade.runs.run import Run
 from livergrade.training.setup import make_task
 
 
@@ -79,7 +80,7 @@ def measure(name: str, size: int, image: Path, work: Path, chosen: argparse.Name
     """One row of the table."""
     folder = work / f"{name}_{size}"
     write_untrained(folder, name, size)
-    grader = Grader(folder, str(chosen.views), "cpu")
+    grader = Grader(Run(folder), str(chosen.views), "cpu")
     file = folder / "model.onnx"
     grader.temperature = spread(grader)
     write_onnx(portable(grader), file, opset=18, facts={})

@@ -4,7 +4,6 @@ python -m livergrade.evaluate run=outputs/senet/<time>
 python -m livergrade.evaluate run=outputs/senet/<time> data=manifest data.manifest=other_hospital.csv
 """
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -47,23 +46,21 @@ def main(config: EvaluateConfig) -> None:
     import lightning as L
 
     from livergrade.data.cohort import read_cohort
-    from livergrade.data.split import external_split, read_split, summary, write_split
+    from livergrade.data.split import external_split, read_split, summary
     from livergrade.evaluation.leakage import leakage, warning
+    from livergrade.evaluation.splits import write_split
     from livergrade.models.catalog import label
     from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
-    from livergrade.runs.run import read_options
+    from livergrade.runs.run import Run
     from livergrade.training.outputs import run_facts, write_outputs
     from livergrade.training.setup import make_data, make_task
     from livergrade.training.trainer import make_trainer, quiet_libraries
 
     assert config.run
-    trained, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
-    options = read_options(trained)
-    best = trained / "checkpoints" / "best.ckpt"
-    for path in (best, *(trained / name for name in ("split.csv", "environment.json", "appearance.json"))):
-        if not path.is_file():
-            raise UserError(f"{path}: missing; give the folder of a run that was trained to its end")
+    trained, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
+    trained.require_trained()
+    options = trained.config
     if config.data:
         trained_on = options.data
         options.data = replace(config.data, image_size=trained_on.image_size, classes=trained_on.classes)
@@ -75,17 +72,17 @@ def main(config: EvaluateConfig) -> None:
 
     cohort = read_cohort(options.data)
     if config.data:
-        split = external_split(cohort, trained / "split.csv", same_names=config.same_names)
+        split = external_split(cohort, trained.folder / "split.csv", same_names=config.same_names)
         options.split.name = "external"
     else:
-        split = read_split(trained / "split.csv", cohort)
+        split = read_split(trained.folder / "split.csv", cohort)
     note = warning(leakage(split))
     log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
 
     graded = split[split["split"] == "test"].reset_index(drop=True) if config.data else split
     data = make_data(options, cohort, graded)
     task = make_task(options, cohort.classes, note)
-    task.net.load_state_dict(trained_net(best)[0].state_dict())
+    task.net.load_state_dict(trained_net(trained.best)[0].state_dict())
     trainer = make_trainer(options.trainer, out, validated=False)
     trainer.test(task, data, verbose=False)
     if not trainer.is_global_zero:
@@ -93,17 +90,15 @@ def main(config: EvaluateConfig) -> None:
 
     record(out, options)
     write_split(split, out / "split.csv")
-    earlier = json.loads((trained / "environment.json").read_text("utf-8"))
-    kept = ("parameters", "trained_parameters", "initialisation", "best_epoch")
-    facts = run_facts(trainer) | {
-        "trained_run": str(trained),
-        "trained_by": earlier.get("command"),
-        **{key: earlier[key] for key in kept if key in earlier},
-    }
+    earlier = trained.environment
+    facts = earlier | run_facts(trainer)
+    facts |= {"trained_run": str(trained.folder), "trained_by": earlier.get("command")}
+    facts.pop("epochs", None)  # of the training
+    facts.pop("seconds", None)
     metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
     mark_finished(out)
     name = label(options.model.name, options.model.backbone)
-    log.info("%s, trained in %s\n\n%s\n\n%s", name, trained, table(metrics), out)
+    log.info("%s, trained in %s\n\n%s\n\n%s", name, trained.folder, table(metrics), out)
 
 
 if __name__ == "__main__":

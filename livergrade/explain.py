@@ -57,14 +57,15 @@ def main(config: ExplainConfig) -> None:
     from livergrade.io.files import write_json
     from livergrade.io.images import ImageError, read_square
     from livergrade.models.hooks import has_maps
+    from livergrade.runs.run import Run
 
     assert config.run
-    run, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
+    run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
     grader = Grader(run, config.views, config.accelerator)
     chosen = _named(config.images) if config.images else choose(run, config.n)
     if not has_maps(grader.net):
         raise UserError(
-            f"{run}: {grader.model} has no layer for class-activation maps, so nothing is explained"
+            f"{run.folder}: {grader.model} has no layer for class-activation maps, so nothing is explained"
         )
     fresh = randomised(grader.net, config.seed)
     failed: dict[str, str] = {}
@@ -87,7 +88,7 @@ def main(config: ExplainConfig) -> None:
     table = sanity(measured(explained), [one.image.patient for one in explained], seed=config.seed)
     write_json(
         {
-            "run": str(run),
+            "run": str(run.folder),
             "model": grader.model,
             "command": command_line(),
             "failed": failed,
@@ -95,7 +96,7 @@ def main(config: ExplainConfig) -> None:
         },
         out / "sanity.json",
     )
-    log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run), table))
+    log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run.folder), table))
     if failed:
         raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")
 

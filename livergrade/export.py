@@ -55,14 +55,14 @@ def main(config: ExportConfig) -> None:
     from livergrade.deploy.portable import portable
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
-    from livergrade.runs.run import Run, read_options
+    from livergrade.runs.run import Run
 
     assert config.run
     folder, out = Path(config.run).absolute(), Path(HydraConfig.get().runtime.output_dir)
-    grader = Grader(folder, config.views, "cpu", calibrated=True)
-    run = Run(folder, read_options(folder), {})
+    run = Run(folder)
+    grader = Grader(run, config.views, "cpu", calibrated=True)
     temperature = grader.temperature or 1.0
-    images, source = images_to_check(folder, config.images, config.n)
+    images, source = images_to_check(run, config.images, config.n)
     inside = {
         "classes": json.dumps(grader.classes, ensure_ascii=False),
         "model": grader.model,

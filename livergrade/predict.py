@@ -65,11 +65,11 @@ def main(config: PredictConfig) -> None:
     from livergrade.io.files import write_json
     from livergrade.io.tables import write_table
     from livergrade.models.hooks import has_maps
+    from livergrade.runs.run import Run
 
     assert config.run
     out = Path(HydraConfig.get().runtime.output_dir)
-    run = Path(config.run).absolute()
-    grader = Grader(run, config.views, config.accelerator, calibrated=config.calibrated)
+    grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)
     if config.why and not has_maps(grader.net):
         raise UserError(f"why=true: {grader.model} has no layer for class-activation maps; leave it out")
     _keep_options(config, out)

@@ -39,8 +39,9 @@ def main(config: TrainConfig) -> None:
     import lightning as L
 
     from livergrade.data.cohort import read_cohort
-    from livergrade.data.split import open_split, summary, write_split
+    from livergrade.data.split import open_split, summary
     from livergrade.evaluation.leakage import leakage, warning
+    from livergrade.evaluation.splits import write_split
     from livergrade.io.files import write_json
     from livergrade.reports.format import table
     from livergrade.training.fit import fit_and_test

@@ -267,8 +267,8 @@ def finished_run(
         options: further options, dotted.
     """
     from livergrade.config.schema import TrainConfig
-    from livergrade.data.split import write_split
     from livergrade.evaluation.predictions import write_predictions
+    from livergrade.evaluation.splits import write_split
     from livergrade.evaluation.summary import evaluate
     from livergrade.io.files import write_json
     from livergrade.runs.folder import record

@@ -8,6 +8,7 @@ import pytest
 from livergrade.evaluation.faithfulness import METHODS
 from livergrade.explanations.explained import choose
 from livergrade.reports.overlay import overlay
+from livergrade.runs.run import Run
 from tests.conftest import command, draw_image, write_slide
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
@@ -24,7 +25,7 @@ def trained(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pyt
 
 def test_a_run_is_explained_on_images_of_its_test(trained: Path, tmp_path: Path) -> None:
     command("explain", f"run={trained}", *FAST, f"out={tmp_path / 'out'}", outputs=tmp_path)
-    chosen = choose(trained, 1)
+    chosen = choose(Run(trained), 1)
     out = tmp_path / "out"
     test = pd.read_csv(trained / "split.csv").query("split == 'test'")
     assert {one.name for one in chosen} <= set(test["image"])

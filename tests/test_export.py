@@ -21,6 +21,7 @@ from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
 from livergrade.models.catalog import NAMES
+from livergrade.runs.run import Run
 from tests.conftest import GRADES, TINY, command, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -68,7 +69,7 @@ def exported(trained: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def grader(trained: Path) -> Grader:
-    return Grader(trained, "3", "cpu", calibrated=True)
+    return Grader(Run(trained), "3", "cpu", calibrated=True)
 
 
 def test_the_file_grades_as_the_network_does(exported: Path, trained: Path) -> None:
@@ -166,7 +167,7 @@ def test_without_the_runs_images_noise_is_drawn_and_told(
         shutil.copy(trained / name, run / name)
     stored = run / "config.yaml"
     stored.write_text(stored.read_text().replace("cohort.csv", "gone.csv"))
-    images, source = images_to_check(run, [], 16)
+    images, source = images_to_check(Run(run), [], 16)
     assert (images, source) == ([], "noise")
     assert "gone.csv" in caplog.text
     agreement = compare(exported / "model.onnx", grader, images, source)

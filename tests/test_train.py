@@ -20,7 +20,7 @@ from livergrade.evaluation.predictions import predictions_table
 from livergrade.models.architecture import IMAGENET
 from livergrade.models.catalog import NAMES
 from livergrade.models.trained import trained_net
-from livergrade.runs.run import read_options
+from livergrade.runs.folder import read_options
 from livergrade.training.history import read_history
 from livergrade.training.setup import make_task
 from tests.conftest import TINY, train

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from livergrade.config.schema import DataConfig, TrainConfig
 from livergrade.config.validation import problems
 from livergrade.errors import UserError
+from livergrade.runs.folder import read_options
 from livergrade.runs.paths import (
     comparison_dir,
     evaluation_dir,
@@ -139,8 +140,7 @@ def _resumed(composed: DictConfig) -> DictConfig:
         raise UserError(f"train.resume={folder}: is no run (no config.yaml there); name a run's folder")
     if not (Path(folder) / "checkpoints" / "last.ckpt").is_file():
         raise UserError(f"train.resume={folder}: nothing of it was saved yet; start a new run")
-    config = OmegaConf.merge(OmegaConf.structured(TrainConfig), OmegaConf.load(stored))
-    assert isinstance(config, DictConfig)
+    config: DictConfig = OmegaConf.structured(read_options(Path(folder)))
     parser = OverridesParser.create()
     for override in parser.parse_overrides(list(HydraConfig.get().overrides.task)):
         key = override.key_or_group

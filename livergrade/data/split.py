@@ -15,10 +15,7 @@ import pandas as pd
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
 from livergrade.errors import UserError
-from livergrade.io.files import written_whole
-
-SPLITS = ("train", "val", "test")
-COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")
+from livergrade.evaluation.splits import COLUMNS, SPLITS, read_split_table
 
 
 def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
@@ -129,7 +126,7 @@ def external_split(cohort: Cohort, trained: Path, *, same_names: bool = False) -
     Raises:
         UserError: an image, or a patient's name, was trained on; all are listed.
     """
-    split = pd.read_csv(trained, dtype=str, keep_default_na=False)
+    split = read_split_table(trained)
     seen = split[split["split"] != "test"][["image", "patient", "grade", "split", "sha256"]]
     table = cohort.table[["image", "patient", "grade", "sha256"]].assign(split="test")
     origin = dict(zip(seen["sha256"], seen["image"], strict=True))
@@ -181,25 +178,13 @@ def summary(split: pd.DataFrame, classes: list[str]) -> str:
     return "\n".join(lines)
 
 
-def write_split(split: pd.DataFrame, path: Path) -> None:
-    """Write ``split.csv``, whole or not at all."""
-    with written_whole(path) as part:
-        split.to_csv(part, index=False)
-
-
 def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
     """Read a ``split.csv`` and check that it is a split of this cohort.
 
     Raises:
         UserError: images are missing or unknown, or their patient, grade or content changed; all are listed.
     """
-    try:
-        split = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: can't be read as a split: {error}") from None
-    needed = ("image", "patient", "grade", "split", "sha256")
-    if missing := [name for name in needed if name not in split]:
-        raise UserError(f"{path}: no column {', '.join(missing)}; a split.csv written by a run has them")
+    split = read_split_table(path)
     found = [f"split {name!r} is none of {', '.join(SPLITS)}" for name in set(split["split"]) - set(SPLITS)]
     found += [f"no image is in {side}" for side in ("train", "test") if side not in set(split["split"])]
     found += [f"{image}: listed twice" for image in split["image"][split["image"].duplicated()]]

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from livergrade import __version__
 from livergrade.data.split import fingerprint
 from livergrade.evaluation.metric_catalog import overall
+from livergrade.evaluation.summary import RunMetrics
 from livergrade.io.files import written_whole
 from livergrade.reports.format import bounds, value
 from livergrade.reports.run_report import cohort_counts, cohort_name
@@ -31,9 +32,8 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
     Raises:
         UserError: a file of the run is missing or damaged.
     """
-    metrics, environment, config = run.read("metrics.json"), run.read("environment.json"), run.config
-    named = {f"data.{key}": getattr(config.data, key) or "" for key in ("name", "manifest", "root")}
-    cohort = " ".join(cohort_name(named).split())  # a line of its own could end the card's fields
+    metrics, environment, config = run.metrics, run.environment, run.config
+    cohort = " ".join(cohort_name(config.data).split())  # a line of its own could end the card's fields
     synthetic = config.data.name == "synthetic"
     pages = Environment(
         loader=PackageLoader("livergrade.deploy", ""),
@@ -73,7 +73,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def front_matter(run: Run, metrics: dict[str, Any], cohort: str) -> str:
+def front_matter(run: Run, metrics: RunMetrics, cohort: str) -> str:
     """The card's fields as Hugging Face names them, with the patient level's figures, as YAML."""
     leaking = " (leaking split: not of new patients)" if metrics["leakage"]["leaking"] else ""
     figures = [

@@ -19,7 +19,7 @@ from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import find_inputs
 from livergrade.io.images import ImageError, read_rgb, read_square
-from livergrade.runs.run import Run, read_options
+from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,11 @@ class Agreement:
         return asdict(self)
 
 
-def images_to_check(run: Path, named: Sequence[str], n: int) -> tuple[list[Path], str]:
+def images_to_check(run: Run, named: Sequence[str], n: int) -> tuple[list[Path], str]:
     """Images that the file is compared on, and what they are.
 
     Args:
-        run: folder of the run.
+        run: the run.
         named: files, folders or patterns; if empty, the run's own test images are taken.
         n: how many of those, evenly spread over their names.
 
@@ -69,10 +69,9 @@ def images_to_check(run: Path, named: Sequence[str], n: int) -> tuple[list[Path]
         if slides := [str(one.path) for one in found if one.slide]:
             raise UserError(f"{', '.join(slides)}: is a whole slide; name images")
         return [one.path for one in found], "named images"
-    options = read_options(run)
     try:
-        names = sorted(set(Run(run, options, {}).tested["image"]))
-        root = read_cohort(options.data).root
+        names = sorted(set(run.tested["image"]))
+        root = read_cohort(run.config.data).root
     except UserError as error:
         log.warning(
             "the run's test images can't be read, so the check draws noise; name some with images=\n  %s",

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
 from livergrade.errors import UserError
 
 
-def leakage(split: pd.DataFrame | None, test: pd.DataFrame | None = None) -> dict[str, Any]:
+class Leakage(TypedDict):
+    """Whether the test images are of patients, or are images, that training or validation has seen.
+
+    Attributes:
+        leaking: null where the training images are unknown.
+        test_images: number of them.
+        with_sibling: test images of a patient who has another image in train or val.
+        duplicates: test images whose very bytes are in train or val.
+        sentence: the same in words.
+    """
+
+    leaking: bool | None
+    test_images: int | None
+    with_sibling: int | None
+    duplicates: int | None
+    sentence: str
+
+
+def leakage(split: pd.DataFrame | None, test: pd.DataFrame | None = None) -> Leakage:
     """Whether the test images are of patients (or are images) that training or validation has seen.
 
     Args:
@@ -17,16 +35,19 @@ def leakage(split: pd.DataFrame | None, test: pd.DataFrame | None = None) -> dic
         test: Scored views; their images must be test images of ``split``.
 
     Returns:
-        ``leaking`` (None where unknown), ``test_images``, ``with_sibling`` (test images of a patient who has
-        another image in train or val), ``duplicates`` (test images whose very bytes are in train or val), and
-        a ``sentence``.
+        Counts of the test images concerned, and a sentence.
 
     Raises:
         UserError: If a scored image is not a test image of this split.
     """
     if split is None:
-        unknown = dict.fromkeys(("leaking", "test_images", "with_sibling", "duplicates"))
-        return unknown | {"sentence": "The training images are unknown: leakage was not checked."}
+        return {
+            "leaking": None,
+            "test_images": None,
+            "with_sibling": None,
+            "duplicates": None,
+            "sentence": "The training images are unknown: leakage was not checked.",
+        }
     held_out = split[split["split"] == "test"]
     seen = split[split["split"].isin(["train", "val"])]
     scored = pd.Index([] if test is None else test["image"].unique())
@@ -46,10 +67,15 @@ def leakage(split: pd.DataFrame | None, test: pd.DataFrame | None = None) -> dic
         if with_sibling or duplicates
         else "No test patient has an image in training or validation."
     )
-    found = {"test_images": n, "with_sibling": with_sibling, "duplicates": duplicates, "sentence": sentence}
-    return {"leaking": bool(with_sibling or duplicates)} | found
+    return {
+        "leaking": bool(with_sibling or duplicates),
+        "test_images": n,
+        "with_sibling": with_sibling,
+        "duplicates": duplicates,
+        "sentence": sentence,
+    }
 
 
-def warning(found: dict[str, Any]) -> str:
+def warning(found: Leakage) -> str:
     """What every figure of a leaking split carries; empty where `leakage` found none."""
     return f"LEAKING: {found['sentence']}" if found["leaking"] else ""

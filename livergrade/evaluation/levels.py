@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ import pandas as pd
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.predictions import class_names, grade_indices, probability_columns
 
-LEVELS = ("view", "image", "patient")
+LevelName = Literal["view", "image", "patient"]
+LEVELS: tuple[LevelName, ...] = ("view", "image", "patient")
 
 
 @dataclass(frozen=True)

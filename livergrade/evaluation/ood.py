@@ -10,10 +10,10 @@ Shapes: N images, F = 7 features.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import cv2
 import numpy as np
@@ -25,6 +25,30 @@ from livergrade.evaluation.conformal import threshold
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.levels import Level
 from livergrade.io.files import read_facts, write_json, written_whole
+
+
+class Appearance(TypedDict):
+    """How the training images of a run look, as ``appearance.json`` holds it.
+
+    Attributes:
+        centre: means of the features over the training images, [F].
+        whitening: brings a difference from them to unit covariance, [F, F].
+        images: how many were measured.
+        scores: distances of the validation images, a rising list for each patient, in no order that tells
+            who it is; null without a validation side.
+        limit: the distance beyond which an image is called unlike the training images; null without one.
+        alarm: share of the images of patients like the validation ones that lies beyond at most.
+        reason: why there is no limit.
+    """
+
+    centre: list[float]
+    whitening: list[list[float]]
+    images: int
+    scores: list[list[float]] | None
+    limit: float | None
+    alarm: float | None
+    reason: NotRequired[str]
+
 
 Squares = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]
 
@@ -70,7 +94,7 @@ def fitted(training: Floats) -> dict[str, Any]:
     return {"centre": centre.tolist(), "whitening": whitening.tolist(), "images": len(training)}
 
 
-def distances(seen: Floats, reference: dict[str, Any]) -> Floats:
+def distances(seen: Floats, reference: Mapping[str, Any]) -> Floats:
     """Mahalanobis distance of each image from the training images, float64 [N]; seen is [N, F]."""
     moved = (seen - np.array(reference["centre"])) @ np.array(reference["whitening"]).T
     return np.asarray(np.sqrt((moved**2).sum(1)), np.float64)
@@ -97,7 +121,7 @@ def limited(scores: list[list[float]]) -> dict[str, Any]:
 
 
 def write_appearance(
-    out: Path, split: pd.DataFrame, squares: Squares, *, seed: int, reference: dict[str, Any] | None = None
+    out: Path, split: pd.DataFrame, squares: Squares, *, seed: int, reference: Appearance | None = None
 ) -> None:
     """Write ``appearance.json``, what new images are compared with, and ``appearance.csv``, who lies where.
 
@@ -114,7 +138,7 @@ def write_appearance(
     elif len(drawn["train"]) > MOST:
         drawn["train"] = np.sort(np.random.default_rng(seed).choice(drawn["train"], MOST, replace=False))
     seen = {side: _measured(squares, rows) for side, rows in drawn.items()}
-    own = reference or fitted(seen["train"])
+    own: dict[str, Any] = dict(reference) if reference else fitted(seen["train"])
     table = pd.concat(
         split.iloc[rows][["image", "patient", "split"]].assign(distance=distances(seen[side], own))
         for side, rows in drawn.items()
@@ -127,13 +151,13 @@ def write_appearance(
         table.to_csv(part, index=False, float_format="%.6g")
 
 
-def read_appearance(path: Path) -> dict[str, Any] | None:
+def read_appearance(path: Path) -> Appearance | None:
     """A run's ``appearance.json``; None where an earlier version left none.
 
     Raises:
         UserError: the file is damaged.
     """
-    return read_facts(path, _KEYS) if path.is_file() else None
+    return cast(Appearance, read_facts(path, _KEYS)) if path.is_file() else None
 
 
 def _measured(squares: Squares, rows: npt.NDArray[np.int64]) -> Floats:
@@ -146,7 +170,7 @@ BINS = 30
 
 
 def familiarity_figures(
-    seen: pd.DataFrame, reference: dict[str, Any], image: Level, weights: Floats, obstacle: str
+    seen: pd.DataFrame, reference: Appearance, image: Level, weights: Floats, obstacle: str
 ) -> dict[str, Any]:
     """How far the images of each side lie, and how many of the test lie beyond the limit.
 

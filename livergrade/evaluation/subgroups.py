@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from livergrade.evaluation.levels import LevelName
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.evaluation.summary import evaluate
 
@@ -37,7 +38,7 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
         if not 2 <= len(values) <= MOST:
             continue
         of_patients = (groups.groupby(test["patient"]).nunique() == 1).all()
-        level = "patient" if of_patients else "image"
+        level: LevelName = "patient" if of_patients else "image"
         for value in values:
             part = test[groups == value]
             metrics = evaluate(part, None, resamples=resamples, seed=seed)

@@ -1,8 +1,7 @@
 """``metrics.json``: every figure of the test rows, by level, with its interval or the reason for none."""
 
-from __future__ import annotations
-
-from typing import Any
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -12,16 +11,66 @@ from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import CONFIDENCE, draw_patients, naive_accuracy, scarcity
-from livergrade.evaluation.leakage import leakage
+from livergrade.evaluation.leakage import Leakage, leakage
 from livergrade.evaluation.levels import Level, gather
 from livergrade.evaluation.metric_catalog import Metric, overall, per_class, weighted_metrics
 from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.predictions import class_names, validate
+from livergrade.io.files import read_facts
+
+LevelSummary = dict[str, Any]
+"""The figures of one level: an `Estimate` of each figure over all grades by its name, ``per_class`` (grade →
+those of each grade and ``support``), ``confusion`` (rows are the truth) and ``reliability``."""
+
+
+class RunMetrics(TypedDict):
+    """What ``metrics.json`` holds.
+
+    Attributes:
+        classes: the grades, worst to best.
+        split: the side that was scored.
+        counts: ``views``, ``images``, ``patients`` and ``mixed_grade_patients`` of it.
+        leakage: as `livergrade.evaluation.leakage.leakage` has it.
+        how: how figures and intervals were made, in sentences, with ``resamples``, ``seed``, ``confidence``.
+        view: figures by view.
+        image: figures by image.
+        patient: figures by patient.
+        subgroups: as `livergrade.evaluation.subgroups.subgroups` has them.
+        calibration: what was fitted, and what it changed on the test patients.
+        conformal: as `livergrade.evaluation.conformal.set_figures` has it, or a ``reason``.
+        abstention: as `livergrade.evaluation.selective.risk_figures` has it.
+        views: as `livergrade.evaluation.tta.view_figures` has them.
+        familiarity: as `livergrade.evaluation.ood.familiarity_figures` has it.
+    """
+
+    classes: list[str]
+    split: str
+    counts: dict[str, int]
+    leakage: Leakage
+    how: dict[str, Any]
+    view: LevelSummary
+    image: LevelSummary
+    patient: LevelSummary
+    subgroups: NotRequired[list[dict[str, Any]]]
+    calibration: NotRequired[dict[str, Any]]
+    conformal: NotRequired[dict[str, Any]]
+    abstention: NotRequired[dict[str, Any]]
+    views: NotRequired[list[dict[str, Any]]]
+    familiarity: NotRequired[dict[str, Any]]
+
+
+def read_metrics(path: Path) -> RunMetrics:
+    """A run's ``metrics.json``.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    return cast(RunMetrics, read_facts(path, RunMetrics.__required_keys__))
 
 
 def evaluate(
     predictions: pd.DataFrame, split: pd.DataFrame | None, *, resamples: int = 2000, seed: int = 0
-) -> dict[str, Any]:
+) -> RunMetrics:
     """All figures of the test rows, as ``metrics.json`` holds them.
 
     Args:
@@ -33,11 +82,7 @@ def evaluate(
         seed: Seed of the bootstrap.
 
     Returns:
-        ``{"classes", "split", "counts", "leakage", "how", "view", "image", "patient"}``, plain Python values.
-        A level holds the figures over all grades of `METRICS`, ``per_class`` (class → those of each grade and
-        ``support``), ``confusion`` (rows are the truth) and ``reliability`` (as
-        `livergrade.evaluation.calibration` has it). A figure is ``{value, low, high, n}`` with n the rows in
-        its denominator; ``method`` names the interval; ``reason`` says why a value or an interval is null.
+        Plain Python values.
 
     Raises:
         UserError: If the predictions break their contract, hold no test row, or are not of this split.
@@ -55,6 +100,9 @@ def evaluate(
     rng = np.random.default_rng(seed)
     weights = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
     mixed = int((pd.Series(levels["image"].truth).groupby(levels["image"].patient).nunique() > 1).sum())
+    by_level = {
+        name: _level_figures(name, level, classes, grades, weights, rng) for name, level in levels.items()
+    }
     return {
         "classes": classes,
         "split": "test",
@@ -62,12 +110,15 @@ def evaluate(
         | {"mixed_grade_patients": mixed},
         "leakage": leakage(split, test),
         "how": _how(mixed, resamples, seed),
-    } | {name: _level_figures(name, level, classes, grades, weights, rng) for name, level in levels.items()}
+        "view": by_level["view"],
+        "image": by_level["image"],
+        "patient": by_level["patient"],
+    }
 
 
 def _level_figures(
     name: str, level: Level, classes: list[str], grades: Ints, weights: Floats, rng: np.random.Generator
-) -> dict[str, Any]:
+) -> LevelSummary:
     """Figures of one level; row 0 of the weights is all ones, the others are the resamples."""
     drawn = weighted_metrics(level, weights)
     counts = patient_counts(level)

@@ -4,10 +4,8 @@ What is fitted, is fitted on the validation patients and kept in ``calibration.j
 and new images are answered with the same care. What is measured, is measured on the test patients.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -28,10 +26,39 @@ from livergrade.io.files import read_facts
 METRICS = ("brier", "log_loss", "ece")
 LEVELS = ("image", "patient")
 
-_KEYS = frozenset({"temperature", "low", "high", "fitted_on", "patients", "images", "views", "scores"})
+
+class Calibration(TypedDict):
+    """What was fitted on the validation patients, as ``calibration.json`` holds it; null where nothing was.
+
+    Attributes:
+        temperature: of :mod:`livergrade.evaluation.temperature`; null where none could be fitted.
+        low: lower end of its interval.
+        high: upper end.
+        fitted_on: the side of the split.
+        patients: on that side.
+        images: of them.
+        views: of each image.
+        scores: as :func:`livergrade.evaluation.conformal.true_scores` has them.
+        reason: why something is null.
+        note: what to know of the temperature.
+    """
+
+    temperature: float | None
+    low: float | None
+    high: float | None
+    fitted_on: str | None
+    patients: int | None
+    images: int | None
+    views: int | None
+    scores: dict[str, list[Any]] | None
+    reason: NotRequired[str]
+    note: NotRequired[str]
 
 
-def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
+_KEYS = Calibration.__required_keys__
+
+
+def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> Calibration:
     """Fit what cautious answers need, on the validation side alone.
 
     Args:
@@ -51,16 +78,17 @@ def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: i
             "the split has no validation side to fit on; split.val_fraction sets patients aside for it"
         )
     fitted = fit_temperature(val, resamples=resamples, seed=seed)
-    return fitted | {
+    found = fitted | {
         "fitted_on": "val",
         "patients": int(val["patient"].nunique()),
         "images": int(val["image"].nunique()),
         "views": int(val["angle"].nunique()),
         "scores": true_scores(gather(at_temperature(val, fitted["temperature"] or 1.0))),
     }
+    return cast(Calibration, found)
 
 
-def read_calibration(path: Path) -> dict[str, Any]:
+def read_calibration(path: Path) -> Calibration:
     """A run's ``calibration.json``; where it has none, as of an earlier version, null with that reason.
 
     Raises:
@@ -68,16 +96,16 @@ def read_calibration(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         return _nothing("the run has no calibration.json, since an earlier version left it; train it again")
-    return read_facts(path, _KEYS)
+    return cast(Calibration, read_facts(path, _KEYS))
 
 
-def _nothing(reason: str) -> dict[str, Any]:
-    return dict.fromkeys(sorted(_KEYS)) | {"reason": reason}
+def _nothing(reason: str) -> Calibration:
+    return cast(Calibration, dict.fromkeys(sorted(_KEYS)) | {"reason": reason})
 
 
 def caution_figures(
     predictions: pd.DataFrame,
-    calibration: dict[str, Any],
+    calibration: Calibration,
     run: Path | None = None,
     *,
     resamples: int = 2000,
@@ -103,7 +131,7 @@ def caution_figures(
     obstacle = scarcity(grades, class_names(predictions))
     rng = np.random.default_rng(seed)
     weights = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
-    told = {key: value for key, value in calibration.items() if key != "scores"}
+    told: dict[str, Any] = {key: value for key, value in calibration.items() if key != "scores"}
     if temperature:
         told["test"] = {
             name: _before_and_after(raw[name], levels[name], weights, obstacle) for name in LEVELS

@@ -20,7 +20,7 @@ from livergrade.evaluation.levels import gather
 from livergrade.explanations.maps import class_activation, judged, turned
 from livergrade.models.architecture import Normalisation
 from livergrade.models.hooks import attention
-from livergrade.runs.run import Run, read_options
+from livergrade.runs.run import Run
 
 Floats = NDArray[np.float32]
 
@@ -78,7 +78,7 @@ class Explained:
     attention: list[tuple[str, str, Floats]]
 
 
-def choose(run: Path, n: int) -> list[Chosen]:
+def choose(run: Run, n: int) -> list[Chosen]:
     """Of the run's test, for each grade: the images graded best, worst, and with the least certainty.
 
     An image that is more than one of these comes once.
@@ -86,12 +86,10 @@ def choose(run: Path, n: int) -> list[Chosen]:
     Raises:
         UserError: the run has no predictions, or its cohort can't be read.
     """
-    options = read_options(run)
-    tested = Run(run, options, {}).tested
-    classes = options.data.classes
+    tested, classes = run.tested, run.classes
     level = gather(tested)["image"]
     patients: pd.Series[str] = tested.drop_duplicates("image").set_index("image")["patient"]
-    root = read_cohort(options.data).root
+    root = read_cohort(run.config.data).root
     scores = level.scores.clip(1e-12)
     doubt = -(scores * np.log(scores)).sum(1)
     found: dict[str, Chosen] = {}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from livergrade.evaluation.conformal import least_patients, sets, threshold
+from livergrade.evaluation.uncertainty import Calibration
 
 UNSURE = "unsure"
 UNLIKE = "unlike training"
 
 
 def set_limits(
-    calibration: dict[str, Any], coverage: float, *, calibrated: bool, views: int
+    calibration: Calibration, coverage: float, *, calibrated: bool, views: int
 ) -> tuple[dict[str, float], str]:
     """The scores that a grade must not exceed, and why there are none or why they bound nothing.
 

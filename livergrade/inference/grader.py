@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,21 +14,19 @@ from livergrade.config.views import view_count
 from livergrade.data.augment import Drawn, make_views
 from livergrade.data.cache import working_size
 from livergrade.errors import UserError
-from livergrade.evaluation.ood import appearance, distances, read_appearance
+from livergrade.evaluation.ood import appearance, distances
 from livergrade.evaluation.temperature import scaled
-from livergrade.evaluation.uncertainty import read_calibration
 from livergrade.explanations.maps import class_activation
 from livergrade.models.build import normalisation
-from livergrade.models.catalog import label
 from livergrade.models.trained import trained_net
-from livergrade.runs.run import read_options
+from livergrade.runs.run import Run
 
 
 class Grader:
     """The best network of a finished run.
 
     Args:
-        run: its folder.
+        run: the run.
         views: ``all``, ``upright`` or a number of angles, as text; None for the run's ``augment.test_views``.
         accelerator: ``auto``, ``cpu`` or ``gpu``.
         calibrated: whether :meth:`grade` tells probabilities at the run's temperature, where it has one.
@@ -39,25 +36,23 @@ class Grader:
     """
 
     def __init__(
-        self, run: Path, views: str | None = None, accelerator: str = "auto", *, calibrated: bool = False
+        self, run: Run, views: str | None = None, accelerator: str = "auto", *, calibrated: bool = False
     ) -> None:
-        options = read_options(run)
-        best = run / "checkpoints" / "best.ckpt"
-        if not (run / "finished.json").is_file() or not best.is_file():
-            raise UserError(f"{run}: was not trained to its end; give the folder of a run that was")
+        run.require_trained()
+        options = run.config
         if accelerator == "gpu" and not torch.cuda.is_available():
             raise UserError("accelerator=gpu: PyTorch finds no GPU here; leave it out to grade on the CPU")
         gpu = accelerator != "cpu" and torch.cuda.is_available()
         self.device = torch.device("cuda" if gpu else "cpu")
         self.format = torch.channels_last if gpu else torch.contiguous_format
-        net, self.classes = trained_net(best)
+        net, self.classes = trained_net(run.best)
         self.net = net.to(self.device).to(memory_format=self.format)
-        self.model = label(options.model.name, options.model.backbone)
+        self.model = run.model
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = working_size(self.image_size, self.border)
         self.seen = 1 / math.sqrt(2) if self.border == "crop" else 1.0  # side of a view, share of a square's
-        self.appearance = read_appearance(run / "appearance.json")
-        self.calibration = read_calibration(run / "calibration.json")
+        self.appearance = run.appearance
+        self.calibration = run.calibration
         self.temperature: float | None = self.calibration["temperature"] if calibrated else None
         self.normalisation = normalisation(options.model.name, **options.model.architecture())
         angles = round(360 / options.augment.step_degrees)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,14 @@ def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
     """A JSON file that a run wrote, with at least these keys.
 
     Raises:
-        UserError: the file is damaged.
+        UserError: the file is missing or damaged.
     """
     try:
         found = dict(json.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise UserError(
+            f"{path}: can't be read ({error.strerror}); give the folder of a finished run"
+        ) from None
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: is not valid JSON ({error}); train the run again") from error
     if missing := keys - found.keys():
@@ -64,22 +68,8 @@ def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
     return found
 
 
-def write_json(values: dict[str, Any], path: str | Path) -> None:
+def write_json(values: Mapping[str, Any], path: str | Path) -> None:
     """Write a JSON object atomically, as strict JSON (a NaN would raise ValueError)."""
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     with written_whole(Path(path)) as part:
         part.write_text(text + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object that a run wrote.
-
-    Raises:
-        UserError: it is no JSON.
-    """
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except ValueError as error:
-        raise UserError(
-            f"{path}: is not valid JSON ({error}). Score the run again to write it anew."
-        ) from error

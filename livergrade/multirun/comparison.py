@@ -14,7 +14,8 @@ from livergrade.multirun.plots import arm_figures
 from livergrade.multirun.report import write_comparison
 from livergrade.multirun.tables import arm_tables, gap_table, write_table
 from livergrade.reports.style import save
-from livergrade.runs.run import Run, find_runs
+from livergrade.runs.find import find_runs
+from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
 

@@ -153,7 +153,7 @@ def measure(arm: Arm, *, resamples: int, permutations: int, seed: int) -> dict[s
     if len(same) > 1 and shared:
         refuse_different_tests(same)
         pairs = compare(same, resamples=resamples, permutations=permutations, seed=seed)
-    leaks = [run.read("metrics.json")["leakage"] for run in arm.runs]
+    leaks = [run.metrics["leakage"] for run in arm.runs]
     worst = max(leaks, key=lambda found: (found["leaking"] is not False, found.get("with_sibling") or 0))
     return {
         "kind": arm.kind,
@@ -174,7 +174,7 @@ def measure(arm: Arm, *, resamples: int, permutations: int, seed: int) -> dict[s
 
 
 def _what_was_run(runs: Sequence[Run]) -> dict[str, Any]:
-    facts = [run.read("environment.json") for run in runs]
+    facts = [run.environment for run in runs]
     seconds = [found["seconds"] for found in facts if "seconds" in found]
     return {
         "model": runs[0].config.model.name,

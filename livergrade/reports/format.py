@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
 from livergrade.evaluation.estimate import Estimate
+from livergrade.evaluation.levels import LevelName
+from livergrade.evaluation.summary import RunMetrics
 
 
-def table(metrics: dict[str, Any]) -> str:
+def table(metrics: RunMetrics) -> str:
     """Short plain-text table for the terminal, at most 80 columns wide.
 
     Args:
@@ -22,7 +23,7 @@ def table(metrics: dict[str, Any]) -> str:
     def percent(figure: Estimate) -> str:
         return "n/a" if figure["value"] is None else number(figure["value"], "share")
 
-    levels = ("image", "patient")
+    levels: tuple[LevelName, ...] = ("image", "patient")
     lines = [
         " " * 18 + "".join(f"{f'{level} level':^31}" for level in levels).rstrip(),
         f"{'%':<18}" + f"{'precision':>10}{'recall':>8}{'F1':>7}{'n':>6}" * len(levels),

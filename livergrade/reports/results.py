@@ -1,27 +1,24 @@
 """Everything after ``predictions.csv``: metrics, figures and the report, from the run folder alone."""
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-from omegaconf import OmegaConf
+from typing import cast
 
 from livergrade.evaluation.mistakes import worst_images
-from livergrade.evaluation.predictions import read_predictions
 from livergrade.evaluation.subgroups import subgroups
-from livergrade.evaluation.summary import evaluate
-from livergrade.evaluation.uncertainty import caution_figures, fit_calibration
+from livergrade.evaluation.summary import RunMetrics, evaluate
+from livergrade.evaluation.uncertainty import Calibration, caution_figures, fit_calibration
 from livergrade.io.files import write_json
 from livergrade.reports.run_plots import run_figures
 from livergrade.reports.run_report import write_report
 from livergrade.reports.style import save
 from livergrade.reports.thumbnails import write_thumbnails
 from livergrade.reports.uncertainty_plots import drawn_caution
+from livergrade.runs.run import Run
 
 
 def write_results(
-    run: Path, images: Path | None = None, calibration: dict[str, Any] | None = None
-) -> dict[str, Any]:
+    run: Path, images: Path | None = None, calibration: Calibration | None = None
+) -> RunMetrics:
     """Write ``calibration.json``, ``metrics.json``, ``figures/``, ``mistakes/`` and ``report.html``.
 
     Args:
@@ -34,16 +31,13 @@ def write_results(
     Returns:
         What ``metrics.json`` holds.
     """
-    config = OmegaConf.load(run / "config.yaml")
-    predictions = read_predictions(run / "predictions.csv")
-    split = pd.read_csv(run / "split.csv", dtype=str, keep_default_na=False)
-    trained = run / "history.csv"  # an evaluation has none
-    history = pd.read_csv(trained) if trained.is_file() else None
-    metrics = evaluate(predictions, split, seed=config.seed)
+    written = Run(run)
+    config, predictions, history = written.config, written.predictions, written.history
+    metrics = evaluate(predictions, written.split, seed=config.seed)
     metrics["subgroups"] = subgroups(predictions, seed=config.seed)
     calibration = calibration or fit_calibration(predictions, seed=config.seed)
     write_json(calibration, run / "calibration.json")
-    metrics |= caution_figures(predictions, calibration, run, seed=config.seed)
+    metrics = cast(RunMetrics, metrics | caution_figures(predictions, calibration, run, seed=config.seed))
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     drawn = run_figures(predictions, metrics, history, synthetic=synthetic)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +18,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.evaluation.leakage import warning
-from livergrade.evaluation.levels import gather
+from livergrade.evaluation.levels import LevelName, gather
 from livergrade.evaluation.metrics import roc_points
 from livergrade.evaluation.predictions import class_names
+from livergrade.evaluation.summary import RunMetrics
 from livergrade.reports.style import (
     BLUE,
     GRADES,
@@ -35,6 +35,8 @@ from livergrade.reports.style import (
     plain,
     wrap,
 )
+
+SHOWN: tuple[LevelName, ...] = ("image", "patient")
 
 
 def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: str, note: str = "") -> Figure:
@@ -123,7 +125,7 @@ def curves(history: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     return figure
 
 
-def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def class_bars(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
     """Precision, recall and F1 of each grade with their intervals, at image and patient level.
 
     Args:
@@ -134,7 +136,7 @@ def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure
     classes = metrics["classes"]
     scores = {"precision": BLUE, "recall": ORANGE, "f1": GREEN}
     figure = Figure((8.4, 1.3 + 0.72 * len(classes)), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2, sharey=True), ("image", "patient"), strict=True):
+    for axes, level in zip(figure.subplots(1, 2, sharey=True), SHOWN, strict=True):
         for offset, (score, colour) in zip((-0.25, 0.0, 0.25), scores.items(), strict=True):
             for row, grade in enumerate(classes):
                 found = metrics[level]["per_class"][grade][score]
@@ -161,7 +163,7 @@ def class_bars(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure
     return figure
 
 
-def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
     """One-vs-rest ROC curves at image and patient level, with area and interval in the legend.
 
     Args:
@@ -172,7 +174,7 @@ def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note:
     """
     levels = gather(predictions[predictions["split"] == "test"])
     figure = Figure((8.4, 4.7), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), ("image", "patient"), strict=True):
+    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
         axes.plot((0, 1), (0, 1), color=RULE, lw=1, ls="--")
         for k, grade in enumerate(class_names(predictions)):
             area = metrics[level]["per_class"][grade]["auroc"]
@@ -196,7 +198,7 @@ def roc(predictions: pd.DataFrame, metrics: dict[str, Any], *, title: str, note:
     return figure
 
 
-def reliability(metrics: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def reliability(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
     """Share graded rightly against the probability told, and how many are in each bin.
 
     Args:
@@ -206,7 +208,7 @@ def reliability(metrics: dict[str, Any], *, title: str, note: str = "") -> Figur
     """
     figure = Figure((8.4, 4.2), layout="constrained")
     grid = figure.subplots(2, 2, sharex=True, height_ratios=(3, 1))
-    for (above, below), level in zip(grid.T, ("image", "patient"), strict=True):
+    for (above, below), level in zip(grid.T, SHOWN, strict=True):
         bins = [one for one in metrics[level]["reliability"] if one["n"]]
         told, right = [one["confidence"] for one in bins], [one["accuracy"] for one in bins]
         most = max(one["n"] for one in bins)
@@ -240,7 +242,7 @@ def reliability(metrics: dict[str, Any], *, title: str, note: str = "") -> Figur
 
 def run_figures(
     predictions: pd.DataFrame,
-    metrics: dict[str, Any],
+    metrics: RunMetrics,
     history: pd.DataFrame | None = None,
     *,
     synthetic: bool = False,
@@ -262,7 +264,7 @@ def run_figures(
         f"confusion_{level}": confusion_matrix(
             metrics[level]["confusion"], metrics["classes"], title=f"Test {level}s{suffix}", note=note
         )
-        for level in ("image", "patient")
+        for level in SHOWN
     }
     drawn["class_bars"] = class_bars(metrics, title=f"Scores by grade with 95 % intervals{suffix}", note=note)
     drawn["roc"] = roc(predictions, metrics, title=f"ROC, one grade against the rest{suffix}", note=note)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from omegaconf import OmegaConf
 
+from livergrade.config.schema import DataConfig
 from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.faithfulness import METHODS, by_method
 from livergrade.evaluation.levels import LEVELS, gather, patient_grades
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
-from livergrade.evaluation.predictions import class_names, read_predictions
-from livergrade.io.files import read_json
-from livergrade.models.catalog import label
+from livergrade.evaluation.predictions import class_names
+from livergrade.evaluation.summary import RunMetrics
+from livergrade.io.files import read_facts
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.style import GRADES
 from livergrade.reports.verdict import limits, majority, verdict
+from livergrade.runs.run import Run
 
 Mask = npt.NDArray[np.bool_]
 
@@ -59,68 +61,52 @@ def write_report(run_folder: str | Path) -> Path:
     Raises:
         UserError: If a file is missing or cannot be read.
     """
-    folder = Path(run_folder)
-    for name in ("config.yaml", "split.csv", "predictions.csv", "metrics.json"):
-        if not (folder / name).is_file():
-            raise UserError(
-                f"{folder / name}: missing, so no report can be written. Give the folder of a finished run."
-            )
-    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
-    environment, maps = (
-        read_json(folder / name) if (folder / name).is_file() else {}
-        for name in ("environment.json", "sanity.json")
-    )
-    metrics = read_json(folder / "metrics.json")
-    predictions = read_predictions(folder / "predictions.csv")
-    split = pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    settings = dict(_flatten(config))
-    network = config.get("model", {}) if isinstance(config, dict) else {}
-    model = label(network.get("name", "model"), network.get("backbone"))
-    synthetic = settings.get("data.name") == "synthetic"
-
+    run = Run(Path(run_folder))
+    folder, config, metrics = run.folder, run.config, run.metrics
+    maps = read_facts(folder / "sanity.json", frozenset()) if (folder / "sanity.json").is_file() else {}
+    recorded = (folder / "environment.json").is_file()
+    synthetic = config.data.name == "synthetic"
     return write_page(
         folder,
         "report.html.j2",
         synthetic=synthetic,
-        model=model,
-        cohort_name=cohort_name(settings),
-        split_name=settings.get("split.name", ""),
-        seed=settings.get("seed", ""),
+        model=run.model,
+        cohort_name=cohort_name(config.data),
+        split_name=config.split.name,
+        seed=config.seed,
         metrics=metrics,
         majority=majority(metrics),
-        verdict=verdict(metrics, model),
+        verdict=verdict(metrics, run.model),
         limits=limits(
             metrics,
-            split=settings.get("split.name", ""),
+            split=config.split.name,
             synthetic=synthetic,
-            trial=settings.get("trainer.limit_batches", "none") != "none",
+            trial=config.trainer.limit_batches is not None,
         ),
-        cohort=cohort_counts(split, metrics["classes"], folder / "split.csv"),
+        cohort=cohort_counts(run.split, metrics["classes"], folder / "split.csv"),
         levels=LEVELS,
         overall=[(one.name, one.heading, one.unit) for one in overall()],
         per_class=[(one.name, one.heading, one.unit) for one in per_class()],
         reasons=_reasons(metrics),
         figures=_figures(folder / "figures"),
         caution_figures=list(_CAUTION_FIGURES) if "calibration" in metrics else [],
-        mistakes=_mistakes(predictions, folder / "mistakes"),
+        mistakes=_mistakes(run.predictions, folder / "mistakes"),
         methods=METHODS,
         sanity=by_method(maps.get("sanity", [])),
         mapped=maps.get("patients", 0),
         subgroups=_by_column(metrics.get("subgroups", [])),
-        fingerprint=fingerprint(split),
-        patients=_patients(predictions, metrics["classes"]),
+        fingerprint=fingerprint(run.split),
+        patients=_patients(run.predictions, metrics["classes"]),
         colours=GRADES,
-        settings=settings,
-        environment=dict(_flatten(environment)),
+        settings=dict(_flatten(asdict(config))),
+        environment=dict(_flatten(run.environment if recorded else {})),
     )
 
 
-def cohort_name(settings: dict[str, str]) -> str:
+def cohort_name(data: DataConfig) -> str:
     """What the reader calls the cohort: the manifest's name, or the folder's."""
-    given = settings.get(
-        {"manifest": "data.manifest", "folder": "data.root"}.get(settings.get("data.name", ""), "")
-    )
-    return Path(given).stem if given else settings.get("data.name", "")
+    given = {"manifest": data.manifest, "folder": data.root}.get(data.name)
+    return Path(given).stem if given else data.name
 
 
 def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> dict[str, Any]:
@@ -153,7 +139,7 @@ def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> dict
     }
 
 
-def _reasons(metrics: dict[str, Any]) -> list[str]:
+def _reasons(metrics: RunMetrics) -> list[str]:
     """Why figures are undefined or without an interval, and what means leave out; each sentence once."""
     found: dict[str, None] = {}
     for level in LEVELS:

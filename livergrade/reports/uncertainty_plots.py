@@ -9,7 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from livergrade.evaluation.leakage import warning
+from livergrade.evaluation.levels import LevelName
+from livergrade.evaluation.summary import RunMetrics
 from livergrade.reports.style import BLUE, INK, MUTED, ORANGE, RULE, heading, plain
+
+SHOWN: tuple[LevelName, ...] = ("image", "patient")
 
 
 def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str = "") -> Figure:
@@ -21,7 +25,7 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
         note: warning printed under the title; none if empty.
     """
     figure = Figure((8.4, 4.6), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), ("image", "patient"), strict=True):
+    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
         axes.plot((0, 1), (0, 1), color=MUTED, lw=1, ls=":")
         measured = calibration["test"][level]
         for which, colour, name in (("before", ORANGE, "as graded"), ("after", BLUE, "calibrated")):
@@ -92,7 +96,7 @@ def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figur
         note: warning printed under the title; none if empty.
     """
     figure = Figure((8.4, 2.9), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), ("image", "patient"), strict=True):
+    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
         counts = conformal[level]["sizes"]
         bars = axes.bar(range(1, len(counts) + 1), counts, 0.7, color=BLUE)
         axes.bar_label(bars, fontsize=8.5, color=INK, padding=1)
@@ -140,7 +144,7 @@ def familiarity(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
     return figure
 
 
-def drawn_caution(metrics: dict[str, Any], *, synthetic: bool = False) -> dict[str, Figure]:
+def drawn_caution(metrics: RunMetrics, *, synthetic: bool = False) -> dict[str, Figure]:
     """The figures of what a run's ``metrics.json`` says about caution; where its split leaks, each says so.
 
     Args:

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 
 from livergrade.evaluation.intervals import FEW
+from livergrade.evaluation.summary import RunMetrics
 
 
-def majority(metrics: dict[str, Any]) -> dict[str, Any]:
+def majority(metrics: RunMetrics) -> dict[str, Any]:
     """The ``grade`` that most test patients have, and the ``share`` always answering it gets right."""
     rows = np.sum(metrics["patient"]["confusion"], axis=1)
     return {"grade": metrics["classes"][int(rows.argmax())], "share": rows.max() / rows.sum()}
 
 
-def verdict(metrics: dict[str, Any], model: str) -> str:
+def verdict(metrics: RunMetrics, model: str) -> str:
     """One sentence that claims no more than the interval does."""
     accuracy, most = metrics["patient"]["accuracy"], majority(metrics)
     right = round(accuracy["value"] * accuracy["n"])
@@ -32,7 +33,7 @@ def verdict(metrics: dict[str, Any], model: str) -> str:
     return f"{told}, which does not differ clearly from {against}."
 
 
-def limits(metrics: dict[str, Any], *, split: str, synthetic: bool, trial: bool) -> list[str]:
+def limits(metrics: RunMetrics, *, split: str, synthetic: bool, trial: bool) -> list[str]:
     """What a reader must not conclude, from the run's own facts.
 
     Args:

@@ -5,7 +5,9 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
+
+from livergrade.io.files import read_facts
 
 PACKAGES = (
     "livergrade",
@@ -24,7 +26,58 @@ PACKAGES = (
 )
 
 
-def environment() -> dict[str, Any]:
+class Environment(TypedDict, total=False):
+    """What a run ran on and was started with, as ``environment.json`` holds it.
+
+    Attributes:
+        versions: by package, and ``python``.
+        platform: of the machine.
+        cores: of its processors.
+        gpu: its name; null without one.
+        git_commit: of the checkout; empty outside one.
+        git_changed: whether tracked files differed from it.
+        command: what was typed.
+        device: where the network ran.
+        precision: as Lightning names it.
+        parameters: of the network.
+        trained_parameters: those that were trained.
+        initialisation: what the weights were at first.
+        epochs: how many there were.
+        best_epoch: the one that was tested, from 0.
+        seconds: from start to end.
+        trained_run: of an evaluation, folder of the run whose network graded.
+        trained_by: what was typed to train that.
+    """
+
+    versions: dict[str, str]
+    platform: str
+    cores: int | None
+    gpu: str | None
+    git_commit: str
+    git_changed: bool
+    command: str
+    device: str
+    precision: str
+    parameters: int
+    trained_parameters: int
+    initialisation: str
+    epochs: int
+    best_epoch: int
+    seconds: float
+    trained_run: str
+    trained_by: str | None
+
+
+def read_environment(path: Path) -> Environment:
+    """A run's ``environment.json``.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    return cast(Environment, read_facts(path, frozenset()))
+
+
+def environment() -> Environment:
     """Versions, machine, device and the commit of this checkout, as plain values."""
     import torch  # what reads runs needs none of it
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 import yaml
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.io.files import remove_parts, write_json, written_whole
+
+FORMAT = 1
+"""Of a run's folder, see docs/files.md: another number is another contract; more columns or keys are not."""
 
 
 def claim(run: Path, config: TrainConfig) -> None:
@@ -36,9 +41,33 @@ def claim(run: Path, config: TrainConfig) -> None:
 
 def record(run: Path, config: TrainConfig) -> None:
     """Write the options to ``config.yaml``, whole or not at all."""
-    values = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    options = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    values = {"format": FORMAT} | cast("dict[str, Any]", options)
     with written_whole(run / "config.yaml") as part:
         part.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def read_options(folder: Path) -> TrainConfig:
+    """The options that a run was started with.
+
+    Raises:
+        UserError: the folder holds no run, or one of another format.
+    """
+    stored = folder / "config.yaml"
+    if not stored.is_file():
+        raise UserError(f"{folder}: is no run (no config.yaml there); name a run's folder")
+    try:
+        values = yaml.safe_load(stored.read_text("utf-8"))
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise UserError(
+                f"{stored}: is not of format {FORMAT}, which this version of livergrade reads; train the run "
+                "again, or use the version that wrote it"
+            )
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), values))
+    except (OSError, ValueError, OmegaConfBaseException, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{stored}: can't be read as a run's options: {reason}") from None
+    return cast(TrainConfig, config)
 
 
 def mark_finished(run: Path) -> None:

@@ -1,62 +1,61 @@
-"""Finished runs, read back from their folders: what was tried, on which split, and what came of it."""
+"""One finished run, read back from its folder: what was tried, on which split, and what came of it."""
 
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, TrainConfig
 from livergrade.errors import UserError
+from livergrade.evaluation.ood import Appearance, read_appearance
 from livergrade.evaluation.predictions import class_names, read_predictions
+from livergrade.evaluation.splits import read_split_table
+from livergrade.evaluation.summary import RunMetrics, read_metrics
+from livergrade.evaluation.uncertainty import Calibration, read_calibration
 from livergrade.models.catalog import label
-from livergrade.runs.paths import job_order
+from livergrade.runs.environment import Environment, read_environment
+from livergrade.runs.folder import read_options
 
 # What does not make two runs different experiments: which repeat it is, and, in MACHINE, where it ran.
 REPEATS = ("seed", "split.seed", "split.fold")
 
 
-def read_options(folder: Path) -> TrainConfig:
-    """The options that a run was started with.
+class Run:
+    """Everything that a run's folder holds, each file read when it is first asked for.
+
+    Args:
+        folder: of the run.
 
     Raises:
-        UserError: the folder holds no run, or one of another version, whose options differ.
-    """
-    stored = folder / "config.yaml"
-    if not stored.is_file():
-        raise UserError(f"{folder}: is no run (no config.yaml there); name a run's folder")
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(TrainConfig), OmegaConf.load(stored))
-        config = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{stored}: can't be read as a run's options: {reason}") from None
-    assert isinstance(config, TrainConfig)
-    return config
-
-
-@dataclass(frozen=True)
-class Run:
-    """One finished run.
-
-    Attributes:
-        folder: where it lies.
-        config: its options.
-        settings: the options that tell experiments apart, dotted key → value.
+        UserError: from each attribute, where its file is missing, damaged or of another format.
     """
 
-    folder: Path
-    config: TrainConfig
-    settings: dict[str, Any]
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ran to its end."""
+        return (self.folder / "finished.json").is_file()
+
+    @property
+    def best(self) -> Path:
+        """Its best checkpoint."""
+        return self.folder / "checkpoints" / "best.ckpt"
+
+    @functools.cached_property
+    def config(self) -> TrainConfig:
+        """Its options."""
+        return read_options(self.folder)
+
+    @functools.cached_property
+    def settings(self) -> dict[str, Any]:
+        """The options that tell experiments apart, dotted key → value."""
+        return {key: value for key, _, value in options(self.config) if key not in (*REPEATS, *MACHINE)}
 
     @property
     def model(self) -> str:
@@ -64,10 +63,14 @@ class Run:
         return label(self.config.model.name, self.config.model.backbone)
 
     @functools.cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Its checked predictions, one row a view."""
+        return read_predictions(self.folder / "predictions.csv")
+
+    @functools.cached_property
     def tested(self) -> pd.DataFrame:
-        """Its checked predictions of the test side, one row a view."""
-        table = read_predictions(self.folder / "predictions.csv")
-        return table[table["split"] == "test"].reset_index(drop=True)
+        """Those of the test side."""
+        return self.predictions[self.predictions["split"] == "test"].reset_index(drop=True)
 
     @functools.cached_property
     def classes(self) -> list[str]:
@@ -77,7 +80,7 @@ class Run:
     @functools.cached_property
     def split(self) -> pd.DataFrame:
         """Its ``split.csv``."""
-        return pd.read_csv(self.folder / "split.csv", dtype=str, keep_default_na=False)
+        return read_split_table(self.folder / "split.csv")
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:
@@ -85,56 +88,32 @@ class Run:
         path = self.folder / "history.csv"
         return pd.read_csv(path) if path.is_file() else pd.DataFrame({"epoch": []})
 
-    def read(self, name: str) -> dict[str, Any]:
-        """One of its JSON files.
+    @functools.cached_property
+    def metrics(self) -> RunMetrics:
+        """Its ``metrics.json``."""
+        return read_metrics(self.folder / "metrics.json")
+
+    @functools.cached_property
+    def environment(self) -> Environment:
+        """Its ``environment.json``."""
+        return read_environment(self.folder / "environment.json")
+
+    @functools.cached_property
+    def calibration(self) -> Calibration:
+        """Its ``calibration.json``."""
+        return read_calibration(self.folder / "calibration.json")
+
+    @functools.cached_property
+    def appearance(self) -> Appearance | None:
+        """Its ``appearance.json``; None where it has none."""
+        return read_appearance(self.folder / "appearance.json")
+
+    def require_trained(self) -> None:
+        """Refuse a run that has no trained network.
 
         Raises:
-            UserError: it is missing or damaged.
+            UserError: the folder holds no run, or one that was not trained to its end.
         """
-        try:
-            return dict(json.loads((self.folder / name).read_text("utf-8")))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.folder / name}: can't be read ({error}); run it again") from None
-
-
-def find_runs(folders: Sequence[str | Path]) -> tuple[list[Run], list[str]]:
-    """Every run in these folders, each a run's own or one that holds runs, as a sweep's does.
-
-    Returns:
-        The finished runs in the order given and by job number, and a line for each that is not finished.
-
-    Raises:
-        UserError: a folder is not there or holds no finished run; all are listed.
-    """
-    runs: dict[Path, Run] = {}
-    unfinished, found = [], []
-    for given in map(Path, folders):
-        if not given.is_dir():
-            found.append(f"{given}: there is no such folder")
-            continue
-        before = len(runs)
-        for folder in _run_folders(given.absolute()):
-            if (folder / "finished.json").is_file():
-                config = read_options(folder)
-                settings = {
-                    key: value for key, _, value in options(config) if key not in (*REPEATS, *MACHINE)
-                }
-                runs.setdefault(folder, Run(folder, config, settings))
-            else:
-                unfinished.append(f"{folder}: not finished")
-        if len(runs) == before:
-            found.append(f"{given}: holds no finished run")
-    if found or not folders:
-        lines = found or ["no folder was given; name runs or a sweep's folder"]
-        raise UserError("nothing to compare:\n" + "\n".join(f"  {line}" for line in lines))
-    return list(runs.values()), unfinished
-
-
-def _run_folders(folder: Path) -> Iterator[Path]:
-    """The folder itself, or the runs at any depth below it; not what lies inside a run."""
-    if (folder / "config.yaml").is_file():
-        yield folder
-        return
-    below = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
-    for path in sorted(below, key=job_order):
-        yield from _run_folders(path)
+        self.config  # noqa: B018 - tells what is wrong with the folder, before the rest does
+        if not self.finished or not self.best.is_file():
+            raise UserError(f"{self.folder}: was not trained to its end; give the folder of a run that was")

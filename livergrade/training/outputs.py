@@ -2,25 +2,25 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.datamodule import GradingData
-from livergrade.evaluation.ood import read_appearance, write_appearance
+from livergrade.evaluation.ood import write_appearance
 from livergrade.evaluation.predictions import predictions_table, write_predictions
-from livergrade.evaluation.uncertainty import read_calibration
+from livergrade.evaluation.summary import RunMetrics
 from livergrade.explanations.run_maps import write_run_maps
 from livergrade.io.files import write_json, written_whole
 from livergrade.reports.results import write_results
-from livergrade.runs.environment import environment
+from livergrade.runs.environment import Environment, environment
 from livergrade.runs.paths import command_line
+from livergrade.runs.run import Run
 from livergrade.training.history import read_history
 from livergrade.training.task import GradingTask
 
 
-def run_facts(trainer: L.Trainer) -> dict[str, Any]:
+def run_facts(trainer: L.Trainer) -> Environment:
     """What ``environment.json`` holds of any run: versions, machine, what was typed, device and precision."""
     return environment() | {
         "command": command_line(),
@@ -35,11 +35,11 @@ def write_outputs(
     task: GradingTask,
     data: GradingData,
     config: TrainConfig,
-    facts: dict[str, Any],
+    facts: Environment,
     *,
     started: float = 0.0,
-    trained: Path | None = None,
-) -> dict[str, Any]:
+    trained: Run | None = None,
+) -> RunMetrics:
     """Write what follows from a test pass: predictions, appearance, maps, metrics, figures and the report.
 
     Args:
@@ -50,34 +50,36 @@ def write_outputs(
         config: the run's options.
         facts: what ``environment.json`` is to hold.
         started: when training began, by `time.monotonic`.
-        trained: folder of the run whose network was evaluated; None where it was trained here.
+        trained: the run whose network was evaluated; None where it was trained here.
 
     Returns:
         What ``metrics.json`` holds.
     """
     cohort = data.cohort
-    reference = read_appearance(trained / "appearance.json") if trained else None
+    reference = trained.appearance if trained else None
     write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), out / "predictions.csv")
     write_appearance(out, data.split, data.squares, seed=config.seed, reference=reference)
     write_run_maps(out, task.net, task.classes, config, cohort.root, trainer.strategy.root_device)
     if not trained:
-        facts = facts | write_history(out) | {"seconds": round(time.monotonic() - started, 1)}
+        epochs, best = write_history(out)
+        seconds = round(time.monotonic() - started, 1)
+        facts = facts | {"epochs": epochs, "best_epoch": best, "seconds": seconds}
     write_json(facts, out / "environment.json")
     # Another cohort has no validation side: it is answered with the care that was learned from the run's own.
     external = config.split.name == "external"
-    calibration = read_calibration(trained / "calibration.json") if trained and external else None
+    calibration = trained.calibration if trained and external else None
     return write_results(out, cohort.root, calibration)
 
 
-def write_history(run: Path) -> dict[str, int]:
+def write_history(run: Path) -> tuple[int, int]:
     """Write ``history.csv`` from the run's TensorBoard files.
 
     Returns:
-        ``epochs``, how many there were, and ``best_epoch``, the one that was tested, counted from 0.
+        How many epochs there were, and which was tested, counted from 0.
     """
     history = read_history(run / "tensorboard")
     with written_whole(run / "history.csv") as part:
         history.to_csv(part, index=False)
     by = "val/loss_smooth"
     chosen = history[by].argmin() if by in history else len(history) - 1
-    return {"epochs": len(history), "best_epoch": int(history["epoch"].iloc[chosen])}
+    return len(history), int(history["epoch"].iloc[chosen])

@@ -6,10 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, TrainConfig
+from livergrade.runs.folder import read_options
 from livergrade.runs.same_options import refuse_other_options
 
 
@@ -24,9 +23,8 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     """
     stored, failed = run / "config.yaml", (run / "failed.json").is_file()
     if stored.is_file():
-        there = OmegaConf.load(stored)
+        before = {key: value for key, _, value in options(read_options(run))}
         now = {key: value for key, _, value in options(config) if key not in MACHINE}
-        before = {key: OmegaConf.select(there, key, default="unknown") for key in now}
         refuse_other_options(run, before, now, fix="leave out hydra.sweep.dir for a sweep of its own")
         if (run / "finished.json").is_file():
             return True

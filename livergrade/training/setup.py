@@ -1,10 +1,8 @@
 """From a run's options to what Lightning trains: the views, the task, and the weights it starts from."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from torch import nn
@@ -17,6 +15,7 @@ from livergrade.models.build import normalisation
 from livergrade.models.catalog import label
 from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
+from livergrade.runs.environment import Environment, read_environment
 from livergrade.training.checkpoints import where_saved
 from livergrade.training.task import GradingTask
 from livergrade.training.trainer import channels_last
@@ -60,7 +59,7 @@ def make_task(
     )
 
 
-def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> dict[str, Any]:
+def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment:
     """Load the weights that a run begins with, or say from where a resumed one goes on.
 
     Returns:
@@ -72,7 +71,7 @@ def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> dict[str, A
     """
     initial = "random"
     if config.train.resume and not config.model.frozen:  # no unfinished checkpoint holds a frozen network
-        initial = json.loads((run / "environment.json").read_text())["initialisation"]
+        initial = read_environment(run / "environment.json")["initialisation"]
     elif config.model.weights:
         initial = load_weights(net, config.model.weights, name=config.model.name)
     if config.model.frozen and not config.model.weights:

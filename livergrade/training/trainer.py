@@ -3,7 +3,6 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
@@ -13,6 +12,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from livergrade.config.fields import options
 from livergrade.config.schema import TrainConfig, TrainerConfig
 from livergrade.errors import UserError
+from livergrade.evaluation.levels import LevelName
+from livergrade.evaluation.summary import RunMetrics
 from livergrade.training.callbacks import run_callbacks
 from livergrade.training.checkpoints import checkpoint_writer
 
@@ -91,15 +92,16 @@ def channels_last(chosen: TrainerConfig) -> bool:
     return on_gpu(chosen) if chosen.channels_last == "auto" else chosen.channels_last == "yes"
 
 
-def log_outcome(trainer: L.Trainer, config: TrainConfig, metrics: dict[str, Any]) -> None:
+def log_outcome(trainer: L.Trainer, config: TrainConfig, metrics: RunMetrics) -> None:
     """Fill TensorBoard's HPARAMS tab: every option, and the figures to sort runs by.
 
     Once and with the figures: what is logged without them first leaves the tab empty.
     """
     chosen = {key: str(value) if isinstance(value, list) else value for key, _, value in options(config)}
+    levels: tuple[LevelName, ...] = ("image", "patient")
     outcome = {
         f"{level}/{name}": metrics[level][name]["value"]
-        for level in ("image", "patient")
+        for level in levels
         for name in ("accuracy", "balanced_accuracy", "macro_f1", "quadratic_kappa")
     }
     assert isinstance(trainer.logger, TensorBoardLogger)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
-from livergrade.data.split import make_split, read_split, refuse_leakage, summary, write_split
+from livergrade.data.split import make_split, read_split, refuse_leakage, summary
 from livergrade.errors import UserError
+from livergrade.evaluation.splits import write_split
 from tests.conftest import examples
 
 CLASSES = ["poor", "moderate", "well"]

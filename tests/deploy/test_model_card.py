@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from livergrade.deploy.model_card import escaped, write_card
-from livergrade.runs.run import Run, read_options
+from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
 
 EXPORTED = {
@@ -33,7 +33,7 @@ def card(tmp_path: Path) -> Callable[..., tuple[dict, str]]:
     def write(**options: object) -> tuple[dict, str]:
         folder = finished_run(tmp_path / "run", "senet", **options)
         path = tmp_path / "README.md"
-        write_card(Run(folder, read_options(folder), {}), EXPORTED, path)
+        write_card(Run(folder), EXPORTED, path)
         _, fields, text = path.read_text("utf-8").split("---\n", 2)
         return yaml.safe_load(fields), text
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from livergrade.evaluation.subgroups import subgroups
-from livergrade.runs.run import find_runs
+from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
 
 

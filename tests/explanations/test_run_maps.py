@@ -53,10 +53,11 @@ def test_an_image_that_went_away_is_left_out(mapped: Path, tmp_path: Path) -> No
 
     from livergrade.explanations.run_maps import write_run_maps
     from livergrade.inference.grader import Grader
-    from livergrade.runs.run import read_options
+    from livergrade.runs.folder import read_options
+    from livergrade.runs.run import Run
 
     options = read_options(mapped)
-    grader = Grader(mapped, accelerator="cpu")
+    grader = Grader(Run(mapped), accelerator="cpu")
     (tmp_path / "predictions.csv").write_bytes((mapped / "predictions.csv").read_bytes())
     write_run_maps(tmp_path, grader.net, grader.classes, options, tmp_path / "gone", torch.device("cpu"))
     assert not (tmp_path / "sanity.json").exists()

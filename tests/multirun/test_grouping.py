@@ -6,7 +6,7 @@ import pytest
 
 from livergrade.errors import UserError
 from livergrade.multirun.grouping import arms, differences, figure, leakage_gap, measure, order
-from livergrade.runs.run import find_runs
+from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
 
 FEW = {"resamples": 50, "permutations": 100, "seed": 0}
@@ -26,7 +26,7 @@ def test_folds_make_a_repeat_in_which_every_patient_is_tested_once(tmp_path: Pat
     measured = measure(found[0], **FEW)
     accuracy = figure(measured["models"]["senet"], "patient", "accuracy")
     assert accuracy["n"] == 30
-    confusions = [run.read("metrics.json")["patient"]["confusion"] for run in found[0].models["senet"]["0"]]
+    confusions = [run.metrics["patient"]["confusion"] for run in found[0].models["senet"]["0"]]
     pooled = measured["models"]["senet"]["repeats"]["0"]["patient"]["confusion"]
     assert np.array_equal(np.sum(confusions, axis=0), pooled)
 
@@ -49,7 +49,7 @@ def test_seeds_are_repeats_with_mean_and_sd(tmp_path: Path) -> None:
     assert list(found[0].models["senet"]) == ["0", "1", "2"]
     measured = measure(found[0], **FEW)
     over = figure(measured["models"]["senet"], "image", "accuracy")
-    each = [run.read("metrics.json")["image"]["accuracy"]["value"] for run in found[0].runs]
+    each = [run.metrics["image"]["accuracy"]["value"] for run in found[0].runs]
     assert over["values"] == pytest.approx(each)
     assert over["value"] == pytest.approx(np.mean(each))
     assert over["sd"] == pytest.approx(np.std(each, ddof=1))

@@ -6,7 +6,7 @@ import pandas as pd
 from livergrade.multirun.grouping import arms, measure
 from livergrade.multirun.plots import ZOOM, arm_figures, curves, mean_histories
 from livergrade.reports.style import save
-from livergrade.runs.run import find_runs
+from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
 
 

@@ -12,8 +12,7 @@ import torch
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.runs.folder import note_failure
-from livergrade.runs.run import read_options
+from livergrade.runs.folder import note_failure, read_options
 from livergrade.training.resume import finished_before
 from tests.conftest import finished_run, train
 

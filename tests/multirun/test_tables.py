@@ -8,7 +8,7 @@ from livergrade.multirun.grouping import Arm, arms, measure
 from livergrade.multirun.paper import TABLE_5, TABLE_6
 from livergrade.multirun.tables import Table, arm_tables, gap_table, write_table
 from livergrade.reports.format import shown
-from livergrade.runs.run import find_runs
+from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
 
 

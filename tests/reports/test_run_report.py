@@ -20,6 +20,7 @@ from livergrade.reports.run_report import write_report
 from livergrade.reports.style import save
 from livergrade.reports.thumbnails import write_thumbnails
 from livergrade.reports.uncertainty_plots import drawn_caution
+from livergrade.runs.folder import FORMAT
 from tests.conftest import prediction_columns
 from tests.evaluation.test_uncertainty import cohort
 
@@ -76,7 +77,7 @@ def write_run(folder, *, name="synthetic", leaking=False, drawn=True):
     predictions.to_csv(folder / "predictions.csv", index=False)
     write_json(metrics, folder / "metrics.json")
     (folder / "config.yaml").write_text(
-        "seed: 3\nmodel: {name: senet, weights: null}\n"
+        f"format: {FORMAT}\nseed: 3\nmodel: {{name: senet, weights: null}}\n"
         f"data: {{name: {name}, image_size: 96, classes: [a, b]}}\n"
         "split: {name: patient}\ntrainer: {max_epochs: 40}\n"
     )
@@ -172,7 +173,12 @@ def test_a_synthetic_cohort_is_named_in_the_title(run):
     assert "synthetic cohort" in re.search("<title>(.*)</title>", html)[1]
     assert "synthetic cohort" in re.search("<h1>(.*)</h1>", html)[1]
     (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("synthetic", "manifest"))
-    assert "synthetic" not in page_of(run).text.lower()
+    html = write_report(run).read_text("utf-8")
+    assert "synthetic" not in re.search("<title>(.*)</title>", html)[1]
+    assert "synthetic" not in re.search("<h1>(.*)</h1>", html)[1]
+    told = Page(html).text.partition("Configuration")[0].lower()  # which names data.synthetic.seed
+    assert "synthetic" not in told
+    assert "computer-generated" not in told
 
 
 def test_a_leaking_split_has_a_banner(run, tmp_path):
@@ -208,8 +214,16 @@ def test_a_poor_environment_does_not_break_it(run, content):
 
 
 def test_a_poor_configuration_does_not_break_it(run):
-    (run / "config.yaml").write_text("seed: 1\n")
+    (run / "config.yaml").write_text(f"format: {FORMAT}\nseed: 1\n")
     assert "88.9 %" in page_of(run).text
+
+
+@pytest.mark.parametrize("content", ["seed: 1\n", "format: 99\nseed: 1\n", "[]", "format: {"])
+def test_a_folder_of_another_format_is_refused_in_one_line(run, content):
+    (run / "config.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"config\.yaml: .*(format|options)") as told:
+        write_report(run)
+    assert "\n" not in str(told.value)
 
 
 def test_it_needs_no_figures_and_takes_unknown_ones(run):
@@ -308,7 +322,7 @@ def measured(run, *, val):
     split = predictions[["image", "patient", "grade", "split"]].drop_duplicates("image")
     metrics = evaluate(predictions, split, resamples=20)
     metrics |= caution_figures(predictions, fit_calibration(predictions, resamples=20), resamples=20)
-    split.to_csv(run / "split.csv", index=False)
+    split.assign(sha256="0" * 64).to_csv(run / "split.csv", index=False)
     predictions.to_csv(run / "predictions.csv", index=False)
     write_json(metrics, run / "metrics.json")
     for name, figure in drawn_caution(metrics).items():

@@ -6,7 +6,7 @@ from PIL import Image
 
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.reports.thumbnails import THUMBNAIL, write_thumbnails
-from livergrade.runs.run import find_runs
+from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.runs.run import find_runs, read_options
+from livergrade.runs.find import find_runs
+from livergrade.runs.folder import read_options
 from tests.conftest import finished_run
 
 
@@ -39,7 +40,7 @@ def test_options_come_back(tmp_path: Path) -> None:
     assert set(run.tested["split"]) == {"test"}
 
 
-@pytest.mark.parametrize("text", ["model: {foo: 1}\n", "seed: [\n", "seed: many\n"])
+@pytest.mark.parametrize("text", ["format: 1\nmodel: {foo: 1}\n", "seed: [\n", "format: 1\nseed: many\n"])
 def test_options_of_another_version_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(UserError, match="can't be read as a run's options"):

@@ -1,0 +1,35 @@
+"""The contract of ``split.csv``: write, read and check it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from livergrade.errors import UserError
+from livergrade.io.files import written_whole
+
+SPLITS = ("train", "val", "test")
+COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")
+_REQUIRED = ("image", "patient", "grade", "split", "sha256")
+
+
+def write_split(split: pd.DataFrame, path: Path) -> None:
+    """Write ``split.csv``, whole or not at all."""
+    with written_whole(path) as part:
+        split.to_csv(part, index=False)
+
+
+def read_split_table(path: Path) -> pd.DataFrame:
+    """Every image with its patient, its grade, its side of the split and its SHA-256, each as text.
+
+    Raises:
+        UserError: the file can't be read, or lacks a column.
+    """
+    try:
+        split = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: can't be read as a split: {error}") from None
+    if missing := [name for name in _REQUIRED if name not in split]:
+        raise UserError(f"{path}: no column {', '.join(missing)}; a split.csv written by a run has them")
+    return split
