@@ -23,7 +23,8 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
 from livergrade.config.schema import DataConfig, SplitConfig
-from livergrade.data.cohort import Cohort, cache_root, from_manifest, read_cohort
+from livergrade.data.cohort import Cohort, cache_root, from_manifest
+from livergrade.data.kinds import read_cohort
 from livergrade.data.split import make_split
 from livergrade.evaluation.ood import appearance, distances, fitted, limited
 from livergrade.io.images import read_rgb, read_square

@@ -50,8 +50,9 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from livergrade.config.schema import TrainConfig
-from livergrade.data.cohort import Cohort, cache_root, read_cohort
+from livergrade.data.cohort import Cohort, cache_root
 from livergrade.data.datamodule import GradingData
+from livergrade.data.kinds import read_cohort
 from livergrade.data.split import make_split
 from livergrade.io.images import read_square
 from livergrade.models.build import build, normalisation

@@ -7,16 +7,20 @@ python -m livergrade.evaluate run=outputs/senet/<time> data=manifest data.manife
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
 from livergrade.cli.compose import make_absolute, plain, refuse
-from livergrade.config.schema import DataConfig, EvaluateConfig
+from livergrade.config.schema import DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems
 from livergrade.errors import UserError
 from livergrade.runs.folder import mark_finished, record
+
+if TYPE_CHECKING:
+    from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -45,41 +49,29 @@ def main(config: EvaluateConfig) -> None:
     """One evaluation, read from top to bottom."""
     import lightning as L
 
-    from livergrade.data.cohort import read_cohort
-    from livergrade.data.split import external_split, read_split, summary
-    from livergrade.evaluation.leakage import leakage, warning
+    from livergrade.data.kinds import read_cohort
+    from livergrade.data.split import external_split, read_split
     from livergrade.evaluation.splits import write_split
-    from livergrade.models.catalog import label
     from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
-    from livergrade.training.outputs import run_facts, write_outputs
-    from livergrade.training.setup import make_data, make_task
+    from livergrade.training.outputs import evaluation_facts, write_outputs
+    from livergrade.training.setup import describe_split, make_data, make_task
     from livergrade.training.trainer import make_trainer, quiet_libraries
 
     assert config.run
     trained, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
-    trained.require_trained()
-    options = trained.config
-    if config.data:
-        trained_on = options.data
-        options.data = replace(config.data, image_size=trained_on.image_size, classes=trained_on.classes)
-    options.trainer = config.trainer
-    options.augment.test_views = config.views or options.augment.test_views
-    refuse(problems(options))
+    options = _options(config, trained)
     quiet_libraries()
     L.seed_everything(options.seed, workers=True, verbose=False)
 
     cohort = read_cohort(options.data)
     if config.data:
         split = external_split(cohort, trained.folder / "split.csv", same_names=config.same_names)
-        options.split.name = "external"
+        graded = split[split["split"] == "test"].reset_index(drop=True)
     else:
-        split = read_split(trained.folder / "split.csv", cohort)
-    note = warning(leakage(split))
-    log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
-
-    graded = split[split["split"] == "test"].reset_index(drop=True) if config.data else split
+        split = graded = read_split(trained.folder / "split.csv", cohort)
+    note = describe_split(split, cohort.classes)
     data = make_data(options, cohort, graded)
     task = make_task(options, cohort.classes, note)
     task.net.load_state_dict(trained_net(trained.best)[0].state_dict())
@@ -90,15 +82,27 @@ def main(config: EvaluateConfig) -> None:
 
     record(out, options)
     write_split(split, out / "split.csv")
-    earlier = trained.environment
-    facts = earlier | run_facts(trainer)
-    facts |= {"trained_run": str(trained.folder), "trained_by": earlier.get("command")}
-    facts.pop("epochs", None)  # of the training
-    facts.pop("seconds", None)
+    facts = evaluation_facts(trainer, trained)
     metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
     mark_finished(out)
-    name = label(options.model.name, options.model.backbone)
-    log.info("%s, trained in %s\n\n%s\n\n%s", name, trained.folder, table(metrics), out)
+    log.info("%s, trained in %s\n\n%s\n\n%s", trained.model, trained.folder, table(metrics), out)
+
+
+def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
+    """The trained run's options, with what the evaluation changes: the cohort, the views and the trainer."""
+    trained.require_trained()
+    options = trained.config
+    if config.data:
+        own = options.data
+        options.data = replace(config.data, image_size=own.image_size, classes=own.classes)
+        options.split.name = "external"
+    options.trainer = config.trainer
+    options.augment.test_views = config.views or options.augment.test_views
+    own_split = options.split.name
+    options.split.name = "patient"  # external is none that can be asked for
+    refuse(problems(options))
+    options.split.name = own_split
+    return options
 
 
 if __name__ == "__main__":

@@ -56,17 +56,13 @@ def main(config: ExplainConfig) -> None:
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
     from livergrade.io.images import ImageError, read_square
-    from livergrade.models.hooks import has_maps
     from livergrade.runs.run import Run
 
     assert config.run
     run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
     grader = Grader(run, config.views, config.accelerator)
     chosen = _named(config.images) if config.images else choose(run, config.n)
-    if not has_maps(grader.net):
-        raise UserError(
-            f"{run.folder}: {grader.model} has no layer for class-activation maps, so nothing is explained"
-        )
+    grader.require_maps()
     fresh = randomised(grader.net, config.seed)
     failed: dict[str, str] = {}
     explained: list[Explained] = []
@@ -76,26 +72,16 @@ def main(config: ExplainConfig) -> None:
         except ImageError as error:
             failed[str(one.path)] = str(error)
             continue
-        views = [grader.view(square, angle) for angle in grader.degrees]
-        seed = config.seed + len(explained)
-        found = explain(
-            one, views, grader.degrees, grader.net, fresh, grader.normalisation, config, seed=seed
-        )
+        views, seed = [grader.view(square, angle) for angle in grader.degrees], config.seed + len(explained)
+        channels = grader.normalisation
+        found = explain(one, views, grader.degrees, grader.net, fresh, channels, config, seed=seed)
         explained.append(found)
     reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
     if not explained:
         raise UserError(f"nothing could be explained:\n{reasons}")
     table = sanity(measured(explained), [one.image.patient for one in explained], seed=config.seed)
-    write_json(
-        {
-            "run": str(run.folder),
-            "model": grader.model,
-            "command": command_line(),
-            "failed": failed,
-            "sanity": table,
-        },
-        out / "sanity.json",
-    )
+    facts = {"run": str(run.folder), "model": grader.model, "command": command_line()}
+    write_json(facts | {"failed": failed, "sanity": table}, out / "sanity.json")
     log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run.folder), table))
     if failed:
         raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")

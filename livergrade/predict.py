@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -19,12 +17,7 @@ from livergrade.cli.command import command
 from livergrade.cli.compose import plain
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
-from livergrade.runs.paths import command_line
 from livergrade.runs.same_options import refuse_other_options
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 log = logging.getLogger(__name__)
 
@@ -49,86 +42,37 @@ def checked(composed: DictConfig) -> PredictConfig:
 )
 def main(config: PredictConfig) -> None:
     """Grade the images, then slide by slide; one that can't be read stops no other."""
-    from livergrade.inference.inputs import find_inputs
-    from livergrade.io.slide_reader import require
-
-    found = find_inputs(config.inputs)
-    if any(one.slide for one in found):
-        require()
-
-    import pandas as pd
-
-    from livergrade.inference.answers import answered, by_patient, set_limits
+    from livergrade.inference.answers import Answers
     from livergrade.inference.grader import Grader
     from livergrade.inference.images import grade_images
-    from livergrade.inference.slides import grade_slide
-    from livergrade.io.files import write_json
-    from livergrade.io.tables import write_table
-    from livergrade.models.hooks import has_maps
+    from livergrade.inference.inputs import find_inputs
+    from livergrade.inference.outputs import write_answers
+    from livergrade.inference.slides import grade_slides
+    from livergrade.io.slide_reader import require
     from livergrade.runs.run import Run
 
     assert config.run
-    out = Path(HydraConfig.get().runtime.output_dir)
+    found, out = find_inputs(config.inputs), Path(HydraConfig.get().runtime.output_dir)
+    if any(one.slide for one in found):
+        require()
     grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)
-    if config.why and not has_maps(grader.net):
-        raise UserError(f"why=true: {grader.model} has no layer for class-activation maps; leave it out")
+    if config.why:
+        grader.require_maps()
     _keep_options(config, out)
-    if config.calibrated and not grader.temperature:
-        log.warning("probabilities are not calibrated: %s", grader.calibration["reason"])
-    limits, lacking = set_limits(
-        grader.calibration, config.coverage, calibrated=config.calibrated, views=len(grader.degrees)
+    answers = Answers(
+        grader.calibration,
+        grader.classes,
+        views=len(grader.degrees),
+        calibrated=config.calibrated,
+        coverage=config.coverage,
+        abstain=config.abstain,
     )
-    if lacking:
-        log.warning("sets of grades: %s", lacking)
-    if math.isinf(grader.limit):
-        log.warning("nobody is told if an image is unlike the training images: the run set no limit")
-
-    def answers(table: pd.DataFrame, level: str) -> pd.DataFrame:
-        return answered(table, grader.classes, limits.get(level), config.abstain)
-
+    for line in (*grader.cautions(calibrated=config.calibrated), *answers.cautions()):
+        log.warning("%s", line)
     failed: dict[str, str] = {}
-    images = grade_images(
-        [one for one in found if not one.slide],
-        grader,
-        config,
-        out,
-        failed,
-        answers=lambda table: answers(table, "image"),
-    )
-    slides = [grade_slide(one, grader, config, out, failed) for one in found if one.slide]
-    told = pd.DataFrame([row for row in slides if row])
-    if len(told):
-        told = answers(told, "slide")
-        write_table(told, out / "slides.csv")
-    patients = by_patient(images, told, grader.classes)
-    if len(patients):
-        of_images = patients["of"] == "images"
-        parts = [answers(patients[of_images], "patient"), answers(patients[~of_images], "slide")]
-        patients = pd.concat(parts).sort_index()
-        write_table(patients, out / "patients.csv")
-    write_json(
-        {
-            "run": config.run,
-            "model": grader.model,
-            "command": command_line(),
-            "views": len(grader.degrees),
-            "classes": grader.classes,
-            "temperature": grader.temperature,
-            "coverage": config.coverage,
-            "no_sets": lacking or None,
-            "abstain": config.abstain,
-            "images": images.to_dict("records"),
-            "slides": told.to_dict("records"),
-            "patients": patients.to_dict("records"),
-            "failed": failed,
-        },
-        out / "predictions.json",
-    )
-    for title, table in (("images", images), ("slides", told), ("patients", patients)):
-        if len(table):
-            counts = table["answer"].value_counts()
-            counts = counts.reindex([*grader.classes, *counts.index.difference(grader.classes)], fill_value=0)
-            log.info("%d %s: %s", len(table), title, ", ".join(f"{n} {grade}" for grade, n in counts.items()))
+    images = grade_images([one for one in found if not one.slide], grader, config, out, failed, answers)
+    slides = grade_slides([one for one in found if one.slide], grader, config, out, failed)
+    write_answers(out, images, slides, failed, grader=grader, answers=answers, config=config)
     log.info("%s", out)
     if failed:
         lines = [f"  {path} {reason}" for path, reason in failed.items()]

@@ -5,18 +5,16 @@ python -m livergrade.train -m model=vgg16,resnet50,cbam,senet,sknet
 """
 
 import logging
-import os
 import time
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 
 from livergrade.cli.command import command
 from livergrade.cli.compose import checked
 from livergrade.config.schema import TrainConfig
 from livergrade.runs.folder import claim, mark_finished
-from livergrade.training.resume import finished_before
+from livergrade.training.resume import finished_before, may_be_restarted
 
 log = logging.getLogger(__name__)
 
@@ -31,24 +29,19 @@ log = logging.getLogger(__name__)
 def main(config: TrainConfig) -> None:
     """One run, read from top to bottom."""
     run = Path(HydraConfig.get().runtime.output_dir)
-    again = HydraConfig.get().mode == RunMode.MULTIRUN or os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
-    if again and finished_before(run, config):
+    if may_be_restarted() and finished_before(run, config):
         log.info("finished before: %s", run)
         return
     # Imported here, so that --help and --cfg job need not wait seconds for torch.
     import lightning as L
 
-    from livergrade.data.cohort import read_cohort
-    from livergrade.data.split import open_split, summary
-    from livergrade.evaluation.leakage import leakage, warning
+    from livergrade.data.kinds import read_cohort
     from livergrade.evaluation.splits import write_split
     from livergrade.io.files import write_json
     from livergrade.reports.format import table
     from livergrade.training.fit import fit_and_test
-    from livergrade.training.losses import grade_weights
     from livergrade.training.outputs import run_facts, write_outputs
-    from livergrade.training.preflight import environment, heed, tested
-    from livergrade.training.setup import make_data, make_task, start_weights
+    from livergrade.training.setup import choose_split, make_data, make_task, start_weights
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
 
     started = time.monotonic()
@@ -56,16 +49,9 @@ def main(config: TrainConfig) -> None:
     L.seed_everything(config.seed, workers=True, verbose=False)
 
     cohort = read_cohort(config.data)
-    split = open_split(
-        cohort, config.split, run / "split.csv" if config.train.resume else config.data.split_file
-    )
-    note = warning(leakage(split))
-    log.info("%s\n%s", summary(split, cohort.classes), f"\n{note}\n" if note else "")
-    heed([*environment(config), tested(split, cohort.classes)])
-
+    split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
-    weights = grade_weights(split, cohort.classes) if config.loss.class_weights else []
-    task = make_task(config, cohort.classes, note, weights)
+    task = make_task(config, cohort.classes, note, split)
     start = start_weights(task.net, config, run)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
     facts = run_facts(trainer) | start

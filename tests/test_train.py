@@ -318,7 +318,7 @@ def test_a_mistake_leaves_the_folder_free(run, tmp_path: Path, capfd) -> None:
         (["trainer.precision=foo"], "trainer.*"),
         (["train.resume=nowhere"], "is no run"),
         (["model.weights=nowhere.pt"], "nowhere.pt"),
-        (["data=synthetic", "data.manifest=x.csv"], "say data=manifest"),
+        (["data=synthetic", "data.manifest=x.csv"], "set data=manifest"),
     ],
 )
 def test_mistakes_are_told_without_a_traceback(run, words: list[str], told: str, capfd) -> None:

@@ -86,8 +86,17 @@ def plain(composed: DictConfig, schema: type[Config]) -> Config:
         key = getattr(error, "full_key", None) or "options"
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
-    refuse(problems(config))
+    refuse([*problems(config), *_cohort_problems(config)])
     return config
+
+
+def _cohort_problems(config: object) -> list[str]:
+    data = getattr(config, "data", None)
+    if not isinstance(data, DataConfig):
+        return []
+    from livergrade.data.kinds import cohort_problems  # with pandas, which --help need not wait for
+
+    return cohort_problems(data)
 
 
 def make_absolute(data: DataConfig) -> None:

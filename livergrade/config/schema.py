@@ -58,7 +58,7 @@ class SyntheticConfig:
 class DataConfig:
     """The cohort and how it is read (group ``data``)."""
 
-    name: str = option("synthetic", "kind of cohort", choices=("synthetic", "manifest", "folder"))
+    name: str = option("synthetic", "kind of cohort: synthetic (the embedded one), manifest or folder")
     manifest: str | None = option(None, "CSV with the columns image, patient, grade (data=manifest)")
     root: str | None = option(
         None, "folder of <grade>/**/image files (data=folder); for a manifest: where its relative paths start"

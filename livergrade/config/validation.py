@@ -54,23 +54,10 @@ def _relations(config: TrainConfig) -> list[str]:
 
 
 def _data_problems(data: DataConfig) -> list[str]:
+    """The grades; what a kind of cohort needs is told by :mod:`livergrade.data.kinds`."""
     found = []
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
         found.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
-    for key, value, users in (
-        ("manifest", data.manifest, ("manifest",)),
-        ("patient_pattern", data.patient_pattern, ("folder",)),
-        ("root", data.root, ("folder", "manifest")),
-    ):
-        if value and data.name not in users:
-            found.append(f"data.{key}={value}: is of no use with data={data.name}; say data={users[0]}")
-    if data.name == "manifest" and not data.manifest:
-        found.append("data.manifest: data=manifest needs the CSV file, as in data.manifest=cohort.csv")
-    if data.name == "folder" and not (data.root and data.patient_pattern):
-        found.append(
-            "data.root, data.patient_pattern: data=folder needs both, as in data.root=images "
-            "\"data.patient_pattern='(?P<patient>P\\d+)'\""
-        )
     return found
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from livergrade.config.schema import DataConfig
-from livergrade.data.synthetic.cohort import synthetic_cohort
 from livergrade.data.validation import (
     REQUIRED,
     RESERVED,
@@ -58,45 +57,6 @@ def cache_root(options: DataConfig) -> Path:
     """Where generated and decoded images are kept between runs."""
     chosen = options.cache_dir or os.environ.get("LIVERGRADE_CACHE") or "~/.cache/livergrade"
     return Path(chosen).expanduser().absolute()
-
-
-def read_cohort(options: DataConfig) -> Cohort:
-    """Read the cohort that ``data.name`` says.
-
-    Raises:
-        UserError: with every problem of the cohort, one a line.
-    """
-    memory = cache_root(options) / "fingerprints"
-    if options.name == "folder":
-        assert options.root is not None
-        assert options.patient_pattern is not None
-        return from_folder(
-            Path(options.root),
-            options.patient_pattern,
-            options.classes,
-            memory,
-            mixed=options.mixed_grades,
-            outside=options.outside,
-        )
-    if options.name == "synthetic":
-        drawn = options.synthetic
-        try:
-            manifest = synthetic_cohort(cache_root(options), seed=drawn.seed, scale=drawn.scale)
-        except OSError as error:
-            raise UserError(
-                f"the embedded cohort can't be drawn: {error}; set data.cache_dir=<folder>"
-            ) from None
-        return from_manifest(manifest, options.classes, memory=memory)
-    assert options.manifest
-    root = Path(options.root) if options.root else None
-    return from_manifest(
-        Path(options.manifest),
-        options.classes,
-        root,
-        memory,
-        mixed=options.mixed_grades,
-        outside=options.outside,
-    )
 
 
 def from_manifest(
@@ -150,17 +110,7 @@ def from_folder(
 
     The pattern is searched in the path below ``root`` with forward slashes. Hidden files are passed over.
     """
-    try:
-        pattern = re.compile(patient_pattern)
-    except re.error as error:
-        raise UserError(
-            f"data.patient_pattern={patient_pattern}: not a regular expression: {error}"
-        ) from None
-    if "patient" not in pattern.groupindex:
-        raise UserError(
-            f"data.patient_pattern={patient_pattern}: has no group named patient; write the part that names "
-            r"the patient as (?P<patient>...), for example (?P<patient>P\d+)"
-        )
+    pattern = _patient_regex(patient_pattern)
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder")
     found = sorted(
@@ -203,6 +153,26 @@ def from_folder(
         mixed=mixed,
         outside=outside,
     )
+
+
+def _patient_regex(patient_pattern: str) -> re.Pattern[str]:
+    """The compiled pattern.
+
+    Raises:
+        UserError: it is no regular expression, or has no group ``patient``.
+    """
+    try:
+        pattern = re.compile(patient_pattern)
+    except re.error as error:
+        raise UserError(
+            f"data.patient_pattern={patient_pattern}: not a regular expression: {error}"
+        ) from None
+    if "patient" not in pattern.groupindex:
+        raise UserError(
+            f"data.patient_pattern={patient_pattern}: has no group named patient; write the part that names "
+            r"the patient as (?P<patient>...), for example (?P<patient>P\d+)"
+        )
+    return pattern
 
 
 def _checked(

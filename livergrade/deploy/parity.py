@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from livergrade.data.cohort import read_cohort
+from livergrade.data.kinds import read_cohort
 from livergrade.deploy.onnx_file import graded, opened
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from livergrade.config.schema import ExplainConfig
 from livergrade.data.augment import as_seen
-from livergrade.data.cohort import read_cohort
+from livergrade.data.kinds import read_cohort
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_test
 from livergrade.evaluation.levels import gather
 from livergrade.explanations.maps import class_activation, judged, turned

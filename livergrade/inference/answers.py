@@ -77,6 +77,43 @@ def answered(
     return table.assign(set=held, answer=answer)
 
 
+class Answers:
+    """What turns the probabilities of a run's network into answers, as the run's calibration allows.
+
+    Args:
+        calibration: of the run.
+        classes: the grades, worst to best.
+        views: of an image.
+        calibrated: whether the probabilities are at the run's temperature.
+        coverage: share of new patients whose set is to hold the true grade.
+        abstain: probability of the predicted grade below which the answer is `UNSURE`; None: never.
+
+    Attributes:
+        lacking: why sets are not given, or bound nothing; empty where they are.
+    """
+
+    def __init__(
+        self,
+        calibration: Calibration,
+        classes: Sequence[str],
+        *,
+        views: int,
+        calibrated: bool,
+        coverage: float,
+        abstain: float | None,
+    ) -> None:
+        self.classes, self.abstain = classes, abstain
+        self.limits, self.lacking = set_limits(calibration, coverage, calibrated=calibrated, views=views)
+
+    def cautions(self) -> list[str]:
+        """What a user must know of these answers; a line each."""
+        return [f"sets of grades: {self.lacking}"] if self.lacking else []
+
+    def __call__(self, table: pd.DataFrame, level: str) -> pd.DataFrame:
+        """The table with the columns ``set`` and ``answer``; slides are given no sets."""
+        return answered(table, self.classes, self.limits.get(level), self.abstain)
+
+
 def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """The grade of each patient that was named: of the mean over the slides, by their area, or the images."""
     columns = [*(f"p_{grade}" for grade in classes), "unlike"]

@@ -18,6 +18,7 @@ from livergrade.evaluation.ood import appearance, distances
 from livergrade.evaluation.temperature import scaled
 from livergrade.explanations.maps import class_activation
 from livergrade.models.build import normalisation
+from livergrade.models.hooks import has_maps
 from livergrade.models.trained import trained_net
 from livergrade.runs.run import Run
 
@@ -61,6 +62,28 @@ class Grader:
         if count is None:
             raise UserError(f"views={chosen}: must be all, upright or a number from 1 to {angles}")
         self.degrees = [place * angles // count * options.augment.step_degrees for place in range(count)]
+
+    def require_maps(self) -> None:
+        """Refuse a network that no class-activation maps can be made of.
+
+        Raises:
+            UserError: it is one.
+        """
+        if not has_maps(self.net):
+            raise UserError(f"{self.model} has no layer for class-activation maps, so none can be shown")
+
+    def cautions(self, *, calibrated: bool) -> list[str]:
+        """What a user must know of what this network says; a line each.
+
+        Args:
+            calibrated: whether calibrated probabilities were asked for.
+        """
+        found = []
+        if calibrated and not self.temperature:
+            found.append(f"probabilities are not calibrated: {self.calibration.get('reason')}")
+        if math.isinf(self.limit):
+            found.append("OOD detection is off: no threshold was fitted")
+        return found
 
     def view(self, images: Tensor, degrees: float) -> Tensor:
         """What the network is shown of the squares of a batch, turned anticlockwise.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
+from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import ImageFiles, read_ahead
@@ -27,7 +28,7 @@ def grade_images(
     config: PredictConfig,
     out: Path,
     failed: dict[str, str],
-    answers: Callable[[pd.DataFrame], pd.DataFrame],
+    answers: Answers,
 ) -> pd.DataFrame:
     """Grade image files into ``images.csv``, kept up to date; what it holds already is not graded again.
 
@@ -64,7 +65,7 @@ def grade_images(
     def table() -> pd.DataFrame:
         graded = pd.DataFrame(rows, columns=columns)
         together = pd.concat([before[columns], graded]) if len(before) else graded
-        return answers(together.sort_values("image", ignore_index=True))
+        return answers(together.sort_values("image", ignore_index=True), "image")
 
     read = ImageFiles([one.path for one in missing], grader.size)
     try:

@@ -29,6 +29,15 @@ def run_facts(trainer: L.Trainer) -> Environment:
     }
 
 
+def evaluation_facts(trainer: L.Trainer, trained: Run) -> Environment:
+    """The same of an evaluation: beside it what is known of the network, and which run trained it."""
+    facts = trained.environment | run_facts(trainer)
+    facts |= {"trained_run": str(trained.folder), "trained_by": trained.environment.get("command")}
+    facts.pop("epochs", None)  # of the training
+    facts.pop("seconds", None)
+    return facts
+
+
 def write_outputs(
     out: Path,
     trainer: L.Trainer,

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -19,7 +18,9 @@ from tqdm import tqdm
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cache import working_size
-from livergrade.data.cohort import Cohort, read_cohort
+from livergrade.data.cohort import Cohort
+from livergrade.data.duplicates import near_duplicates, picture_hashes
+from livergrade.data.kinds import read_cohort
 from livergrade.data.quality import UM, measure
 from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 SIDE = 256
 """Shorter side, px, that images are measured at."""
-ALIKE = 26
-"""Bits of 256 that the hashes of two pictures of one place differ in at most; of others it is about 128."""
 LEAST_TISSUE = 0.05
 LEAST_FOCUS = 0.25
 """Of the cohort's median."""
@@ -204,13 +203,31 @@ def images(cohort: Cohort, config: TrainConfig, drawn: pd.DataFrame | None) -> I
     yield _unless(strange, "stain outliers", _some(strange) or "none", fix)
 
     empty = {*blank, *blurred}  # all of them look alike
-    found = near_duplicates(np.array([one.hashes for one in seen]))
-    twins = [pair for pair in found if not empty.intersection(names[one] for one in pair)]
-    strangers = [pair for pair in twins if table["patient"][pair[0]] != table["patient"][pair[1]]]
+    usable = [number for number, name in enumerate(names) if name not in empty]
+    sides = None if drawn is None else drawn["split"].to_numpy()[kept]
+    yield from _twins(table, [one.hashes for one in seen], usable, sides)
+
+
+def _twins(
+    table: pd.DataFrame,
+    hashes: list[NDArray[np.uint64]],
+    usable: list[int],
+    sides: NDArray[np.object_] | None,
+) -> Iterator[Finding]:
+    """Pictures of one place that come twice, under two patients or one.
+
+    Args:
+        table: one row an image.
+        hashes: of their pictures.
+        usable: places of the images that show something.
+        sides: of the split; None where there is none.
+    """
+    names, patients = table["image"], table["patient"]
+    twins = [pair for pair in near_duplicates(np.array(hashes)) if {*pair} <= {*usable}]
+    strangers = [pair for pair in twins if patients[pair[0]] != patients[pair[1]]]
     own = len(twins) - len(strangers)
     told = _some([f"{names[one]} and {names[other]}" for one, other in strangers])
-    if strangers and drawn is not None:
-        sides = drawn["split"].to_numpy()[kept]
+    if strangers and sides is not None:
         apart = sum(sides[one] != sides[other] for one, other in strangers)
         told += f" ({apart} of {len(strangers)} on two sides of the split)"
     fix = "the same place under two patients leaks; look at them, and take one of each out"
@@ -258,33 +275,7 @@ def _measured(path: Path) -> _Measured | str:
         return str(error)
     quality = measure(pixels, UM)
     density = -np.log10(np.maximum(pixels, 1) / 255).mean((0, 1))
-    return _Measured(size, mode, quality.tissue, quality.focus, density, _hashes(pixels))
-
-
-def _hashes(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Which of two neighbouring places is darker, of the picture in its eight turns, ``uint64 [8, 4]``."""
-    small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
-    found = []
-    for mirrored in (small, small[:, ::-1]):
-        for quarter in range(4):
-            turned = np.rot90(mirrored, quarter).astype(np.float32)
-            blocks = cv2.resize(turned, (17, 16), interpolation=cv2.INTER_AREA)
-            found.append(np.packbits(blocks[:, 1:] > blocks[:, :-1]).view(np.uint64))
-    return np.array(found)
-
-
-def near_duplicates(hashes: NDArray[np.uint64]) -> list[tuple[int, int]]:
-    """Pairs of pictures of one place, one perhaps turned or mirrored.
-
-    Args:
-        hashes: ``uint64 [images, 8, 4]``, of each picture's eight turns.
-    """
-    pairs = []
-    for number, one in enumerate(hashes):
-        others = hashes[number + 1 :, 0]
-        apart = np.bitwise_count(others[:, None] ^ one).sum(2, dtype=np.int64).min(1)
-        pairs += [(number, number + 1 + int(other)) for other in np.flatnonzero(apart <= ALIKE)]
-    return pairs
+    return _Measured(size, mode, quality.tissue, quality.focus, density, picture_hashes(pixels))
 
 
 def _unless(odd: object, what: str, told: str, fix: str) -> Finding:

@@ -6,10 +6,18 @@ import os
 import shutil
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, TrainConfig
 from livergrade.runs.folder import read_options
 from livergrade.runs.same_options import refuse_other_options
+
+
+def may_be_restarted() -> bool:
+    """Whether this is a job of a sweep, or one that SLURM started again: its folder may hold what it did."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN or os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
 
 
 def finished_before(run: Path, config: TrainConfig) -> bool:

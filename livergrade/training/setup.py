@@ -1,7 +1,6 @@
 """From a run's options to what Lightning trains: the views, the task, and the weights it starts from."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +9,8 @@ from torch import nn
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort, cache_root
 from livergrade.data.datamodule import GradingData
+from livergrade.data.split import open_split, summary
+from livergrade.evaluation.leakage import leakage, warning
 from livergrade.models.backbone import refuse_size
 from livergrade.models.build import normalisation
 from livergrade.models.catalog import label
@@ -17,10 +18,34 @@ from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
 from livergrade.runs.environment import Environment, read_environment
 from livergrade.training.checkpoints import where_saved
+from livergrade.training.losses import grade_weights
+from livergrade.training.preflight import environment, heed, tested
 from livergrade.training.task import GradingTask
 from livergrade.training.trainer import channels_last
 
 log = logging.getLogger(__name__)
+
+
+def choose_split(config: TrainConfig, cohort: Cohort, run: Path) -> tuple[pd.DataFrame, str]:
+    """The split of a run, and what every figure of it must carry; what is odd about it is logged.
+
+    A resumed run keeps its split.
+
+    Raises:
+        UserError: the split can't be drawn or read, or the machine can't run this.
+    """
+    reused = run / "split.csv" if config.train.resume else config.data.split_file
+    split = open_split(cohort, config.split, reused)
+    note = describe_split(split, cohort.classes)
+    heed([*environment(config), tested(split, cohort.classes)])
+    return split, note
+
+
+def describe_split(split: pd.DataFrame, classes: list[str]) -> str:
+    """Log who is on which side; returns the warning of a split that leaks, empty for one that does not."""
+    note = warning(leakage(split))
+    log.info("%s\n%s", summary(split, classes), f"\n{note}\n" if note else "")
+    return note
 
 
 def make_data(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> GradingData:
@@ -31,7 +56,7 @@ def make_data(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> Gradi
 
 
 def make_task(
-    config: TrainConfig, classes: list[str], note: str, weights: Sequence[float] = ()
+    config: TrainConfig, classes: list[str], note: str, split: pd.DataFrame | None = None
 ) -> GradingTask:
     """The task of a run, with random weights.
 
@@ -39,13 +64,17 @@ def make_task(
         config: its options.
         classes: the grades, worst to best.
         note: printed on every figure.
-        weights: of each grade in the loss; none for equal ones.
+        split: the images trained on, whose grades are weighed with ``loss.class_weights``; None when the
+            task is only tested.
 
     Raises:
         UserError: the network can't take images of this size, or can't be built.
     """
     if config.model.backbone:
         refuse_size(config.model.backbone, config.data.image_size)
+    weights: list[float] = []
+    if split is not None and config.loss.class_weights:
+        weights = grade_weights(split, classes)
     return GradingTask(
         classes,
         config.model,

@@ -11,6 +11,7 @@ from livergrade.cli.compose import checked, register
 from livergrade.config.fields import options
 from livergrade.config.schema import SplitConfig, TrainConfig
 from livergrade.config.validation import problems
+from livergrade.data.kinds import cohort_problems
 from livergrade.errors import UserError
 from livergrade.runs.paths import CONF
 
@@ -37,7 +38,8 @@ def composed(*words: str) -> TrainConfig:
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_conf_file_composes_and_validates(choice: str) -> None:
-    assert problems(composed(choice, *NEEDED.get(choice, []))) == []
+    config = composed(choice, *NEEDED.get(choice, []))
+    assert [*problems(config), *cohort_problems(config.data)] == []
 
 
 def test_groups_are_there() -> None:

@@ -17,12 +17,7 @@ from livergrade.evaluation.intervals import draw_patients, naive_accuracy, perce
 from livergrade.evaluation.leakage import leakage
 from livergrade.evaluation.levels import LEVELS, Level, gather, patient_grades
 from livergrade.evaluation.metric_catalog import overall, per_class, weighted_metrics
-from livergrade.evaluation.metrics import (
-    auroc,
-    count_metrics,
-    patient_counts,
-    roc_points,
-)
+from livergrade.evaluation.metrics import auroc, count_metrics, patient_counts, roc_points
 from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.evaluation.summary import evaluate
 from livergrade.io.files import write_json

@@ -1,0 +1,80 @@
+"""What an export leaves beside each other: the ONNX file, an example, the model card and ``export.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from livergrade import __version__
+from livergrade.config.schema import ExportConfig
+from livergrade.data.split import fingerprint
+from livergrade.deploy.model_card import write_card
+from livergrade.deploy.onnx_file import write_onnx
+from livergrade.deploy.parity import Agreement, compare, images_to_check
+from livergrade.deploy.portable import portable
+from livergrade.errors import UserError
+from livergrade.inference.grader import Grader
+from livergrade.io.files import write_json, written_whole
+from livergrade.runs.paths import command_line
+from livergrade.runs.run import Run
+
+
+def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportConfig) -> Agreement:
+    """Write the network as ONNX, hold it against PyTorch, and only then keep it.
+
+    Returns:
+        How far the two agree.
+
+    Raises:
+        UserError: probabilities differ by more than ``tolerance``; no file is left then.
+    """
+    images, source = images_to_check(run, config.images, config.n)
+    facts = {
+        "classes": json.dumps(grader.classes, ensure_ascii=False),
+        "model": grader.model,
+        "image_size": str(grader.image_size),
+        "views": json.dumps(grader.degrees),
+        "temperature": repr(grader.temperature or 1.0),
+        "livergrade": __version__,
+        "split_fingerprint": fingerprint(run.split) or "unknown",
+        "use": "research use only; not a medical device",
+    }
+    with written_whole(target) as part:
+        write_onnx(portable(grader), part, opset=config.opset, facts=facts)
+        agreement = compare(part, grader, images, source)
+        if not agreement.max_difference <= config.tolerance:
+            raise UserError(
+                f"{target}: not left there, since its probabilities differ from PyTorch's by up to "
+                f"{agreement.max_difference:.2g} ({agreement.images} {source}), more than "
+                f"tolerance={config.tolerance:g}; try another opset, or allow as much as your use allows"
+            )
+    return agreement
+
+
+def write_companions(
+    target: Path, run: Run, grader: Grader, agreement: Agreement, config: ExportConfig
+) -> None:
+    """Write ``example.py``, ``README.md`` and ``export.json`` beside the ONNX file ``target``."""
+    out = target.parent
+    exported = {
+        "run": str(run.folder),
+        "command": command_line(),
+        "model": grader.model,
+        "classes": grader.classes,
+        "image_size": grader.image_size,
+        "views": grader.degrees,
+        "temperature": grader.temperature or 1.0,
+        "opset": config.opset,
+        "bytes": target.stat().st_size,
+        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "tolerance": config.tolerance,
+        "agreement": agreement.facts(),
+        "versions": {name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript")},
+    }
+    with written_whole(out / "example.py") as part:
+        shutil.copyfile(Path(__file__).with_name("example.py"), part)
+    write_card(run, exported, out / "README.md")
+    write_json(exported, out / "export.json")
