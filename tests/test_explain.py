@@ -19,7 +19,8 @@ FAST = ("accelerator=cpu", "views=2", "places=2", "steps=2")
 def trained(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a CBAM network, which has gates of places and of channels."""
     out = tmp_path_factory.mktemp("explained")
-    command("train", *small, "model=cbam", "trainer=smoke", "augment.test_views=upright", outputs=out)
+    words = (*small, "data.image_size=64", "model=cbam", "trainer=smoke", "augment.test_views=upright")
+    command("train", *words, outputs=out)
     return next((out / "cbam").iterdir())
 
 

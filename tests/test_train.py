@@ -139,7 +139,7 @@ def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> Non
     assert {f"confusion/{stage}" for stage in ("train", "val", "test")} <= set(events.Tags()["images"])
     (maps,) = events.Images("maps/val")  # of the first of its epochs
     # Two views of each grade below each other; beside each its map of every grade.
-    assert (maps.width, maps.height) == (4 * 64, 6 * 64)
+    assert (maps.width, maps.height) == (4 * 32, 6 * 32)
     assert {metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG} <= set(events.summary_metadata)
     assert "patient/accuracy" in scalars
 
@@ -169,7 +169,7 @@ def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Pat
     assert (folder / ".hydra" / "overrides.yaml").read_text() != (
         folder / ".hydra_resumed" / "overrides.yaml"
     ).read_text()
-    assert yaml.safe_load((folder / "config.yaml").read_text())["data"]["image_size"] == 64
+    assert yaml.safe_load((folder / "config.yaml").read_text())["data"]["image_size"] == 32
 
 
 def test_resume_keeps_the_options_of_the_run(tiny_run: Path, tmp_path: Path, capfd) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from livergrade.evaluation.faithfulness import METHODS, by_method
 from livergrade.explanations.explained import Explained, Floats
 from livergrade.io.files import written_whole
-from livergrade.reports import style
+from livergrade.reports import palette, style
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.overlay import overlay
 
@@ -38,7 +38,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
     _show(grid[0, 0], one.view, "what the network sees")
     bars = grid[1, 0]
     bars.set_axis_on()
-    bars.barh(range(len(classes)), one.probabilities, color=style.GRADES[: len(classes)])
+    bars.barh(range(len(classes)), one.probabilities, color=palette.GRADES[: len(classes)])
     bars.set(yticks=range(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="probability")
     bars.invert_yaxis()
     style.plain(bars)
@@ -50,7 +50,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
         axes.set_axis_on()
         share = np.linspace(0, 1, one.curves["random"].shape[1])
         for method, line in (("hires_cam", "-"), ("occlusion", "--"), ("random", ":")):
-            axes.plot(share, one.curves[method][number], line, color=style.INK, label=METHODS[method])
+            axes.plot(share, one.curves[method][number], line, color=palette.INK, label=METHODS[method])
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the view", ylabel=f"p({called})")
         axes.set_title(title, fontsize=9)
         axes.legend(frameon=False, fontsize=7)
@@ -64,7 +64,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
         )
     image = one.image
     truth = f"truth: {image.grade}, " if image.grade else ""
-    style.heading(figure, f"{image.name} ({truth}predicted: {called}; {image.why})", style.NOTE)
+    style.heading(figure, f"{image.name} ({truth}predicted: {called}; {image.why})", palette.NOTE)
     return figure
 
 
@@ -86,12 +86,12 @@ def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figu
         gates = np.array([each[stage] for each in by_stage])
         mean = gates.mean(0)
         order = mean.argsort()
-        whole.plot(mean[order], color=style.INK, lw=0.9)
+        whole.plot(mean[order], color=palette.INK, lw=0.9)
         whole.set_title(stage, fontsize=9)
         for number, name in enumerate(classes):
             if (grade == name).any():
                 own = (gates[grade == name].mean(0) - mean)[order]
-                apart.plot(own, color=style.GRADES[number], lw=0.7, label=name)
+                apart.plot(own, color=palette.GRADES[number], lw=0.7, label=name)
         apart.set_xlabel("channel, in order")
         for axes in (whole, apart):
             axes.set_xlim(0, len(order) - 1)
@@ -103,7 +103,7 @@ def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figu
         *apart.get_legend_handles_labels(), loc="outside lower center", ncols=len(classes), frameon=False
     )
     what = "weight of the widest field" if explained[0].attention[-1][1] == "branch" else "gate"
-    style.heading(figure, f"Attention by channel: {what}, last block of each stage", style.NOTE)
+    style.heading(figure, f"Attention by channel: {what}, last block of each stage", palette.NOTE)
     return figure
 
 

@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from livergrade.evaluation.estimate import Estimate
 from livergrade.multirun import paper
 from livergrade.multirun.grouping import Arm, figure, order
-from livergrade.reports.style import BLUE, GRADES, INK, MUTED, RULE, SHARE, heading, plain
+from livergrade.reports.palette import BLUE, GRADES, INK, MUTED, RULE
+from livergrade.reports.style import SHARE, heading, plain
 
 ZOOM = (160, 300)
 """Epochs that the paper's Figure 3 shows once more, enlarged."""

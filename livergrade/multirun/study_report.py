@@ -12,7 +12,8 @@ from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 from livergrade.config.schema import TuneConfig
 from livergrade.multirun.study import OBJECTIVE
 from livergrade.reports.html import inlined_figures, write_page
-from livergrade.reports.style import BLUE, INK, MUTED, RULE, heading, plain
+from livergrade.reports.palette import BLUE, INK, MUTED, RULE
+from livergrade.reports.style import heading, plain
 
 NOT_DRAWN = ("trial", "state", "value", "seconds", "folder", "failure")
 

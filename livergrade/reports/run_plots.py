@@ -22,19 +22,8 @@ from livergrade.evaluation.levels import LevelName, gather
 from livergrade.evaluation.metrics import roc_points
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.summary import RunMetrics
-from livergrade.reports.style import (
-    BLUE,
-    GRADES,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    RULE,
-    SHARE,
-    heading,
-    plain,
-    wrap,
-)
+from livergrade.reports.palette import BLUE, GRADES, GREEN, INK, MUTED, ORANGE, RULE
+from livergrade.reports.style import SHARE, heading, plain, wrap
 
 SHOWN: tuple[LevelName, ...] = ("image", "patient")
 

@@ -21,7 +21,7 @@ from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.io.files import read_facts
 from livergrade.reports.html import inlined_figures, write_page
-from livergrade.reports.style import GRADES
+from livergrade.reports.palette import GRADES
 from livergrade.reports.verdict import limits, majority, verdict
 from livergrade.runs.run import Run
 

@@ -11,7 +11,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentForma
 from livergrade.evaluation.leakage import warning
 from livergrade.evaluation.levels import LevelName
 from livergrade.evaluation.summary import RunMetrics
-from livergrade.reports.style import BLUE, INK, MUTED, ORANGE, RULE, heading, plain
+from livergrade.reports.palette import BLUE, INK, MUTED, ORANGE, RULE
+from livergrade.reports.style import heading, plain
 
 SHOWN: tuple[LevelName, ...] = ("image", "patient")
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from livergrade.io.files import written_whole
 from livergrade.reports.overlay import overlay
-from livergrade.reports.style import GRADES, NOTE, heading
+from livergrade.reports.palette import GRADES, NOTE
+from livergrade.reports.style import heading
 from livergrade.slides.regions import feature, write_features
 
 

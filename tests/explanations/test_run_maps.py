@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 @pytest.fixture(scope="module")
 def mapped(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mapped")
-    command("train", *small, "model=senet", "trainer.map_patients=2", outputs=out)
+    command("train", *small, "data.image_size=64", "model=senet", "trainer.map_patients=2", outputs=out)
     return next((out / "senet").iterdir())
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from livergrade.evaluation.summary import evaluate
 from livergrade.reports import run_plots as f
-from livergrade.reports.style import WARNING, save
+from livergrade.reports.palette import WARNING
+from livergrade.reports.style import save
 from tests.conftest import prediction_columns
 
 NOTE = "LEAKING: 3 of 4 test images share a patient with training or validation."

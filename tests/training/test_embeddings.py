@@ -22,7 +22,7 @@ from tests.conftest import GRADES, train
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 
-PROBE = ("experiment=probe", "model.reduction=8", "data.image_size=64", "data.batch_size=6")
+PROBE = ("experiment=probe", "model.reduction=8", "data.batch_size=6")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_the_tested_checkpoint_is_whole_and_grades_views_as_it_graded_embeddings
     data = GradingData(
         from_manifest(manifest, list(GRADES)),
         pd.read_csv(probe / "split.csv"),
-        DataConfig(image_size=64),
+        DataConfig(image_size=32),
         AugmentConfig(step_degrees=90, test_views="2"),
         tmp_path,
         seed=0,
