@@ -7,7 +7,6 @@ import pytest
 
 from livergrade.evaluation.faithfulness import METHODS
 from livergrade.explanations.explained import choose
-from livergrade.reports.overlay import overlay
 from livergrade.runs.run import Run
 from tests.conftest import command, draw_image, write_slide
 
@@ -78,10 +77,3 @@ def test_mistakes_are_told(trained: Path, tmp_path: Path, capfd) -> None:
         with pytest.raises(SystemExit):
             command("explain", *words, outputs=tmp_path)
         assert told in capfd.readouterr().err
-
-
-def test_an_overlay_is_red_where_the_map_speaks_for_the_grade() -> None:
-    view = np.full((8, 8, 3), 128, np.uint8)
-    shown = overlay(view, np.array([[1, -1], [0, 0]], np.float32), 1.0).astype(int)
-    assert shown[0, 0, 0] > shown[0, 0, 2] + 50
-    assert shown[0, 7, 2] > shown[0, 7, 0] + 50

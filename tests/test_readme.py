@@ -11,7 +11,7 @@ from livergrade.config.fields import options
 from livergrade.config.schema import TrainConfig
 from livergrade.config.validation import problems
 from livergrade.runs.paths import CONF
-from tests.config.test_schema import composed
+from tests.config.composed import composed
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *CONF.rglob("*.yaml")]

@@ -5,15 +5,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
-from omegaconf import OmegaConf
 
-from livergrade.cli.compose import checked, register
-from livergrade.config.fields import options
-from livergrade.config.schema import SplitConfig, TrainConfig
+from livergrade.config.schema import SplitConfig
 from livergrade.config.validation import problems
 from livergrade.data.kinds import cohort_problems
-from livergrade.errors import UserError
 from livergrade.runs.paths import CONF
+from tests.config.composed import composed
 
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}"
@@ -25,15 +22,6 @@ NEEDED = {
     "model=timm": ["model.backbone=convnext_tiny"],
     "data=folder": ["data.root=images", r"data.patient_pattern='(?P<patient>P\d+)'"],
 }
-
-
-def composed(*words: str) -> TrainConfig:
-    GlobalHydra.instance().clear()
-    register("train", TrainConfig())
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(compose("train", overrides=list(words)))
-    assert isinstance(config, TrainConfig)
-    return config
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -59,13 +47,6 @@ def test_an_unknown_key_is_refused_on_the_command_line(word: str) -> None:
         composed(word)
 
 
-def test_an_added_key_is_refused() -> None:
-    GlobalHydra.instance().clear()
-    register("train", TrainConfig())
-    with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(UserError, match="foo"):
-        checked(compose("train", overrides=["+split.foo=1"]))
-
-
 def test_an_unknown_key_is_refused_in_a_yaml_file(tmp_path: Path) -> None:
     for source in CONF.rglob("*.yaml"):
         target = tmp_path / source.relative_to(CONF)
@@ -79,32 +60,6 @@ def test_an_unknown_key_is_refused_in_a_yaml_file(tmp_path: Path) -> None:
         pytest.raises(ConfigCompositionException, match="reductoin"),
     ):
         compose("train")
-
-
-def test_all_wrong_values_are_told_at_once() -> None:
-    config = composed("data.image_size=1", "split=kfold", "split.fold=9", "augment.step_degrees=7")
-    found = "\n".join(problems(config))
-    assert all(key in found for key in ("data.image_size=1", "split.fold=9", "augment.step_degrees=7"))
-
-
-@pytest.mark.parametrize(
-    ("word", "told"),
-    [
-        ("model.head=coral", "model.head=coral: must be one of softmax, corn"),
-        ("loss.neighbours=0.6", "loss.neighbours=0.6: must be at least 0 and at most 0.5"),
-        ("augment.mixup=-1", "augment.mixup=-1.0: must be at least 0"),
-        ("optim.ema=1", "optim.ema=1.0: must be at least 0 and at most 0.99999"),
-        ("optim.nesterov=true", "optim.nesterov: needs momentum"),
-    ],
-)
-def test_what_training_takes_is_checked(word: str, told: str) -> None:
-    (found,) = problems(composed(word))
-    assert told in found
-
-
-@pytest.mark.parametrize("views", ["0", "37", "some", "1.5"])
-def test_view_counts_are_checked(views: str) -> None:
-    assert problems(composed(f"augment.test_views={views}"))
 
 
 def test_paper_protocol_to_the_letter() -> None:
@@ -124,32 +79,3 @@ def test_paper_patient_differs_in_the_split_alone() -> None:
     paper, patient = composed("experiment=paper"), composed("experiment=paper_patient")
     assert patient.split.name == "patient"
     assert replace(patient, split=SplitConfig()) == replace(paper, split=SplitConfig())
-
-
-def test_every_option_says_what_it_means() -> None:
-    keys = [key for key, item, _ in options(TrainConfig()) if len(item.metadata["meaning"]) > 3]
-    assert len(keys) == len(set(keys)) == len(list(options(TrainConfig())))
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (
-            ["model=vgg16", "model.reduction=8"],
-            "model.reduction=8: is of no use with model=vgg16; say model=cbam",
-        ),
-        (
-            ["model=senet", "model.backbone=resnet18"],
-            "model.backbone=resnet18: is of no use with model=senet",
-        ),
-        (["model=timm"], "model.backbone: model=timm needs the network"),
-        (["model=cbam", "model.kernel_size=4"], "model.kernel_size=4: must be odd"),
-        (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),
-        (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: is of no use"),
-        (["model.frozen=true", "trainer.devices=2"], "set trainer.devices=1"),
-    ],
-)
-def test_options_of_the_network_that_do_not_fit(words: list[str], told: str) -> None:
-    found = problems(composed(*words))
-    assert len(found) == 1
-    assert told in found[0]

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss
 
 from livergrade.evaluation.intervals import draw_patients
 from livergrade.evaluation.tta import even_counts, view_figures
-from tests.evaluation.test_metrics import CLASSES, predict
+from tests.evaluation.simulated import CLASSES, predict
 
 
 def graded(count: int, *, patients: int = 12) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from livergrade.evaluation.levels import gather
 from livergrade.evaluation.temperature import at_temperature, scaled
 from livergrade.evaluation.uncertainty import caution_figures, fit_calibration, read_calibration
 from livergrade.io.files import write_json
-from tests.evaluation.test_metrics import CLASSES, predict
+from tests.evaluation.simulated import CLASSES, predict
 
 
 def cohort(*, val: int = 15, test: int = 21, sharpened: float = 1.0) -> pd.DataFrame:

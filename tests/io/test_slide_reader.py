@@ -1,13 +1,9 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import shapely
 
-from livergrade.errors import UserError
 from livergrade.io.slide_reader import Slide, SlideError, is_slide
-from livergrade.slides.regions import Region, grid, read_regions, write_regions
 from tests.conftest import COLOURS, write_slide
 
 
@@ -73,61 +69,3 @@ def test_what_is_no_slide_is_told(tmp_path: Path, path: Path) -> None:
     printed = write_slide(tmp_path / "printed.tif", mpp=352.8)
     with pytest.raises(SlideError, match="no microscope"):
         Slide(printed)
-
-
-def test_regions_go_to_geojson_and_back(tmp_path: Path) -> None:
-    ring = shapely.box(10, 20, 300, 400).difference(shapely.box(50, 60, 100, 110))
-    write_regions([Region("R01", "poor", ring)], tmp_path / "regions.geojson")
-    (again,) = read_regions(tmp_path / "regions.geojson")
-    assert (again.name, again.kind) == ("R01", "poor")
-    assert again.outline.equals(ring)
-    assert again.outline.area == 290 * 380 - 2500  # the hole is not part of it
-
-
-def test_broken_features_are_all_told(tmp_path: Path) -> None:
-    file = tmp_path / "regions.geojson"
-    good = '{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":null}'
-    file.write_text(
-        f'[{good}, {{"geometry": 3}}, "x", {{"geometry":{{"type":"Polygon","coordinates":[[1]]}}}}]'
-    )
-    with pytest.raises(UserError, match="3 features") as told:
-        read_regions(file)
-    assert all(f"feature {number}" in str(told.value) for number in (2, 3, 4))
-    file.write_text("{")
-    with pytest.raises(UserError, match="GeoJSON"):
-        read_regions(file)
-
-
-def test_a_crossing_outline_is_mended(tmp_path: Path) -> None:
-    file = tmp_path / "bow.json"
-    bow = [[0, 0], [10, 10], [10, 0], [0, 10], [0, 0]]
-    file.write_text(json.dumps({"geometry": {"type": "Polygon", "coordinates": [bow]}}))
-    (region,) = read_regions(file)
-    assert region.outline.is_valid
-    assert region.outline.area == pytest.approx(50)
-
-
-def test_six_images_lie_evenly_over_a_region() -> None:
-    x, y = grid(Region("R01", "", shapely.box(100, 50, 1000, 650)), 300, 200, 2, 3)
-    assert x.tolist() == [100, 400, 700] * 2
-    assert y.tolist() == [50] * 3 + [450] * 3
-    x, y = grid(Region("R01", "", shapely.box(0, 0, 100, 100)), 40, 20, 1, 1)
-    assert (x[0], y[0]) == (30, 40)
-
-
-def test_tiles_decoded_directly_are_openslides_to_the_bit(path: Path) -> None:
-    slide = Slide(path)
-    assert sorted(slide.tiled) == [0, 1, 2]
-    for level, (left, top, right, bottom) in (
-        (0, (37, 120, 300, 410)),
-        (1, (0, 0, 512, 384)),
-        (2, (5, 9, 200, 150)),
-    ):
-        corner = left << level, top << level
-        shown = slide.file.read_region(corner, level, (right - left, bottom - top)).convert("RGB")
-        assert (slide.tiled[level].read(left, top, right, bottom) == np.asarray(shown)).all()
-    beyond = slide.tiled[2].read(-10, -20, 300, 250)
-    assert (beyond[:20] == 255).all()
-    assert (beyond[:, :10] == 255).all()
-    assert (beyond[20:212, 10:266] == slide.tiled[2].read(0, 0, 256, 192)).all()
-    assert (beyond[212:] == 255).all()

@@ -208,18 +208,6 @@ def test_networks_of_timm_keep_timms_names(tmp_path, backbone):
     assert same(net.state_dict(), donor.state_dict())
 
 
-def test_some_biases_missing_is_a_misfit(tmp_path):
-    net = build("senet", 3)
-    state = {
-        key.replace("attention.reduce", "se.fc.0").replace("attention.expand", "se.fc.2"): tensor
-        for key, tensor in net.state_dict().items()
-    }
-    del state["layer2.1.se.fc.0.bias"]
-    torch.save(state, tmp_path / "a.pt")
-    with pytest.raises(UserError, match=r"1 missing \(layer2\.1\.attention\.reduce\.bias\)"):
-        load_weights(net, str(tmp_path / "a.pt"), name="senet")
-
-
 def test_imagenet_of_cbam_is_the_authors():
     with pytest.raises(UserError, match=r"weights of cbam; the authors .*Jongchan/attention-module.*<file>"):
         load_weights(Net(3), "imagenet", name="cbam")

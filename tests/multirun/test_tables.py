@@ -7,7 +7,6 @@ import pytest
 from livergrade.multirun.grouping import Arm, arms, measure
 from livergrade.multirun.paper import TABLE_5, TABLE_6
 from livergrade.multirun.tables import Table, arm_tables, gap_table, write_table
-from livergrade.reports.format import shown
 from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
 
@@ -83,20 +82,6 @@ def test_repeats_are_counted_by_patient_and_fold(tmp_path: Path) -> None:
     tables = arm_tables(arm, measure(arm, resamples=20, permutations=20, seed=0), "image")
     split = next(table for table in tables if table.name == "split_kfold")
     assert list(split.shown["Split"]) == ["seed 0, fold 0"] * 2 + ["seed 0, fold 1"] * 2
-
-
-@pytest.mark.parametrize(
-    ("found", "share", "text"),
-    [
-        ({"value": 0.8, "low": 0.5481, "high": 0.93}, True, "80.0 (54.8–93.0)"),
-        ({"value": -0.05, "low": -0.2, "high": 0.1}, True, "−5.0 (−20.0 to 10.0)"),
-        ({"value": 0.7811, "low": None, "high": None, "sd": 0.032}, True, "78.1 ± 3.2"),
-        ({"value": 0.5, "low": None, "high": None}, False, "0.500"),
-        ({"value": None, "low": None, "high": None}, False, "n/a"),
-    ],
-)
-def test_how_a_figure_is_written(found: dict, share: bool, text: str) -> None:
-    assert shown(found, "share" if share else "score") == text
 
 
 def test_three_files_of_each_table(tmp_path: Path) -> None:

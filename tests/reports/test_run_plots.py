@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
 
 from livergrade.evaluation.summary import evaluate
 from livergrade.reports import run_plots as f
 from livergrade.reports.palette import WARNING
-from livergrade.reports.style import save
 from tests.conftest import prediction_columns
 
 NOTE = "LEAKING: 3 of 4 test images share a patient with training or validation."
@@ -150,18 +148,6 @@ def test_roc_prints_the_area_that_its_curve_has(scored):
             area = metrics[level]["per_class"][grade]["auroc"]["value"]
             assert np.trapezoid(line.get_ydata(), line.get_xdata()) == pytest.approx(area)
             assert f"{area:.3f}" in line.get_label()
-
-
-def test_figures_are_written_whole_and_the_same_again(tmp_path, history):
-    for folder in ("one", "two"):
-        save(f.curves(history, title="Training"), tmp_path / folder / "curves")
-    files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == ["curves.png", "curves.svg"]
-    for file in files:
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
-    with Image.open(tmp_path / "one" / "curves.png") as image:
-        image.load()
-        assert round(image.info["dpi"][0]) == 150
 
 
 def test_reliability_shows_every_filled_bin(scored):

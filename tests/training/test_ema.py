@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from livergrade.training.ema import AveragedWeights
-from tests.training.test_task import batches, loader, task, trainer
+from tests.training.tasks import batches, loader, task, trainer
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 

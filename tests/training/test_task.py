@@ -1,61 +1,13 @@
-from dataclasses import fields
 from pathlib import Path
 
 import lightning as L
-import numpy as np
 import pytest
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
-from sklearn import metrics as sk
 
-from livergrade.config.schema import LossConfig, ModelConfig, OptimConfig
 from livergrade.errors import UserError
-from livergrade.training.pass_metrics import grading_metrics
-from livergrade.training.task import GradingTask
+from tests.training.tasks import CLASSES, batches, loader, task, trainer
 
-CLASSES = ["poor", "moderate", "well"]
 pytestmark = pytest.mark.usefixtures("narrow")
-
-
-def batches(grades: list[int], spoil: bool = False) -> list[dict[str, torch.Tensor]]:
-    generator = torch.Generator().manual_seed(0)
-    views = (
-        torch.randn(len(grades), 3, 32, 32, generator=generator) + torch.tensor(grades)[:, None, None, None]
-    )
-    if spoil:
-        views[0] = torch.inf
-    rows = torch.arange(len(grades))
-    return [{"view": views, "grade": torch.tensor(grades), "row": rows, "degrees": torch.zeros(len(grades))}]
-
-
-def loader(grades: list[int], spoil: bool = False) -> torch.utils.data.DataLoader:
-    return torch.utils.data.DataLoader(batches(grades, spoil), batch_size=None)
-
-
-def trainer(folder: Path, **options: object) -> L.Trainer:
-    logger = TensorBoardLogger(folder, name="", version="")
-    return L.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=logger,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        **options,
-    )
-
-
-def task(classes: list[str] = CLASSES, model: str = "resnet50", **changed: object) -> GradingTask:
-    """A network with these options, whichever of its groups they belong to."""
-    configs = ModelConfig(name=model), OptimConfig(), LossConfig()
-    for config in configs:
-        for item in fields(config):
-            own = item.name not in ("name", "class_weights") or (item.name == "name" and config is configs[1])
-            if item.name in changed and own:
-                setattr(config, item.name, changed.pop(item.name))
-    return GradingTask(classes, *configs, seed=0, **changed)
 
 
 def test_a_grade_that_is_absent_has_no_figure(tmp_path: Path) -> None:
@@ -90,64 +42,12 @@ def test_answers_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
         trainer(tmp_path).validate(task(), loader([0, 1, 2, 0], spoil=True))
 
 
-def test_schedule_warms_up_and_ends_at_zero(tmp_path: Path) -> None:
-    network = {"model": "timm", "backbone": "test_resnet"}  # of which the rate knows nothing
-    module = task(schedule="cosine", lr=0.1, warmup_epochs=1.0, **network)
-    run = L.Trainer(
-        max_epochs=10, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
-    )
-    rates = []
-
-    class Watch(L.Callback):
-        def on_train_batch_start(self, trainer, *_: object) -> None:
-            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
-
-    run.callbacks.append(Watch())
-    run.fit(module, torch.utils.data.DataLoader(batches([0, 1, 2]) * 4, batch_size=None))
-    assert len(rates) == 40
-    assert rates[:4] == sorted(rates[:4])
-    assert max(rates) == pytest.approx(0.1)
-    assert rates[-1] < 0.001
-
-
-def test_sgd_of_the_paper_is_plain(tmp_path: Path) -> None:
-    module = task(name="sgd", lr=0.001, momentum=0.0, weight_decay=0.0, schedule="constant")
-    optimizer = module.configure_optimizers()
-    assert isinstance(optimizer, torch.optim.SGD)
-    group = optimizer.param_groups[0]
-    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.001, 0.0, 0.0)
-
-
 def test_hyperparameters_are_plain_values() -> None:
     def kinds(values: object) -> set[type]:
         inside = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
         return {type(values)}.union(*(kinds(value) for value in inside))
 
     assert kinds(dict(task().hparams)) <= {str, int, float, bool, list, dict, type(None)}
-
-
-def test_metrics_equal_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    grades, scores = rng.integers(0, 3, 200), rng.dirichlet([1, 1, 1], 200)
-    told = scores.argmax(1)
-    ours = grading_metrics(3)(torch.tensor(scores), torch.tensor(grades))
-    expected = {
-        "accuracy": sk.accuracy_score(grades, told),
-        "balanced_accuracy": sk.balanced_accuracy_score(grades, told),
-        "macro_precision": sk.precision_score(grades, told, average="macro"),
-        "macro_recall": sk.recall_score(grades, told, average="macro"),
-        "macro_f1": sk.f1_score(grades, told, average="macro"),
-        "quadratic_kappa": sk.cohen_kappa_score(grades, told, weights="quadratic"),
-        "class_accuracy": sk.recall_score(grades, told, average=None),
-        "class_precision": sk.precision_score(grades, told, average=None),
-        "class_recall": sk.recall_score(grades, told, average=None),
-        "class_f1": sk.f1_score(grades, told, average=None),
-        "class_auroc": [sk.roc_auc_score(grades == code, scores[:, code]) for code in range(3)],
-        "confusion": sk.confusion_matrix(grades, told),
-    }
-    assert set(ours) == set(expected)
-    for name, value in expected.items():
-        np.testing.assert_allclose(ours[name], value, atol=1e-6, err_msg=name)
 
 
 def test_the_epoch_is_chosen_by_a_smoothed_loss(tmp_path: Path) -> None:
@@ -169,17 +69,6 @@ def test_the_epoch_is_chosen_by_a_smoothed_loss(tmp_path: Path) -> None:
     assert float(module.state_dict()["smooth_loss"]) == pytest.approx(
         smooth[-1]
     )  # and a resume goes on from it
-
-
-def test_layers_below_the_head_learn_more_slowly() -> None:
-    module = task(layer_decay=0.5, lr=0.1, schedule="constant")
-    groups = module.configure_optimizers().param_groups
-    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
-    assert len(rates) == len(list(module.net.parameters()))
-    assert rates[id(module.net.fc.weight)] == groups[0]["lr"] == 0.1  # the head's is the one that is logged
-    assert rates[id(module.net.layer4[2].conv1.weight)] == 0.05
-    assert rates[id(module.net.layer4[0].conv1.weight)] == 0.0125
-    assert min(rates.values()) == rates[id(module.net.conv1.weight)] == 0.1 * 0.5**18
 
 
 def test_a_frozen_network_keeps_its_weights_and_statistics(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Values that can't be used are told, all at once."""
+
+import pytest
+
+from livergrade.config.validation import problems
+from tests.config.composed import composed
+
+
+def test_all_wrong_values_are_told_at_once() -> None:
+    config = composed("data.image_size=1", "split=kfold", "split.fold=9", "augment.step_degrees=7")
+    found = "\n".join(problems(config))
+    assert all(key in found for key in ("data.image_size=1", "split.fold=9", "augment.step_degrees=7"))
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("model.head=coral", "model.head=coral: must be one of softmax, corn"),
+        ("loss.neighbours=0.6", "loss.neighbours=0.6: must be at least 0 and at most 0.5"),
+        ("augment.mixup=-1", "augment.mixup=-1.0: must be at least 0"),
+        ("optim.ema=1", "optim.ema=1.0: must be at least 0 and at most 0.99999"),
+        ("optim.nesterov=true", "optim.nesterov: needs momentum"),
+    ],
+)
+def test_what_training_takes_is_checked(word: str, told: str) -> None:
+    (found,) = problems(composed(word))
+    assert told in found
+
+
+@pytest.mark.parametrize("views", ["0", "37", "some", "1.5"])
+def test_view_counts_are_checked(views: str) -> None:
+    assert problems(composed(f"augment.test_views={views}"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["model=vgg16", "model.reduction=8"],
+            "model.reduction=8: is of no use with model=vgg16; say model=cbam",
+        ),
+        (
+            ["model=senet", "model.backbone=resnet18"],
+            "model.backbone=resnet18: is of no use with model=senet",
+        ),
+        (["model=timm"], "model.backbone: model=timm needs the network"),
+        (["model=cbam", "model.kernel_size=4"], "model.kernel_size=4: must be odd"),
+        (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),
+        (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: is of no use"),
+        (["model.frozen=true", "trainer.devices=2"], "set trainer.devices=1"),
+    ],
+)
+def test_options_of_the_network_that_do_not_fit(words: list[str], told: str) -> None:
+    found = problems(composed(*words))
+    assert len(found) == 1
+    assert told in found[0]

@@ -1,0 +1,151 @@
+"""Everything that metrics.json says of predictions, and why it says nothing where it does."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from livergrade.errors import UserError
+from livergrade.evaluation.intervals import wilson
+from livergrade.evaluation.levels import LEVELS
+from livergrade.evaluation.summary import evaluate
+from tests.evaluation.simulated import figures, predict
+
+
+def test_patients_of_mixed_grade_are_counted():
+    views = predict([0, 0, 1, 1, 2, 2])
+    views.loc[views["image"] == "00_0.png", "grade"] = "well"
+    assert evaluate(views, None, resamples=10)["counts"]["mixed_grade_patients"] == 1
+
+
+def test_row_order_does_not_matter():
+    views = predict([0, 0, 0, 1, 1, 1, 2, 2, 2])
+    shuffled = views.sample(frac=1, random_state=1)
+    a, b = (evaluate(rows, None, resamples=50, seed=3) for rows in (views, shuffled))
+    for level in LEVELS:
+        assert a[level]["confusion"] == b[level]["confusion"]
+        for (name, one), (_, other) in zip(figures(a[level]), figures(b[level]), strict=True):
+            for key in ("value", "low", "high"):
+                assert one[key] == pytest.approx(other[key], abs=1e-12), (level, name, key)
+
+
+def test_only_test_rows_are_scored():
+    views = predict([0, 0, 1, 1, 2, 2])
+    spoilt = views.assign(
+        split="val", image="v" + views["image"], patient="v" + views["patient"], grade="poor"
+    )
+    both = evaluate(pd.concat([spoilt, views], ignore_index=True), None, resamples=50)
+    assert both == evaluate(views, None, resamples=50)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_intervals_contain_their_value(seed):
+    found = evaluate(predict([0] * 8 + [1] * 9 + [2] * 7, seed=seed), None, resamples=400, seed=seed)
+    for level in LEVELS:
+        for name, figure in figures(found[level]):
+            if figure["low"] is None:
+                assert figure["reason"], name
+            else:
+                assert figure["low"] <= figure["value"] <= figure["high"], (level, name)
+
+
+def test_clustering_widens_the_interval_and_its_absence_does_not():
+    def ratio(patient_sd, image_sd):
+        views = predict([0] * 10 + [1] * 10 + [2] * 10, images=8, patient_sd=patient_sd, image_sd=image_sd)
+        accuracy = evaluate(views, None, resamples=3000)["image"]["accuracy"]
+        return (accuracy["high"] - accuracy["low"]) / (accuracy["naive_high"] - accuracy["naive_low"])
+
+    assert ratio(patient_sd=1.5, image_sd=0.1) > 2
+    assert ratio(patient_sd=0.0, image_sd=1.5) == pytest.approx(1, abs=0.2)
+
+
+def test_patient_level_shares_get_wilsons_interval():
+    found = evaluate(predict([0] * 6 + [1] * 6 + [2] * 6), None, resamples=100)["patient"]
+    accuracy = found["accuracy"]
+    assert (accuracy["low"], accuracy["high"]) == wilson(accuracy["value"], 18)
+    recall = found["per_class"]["poor"]["recall"]
+    assert (recall["low"], recall["high"]) == wilson(recall["value"], 6)
+    assert accuracy["method"] == recall["method"] == "Wilson, patients"
+    assert found["macro_f1"]["method"] == "bootstrap of patients"
+
+
+def test_a_perfect_score_does_not_claim_certainty():
+    found = evaluate(predict([0] * 4 + [1] * 5 + [2] * 6, strength=40), None, resamples=100)
+    for level in LEVELS:
+        accuracy = found[level]["accuracy"]
+        assert (accuracy["value"], accuracy["low"], accuracy["high"]) == (1, *wilson(1, 15))
+        assert found[level]["per_class"]["well"]["recall"]["low"] == wilson(1, 6)[0]
+        for name in ("macro_f1", "quadratic_kappa", "macro_auroc", "mean_absolute_error"):
+            assert found[level][name]["low"] is found[level][name]["high"] is None
+            assert "resamples agree" in found[level][name]["reason"]
+
+
+def test_the_seed_decides_the_interval_and_nothing_else():
+    views = predict([0] * 6 + [1] * 6 + [2] * 6)
+    one, again, other = (evaluate(views, None, resamples=200, seed=seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one["image"]["macro_auroc"]["low"] != other["image"]["macro_auroc"]["low"]
+    assert one["image"]["macro_auroc"]["value"] == other["image"]["macro_auroc"]["value"]
+
+
+def test_an_absent_grade_is_null_with_a_reason_and_left_out_of_means():
+    found = evaluate(predict([0] * 5 + [1] * 5, strength=2), None, resamples=100)["image"]
+    well = found["per_class"]["well"]
+    assert well["support"]["value"] == 0
+    for name in ("recall", "auroc"):
+        assert well[name]["value"] is well[name]["low"] is None
+        assert "well" in well[name]["reason"]
+    assert well["specificity"]["value"] is not None
+    recalls = [found["per_class"][grade]["recall"]["value"] for grade in ("poor", "moderate")]
+    assert found["balanced_accuracy"]["value"] == pytest.approx(np.mean(recalls))
+    assert "well absent" in found["balanced_accuracy"]["note"]
+
+
+def test_a_grade_never_predicted_has_no_precision():
+    views = predict([0, 0, 1, 1, 2, 2], strength=0)
+    views[["p_poor", "p_moderate", "p_well"]], views["predicted"] = (0.5, 0.3, 0.2), "poor"
+    found = evaluate(views, None, resamples=50)["patient"]
+    assert found["per_class"]["well"]["precision"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 0,
+        "reason": "no test patient was predicted well",
+    }
+    assert found["per_class"]["well"]["f1"]["value"] == 0
+    assert found["per_class"]["well"]["auroc"]["value"] == 0.5
+
+
+def test_one_patient_of_a_grade_leaves_no_bootstrap_interval():
+    found = evaluate(predict([0] * 5 + [1] * 5 + [2]), None, resamples=100)
+    for name, figure in figures(found["image"]):
+        assert figure["low"] is None, name
+        assert "one test patient only of well" in figure["reason"], name
+    assert found["patient"]["accuracy"]["method"] == "Wilson, patients"  # needs no resampling of that grade
+    assert found["patient"]["per_class"]["well"]["recall"]["low"] is None
+
+
+def test_two_grades_have_no_two_grade_error():
+    found = evaluate(predict([0, 0, 0, 1, 1, 1], classes=("a", "b")), None, resamples=50)["image"]
+    assert found["two_grade_error_rate"]["value"] is None
+    assert "three grades" in found["two_grade_error_rate"]["reason"]
+
+
+def test_a_single_grade_throughout_has_no_kappa():
+    found = evaluate(predict([0, 0, 0], strength=40), None, resamples=50)["patient"]
+    assert found["quadratic_kappa"]["value"] is None
+    assert found["macro_auroc"]["value"] is None
+    assert found["accuracy"]["value"] == 1
+
+
+def test_predictions_of_another_split_are_refused():
+    views = predict([0, 0, 1, 1, 2, 2])
+    split = views.drop_duplicates("image")[["image", "patient", "grade", "split"]]
+    assert evaluate(views, split, resamples=10)["leakage"]["leaking"] is False
+    split.loc[split["image"] == "00_1.png", "split"] = "train"
+    with pytest.raises(UserError, match=r"00_1\.png, are not test images"):
+        evaluate(views, split, resamples=10)
+
+
+def test_no_test_rows_is_an_error():
+    with pytest.raises(UserError, match="no row of split 'test'"):
+        evaluate(predict([0, 1, 2]).assign(split="val"), None)

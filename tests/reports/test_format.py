@@ -1,0 +1,50 @@
+"""Figures as a reader sees them."""
+
+import pandas as pd
+import pytest
+
+from livergrade.evaluation.summary import evaluate
+from livergrade.reports.format import shown, table
+from tests.evaluation.simulated import predict
+
+
+def test_the_table_is_readable_at_80_columns():
+    classes = ("Low-grade IN", "b", "Adenocarcinoma of the colon")
+    found = evaluate(predict([0] * 5 + [1] * 5 + [2] * 5, classes=classes), None, resamples=50)
+    text = table(found)
+    assert max(map(len, text.splitlines())) <= 80
+    row = next(line for line in text.splitlines() if line.startswith("Low-grade IN"))
+    image, patient = (
+        found["image"]["per_class"]["Low-grade IN"],
+        found["patient"]["per_class"]["Low-grade IN"],
+    )
+    shown = [
+        f"{100 * c[name]['value']:.1f}" for c in (image, patient) for name in ("precision", "recall", "f1")
+    ]
+    assert row.split()[2:] == [*shown[:3], "20", *shown[3:], "5"]
+    accuracy = found["patient"]["accuracy"]
+    assert f"{100 * accuracy['value']:.1f} %  (95 % CI {100 * accuracy['low']:.1f}–" in text
+    assert "LEAKING" not in text
+
+
+def test_the_table_says_when_the_split_leaks():
+    views = predict([0, 0, 1, 1, 2, 2])
+    split = views.drop_duplicates("image")[["image", "patient", "grade", "split"]]
+    sibling = split.iloc[[0]].assign(image="other.png", split="train")
+    text = table(evaluate(views, pd.concat([split, sibling]), resamples=20))
+    assert "LEAKING: 4 of 24 test images share a patient" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("found", "share", "text"),
+    [
+        ({"value": 0.8, "low": 0.5481, "high": 0.93}, True, "80.0 (54.8–93.0)"),
+        ({"value": -0.05, "low": -0.2, "high": 0.1}, True, "−5.0 (−20.0 to 10.0)"),
+        ({"value": 0.7811, "low": None, "high": None, "sd": 0.032}, True, "78.1 ± 3.2"),
+        ({"value": 0.5, "low": None, "high": None}, False, "0.500"),
+        ({"value": None, "low": None, "high": None}, False, "n/a"),
+    ],
+)
+def test_how_a_figure_is_written(found: dict, share: bool, text: str) -> None:
+    assert shown(found, "share" if share else "score") == text
