@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from livergrade.io.slide_reader import Slide
+from livergrade.io.tiled_tiff import tiled_levels
 from tests.conftest import write_slide
 
 
@@ -31,3 +33,13 @@ def test_tiles_decoded_directly_are_openslides_to_the_bit(path: Path) -> None:
     assert (beyond[:, :10] == 255).all()
     assert (beyond[20:212, 10:266] == slide.tiled[2].read(0, 0, 256, 192)).all()
     assert (beyond[212:] == 255).all()
+
+
+def test_what_only_openslide_knows_is_left_to_it(path: Path, tmp_path: Path) -> None:
+    assert set(tiled_levels(path, "generic-tiff", ((1024, 768), (256, 192)))) == {0, 1}
+    assert tiled_levels(path, "hamamatsu", ((1024, 768),)) == {}  # others shift or leave out tiles
+    assert tiled_levels(path, "generic-tiff", ((1000, 700),)) == {}
+    Image.new("RGB", (300, 200)).save(tmp_path / "strips.tif")
+    (tmp_path / "none.tif").write_bytes(b"no slide")
+    assert tiled_levels(tmp_path / "strips.tif", "generic-tiff", ((300, 200),)) == {}
+    assert tiled_levels(tmp_path / "none.tif", "generic-tiff", ((300, 200),)) == {}

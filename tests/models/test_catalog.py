@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from livergrade.models.catalog import MODELS, NAMES
+from livergrade.models.catalog import MODELS, NAMES, OPTIONS, label
 
 
 def test_names_do_not_import_torch():
@@ -12,3 +12,9 @@ def test_names_do_not_import_torch():
     assert run.returncode == 0
     assert run.stdout.split() == ["vgg16", "resnet50", "cbam", "senet", "sknet", "timm"]
     assert (*NAMES, "timm") == MODELS
+
+
+def test_every_model_says_what_it_takes():
+    assert OPTIONS["sknet"] == ("reduction", "branches", "groups", "min_width")
+    assert set(OPTIONS) == set(MODELS)
+    assert (label("senet"), label("timm", "convnext_tiny")) == ("senet", "convnext_tiny")

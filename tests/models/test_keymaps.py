@@ -5,6 +5,7 @@ import torch
 
 from livergrade.errors import UserError
 from livergrade.models.build import build
+from livergrade.models.keymaps import KeyMap, recognise, translate, translate_dinov2
 from livergrade.models.weights import load_weights
 
 
@@ -18,3 +19,54 @@ def test_some_biases_missing_is_a_misfit(tmp_path):
     torch.save(state, tmp_path / "a.pt")
     with pytest.raises(UserError, match=r"1 missing \(layer2\.1\.attention\.reduce\.bias\)"):
         load_weights(net, str(tmp_path / "a.pt"), name="senet")
+
+
+def test_a_reference_is_told_by_a_name_that_only_its_tensors_have() -> None:
+    def found(*names: str) -> dict[str, torch.Tensor]:
+        return dict.fromkeys(names, torch.zeros(1))
+
+    known = recognise(found("conv1.weight", "layer1.0.se.fc1.weight"), "a.pt", "senet")
+    assert known is not None
+    assert known.reference == "timm's seresnet50"
+    assert recognise(found("conv1.weight", "layer1.0.conv2.weight"), "a.pt", "senet") is None
+    with pytest.raises(UserError, match=r"a\.pt has the names of timm's seresnet50, which is model=senet"):
+        recognise(found("layer1.0.se.fc1.weight"), "a.pt", "resnet50")
+    with pytest.raises(UserError, match=r"a\.pt holds an SE network in the Caffe original's layout"):
+        recognise(found("layer1.0.se_module.fc1.weight"), "a.pt", "senet")
+
+
+def test_names_shapes_swaps_and_lacking_biases_are_brought_to_ours() -> None:
+    known = KeyMap("theirs", "ours", r"x", {r"^fc\.": "reduce."}, biases=r"bias$", swapped=r"^spatial")
+    theirs = {"fc.weight": torch.ones(2, 3, 1, 1), "spatial.weight": torch.tensor([[[[1.0]], [[2.0]]]])}
+    ours = {
+        "reduce.weight": torch.zeros(2, 3),
+        "reduce.bias": torch.full((2,), 7.0),
+        "spatial.weight": torch.zeros(1, 2, 1, 1),
+    }
+    translated, filled = translate(theirs, known, ours)
+    assert {name: tensor.shape for name, tensor in translated.items()} == {
+        name: tensor.shape for name, tensor in ours.items()
+    }
+    assert filled == 1
+    assert not translated["reduce.bias"].any()
+    assert translated["spatial.weight"].flatten().tolist() == [2, 1]
+    given, filled = translate(theirs | {"fc.bias": torch.ones(2)}, known, ours)
+    assert filled == 0
+    assert given["reduce.bias"].tolist() == [1, 1]
+
+
+def test_query_key_and_value_of_a_dinov2_are_one_layer() -> None:
+    parts = {
+        f"encoder.layer.3.attention.attention.{name}.weight": torch.full((2, 2), float(place))
+        for place, name in enumerate(("query", "key", "value"))
+    }
+    found = translate_dinov2(
+        parts
+        | {
+            "embeddings.mask_token": torch.zeros(1),
+            "embeddings.patch_embeddings.projection.bias": torch.ones(2),
+            "encoder.layer.3.layer_scale1.lambda1": torch.ones(2),
+        }
+    )
+    assert set(found) == {"blocks.3.attn.qkv.weight", "patch_embed.proj.bias", "blocks.3.ls1.gamma"}
+    assert found["blocks.3.attn.qkv.weight"][:, 0].tolist() == [0, 0, 1, 1, 2, 2]

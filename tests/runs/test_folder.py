@@ -1,11 +1,13 @@
 """Options recorded in a run's folder."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.runs.folder import read_options
+from livergrade.runs.folder import claim, mark_finished, note_failure, read_options
 
 
 @pytest.mark.parametrize("text", ["format: 1\nmodel: {foo: 1}\n", "seed: [\n", "format: 1\nseed: many\n"])
@@ -13,3 +15,23 @@ def test_options_of_another_version_are_refused(tmp_path: Path, text: str) -> No
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(UserError, match="can't be read as a run's options"):
         read_options(tmp_path)
+
+
+def test_a_folder_is_taken_once_and_resumed_by_name(tmp_path: Path) -> None:
+    config = TrainConfig(seed=7)
+    config.split.seed = 7
+    claim(tmp_path, config)
+    assert read_options(tmp_path) == config
+    with pytest.raises(UserError, match=r"another run is there; continue it with train\.resume="):
+        claim(tmp_path, config)
+    mark_finished(tmp_path)
+    (tmp_path / ".history.csv.1.part").write_text("half")
+    config.train.resume = str(tmp_path)
+    claim(tmp_path, config)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "config.yaml"]
+
+
+def test_a_failure_is_noted_with_the_job(tmp_path: Path) -> None:
+    note_failure(tmp_path, ValueError("no"), ["model=senet"])
+    told = json.loads((tmp_path / "failed.json").read_text())
+    assert (told["job"], told["error"], told["message"]) == (["model=senet"], "ValueError", "no")

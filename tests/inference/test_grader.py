@@ -1,0 +1,39 @@
+"""A trained network that grades images outside training."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from livergrade.errors import UserError
+from livergrade.inference.grader import Grader
+from livergrade.io.images import read_square
+from livergrade.runs.run import Run
+from tests.conftest import GRADES, finished_run
+
+
+def test_it_grades_each_view_as_the_runs_own_test_did(tiny_run: Path, manifest: Path) -> None:
+    run = Run(tiny_run)
+    grader = Grader(run, accelerator="cpu")
+    assert grader.classes == list(GRADES)
+    assert grader.degrees == [0, 180]
+    name = run.tested["image"].iloc[0]
+    square = torch.tensor(read_square(manifest.parent / name, grader.size))[None]
+    found = pd.DataFrame(grader.grade(square)[0], index=grader.degrees)
+    expected = run.tested[run.tested["image"] == name].set_index("angle").loc[grader.degrees]
+    np.testing.assert_allclose(found, expected[[f"p_{grade}" for grade in GRADES]], atol=1e-5)
+
+
+def test_angles_are_spread_over_the_circle(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    assert Grader(run, "4", "cpu").degrees == [0, 90, 180, 270]
+    assert Grader(run, "upright", "cpu").degrees == [0]
+    with pytest.raises(UserError, match=r"views=37: must be all, upright or a number from 1 to 36"):
+        Grader(run, "37", "cpu")
+
+
+def test_a_run_without_a_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="was not trained to its end"):
+        Grader(Run(finished_run(tmp_path / "run", "senet")), accelerator="cpu")

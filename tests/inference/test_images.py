@@ -1,0 +1,71 @@
+"""Image files graded, and graded on where an earlier start ended."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from livergrade.config.schema import PredictConfig
+from livergrade.inference.images import grade_images, graded_row
+from livergrade.inference.inputs import Input
+from tests.conftest import GRADES, draw_image
+
+
+def test_a_row_is_the_mean_of_its_views() -> None:
+    row = graded_row(np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.7, 0.2, 0.1]]), GRADES)
+    assert row["predicted"] == "poor"
+    assert [row[f"p_{grade}"] for grade in GRADES] == pytest.approx([0.5, 1 / 3, 1 / 6])
+    assert row["spread"] == pytest.approx(np.std([0.6, 0.2, 0.7]))
+    assert row["agree"] == pytest.approx(2 / 3)
+
+
+class ByBrightness:
+    """Grades the brighter the better, and keeps how many squares it was shown."""
+
+    def __init__(self) -> None:
+        self.classes, self.size, self.shown = list(GRADES), 16, 0
+
+    def grade(self, squares: torch.Tensor) -> np.ndarray:
+        self.shown += len(squares)
+        better = squares.float().mean((1, 2, 3)).numpy() / 255
+        return np.stack([1 - better, 0 * better, better], 1)[:, None]
+
+    def distances(self, squares: torch.Tensor) -> np.ndarray:
+        return np.zeros(len(squares))
+
+    def likeness(self, distance: float) -> dict[str, float]:
+        return {"distance": distance, "unlike": 0.0}
+
+
+def as_it_is(table: pd.DataFrame, level: str) -> pd.DataFrame:
+    assert level == "image"
+    return table.assign(set="", answer=table["predicted"])
+
+
+def graded(paths: Sequence[Path], grader: ByBrightness, out: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    failed: dict[str, str] = {}
+    images = [Input(path, "007", False) for path in paths]
+    config = PredictConfig(batch_size=2, workers=1)
+    return grade_images(images, grader, config, out, failed, as_it_is), failed  # type: ignore[arg-type]
+
+
+def test_a_second_start_grades_what_is_missing(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for number, path in enumerate(paths):
+        draw_image(path, number, number)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    grader = ByBrightness()
+    first, failed = graded([*paths[:2], broken], grader, tmp_path)
+    assert list(failed) == [str(broken)]
+    assert grader.shown == 2
+    both, _ = graded(paths, grader, tmp_path)
+    assert grader.shown == 3
+    pd.testing.assert_frame_equal(both.iloc[:2], first)
+    assert both["image"].tolist() == [str(path) for path in paths]
+    assert set(both["patient"]) == {"007"}
+    assert both["p_well"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "images.csv")[["p_well"]], both[["p_well"]])

@@ -1,0 +1,54 @@
+"""What a person names to be graded."""
+
+from pathlib import Path
+
+import pytest
+
+from livergrade.errors import UserError
+from livergrade.inference.inputs import Input, find_inputs
+
+
+def touched(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_files_folders_patterns_and_tables_name_each_file_once(tmp_path: Path) -> None:
+    images = [tmp_path / "deep" / name for name in ("a.png", "b.jpg")]
+    slide = tmp_path / "c.svs"
+    touched(*images, slide, tmp_path / "deep" / "notes.txt", tmp_path / "deep" / ".hidden.png")
+    (tmp_path / "t.csv").write_text("slide,patient,mpp\nc.svs, P1 ,0.25\n")
+    given = [tmp_path / "t.csv", tmp_path / "deep", tmp_path / "deep" / "*.jpg", slide]
+    found = find_inputs([str(one) for one in given])
+    assert found == [
+        Input(slide, "P1", True, 0.25),
+        Input(images[0], "", False),
+        Input(images[1], "", False),
+    ]
+
+
+def test_everything_that_can_not_be_graded_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    touched(tmp_path / "1" / "s.svs", tmp_path / "2" / "s.svs", tmp_path / "x.svs")
+    (tmp_path / "t.csv").write_text("image\nnowhere.png\n")
+    (tmp_path / "u.csv").write_text("file\na\n")
+    (tmp_path / "v.csv").write_text("slide,mpp\nx.svs,fine\n")
+    names = ("empty", "1", "2", "t.csv", "u.csv", "v.csv", "none.png")
+    with pytest.raises(UserError) as told:
+        find_inputs([str(tmp_path / name) for name in names])
+    for line in (
+        "empty: holds no image and no slide",
+        "s: more than one slide has this name",
+        "t.csv, row 2: ",
+        "nowhere.png does not exist",
+        "u.csv: has no column image or slide",
+        "v.csv, row 2: mpp 'fine' is no number",
+        "none.png: there is no such file or folder",
+    ):
+        assert line in str(told.value), line
+
+
+def test_nothing_named_is_told() -> None:
+    with pytest.raises(UserError, match="nothing was named"):
+        find_inputs([])

@@ -1,0 +1,45 @@
+"""Squares read by threads while earlier ones are graded."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from livergrade.inference.readers import ImageFiles, SlideTiles, read_ahead
+from livergrade.io.images import ImageError
+from livergrade.io.slide_reader import Slide
+from tests.conftest import COLOURS, draw_image, write_slide
+
+
+def squares(number: int) -> np.ndarray:
+    """Squares full of their number, of which every third can't be read."""
+    if number % 3 == 2:
+        raise ImageError(f"{number} is broken")
+    return np.full((2, 2, 3), number, np.uint8)
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (4, 2), (100, 3)])
+def test_batches_come_in_order_without_what_is_broken(batch_size: int, workers: int) -> None:
+    batches = list(read_ahead(squares, 11, batch_size=batch_size, workers=workers))
+    assert [len(numbers) + len(reasons) for numbers, _, reasons in batches] == [
+        min(batch_size, 11 - first) for first in range(0, 11, batch_size)
+    ]
+    read = [number for numbers, _, _ in batches for number in numbers]
+    assert read == [number for number in range(11) if number % 3 != 2]
+    assert [int(square[0, 0, 0]) for _, shown, _ in batches for square in shown] == read
+    told = {number: reason for _, _, reasons in batches for number, reason in reasons.items()}
+    assert told == {number: f"{number} is broken" for number in (2, 5, 8)}
+
+
+def test_a_fault_of_ours_is_no_broken_image() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(read_ahead(lambda number: np.full((1, 1, 3), 1 // number), 3, batch_size=1, workers=1))
+
+
+def test_squares_of_files_and_of_a_slide(tmp_path: Path) -> None:
+    draw_image(tmp_path / "a.png", 0, 0)
+    assert ImageFiles([tmp_path / "a.png"], 16)(0).shape == (16, 16, 3)
+    slide = Slide(write_slide(tmp_path / "s.tif"))
+    read = SlideTiles(slide, np.array([[x, y] for x, y, _ in COLOURS], float), 256, 32)
+    for number, colour in enumerate(COLOURS.values()):
+        assert np.abs(read(number)[2:-2, 2:-2].astype(int) - colour).max() <= 3

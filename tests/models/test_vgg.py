@@ -1,0 +1,31 @@
+"""VGG16: torchvision's layers under another start."""
+
+import pytest
+import torch
+import torchvision
+
+from livergrade.models.vgg import VGG, vgg16
+
+
+def test_tensors_are_named_and_shaped_as_torchvisions() -> None:
+    with torch.device("meta"):
+        ours, theirs = VGG(1000).state_dict(), torchvision.models.vgg16().state_dict()
+    assert {name: tensor.shape for name, tensor in ours.items()} == {
+        name: tensor.shape for name, tensor in theirs.items()
+    }
+
+
+def test_the_start_keeps_the_scale_of_the_activations() -> None:
+    torch.manual_seed(0)
+    net = vgg16(3).eval()
+    assert not net.get_parameter("features.0.bias").any()
+    assert float(net.get_parameter("classifier.6.weight").detach().std()) == pytest.approx(0.01, rel=0.05)
+    x, scales = torch.randn(2, 3, 64, 64), []
+    with torch.no_grad():
+        for layer in net.features:
+            x = layer(x)
+            if isinstance(layer, torch.nn.Conv2d):
+                scales.append(float(x.square().mean()))
+    assert len(scales) == 13
+    assert min(scales) > 1
+    assert max(scales) < 30

@@ -1,0 +1,38 @@
+"""A study of Optuna in a folder."""
+
+from pathlib import Path
+
+import pytest
+
+optuna = pytest.importorskip("optuna")
+
+from livergrade.config.schema import TuneConfig  # noqa: E402
+from livergrade.errors import UserError  # noqa: E402
+from livergrade.multirun.search import completed, open_study  # noqa: E402
+
+SPACE = ["model=senet,cbam"]
+
+
+def test_a_killed_trial_is_queued_again_and_not_counted(tmp_path: Path) -> None:
+    config = TuneConfig(space=SPACE, trials=3)
+    study, left = open_study(tmp_path, config)
+    assert left == 3
+    assert not completed(study)
+    killed = study.ask()
+    drawn = killed.suggest_categorical("model", ["senet", "cbam"])
+    finished = study.ask()
+    finished.suggest_categorical("model", ["senet", "cbam"])
+    study.tell(finished, 0.5)
+    study, left = open_study(tmp_path, config)
+    assert completed(study)
+    assert left == 2
+    again = study.ask()
+    assert again.suggest_categorical("model", ["senet", "cbam"]) == drawn
+    study.tell(again, 0.6)
+    assert open_study(tmp_path, config)[1] == 1
+
+
+def test_a_folder_of_other_options_is_refused(tmp_path: Path) -> None:
+    open_study(tmp_path, TuneConfig(space=SPACE))
+    with pytest.raises(UserError, match=r"was made with other options; choose another study"):
+        open_study(tmp_path, TuneConfig(space=["model=senet,sknet"]))

@@ -1,0 +1,54 @@
+"""Which slides are prepared, and what a table says of them."""
+
+from pathlib import Path
+
+import pytest
+
+from livergrade.config.schema import PrepareConfig
+from livergrade.errors import UserError
+from livergrade.io.slide_reader import SlideError
+from livergrade.slides.inputs import each_slide, find_slides, read_exclusions, read_table
+
+
+def test_slides_are_found_in_folders_and_all_mistakes_told(tmp_path: Path) -> None:
+    for name in ("a/1.svs", "a/notes.txt", "a/.2.svs", "b/1.tif", "b/3.NDPI", "empty/x.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_slides([str(tmp_path / "a"), str(tmp_path / "b" / "3.NDPI")]) == [
+        tmp_path / "a" / "1.svs",
+        tmp_path / "b" / "3.NDPI",
+    ]
+    with pytest.raises(UserError) as told:
+        find_slides([str(tmp_path / name) for name in ("a", "b", "empty", "nowhere.svs")])
+    for line in ("1: more than one slide", "empty: holds no slide", "nowhere.svs: there is no such"):
+        assert line in str(told.value)
+
+
+def test_a_table_is_read_by_the_slides_names(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("slide,patient,grade,age\nB.7.svs, P1 ,poor,61\nC.8,P2,,\n")
+    table = read_table(tmp_path / "t.csv", [Path("B.7.svs"), Path("C.8.tif")], PrepareConfig())
+    assert list(table.index) == ["B.7", "C.8"]
+    assert table.loc["B.7"].to_dict() == {"slide": "B.7.svs", "patient": "P1", "grade": "poor", "age": "61"}
+
+
+def test_a_slide_that_fails_stops_no_other() -> None:
+    seen = []
+
+    def one(path: Path) -> None:
+        seen.append(path.name)
+        if path.name != "c":
+            raise SlideError("is dark") if path.name == "a" else UserError("b: has no table")
+
+    assert each_slide([Path("a"), Path("b"), Path("c")], one, "trying") == [
+        "  a is dark",
+        "  b: has no table",
+    ]
+    assert seen == ["a", "b", "c"]
+
+
+def test_names_to_leave_out(tmp_path: Path) -> None:
+    (tmp_path / "e.txt").write_text("# by a second reader\n\n a.png \nimages/b.png\n", encoding="utf-8-sig")
+    assert read_exclusions(str(tmp_path / "e.txt")) == {"a.png", "images/b.png"}
+    assert read_exclusions(None) == set()
+    with pytest.raises(UserError, match=r"exclude=nowhere\.txt: can't be read"):
+        read_exclusions("nowhere.txt")
