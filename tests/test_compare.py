@@ -1,3 +1,5 @@
+"""``livergrade.compare``, from runs' folders to the page."""
+
 import json
 import re
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""``livergrade.evaluate``, on the run's own cohort and on another."""
+
 import json
 import shutil
 from pathlib import Path

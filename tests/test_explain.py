@@ -1,3 +1,5 @@
+"""``livergrade.explain``, from a run to its maps and page."""
+
 import json
 from pathlib import Path
 

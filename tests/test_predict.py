@@ -1,3 +1,5 @@
+"""``livergrade.predict``, on images and slides."""
+
 import json
 import os
 import shutil

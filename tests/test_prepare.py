@@ -1,3 +1,5 @@
+"""``livergrade.prepare``, from slides to a cohort."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""``livergrade.train``, from options to a finished folder."""
+
 import json
 import shutil
 import subprocess

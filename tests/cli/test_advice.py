@@ -1,3 +1,5 @@
+"""What a machine lacks is told with what to do."""
+
 import errno
 import os
 import subprocess

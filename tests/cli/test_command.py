@@ -1,3 +1,5 @@
+"""How a command starts: its words, its help, and its mistakes."""
+
 import subprocess
 import sys
 from pathlib import Path

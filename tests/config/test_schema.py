@@ -1,3 +1,5 @@
+"""The schema and ``conf/``: what composes, and keys that are refused."""
+
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Views of images: turned, cut, stained and lit as they were drawn."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Decoded images that are kept between runs."""
+
 import logging
 import math
 import multiprocessing

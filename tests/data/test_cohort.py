@@ -1,3 +1,5 @@
+"""Cohorts read from a manifest or a folder."""
+
 import shutil
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Batches of views, from a cohort and its split."""
+
 from pathlib import Path
 
 import pandas as pd

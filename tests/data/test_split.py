@@ -1,3 +1,5 @@
+"""Sides of a split by patient, fold or image."""
+
 from dataclasses import replace
 from pathlib import Path
 

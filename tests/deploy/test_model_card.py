@@ -1,3 +1,5 @@
+"""The model card of an exported network."""
+
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The network as it is exported sees the views that it was trained on."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""The central square of an image, made within the network, against Pillow's."""
+
 from pathlib import Path
 
 import numpy as np

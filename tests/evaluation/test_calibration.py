@@ -1,3 +1,5 @@
+"""Proper scores and the calibration error, worked by hand."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""What maps are worth, with intervals over patients."""
+
 import numpy as np
 import pytest
 

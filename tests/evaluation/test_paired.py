@@ -1,3 +1,5 @@
+"""Two models on the same patients: differences, permutations, McNemar's and Holm's."""
+
 import itertools
 
 import numpy as np

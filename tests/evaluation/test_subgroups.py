@@ -1,3 +1,5 @@
+"""Parts of a test set by the columns that it carries."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Maps of what speaks for a grade."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Maps in the report of a run."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Commands that are killed at any moment."""
+
 import json
 import os
 import subprocess

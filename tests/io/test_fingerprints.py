@@ -1,3 +1,5 @@
+"""Hashes of files, remembered while the files are as they were."""
+
 import hashlib
 import json
 import os

@@ -1,3 +1,5 @@
+"""Pictures become RGB, or are refused with a reason."""
+
 from pathlib import Path
 
 import numpy as np

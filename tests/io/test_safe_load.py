@@ -1,3 +1,5 @@
+"""Checkpoints are read without running what they hold."""
+
 import os
 import pickle
 import shutil

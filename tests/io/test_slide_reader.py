@@ -1,3 +1,5 @@
+"""Slides: size, resolution, any part at any level, and where there is tissue."""
+
 from pathlib import Path
 
 import numpy as np

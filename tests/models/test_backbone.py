@@ -1,3 +1,5 @@
+"""Networks of timm and pathology models."""
+
 import sys
 
 import pytest

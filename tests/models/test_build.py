@@ -1,3 +1,5 @@
+"""Every network of the catalogue, built with its options."""
+
 import pytest
 import torch
 from torch.nn import functional as F

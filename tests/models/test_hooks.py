@@ -1,3 +1,5 @@
+"""Gates and class-activation layers, looked into as a network runs."""
+
 import pytest
 import torch
 from torch import nn

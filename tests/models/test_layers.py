@@ -1,3 +1,5 @@
+"""Heads, embeddings, and how high a layer stands."""
+
 import pytest
 import torch
 

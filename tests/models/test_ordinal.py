@@ -1,3 +1,5 @@
+"""The ordinal head against its paper."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""ResNet-50 and its blocks against torchvision's."""
+
 import pytest
 import torch
 from torchvision.models import resnet50 as torchvision_resnet50

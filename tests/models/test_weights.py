@@ -1,3 +1,5 @@
+"""Initial weights from files and from what is published."""
+
 import os
 import sys
 

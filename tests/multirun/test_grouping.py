@@ -1,3 +1,5 @@
+"""Runs sorted into arms, models and repeats, and compared."""
+
 import os
 from pathlib import Path
 

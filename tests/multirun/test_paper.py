@@ -1,3 +1,5 @@
+"""The paper's tables, and what follows from them."""
+
 import numpy as np
 import pytest
 

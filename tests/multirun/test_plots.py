@@ -1,3 +1,5 @@
+"""Figures of a comparison."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""What is searched, and how good a trial is."""
+
 from pathlib import Path
 from typing import Any
 

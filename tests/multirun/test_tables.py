@@ -1,3 +1,5 @@
+"""Tables of a comparison."""
+
 import io
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Small pictures of the worst images."""
+
 from pathlib import Path
 
 from PIL import Image

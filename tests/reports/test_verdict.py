@@ -1,3 +1,5 @@
+"""What a run says in a sentence, and its limits."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""What a run ran on."""
+
 import json
 import platform
 

@@ -1,3 +1,5 @@
+"""Names of jobs and folders of commands."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""A finished run, read back from its folder."""
+
 from pathlib import Path
 
 from livergrade.runs.find import find_runs

@@ -1,3 +1,5 @@
+"""Maps of a graded slide."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Which checkpoints are kept."""
+
 from pathlib import Path
 
 import lightning as L

@@ -1,3 +1,5 @@
+"""Checkpoints written whole, and runs that are stopped and gone on with."""
+
 import functools
 import signal
 from collections.abc import Callable

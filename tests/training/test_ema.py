@@ -1,3 +1,5 @@
+"""Averaged weights."""
+
 from collections.abc import Callable
 from pathlib import Path
 

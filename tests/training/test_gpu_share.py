@@ -1,3 +1,5 @@
+"""Runs that share a GPU wait for a place."""
+
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,3 +1,5 @@
+"""Curves read back from TensorBoard."""
+
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter

@@ -1,3 +1,5 @@
+"""Targets and weights of grades."""
+
 import pandas as pd
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Views and targets mixed alike."""
+
 import pytest
 import torch
 

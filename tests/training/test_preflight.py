@@ -1,3 +1,5 @@
+"""Checks before a long run."""
+
 import json
 from pathlib import Path
 

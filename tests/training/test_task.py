@@ -1,3 +1,5 @@
+"""The network as Lightning trains and tests it."""
+
 from pathlib import Path
 
 import lightning as L

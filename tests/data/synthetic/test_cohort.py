@@ -1,3 +1,5 @@
+"""The embedded cohort: its files, and what its images tell of grades and patients."""
+
 import csv
 import hashlib
 import os
