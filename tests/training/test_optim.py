@@ -6,6 +6,8 @@ import lightning as L
 import pytest
 import torch
 
+from livergrade.config.schema import OptimConfig
+from livergrade.training.optim import cosine_schedule, make_optimizer
 from tests.training.tasks import batches, task
 
 pytestmark = pytest.mark.usefixtures("narrow")
@@ -48,3 +50,16 @@ def test_layers_below_the_head_learn_more_slowly() -> None:
     assert rates[id(module.net.layer4[2].conv1.weight)] == 0.05
     assert rates[id(module.net.layer4[0].conv1.weight)] == 0.0125
     assert min(rates.values()) == rates[id(module.net.conv1.weight)] == 0.1 * 0.5**18
+
+
+def test_rates_rise_over_the_warmup_and_fall_along_a_cosine() -> None:
+    optimizer = make_optimizer(torch.nn.Linear(2, 1), OptimConfig(name="sgd", lr=1.0), fused=False)
+    schedule, rates = cosine_schedule(optimizer, 11, warmup=3), []
+    for _ in range(12):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert rates[7] == pytest.approx(0.5)  # half-way between the warm-up and the end
+    assert rates[11] == pytest.approx(0)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
