@@ -1,6 +1,7 @@
 """From what was typed to a checked config: composed by Hydra, held against the schema, made plain."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,9 +102,9 @@ def _cohort_problems(config: object) -> list[str]:
 
 def make_absolute(data: DataConfig) -> None:
     """Make the paths of a cohort absolute, so that a run can be resumed from any folder."""
-    for key in ("manifest", "root", "cache_dir", "split_file"):
-        if path := getattr(data, key):
-            setattr(data, key, str(Path(path).expanduser().absolute()))
+    for item in fields(data):
+        if item.metadata["path"] and (path := getattr(data, item.name)):
+            setattr(data, item.name, str(Path(path).expanduser().absolute()))
 
 
 def checked(composed: DictConfig) -> TrainConfig:

@@ -12,9 +12,13 @@ def option(
     choices: tuple[str, ...] = (),
     low: float | None = None,
     high: float | None = None,
+    path: bool = False,
 ) -> Any:  # noqa: ANN401
-    """Declare an option: its default, what it means (with the unit), and the values it may take."""
-    metadata = {"meaning": meaning, "choices": choices, "low": low, "high": high}
+    """Declare an option: its default, what it means (with the unit), and the values it may take.
+
+    A ``path`` of a cohort is made absolute, so that a run can be resumed from any folder.
+    """
+    metadata = {"meaning": meaning, "choices": choices, "low": low, "high": high, "path": path}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     if isinstance(default, type):

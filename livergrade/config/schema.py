@@ -59,9 +59,13 @@ class DataConfig:
     """The cohort and how it is read (group ``data``)."""
 
     name: str = option("synthetic", "kind of cohort: synthetic (the embedded one), manifest or folder")
-    manifest: str | None = option(None, "CSV with the columns image, patient, grade (data=manifest)")
+    manifest: str | None = option(
+        None, "CSV with the columns image, patient, grade (data=manifest)", path=True
+    )
     root: str | None = option(
-        None, "folder of <grade>/**/image files (data=folder); for a manifest: where its relative paths start"
+        None,
+        "folder of <grade>/**/image files (data=folder); for a manifest: where its relative paths start",
+        path=True,
     )
     patient_pattern: str | None = option(
         None, "regular expression with a group (?P<patient>...), searched in each image's path (data=folder)"
@@ -79,8 +83,10 @@ class DataConfig:
     cache_limit: float = option(
         100.0, "GB that decoded images may take on the disk; the longest unused make room", low=0.01
     )
-    cache_dir: str | None = option(None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade")
-    split_file: str | None = option(None, "reuse this split.csv instead of drawing a split")
+    cache_dir: str | None = option(
+        None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade", path=True
+    )
+    split_file: str | None = option(None, "reuse this split.csv instead of drawing a split", path=True)
     mixed_grades: bool = option(
         False, "allow patients with images of several grades; each counts by the most frequent"
     )
@@ -253,7 +259,7 @@ class EvaluateConfig:
 
     run: str | None = option(None, "folder of the finished run whose network grades")
     data: DataConfig | None = option(
-        None, "another cohort (data=manifest or data=folder); null: the run's own test images"
+        None, "another cohort, as data=manifest or data=folder; null: the run's own test images"
     )
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
     same_names: bool = option(

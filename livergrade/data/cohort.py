@@ -84,7 +84,7 @@ def from_manifest(
         )
     table = table.apply(lambda column: column.str.strip())
     # Row 1 is the header, as a spreadsheet shows it.
-    return _checked(
+    return checked_cohort(
         table,
         classes,
         root or path.parent,
@@ -141,7 +141,7 @@ def from_folder(
                 unnamed.append(f"{image}: data.patient_pattern={patient_pattern} names no patient")
     table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
     where = table["image"].tolist()
-    return _checked(
+    return checked_cohort(
         table,
         classes,
         root,
@@ -175,7 +175,7 @@ def _patient_regex(patient_pattern: str) -> re.Pattern[str]:
     return pattern
 
 
-def _checked(
+def checked_cohort(
     table: pd.DataFrame,
     classes: list[str],
     root: Path,
@@ -188,7 +188,23 @@ def _checked(
     mixed: bool,
     outside: bool,
 ) -> Cohort:
-    """Collect every problem of the table and its files; a cohort comes back only when there is none."""
+    """Collect every problem of the table and its files; a cohort comes back only when there is none.
+
+    Args:
+        table: one row an image, all text: ``image``, ``patient``, ``grade``, and what else is carried.
+        classes: the grades, worst to best.
+        root: the folder that ``image`` starts from.
+        source: what to call the whole in a message.
+        where: what to call a row in a message, by its number from 0.
+        fix: what to do about a problem.
+        problems: those that were found before.
+        memory: folder in which it is remembered what files held; None: nowhere.
+        mixed: ``data.mixed_grades``.
+        outside: ``data.outside``.
+
+    Raises:
+        UserError: with every problem, one a line.
+    """
     found = [*problems, *row_problems(table, classes, where)]
     if reserved := [name for name in table.columns if name in RESERVED or name.startswith("p_")]:
         found.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")

@@ -18,7 +18,7 @@ class CohortKind:
 
     Attributes:
         read: makes the cohort of ``data.*``.
-        needs: options of ``data`` that it can't do without.
+        needs: options of ``data`` that it can't do without; the first tells what it is read from.
         takes: options of ``data`` that it takes beyond those and the ones that every kind takes.
         asks: what ``needs`` are and how they are given, for the message.
     """

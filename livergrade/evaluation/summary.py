@@ -13,7 +13,7 @@ from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import CONFIDENCE, draw_patients, naive_accuracy, scarcity
 from livergrade.evaluation.leakage import Leakage, leakage
 from livergrade.evaluation.levels import Level, gather
-from livergrade.evaluation.metric_catalog import Metric, overall, per_class, weighted_metrics
+from livergrade.evaluation.metric_catalog import METRICS, Metric, overall, per_class, weighted_metrics
 from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.predictions import class_names, validate
 from livergrade.io.files import read_facts
@@ -163,6 +163,7 @@ def _level_figures(
 
 def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:
     share = f"{100 * CONFIDENCE:.0f} %"
+    shares = [metric.name for metric in METRICS if metric.of_rows]
     return {
         "view": "One row is one image at one rotation angle; its prediction is the most probable grade, "
         "a tie going to the worse.",
@@ -172,11 +173,10 @@ def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:
         f"({mixed} such test patients).",
         "bootstrap": f"{share} percentile interval over {resamples} resamples (seed {seed}) that "
         "draw whole patients with replacement within each grade; it needs two test patients of every grade.",
-        "wilson": "At the patient level accuracy, precision, recall, specificity and the two-grade error "
-        f"rate are shares of independent patients and get Wilson's {share} score interval, which "
-        "holds for few patients and for a perfect score. At the view and image level a share whose resamples "
-        "all agree gets Wilson's interval with the patients as its n; any other figure whose resamples all "
-        "agree gets none.",
+        "wilson": f"At the patient level {', '.join(shares[:-1])} and {shares[-1]} are shares of "
+        f"independent patients and get Wilson's {share} score interval, which holds for few patients and for "
+        "a perfect score. At the view and image level a share whose resamples all agree gets Wilson's "
+        "interval with the patients as its n; any other figure whose resamples all agree gets none.",
         "naive": "naive_low and naive_high of accuracy draw the rows of the level as if each were a patient "
         "of its own. They show what ignoring the patients would claim, and are not to be quoted.",
         "calibration": "The Brier score sums squared errors over the grades (0 is best, 2 worst). The "

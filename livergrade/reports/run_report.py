@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from livergrade.config.schema import DataConfig
+from livergrade.data.kinds import KINDS
 from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.faithfulness import METHODS, by_method
@@ -104,8 +105,9 @@ def write_report(run_folder: str | Path) -> Path:
 
 
 def cohort_name(data: DataConfig) -> str:
-    """What the reader calls the cohort: the manifest's name, or the folder's."""
-    given = {"manifest": data.manifest, "folder": data.root}.get(data.name)
+    """What the reader calls the cohort: the name of the manifest, folder or whatever it was read from."""
+    kind = KINDS.get(data.name)
+    given = getattr(data, kind.needs[0]) if kind and kind.needs else None
     return Path(given).stem if given else data.name
 
 
