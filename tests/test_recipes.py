@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pytest
 import yaml
+
+from livergrade.evaluation.levels import gather
+from livergrade.evaluation.mistakes import worst_images
+from livergrade.evaluation.predictions import read_predictions
+from tests.conftest import GRADES, TINY
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -100,18 +110,160 @@ def apply(step: Step, root: Path) -> None:
     path.write_text("".join([*lines[:at], step.code, *lines[at:]]), "utf-8")
 
 
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package in which every recipe was followed, up to ``make format``."""
+    root = tmp_path_factory.mktemp("recipes")
+    for folder in ("livergrade", "conf"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "local"))
+    shutil.copy(ROOT / "pyproject.toml", root)
+    for recipe in RECIPES:
+        for step in steps(recipe):
+            apply(step, root)
+    for words in (("format",), ("check", "--fix")):
+        ruff = [sys.executable, "-m", "ruff", *words, "--quiet", "--no-cache", str(root)]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout  # nothing is left to be mended by hand
+    return root
+
+
+def run(copy: Path, *words: str, cwd: Path) -> str:
+    """``python`` with these words on the copy; what it printed."""
+    environment = os.environ | {
+        "PYTHONPATH": str(copy),
+        "LIVERGRADE_OUTPUTS": str(cwd / "outputs"),
+        "LIVERGRADE_CACHE": str(cwd / "cache"),
+    }
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_block_can_be_typed(recipe: str, tmp_path: Path) -> None:
-    """What is to be changed is there, what is new is not, and all of it is Python or YAML."""
-    for step in steps(recipe):
-        path = tmp_path / step.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        assert (ROOT / step.file).exists() == bool(step.where)
-        if step.where and not path.exists():
-            shutil.copy(ROOT / step.file, path)
-        apply(step, tmp_path)
-        if path.suffix == ".py":
-            compile(path.read_text("utf-8"), step.file, "exec")
+def test_every_block_parses(recipe: str) -> None:
+    """What is to be changed is there, what is new is not; code is Python, files of ``conf/`` are YAML."""
+    found = steps(recipe)
+    assert found
+    for step in found:
+        path = ROOT / step.file
+        assert path.exists() == bool(step.where)
+        if path.suffix == ".yaml":
+            assert yaml.safe_load(step.code)["name"] == path.stem
+        elif step.where in ("", "above", "among the imports of"):
+            compile(step.code, step.file, "exec")
+        elif step.where == "as the last field of":
+            compile(f"class Config:\n{step.code}", step.file, "exec")
         else:
-            assert yaml.safe_load(path.read_text("utf-8"))["name"] == path.stem
-    assert any(tmp_path.rglob("*.py"))
+            opening, closing = "{}" if re.match(r'\s*"', step.code) else "()"
+            compile(f"{opening}{step.code}{closing}", step.file, "eval")
+
+
+def test_the_tests_that_the_recipes_name_are_there() -> None:
+    told = re.findall(r"in the dict (?:of )?`(\w+)(?:\(\))?` in `(tests/\w+)/`", TEXT)
+    assert len(told) == 2
+    for name, folder in told:
+        sources = [path.read_text("utf-8") for path in (ROOT / folder).glob("*.py")]
+        assert sum(bool(re.search(rf"^(def )?{name}\b(\(| =)", text, re.M)) for text in sources) == 1, name
+
+
+def test_what_was_typed_is_in_style_and_in_the_registries(copy: Path, tmp_path: Path) -> None:
+    told = run(
+        copy,
+        "-c",
+        "import livergrade\n"
+        "from livergrade.data.kinds import KINDS\n"
+        "from livergrade.evaluation.metric_catalog import METRICS\n"
+        "from livergrade.models.catalog import MODELS\n"
+        "from livergrade.runs.paths import CONF\n"
+        "print(livergrade.__file__, CONF, list(KINDS)[-1], METRICS[-1].name, MODELS[-1])",
+        cwd=tmp_path,
+    )
+    ours = (copy / "livergrade" / "__init__.py", copy / "conf", "jsonl", "undergraded", "smallnet")
+    assert told.split() == [str(one) for one in ours]
+
+
+@pytest.fixture(scope="module")
+def trained(
+    copy: Path, manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """On the recipe's kind of cohort: a run of the recipe's network with maps, and one of another network."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(manifest.parent, folder, dirs_exist_ok=True)
+    table = pd.read_csv(manifest, dtype=str)
+    table.to_json(folder / "cohort.jsonl", orient="records", lines=True)
+    (folder / "cohort.csv").unlink()
+    options = [word for word in small if not re.match(r"data=|data\.manifest|data\.cache_dir", word)]
+    options += typed("A new kind of cohort")
+    networks = {"first": [*typed("A backbone of your own"), "trainer.map_patients=2"], "second": TINY}
+    for name, words in networks.items():
+        run(copy, "-m", "livergrade.train", *options, *words, f"hydra.run.dir={folder / name}", cwd=folder)
+    return folder / "first", folder / "second"
+
+
+@pytest.mark.slow
+def test_a_network_of_ones_own_trains_and_has_maps(trained: tuple[Path, Path]) -> None:
+    first, _ = trained
+    config = yaml.safe_load((first / "config.yaml").read_text())
+    assert (config["model"]["name"], config["model"]["width"]) == ("smallnet", 8)
+    channels = ((3, 8), (8, 16), (16, 32))
+    weights = sum(9 * before * after + 3 * after for before, after in channels) + 33 * len(GRADES)
+    assert json.loads((first / "environment.json").read_text())["parameters"] == weights
+    assert json.loads((first / "sanity.json").read_text())["patients"] == 2
+    worst = worst_images(read_predictions(first / "predictions.csv"))
+    assert len(worst)  # one epoch does not get all right
+    assert (first / "report.html").read_text().count('alt="Maps of ') == len(worst)
+
+
+@pytest.mark.slow
+def test_a_kind_of_cohort_of_ones_own_is_read(trained: tuple[Path, Path], manifest: Path) -> None:
+    first, _ = trained
+    options = yaml.safe_load((first / "config.yaml").read_text())["data"]
+    assert (options["name"], options["jsonl"]) == ("jsonl", str(first.parent / "cohort.jsonl"))
+    given = pd.read_csv(manifest, dtype=str).set_index("image")
+    split = pd.read_csv(first / "split.csv", dtype=str).set_index("image")
+    columns = ["patient", "grade"]
+    pd.testing.assert_frame_equal(split[columns], given.loc[split.index, columns])
+    assert read_predictions(first / "predictions.csv").columns[-1] == "sex"  # carried
+
+
+@pytest.mark.slow
+def test_a_metric_of_ones_own_is_in_metrics_report_and_comparison(
+    copy: Path, trained: tuple[Path, Path]
+) -> None:
+    first, second = trained
+    metrics = json.loads((first / "metrics.json").read_text())
+    views = read_predictions(first / "predictions.csv").query("split == 'test'")
+    for name, level in gather(views).items():
+        assert metrics[name]["undergraded"]["value"] == pytest.approx((level.predicted > level.truth).mean())
+    by_patient = metrics["patient"]["undergraded"]
+    assert by_patient["method"] == "Wilson, patients"
+    assert by_patient["low"] <= by_patient["value"] <= by_patient["high"]
+    assert "undergraded" in metrics["how"]["wilson"]
+    assert "Graded better than it is" in (first / "report.html").read_text()
+    words = (
+        str(first),
+        str(second),
+        "resamples=100",
+        "permutations=100",
+        f"hydra.run.dir={first.parent / 'out'}",
+    )
+    run(copy, "-m", "livergrade.compare", *words, cwd=first.parent)
+    out = first.parent / "out"
+    (arm,) = json.loads((out / "comparison.json").read_text())["arms"]
+    (pair,) = arm["pairs"]
+    values = [
+        next(iter(model["repeats"].values()))["patient"]["undergraded"]["value"]
+        for model in (arm["models"][pair["first"]], arm["models"][pair["second"]])
+    ]
+    assert pair["patient"]["difference"]["undergraded"]["value"] == pytest.approx(values[0] - values[1])
+    scores = pd.read_csv(out / "tables" / "scores_patient.csv").query("metric == 'undergraded'")
+    assert set(scores["model"]) == {"smallnet", "test_resnet"}
+    assert "Undergraded" in (out / "report.html").read_text()
