@@ -107,10 +107,14 @@ def _imagenet(model: nn.Module, name: str) -> tuple[str, dict[str, Tensor]]:
     if name == "timm":
         return _timms(model)
     if name not in IMAGENET_OF_TIMM:
+        elsewhere = (
+            "the authors of CBAM link a checkpoint of ResNet50+CBAM in the README of "
+            "github.com/Jongchan/attention-module: download it and give it as model.weights=<file>"
+            if name == "cbam"
+            else "give a file as model.weights=<file>, or leave it out to start at random"
+        )
         raise UserError(
-            f"model.weights=imagenet: no package publishes ImageNet weights of {name}; the authors of CBAM "
-            "link a checkpoint of ResNet50+CBAM in the README of github.com/Jongchan/attention-module: "
-            "download it and give it as model.weights=<file>"
+            f"model.weights=imagenet: no package publishes ImageNet weights of {name}; {elsewhere}"
         )
     try:
         import timm
