@@ -43,8 +43,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from livergrade.config.schema import TrainConfig
-from livergrade.data.augment import Drawn, make_views, sampled, view_grids
-from livergrade.data.cache import working_size
+from livergrade.data.augment import ViewParams, make_views, sampled, view_grids
+from livergrade.data.cache import cached_size
 from livergrade.models.architecture import IMAGENET
 from livergrade.models.build import build
 from livergrade.models.catalog import NAMES
@@ -120,8 +120,8 @@ def wait(device: str) -> None:
 def views(chosen: argparse.Namespace) -> Iterator[Row]:
     """PSNR of the device's views to the CPU's, in every state of the process."""
     for border in BORDERS:
-        images, drawn = turned(working_size(chosen.size, border))
-        there = Drawn(**{name: tensor.to(chosen.device) for name, tensor in vars(drawn).items()})
+        images, drawn = turned(cached_size(chosen.size, border))
+        there = ViewParams(**{name: tensor.to(chosen.device) for name, tensor in vars(drawn).items()})
         want = make_views(images, drawn, size=chosen.size, border=border, normalisation=IMAGENET)
         for tf32 in (False, True):
             for cast in (False, True):
@@ -130,16 +130,16 @@ def views(chosen: argparse.Namespace) -> Iterator[Row]:
                 yield {"border": border, "tf32": tf32, "autocast": cast, "PSNR, dB": psnr(got, want)}
 
 
-def turned(side: int, count: int = 8) -> tuple[Tensor, Drawn]:
+def turned(side: int, count: int = 8) -> tuple[Tensor, ViewParams]:
     """Smooth images ``uint8 [B, side, side, 3]``, each turned by another angle, every second mirrored."""
     torch.manual_seed(0)
     cells = F.interpolate(torch.rand(count, 3, 24, 24), (side, side), mode="bicubic")
     images = cells.clamp(0, 1).mul(255).byte().permute(0, 2, 3, 1).contiguous()
     degrees = torch.linspace(0, 330, count)
-    return images, replace(Drawn.upright(count), degrees=degrees, mirrored=torch.arange(count) % 2 > 0)
+    return images, replace(ViewParams.upright(count), degrees=degrees, mirrored=torch.arange(count) % 2 > 0)
 
 
-def device_views(images: Tensor, drawn: Drawn, size: int, border: str) -> Tensor:
+def device_views(images: Tensor, drawn: ViewParams, size: int, border: str) -> Tensor:
     """Views as a GPU makes them, in the stain and the light that the images have.
 
     The CPU has a way of its own; asked for views here, it takes the steps that a GPU takes.
@@ -274,10 +274,12 @@ class Stepper:
         if case.mode not in ("", "nchw"):
             self.task.net.compile(mode=case.mode)
         self.optimizer: torch.optim.Optimizer = self.task.configure_optimizers()
-        side = working_size(size, "black")
+        side = cached_size(size, "black")
         self.images = torch.randint(256, (2 * case.batch, side, side, 3), dtype=torch.uint8, device=device)
         self.rows = torch.arange(case.batch, device=device)
-        self.drawn = replace(Drawn.upright(case.batch, torch.device(device)), degrees=self.rows % 36 * 10.0)
+        self.drawn = replace(
+            ViewParams.upright(case.batch, torch.device(device)), degrees=self.rows % 36 * 10.0
+        )
 
     def views(self) -> Tensor:
         """The views of a batch, ``float32 [B, 3, size, size]``."""

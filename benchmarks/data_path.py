@@ -32,8 +32,8 @@ from torchvision.io import decode_image
 from torchvision.transforms import functional as v1
 from torchvision.transforms.v2 import functional as v2
 
-from livergrade.data.augment import Drawn, _affine_maps, _grid_sampled, make_views
-from livergrade.data.cache import working_size
+from livergrade.data.augment import ViewParams, _affine_maps, _grid_sampled, make_views
+from livergrade.data.cache import cached_size
 from livergrade.data.cohort import from_manifest
 from livergrade.data.synthetic.cohort import GRADES, synthetic_cohort
 from livergrade.models.architecture import IMAGENET
@@ -55,7 +55,7 @@ def ours(cache: np.ndarray, size: int) -> Batched:
     """What livergrade does on a CPU: one uint8 warp and one table a view."""
 
     def make(rows: list[int], degrees: list[float]) -> Tensor:
-        how = replace(Drawn.upright(len(rows)), degrees=torch.tensor(degrees))
+        how = replace(ViewParams.upright(len(rows)), degrees=torch.tensor(degrees))
         return make_views(
             torch.from_numpy(cache[rows]), how, size=size, border="black", normalisation=IMAGENET
         )
@@ -68,9 +68,9 @@ def ours_from_files(paths: list[Path], size: int) -> Batched:
     from livergrade.io.images import read_square
 
     def make(rows: list[int], degrees: list[float]) -> Tensor:
-        side = working_size(size, "black")
+        side = cached_size(size, "black")
         images = torch.from_numpy(np.stack([read_square(paths[row], side) for row in rows]))
-        how = replace(Drawn.upright(len(rows)), degrees=torch.tensor(degrees))
+        how = replace(ViewParams.upright(len(rows)), degrees=torch.tensor(degrees))
         return make_views(images, how, size=size, border="black", normalisation=IMAGENET)
 
     return make
@@ -81,7 +81,7 @@ def gpu_path(cache: np.ndarray, size: int) -> Batched:
 
     def make(rows: list[int], degrees: list[float]) -> Tensor:
         images = torch.from_numpy(cache[rows])
-        how = replace(Drawn.upright(len(rows)), degrees=torch.tensor(degrees))
+        how = replace(ViewParams.upright(len(rows)), degrees=torch.tensor(degrees))
         sampled = _grid_sampled(images, _affine_maps(how, images.shape[1], size, "black"), size, "black")
         return v2.normalize(sampled / 255, *map(list, IMAGENET))
 
@@ -202,7 +202,7 @@ def kornia_ways(cache: np.ndarray, small: np.ndarray, size: int) -> dict[str, Ba
     def way(images: np.ndarray) -> Batched:
         def make(rows: list[int], degrees: list[float]) -> Tensor:
             source = torch.from_numpy(images[rows]).permute(0, 3, 1, 2).float() / 255
-            how = replace(Drawn.upright(len(rows)), degrees=torch.tensor(degrees))
+            how = replace(ViewParams.upright(len(rows)), degrees=torch.tensor(degrees))
             maps = _affine_maps(how, images.shape[1], size, "black")
             last = torch.tensor([0.0, 0.0, 1.0]).expand(len(rows), 1, 3)
             forward = torch.linalg.inv(torch.cat([maps, last], 1))[:, :2]
@@ -240,7 +240,7 @@ def psnr(view: Tensor, whole: np.ndarray, degrees: float) -> float:
     """Of a view against 8 × 8 samples a pixel of the whole image, decibels, inside the inscribed circle."""
     size = view.shape[-1]
     side = whole.shape[0]
-    how = replace(Drawn.upright(1), degrees=torch.tensor([degrees]))
+    how = replace(ViewParams.upright(1), degrees=torch.tensor([degrees]))
     fine = cv2.warpAffine(
         whole.astype(np.float32),
         _affine_maps(how, side, 8 * size, "black")[0].numpy(),
@@ -271,7 +271,7 @@ def main() -> None:
         paths = source_files(chosen, folder)
         squares = [np.asarray(Image.open(path).convert("RGB")) for path in paths[:3]]
         degrees = [10.0 * (row * 7 % 36) for row in range(len(paths))]
-        cache, small = (reduced(paths, side) for side in (working_size(chosen.size, "black"), chosen.size))
+        cache, small = (reduced(paths, side) for side in (cached_size(chosen.size, "black"), chosen.size))
         ways = {"livergrade": ours(cache, chosen.size)}
         ways["livergrade, data.cache=none"] = ours_from_files(paths, chosen.size)
         ways["livergrade's GPU path, on the CPU"] = gpu_path(cache, chosen.size)

@@ -25,14 +25,14 @@ import torch
 from PIL import Image
 
 from livergrade.config.schema import ModelConfig, TrainConfig
+from livergrade.deploy.exportable import portable
 from livergrade.deploy.onnx_file import graded, opened, write_onnx
-from livergrade.deploy.parity import compare
-from livergrade.deploy.portable import portable
+from livergrade.deploy.parity import check_parity
 from livergrade.inference.grader import Grader
 from livergrade.io.files import write_json
 from livergrade.io.images import read_rgb, read_square
 from livergrade.models.catalog import NAMES
-from livergrade.runs.folder import record
+from livergrade.runs.folder import save_config
 from livergrade.runs.run import Run
 from livergrade.training.setup import make_task
 
@@ -47,7 +47,7 @@ def write_untrained(folder: Path, name: str, size: int) -> None:
         if key.endswith("bn3.weight"):  # they start at zero, which hides the branches
             torch.nn.init.constant_(parameter, 0.2)
     (folder / "checkpoints").mkdir(parents=True)
-    record(folder, config)
+    save_config(folder, config)
     checkpoint = {"hyper_parameters": dict(task.hparams), "state_dict": task.state_dict()}
     torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
     write_json({"finished": "untrained"}, folder / "finished.json")
@@ -84,7 +84,7 @@ def measure(name: str, size: int, image: Path, work: Path, chosen: argparse.Name
     file = folder / "model.onnx"
     grader.temperature = spread(grader)
     write_onnx(portable(grader), file, opset=18, facts={})
-    agreement = compare(file, grader, [], "noise")
+    agreement = check_parity(file, grader, [], "noise")
     session = opened(file, threads=chosen.threads)
     sides = {
         "torch": lambda: grader.grade(torch.tensor(read_square(image, grader.size))[None]),

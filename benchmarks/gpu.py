@@ -30,8 +30,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from training import Setting, bare_loop, livergrade_epoch, ready_views
 
-from livergrade.data.augment import Drawn, make_views
-from livergrade.data.cache import working_size
+from livergrade.data.augment import ViewParams, make_views
+from livergrade.data.cache import cached_size
 from livergrade.models.architecture import IMAGENET
 from livergrade.models.build import build
 from livergrade.models.catalog import NAMES
@@ -101,11 +101,11 @@ def waited(device: str) -> None:
 
 def views_a_second(device: str, size: int, batch: int) -> float:
     """Views made from an array on the device, with everything that training can vary."""
-    side = working_size(size, "reflect")
+    side = cached_size(size, "reflect")
     cached = torch.randint(256, (2 * batch, side, side, 3), dtype=torch.uint8, device=device)
     rows = torch.randint(len(cached), (batch,), device=device)
     share, place = 0.7 + 0.3 * torch.rand(batch, 1), torch.rand(batch, 2)
-    drawn = Drawn(
+    drawn = ViewParams(
         degrees=(360 * torch.rand(batch)).to(device),
         mirrored=(torch.rand(batch) < 0.5).to(device),
         window=torch.cat([share, place], 1).to(device),

@@ -11,7 +11,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import checked
+from livergrade.cli.compose import parse_config
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.runs.paths import command_line
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
     "data=manifest data.manifest=cohort.csv model=senet",
     "Check the machine, the cohort, the split and the weights of a run before it is trained.",
     TrainConfig(),
-    checked,
+    parse_config,
 )
 def main(config: TrainConfig) -> None:
     """Every check, whatever the ones before it found."""
@@ -35,7 +35,7 @@ def main(config: TrainConfig) -> None:
     for finding in checks(config):
         findings.append(finding)
         fix = f"\n      {finding.fix}" if finding.fix else ""
-        log.info("%-4s  %s: %s%s", finding.level, finding.what, finding.told, fix)
+        log.info("%-4s  %s: %s%s", finding.level, finding.what, finding.message, fix)
     out = Path(HydraConfig.get().runtime.output_dir)
     write_json(
         {"command": command_line(), "findings": [vars(finding) for finding in findings]}, out / "check.json"

@@ -10,14 +10,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import plain
+from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import CompareConfig
 from livergrade.runs.paths import command_line
 
 
-def checked(composed: DictConfig) -> CompareConfig:
+def parse_config(composed: DictConfig) -> CompareConfig:
     """The options of a comparison, every value checked."""
-    return plain(composed, CompareConfig)
+    return to_dataclass(composed, CompareConfig)
 
 
 @command(
@@ -25,7 +25,7 @@ def checked(composed: DictConfig) -> CompareConfig:
     "outputs/sweeps/<time>",
     "Compare finished runs. Name a sweep's folder, or those of runs; comparison/ is left in the one named.",
     CompareConfig(),
-    checked,
+    parse_config,
     words="runs",
 )
 def main(config: CompareConfig) -> None:

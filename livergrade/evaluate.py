@@ -13,11 +13,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import make_absolute, plain, refuse
+from livergrade.cli.compose import make_absolute, raise_if_invalid, to_dataclass
 from livergrade.config.schema import DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems
 from livergrade.errors import UserError
-from livergrade.runs.folder import mark_finished, record
+from livergrade.runs.folder import mark_finished, save_config
 
 if TYPE_CHECKING:
     from livergrade.runs.run import Run
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def checked(composed: DictConfig) -> EvaluateConfig:
+def parse_config(composed: DictConfig) -> EvaluateConfig:
     """The options of an evaluation, every value checked; the grades and the input size are the run's."""
-    config = plain(composed, EvaluateConfig)
+    config = to_dataclass(composed, EvaluateConfig)
     if not config.run:
         raise UserError("run: which run is evaluated? Give its folder, as in run=outputs/senet/<time>")
     for key in ("data.image_size", "data.classes", "data.split_file"):
@@ -43,7 +43,7 @@ def checked(composed: DictConfig) -> EvaluateConfig:
     "run=outputs/senet/<time> data=manifest data.manifest=other_hospital.csv",
     "Score a trained run again, or on another cohort. What it leaves lies in evaluations/ of the run.",
     EvaluateConfig(data=DataConfig()),
-    checked,
+    parse_config,
 )
 def main(config: EvaluateConfig) -> None:
     """One evaluation, read from top to bottom."""
@@ -80,7 +80,7 @@ def main(config: EvaluateConfig) -> None:
     if not trainer.is_global_zero:
         return
 
-    record(out, options)
+    save_config(out, options)
     write_split(split, out / "split.csv")
     facts = evaluation_facts(trainer, trained)
     metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
@@ -100,7 +100,7 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     options.augment.test_views = config.views or options.augment.test_views
     own_split = options.split.name
     options.split.name = "patient"  # external is none that can be asked for
-    refuse(problems(options))
+    raise_if_invalid(problems(options))
     options.split.name = own_split
     return options
 

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import plain
+from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import ExplainConfig
 from livergrade.errors import UserError
 from livergrade.runs.paths import command_line
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def checked(composed: DictConfig) -> ExplainConfig:
+def parse_config(composed: DictConfig) -> ExplainConfig:
     """The options of an explanation, every value checked."""
-    config = plain(composed, ExplainConfig)
+    config = to_dataclass(composed, ExplainConfig)
     if not config.run:
         raise UserError(
             "run: which network is explained? Give a run's folder, as in run=outputs/senet/<time>"
@@ -41,7 +41,7 @@ def checked(composed: DictConfig) -> ExplainConfig:
     "run=outputs/senet/<time>",
     "Show why a trained network grades images as it does, and whether what is shown means anything.",
     ExplainConfig(),
-    checked,
+    parse_config,
     words="images",
 )
 def main(config: ExplainConfig) -> None:
@@ -49,9 +49,9 @@ def main(config: ExplainConfig) -> None:
     import torch
     from tqdm import tqdm
 
-    from livergrade.evaluation.faithfulness import sanity
+    from livergrade.evaluation.faithfulness import faithfulness_estimates
     from livergrade.explanations.explained import choose, explain, measured
-    from livergrade.explanations.maps import randomised
+    from livergrade.explanations.maps import with_random_weights
     from livergrade.explanations.report import write_explanation
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
@@ -63,7 +63,7 @@ def main(config: ExplainConfig) -> None:
     grader = Grader(run, config.views, config.accelerator)
     chosen = _named(config.images) if config.images else choose(run, config.n)
     grader.require_maps()
-    fresh = randomised(grader.net, config.seed)
+    randomized_net = with_random_weights(grader.net, config.seed)
     failed: dict[str, str] = {}
     explained: list[Explained] = []
     for one in tqdm(chosen, "explaining", unit="image"):
@@ -74,12 +74,14 @@ def main(config: ExplainConfig) -> None:
             continue
         views, seed = [grader.view(square, angle) for angle in grader.degrees], config.seed + len(explained)
         channels = grader.normalisation
-        found = explain(one, views, grader.degrees, grader.net, fresh, channels, config, seed=seed)
+        found = explain(one, views, grader.degrees, grader.net, randomized_net, channels, config, seed=seed)
         explained.append(found)
     reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
     if not explained:
         raise UserError(f"nothing could be explained:\n{reasons}")
-    table = sanity(measured(explained), [one.image.patient for one in explained], seed=config.seed)
+    table = faithfulness_estimates(
+        measured(explained), [one.image.patient for one in explained], seed=config.seed
+    )
     facts = {"run": str(run.folder), "model": grader.model, "command": command_line()}
     write_json(facts | {"failed": failed, "sanity": table}, out / "sanity.json")
     log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run.folder), table))

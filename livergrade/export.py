@@ -12,16 +12,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import plain
+from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import ExportConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
-def checked(composed: DictConfig) -> ExportConfig:
+def parse_config(composed: DictConfig) -> ExportConfig:
     """The options of an export, every value checked."""
-    config = plain(composed, ExportConfig)
+    config = to_dataclass(composed, ExportConfig)
     if not config.run:
         raise UserError("run: which network is exported? Give a run's folder, as in run=outputs/senet/<time>")
     return config
@@ -32,7 +32,7 @@ def checked(composed: DictConfig) -> ExportConfig:
     "run=outputs/senet/<time>",
     "Write a trained network as one ONNX file that grades images without PyTorch, with a model card.",
     ExportConfig(),
-    checked,
+    parse_config,
     words="images",
 )
 def main(config: ExportConfig) -> None:

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import plain
+from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.runs.same_options import refuse_other_options
@@ -22,9 +22,9 @@ from livergrade.runs.same_options import refuse_other_options
 log = logging.getLogger(__name__)
 
 
-def checked(composed: DictConfig) -> PredictConfig:
+def parse_config(composed: DictConfig) -> PredictConfig:
     """The options of a prediction, every value checked."""
-    config = plain(composed, PredictConfig)
+    config = to_dataclass(composed, PredictConfig)
     if not config.run:
         raise UserError("run: which network grades? Give a run's folder, as in run=outputs/senet/<time>")
     if not config.inputs:
@@ -37,7 +37,7 @@ def checked(composed: DictConfig) -> PredictConfig:
     "run=outputs/senet/<time> images/*.png slide.svs",
     "Grade images and whole slides with a trained network.",
     PredictConfig(),
-    checked,
+    parse_config,
     words="inputs",
 )
 def main(config: PredictConfig) -> None:

@@ -11,16 +11,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import plain
+from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
-def checked(composed: DictConfig) -> PrepareConfig:
+def parse_config(composed: DictConfig) -> PrepareConfig:
     """The options of a preparation, every value checked."""
-    config = plain(composed, PrepareConfig)
+    config = to_dataclass(composed, PrepareConfig)
     if not config.slides:
         raise UserError("slides: which ones? Name files or a folder, as in livergrade.prepare slides/")
     if config.regions and not config.table:
@@ -33,7 +33,7 @@ def checked(composed: DictConfig) -> PrepareConfig:
     "slides/ regions=marked/ table=slides.csv",
     "Cut images from whole slides, with a manifest. Without regions=, propose some as GeoJSON.",
     PrepareConfig(),
-    checked,
+    parse_config,
     words="slides",
 )
 def main(config: PrepareConfig) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import checked
+from livergrade.cli.compose import parse_config
 from livergrade.config.schema import TrainConfig
-from livergrade.runs.folder import claim, mark_finished
+from livergrade.runs.folder import create_run_dir, mark_finished
 from livergrade.training.resume import finished_before, may_be_restarted
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
     "model=senet",
     "Train and test one model. What it leaves is one folder with a report.",
     TrainConfig(),
-    checked,
+    parse_config,
 )
 def main(config: TrainConfig) -> None:
     """One run, read from top to bottom."""
@@ -56,7 +56,7 @@ def main(config: TrainConfig) -> None:
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
     facts = run_facts(trainer) | start
     if trainer.is_global_zero:
-        claim(run, config)
+        create_run_dir(run, config)
         write_split(split, run / "split.csv")
         write_json(facts, run / "environment.json")
     fit_and_test(trainer, task, data, config, run)

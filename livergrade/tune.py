@@ -11,16 +11,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import plain
+from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
-def checked(composed: DictConfig) -> TuneConfig:
+def parse_config(composed: DictConfig) -> TuneConfig:
     """The options of a search, every value checked."""
-    return plain(composed, TuneConfig)
+    return to_dataclass(composed, TuneConfig)
 
 
 @command(
@@ -29,7 +29,7 @@ def checked(composed: DictConfig) -> TuneConfig:
     "Search options with Optuna. What is no option below goes to livergrade.train: key=value for every\n"
     "trial, key=a,b and key=interval(low,high) to be searched.",
     TuneConfig(),
-    checked,
+    parse_config,
     words="space",
     all_words=True,
 )

@@ -271,7 +271,7 @@ def finished_run(
     from livergrade.evaluation.splits import write_split
     from livergrade.evaluation.summary import evaluate
     from livergrade.io.files import write_json
-    from livergrade.runs.folder import record
+    from livergrade.runs.folder import save_config
 
     config = TrainConfig(seed=seed)
     config.model.name, config.split.name, config.split.seed = model, kind, seed
@@ -299,7 +299,7 @@ def finished_run(
     table[[f"p_{grade}" for grade in GRADES]] = scores
     table["sex"] = np.where(test["patient"].str[-1].astype(int) % 2, "F", "M")
     folder.mkdir(parents=True)
-    record(folder, config)
+    save_config(folder, config)
     write_split(split, folder / "split.csv")
     write_predictions(table, folder / "predictions.csv")
     write_json(evaluate(table, split, resamples=20), folder / "metrics.json")

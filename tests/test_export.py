@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from livergrade.deploy.onnx_file import MOST_BYTES, opened, write_onnx
-from livergrade.deploy.parity import compare, images_to_check
+from livergrade.deploy.parity import check_parity, images_to_check
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
@@ -96,7 +96,7 @@ def test_images_of_any_size_are_graded(exported: Path, grader: Grader, tmp_path:
         )
         paths.append(tmp_path / f"{height}x{width}.png")
         Image.fromarray(cells).resize((width, height), Image.Resampling.BILINEAR).save(paths[-1])
-    agreement = compare(exported / "model.onnx", grader, paths, "named images")
+    agreement = check_parity(exported / "model.onnx", grader, paths, "named images")
     assert agreement.images == len(SIZES)
     assert agreement.max_difference < 2e-3
 
@@ -105,7 +105,7 @@ def test_a_wrong_temperature_would_be_seen(exported: Path, grader: Grader, manif
     paths = sorted((manifest.parent / GRADES[0]).glob("*.png"))
     calibrated = grader.temperature
     grader.temperature = 1.0
-    assert compare(exported / "model.onnx", grader, paths, "named images").max_difference > 0.01
+    assert check_parity(exported / "model.onnx", grader, paths, "named images").max_difference > 0.01
     grader.temperature = calibrated
 
 
@@ -170,7 +170,7 @@ def test_without_the_runs_images_noise_is_drawn_and_told(
     images, source = images_to_check(Run(run), [], 16)
     assert (images, source) == ([], "noise")
     assert "gone.csv" in caplog.text
-    agreement = compare(exported / "model.onnx", grader, images, source)
+    agreement = check_parity(exported / "model.onnx", grader, images, source)
     assert agreement.images > 3
     assert agreement.max_difference < 5e-3
 

@@ -16,6 +16,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "inference/slides.py": "tests/test_predict.py: takes a trained network and a slide",
     "models/architecture.py": "types, and ImageNet's two constants",
     "multirun/comparison.py": "tests/test_compare.py: puts together what the modules beside it make",
+    "reports/palette.py": "colours alone",
     "slides/cut.py": "tests/test_prepare.py: takes a slide with its regions and their table",
     "training/fit.py": "tests/training/test_checkpoints.py: takes a run that is stopped and gone on with",
 }
@@ -30,11 +31,13 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "faults/test_machine.py": "what a machine may lack or do",
     "models/test_references.py": "our networks against others' of the same papers",
     "test_docs.py": "the documentation",
+    "test_docs_files.py": "docs/files.md against what commands leave",
     "test_launchers.py": "Hydra's launchers",
     "test_layers.py": "what may import what",
     "test_mirror.py": "the files of tests",
     "test_readme.py": "the README",
     "test_real_data.py": "real images, where they are at hand",
+    "test_recipes.py": "the recipes of CONTRIBUTING, typed as they stand",
     "test_security.py": "what the package never does, and names that would be code",
 }
 """Files of tests that mirror no module of the package, and what they test."""

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from livergrade.evaluation.levels import gather
+from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import read_predictions
 from tests.conftest import GRADES, TINY
@@ -241,7 +241,7 @@ def test_a_metric_of_ones_own_is_in_metrics_report_and_comparison(
     first, second = trained
     metrics = json.loads((first / "metrics.json").read_text())
     views = read_predictions(first / "predictions.csv").query("split == 'test'")
-    for name, level in gather(views).items():
+    for name, level in aggregate(views).items():
         assert metrics[name]["undergraded"]["value"] == pytest.approx((level.predicted > level.truth).mean())
     by_patient = metrics["patient"]["undergraded"]
     assert by_patient["method"] == "Wilson, patients"

@@ -25,8 +25,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from livergrade.cli.advice import advice
 from livergrade.cli.compose import register, register_resolvers
+from livergrade.cli.system_errors import explain_system_error
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.runs.folder import note_failure
@@ -79,7 +79,7 @@ def _make(folder: Path) -> None:
         probe.unlink(missing_ok=True)
     except OSError as error:
         error.filename = str(folder)
-        told = advice(error) or f"{folder}: can't be made: {error}"
+        told = explain_system_error(error) or f"{folder}: can't be made: {error}"
         sys.stderr.write(f"\n{told}\n")
         raise SystemExit(1) from None
 
@@ -124,10 +124,10 @@ def command(
             except UserError as error:
                 failures.error("%s", error)
                 _note_failure(error)
-                _tidy()
+                _remove_empty_run()
                 raise _ToldError(f"\n{error}") from None
             except Exception as error:
-                if told := advice(error):
+                if told := explain_system_error(error):
                     failures.error("%s", told)
                     _note_failure(error)
                     raise _ToldError(f"\n{told}") from None
@@ -146,7 +146,7 @@ def command(
             register(name, schema, text)
             if words:
                 own = {item.name for item in fields(schema)} if all_words else None
-                sys.argv = _named(sys.argv, words, own)
+                sys.argv = _collect_positionals(sys.argv, words, own)
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGTERM, _terminated)
             with _ended():
@@ -196,7 +196,7 @@ def _groups(primary: Path) -> str:
     )
 
 
-def _named(typed: list[str], option: str, own: set[str] | None = None) -> list[str]:
+def _collect_positionals(typed: list[str], option: str, own: set[str] | None = None) -> list[str]:
     """Gather what was typed without ``key=`` and is no flag or a flag's value into ``option=[...]``.
 
     With ``own`` also ``key=value``, unless the key is one of those or Hydra's.
@@ -234,7 +234,7 @@ def _note_failure(error: Exception) -> None:
         note_failure(Path(running.runtime.output_dir), error, list(running.overrides.task))
 
 
-def _tidy() -> None:
+def _remove_empty_run() -> None:
     """Remove the folder of a single run that ended before it began: it holds Hydra's record and the log."""
     if HydraConfig.get().mode == RunMode.RUN and _local_rank() == 0:
         folder = Path(HydraConfig.get().runtime.output_dir)

@@ -67,13 +67,13 @@ def register(name: str, schema: Any, help_text: str = "") -> None:  # noqa: ANN4
     store.store(group="hydra/help", name="livergrade", node=shown)
 
 
-def refuse(found: list[str]) -> None:
+def raise_if_invalid(found: list[str]) -> None:
     """Raise a `UserError` that lists what is wrong with the options; nothing where nothing is."""
     if found:
         raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
 
 
-def plain(composed: DictConfig, schema: type[Config]) -> Config:
+def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
     """The composed options as their dataclass, every value checked.
 
     Raises:
@@ -87,7 +87,7 @@ def plain(composed: DictConfig, schema: type[Config]) -> Config:
         key = getattr(error, "full_key", None) or "options"
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
-    refuse([*problems(config), *_cohort_problems(config)])
+    raise_if_invalid([*problems(config), *_cohort_problems(config)])
     return config
 
 
@@ -107,10 +107,10 @@ def make_absolute(data: DataConfig) -> None:
             setattr(data, item.name, str(Path(path).expanduser().absolute()))
 
 
-def checked(composed: DictConfig) -> TrainConfig:
+def parse_config(composed: DictConfig) -> TrainConfig:
     """The options of a run to train, every value checked, paths made absolute."""
-    config = plain(_resumed(composed), TrainConfig)
-    refuse(_launch_problems(config))
+    config = to_dataclass(_resumed(composed), TrainConfig)
+    raise_if_invalid(_launch_problems(config))
     make_absolute(config.data)
     if config.model.weights and config.model.weights != "imagenet":
         config.model.weights = str(Path(config.model.weights).expanduser().absolute())

@@ -21,7 +21,7 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ViewParams:
     """How each view of a batch is made of its image.
 
     Attributes:
@@ -42,7 +42,7 @@ class Drawn:
     light: Tensor
 
     @classmethod
-    def upright(cls, views: int, device: torch.device | None = None) -> Drawn:
+    def upright(cls, views: int, device: torch.device | None = None) -> ViewParams:
         """The images as they are."""
         return cls(
             degrees=torch.zeros(views, device=device),
@@ -54,13 +54,13 @@ class Drawn:
 
 
 def make_views(
-    images: Tensor, drawn: Drawn, *, size: int, border: str, normalisation: Normalisation
+    images: Tensor, params: ViewParams, *, size: int, border: str, normalisation: Normalisation
 ) -> Tensor:
     """Turn, mirror, cut, colour and normalise a batch.
 
     Args:
         images: ``uint8 [B, S, S, 3]``, as cached.
-        drawn: what is done to each, on the images' device.
+        params: what is done to each, on the images' device.
         size: side of the views, pixels.
         border: ``black``, ``reflect`` or ``crop``, as ``augment.border``.
         normalisation: mean and standard deviation of the channels, of images scaled to [0, 1].
@@ -68,13 +68,13 @@ def make_views(
     Returns:
         ``float32 [B, 3, size, size]`` on the images' device, normalised.
     """
-    maps = _affine_maps(drawn, images.shape[1], size, border)
+    maps = _affine_maps(params, images.shape[1], size, border)
     if images.device.type == "cpu":
         # One uint8 warp and one table a view are several times faster here than tensors over the batch.
         levels = torch.arange(256.0).div(255).expand(len(images), 3, 256)
-        tables = _coloured(levels.unsqueeze(2), drawn, normalisation).squeeze(2)
+        tables = _coloured(levels.unsqueeze(2), params, normalisation).squeeze(2)
         return _warped(images, maps, tables, size, border)
-    return _coloured(_grid_sampled(images, maps, size, border) / 255, drawn, normalisation)
+    return _coloured(_grid_sampled(images, maps, size, border) / 255, params, normalisation)
 
 
 def as_seen(view: Tensor, normalisation: Normalisation) -> NDArray[np.uint8]:
@@ -85,13 +85,13 @@ def as_seen(view: Tensor, normalisation: Normalisation) -> NDArray[np.uint8]:
     return pixels
 
 
-def _affine_maps(drawn: Drawn, source: int, size: int, border: str) -> Tensor:
+def _affine_maps(params: ViewParams, source: int, size: int, border: str) -> Tensor:
     """Maps from a view's pixel centres to the source's, ``float32 [B, 2, 3]``, pixels."""
-    angle = torch.deg2rad(drawn.degrees)
+    angle = torch.deg2rad(params.degrees)
     whole = source / math.sqrt(2) if border == "crop" else source  # side of the square there is to show
-    share, *place = drawn.window.unbind(1)
+    share, *place = params.window.unbind(1)
     cos, sin = angle.cos() * whole / size * share, angle.sin() * whole / size * share
-    sign = 1 - 2 * drawn.mirrored.float()
+    sign = 1 - 2 * params.mirrored.float()
     rows = torch.stack([torch.stack([sign * cos, -sign * sin], -1), torch.stack([sin, cos], -1)], -2)
     # The window lies in the turned and mirrored image: its centre goes through the same map.
     centre = torch.stack(place, -1) * ((1 / share - 1) * size / 2).unsqueeze(1)
@@ -99,10 +99,10 @@ def _affine_maps(drawn: Drawn, source: int, size: int, border: str) -> Tensor:
     return torch.cat([rows, shift.unsqueeze(-1)], -1)
 
 
-def _coloured(through: Tensor, drawn: Drawn, normalisation: Normalisation) -> Tensor:
+def _coloured(through: Tensor, params: ViewParams, normalisation: Normalisation) -> Tensor:
     """Transmittances ``[B, 3, H, W]`` from 0 to 1, in the stain and the light that were drawn, normalised."""
-    contrast, brightness = drawn.light[:, :, None, None, None].unbind(1)
-    stained = through.pow(drawn.density[:, :, None, None])
+    contrast, brightness = params.light[:, :, None, None, None].unbind(1)
+    stained = through.pow(params.density[:, :, None, None])
     seen = ((stained - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
     mean, std = _channels(normalisation, through.device)
     return (seen - mean) / std
@@ -132,16 +132,16 @@ def _grid_sampled(images: Tensor, maps: Tensor, size: int, border: str) -> Tenso
     return sampled(images.permute(0, 3, 1, 2).float(), grid, border)
 
 
-def view_grids(drawn: Drawn, *, source: int, size: int, border: str) -> Tensor:
+def view_grids(params: ViewParams, *, source: int, size: int, border: str) -> Tensor:
     """Where in its image each view reads, for :func:`sampled`, ``float32 [B, size, size, 2]``.
 
     Args:
-        drawn: how each view is made; of it the angle, the mirroring and the window.
+        params: how each view is made; of it the angle, the mirroring and the window.
         source: side of the images, pixels.
         size: side of the views, pixels.
         border: as :func:`make_views` has it.
     """
-    return _grid(_affine_maps(drawn, source, size, border), source, size)
+    return _grid(_affine_maps(params, source, size, border), source, size)
 
 
 def sampled(source: Tensor, grid: Tensor, border: str) -> Tensor:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from livergrade.data.cohort import Cohort
 from livergrade.errors import UserError
-from livergrade.io.files import remove_parts, written_whole
+from livergrade.io.files import atomic_write, remove_parts
 from livergrade.io.images import ImageError, read_square
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ as turning it whole and then reducing it; from fewer pixels it blurs, from more 
 (docs/performance.md)."""
 
 
-def working_size(image_size: int, border: str) -> int:
+def cached_size(image_size: int, border: str) -> int:
     """Side, in pixels, of the cached square from which views of ``image_size`` are cut.
 
     With ``border=crop`` a view is the square inscribed in the circle inscribed in the image, whose side is
@@ -81,7 +81,7 @@ def decoded(cohort: Cohort, size: int, folder: Path, *, limit: float = math.inf)
             return kept
         remove_parts(folder, path.name)  # they can be as large as the array
         _make_room(folder, math.prod(shape), limit)
-        with written_whole(path) as part:
+        with atomic_write(path) as part:
             fresh = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
             decode(cohort, size, fresh)
             fresh.flush()

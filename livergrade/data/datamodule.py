@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader, Sampler
 from tqdm import tqdm
 
 from livergrade.config.schema import AugmentConfig, DataConfig
-from livergrade.data.augment import Drawn, make_views
-from livergrade.data.cache import Undecoded, decode, decoded, working_size
+from livergrade.data.augment import ViewParams, make_views
+from livergrade.data.cache import Undecoded, cached_size, decode, decoded
 from livergrade.data.cohort import Cohort
-from livergrade.data.views import Batch, Embedded, Key, ViewPlan, Views, as_gathered
+from livergrade.data.views import Batch, Embedded, Key, Views, ViewSampler, as_gathered
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class GradingData(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.cohort, self.split, self.data, self.augment = cohort, split, data, augment
-        self.size = working_size(data.image_size, augment.border)
+        self.size = cached_size(data.image_size, augment.border)
         self.cache_folder, self.seed, self.normalisation = cache_folder, seed, normalisation
         self.test_splits = [side for side in ("test", "val") if (split["split"] == side).any()]
         self.views: Views | None = None
@@ -125,8 +125,8 @@ class GradingData(L.LightningDataModule):
             return self.data.cache == "device"
         return size < torch.cuda.mem_get_info(device)[0] / 4
 
-    def _plan(self, side: str, views: str) -> ViewPlan:
-        return ViewPlan(
+    def _plan(self, side: str, views: str) -> ViewSampler:
+        return ViewSampler(
             np.flatnonzero(self.split["split"] == side),
             views,
             self.augment,
@@ -204,7 +204,7 @@ class GradingData(L.LightningDataModule):
         mirrored, window, density, light = torch.split(batch["drawn"], [1, 3, 3, 2], 1)
         view = make_views(
             batch["image"] if self.on_device is None else self.on_device[batch["row"]],
-            Drawn(degrees, mirrored[:, 0] > 0, window, density, light),
+            ViewParams(degrees, mirrored[:, 0] > 0, window, density, light),
             size=self.data.image_size,
             border=self.augment.border,
             normalisation=self.normalisation,

@@ -14,10 +14,10 @@ from livergrade.data.cache import Undecoded
 
 Batch = dict[str, Tensor]
 Key = tuple[float, ...]
-"""A view: row of the cohort, number of the angle, then what :class:`Drawn` holds but the degrees: mirrored
-(1), window (3), density (3), light (2)."""
+"""A view: row of the cohort, number of the angle, then what :class:`ViewParams` holds but the degrees:
+mirrored (1), window (3), density (3), light (2)."""
 
-AS_IT_IS = (0, 1, 0, 0, 1, 1, 1, 1, 0)  # what is drawn for a view that nothing is done to
+IDENTITY = (0, 1, 0, 0, 1, 1, 1, 1, 0)  # what is drawn for a view that nothing is done to
 
 
 class Views(Dataset[Batch]):
@@ -73,7 +73,7 @@ class Embedded(Dataset[Batch]):
         }
 
 
-class ViewPlan(Sampler[Key]):
+class ViewSampler(Sampler[Key]):
     """Which views a pass shows, and in which order.
 
     All that is random comes from a generator seeded by (seed, epoch), so that an epoch is the same whatever
@@ -144,9 +144,9 @@ class ViewPlan(Sampler[Key]):
         return map(tuple, here.tolist())
 
     def _drawn(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:
-        """The columns of :data:`AS_IT_IS`; as many numbers are drawn whatever is varied."""
+        """The columns of :data:`IDENTITY`; as many numbers are drawn whatever is varied."""
         if not self.train:
-            return np.tile(AS_IT_IS, (views, 1))
+            return np.tile(IDENTITY, (views, 1))
         varied = self.augment
         mirrored = generator.integers(0, 2, (views, 1)) * varied.flip
         density = np.exp(varied.stain * generator.standard_normal((views, 3)))

@@ -11,13 +11,13 @@ from pathlib import Path
 from livergrade import __version__
 from livergrade.config.schema import ExportConfig
 from livergrade.data.split import fingerprint
+from livergrade.deploy.exportable import portable
 from livergrade.deploy.model_card import write_card
 from livergrade.deploy.onnx_file import write_onnx
-from livergrade.deploy.parity import Agreement, compare, images_to_check
-from livergrade.deploy.portable import portable
+from livergrade.deploy.parity import Agreement, check_parity, images_to_check
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
-from livergrade.io.files import write_json, written_whole
+from livergrade.io.files import atomic_write, write_json
 from livergrade.runs.paths import command_line
 from livergrade.runs.run import Run
 
@@ -42,9 +42,9 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
         "split_fingerprint": fingerprint(run.split) or "unknown",
         "use": "research use only; not a medical device",
     }
-    with written_whole(target) as part:
+    with atomic_write(target) as part:
         write_onnx(portable(grader), part, opset=config.opset, facts=facts)
-        agreement = compare(part, grader, images, source)
+        agreement = check_parity(part, grader, images, source)
         if not agreement.max_difference <= config.tolerance:
             raise UserError(
                 f"{target}: not left there, since its probabilities differ from PyTorch's by up to "
@@ -74,7 +74,7 @@ def write_companions(
         "agreement": agreement.facts(),
         "versions": {name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript")},
     }
-    with written_whole(out / "example.py") as part:
+    with atomic_write(out / "example.py") as part:
         shutil.copyfile(Path(__file__).with_name("example.py"), part)
     write_card(run, exported, out / "README.md")
     write_json(exported, out / "export.json")

@@ -14,7 +14,7 @@ from livergrade import __version__
 from livergrade.data.split import fingerprint
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.summary import RunMetrics
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.reports.format import bounds, value
 from livergrade.reports.run_report import cohort_counts, cohort_name
 from livergrade.reports.verdict import limits, majority, verdict
@@ -69,7 +69,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         exported=exported,
         version=__version__,
     )
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")
 
 

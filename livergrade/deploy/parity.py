@@ -82,7 +82,7 @@ def images_to_check(run: Run, named: Sequence[str], n: int) -> tuple[list[Path],
     return [root / names[place] for place in places], "test images of the run"
 
 
-def compare(file: Path, grader: Grader, images: Sequence[Path], source: str) -> Agreement:
+def check_parity(file: Path, grader: Grader, images: Sequence[Path], source: str) -> Agreement:
     """Grade images with the file and with PyTorch, each reading and preparing them in its own way.
 
     Args:

@@ -56,7 +56,7 @@ def patient_sums(truth: Ints, scores: Floats, patient: Ints) -> dict[str, Floats
     }
 
 
-def calibration_metrics(sums: dict[str, Floats], weights: Floats) -> dict[str, Floats]:
+def calibration_metrics(sums: dict[str, Floats], multiplicities: Floats) -> dict[str, Floats]:
     """Brier score, log-loss and expected calibration error under each weighting of the patients.
 
     The calibration error is the mean distance, over rows, of a bin's accuracy from its confidence (Naeini et
@@ -64,16 +64,16 @@ def calibration_metrics(sums: dict[str, Floats], weights: Floats) -> dict[str, F
 
     Args:
         sums: What `patient_sums` returns.
-        weights: How often each patient is drawn, float64 [B, P].
+        multiplicities: How often each patient is drawn, float64 [B, P].
 
     Returns:
         ``brier``, ``log_loss`` and ``ece``, float64 [B] each.
     """
-    rows = weights @ sums["rows"]
-    gaps = np.abs(weights @ (sums["right"] - sums["confidence"])).sum(1)
+    rows = multiplicities @ sums["rows"]
+    gaps = np.abs(multiplicities @ (sums["right"] - sums["confidence"])).sum(1)
     return {
-        "brier": weights @ sums["brier"] / rows,
-        "log_loss": weights @ sums["log_loss"] / rows,
+        "brier": multiplicities @ sums["brier"] / rows,
+        "log_loss": multiplicities @ sums["log_loss"] / rows,
         "ece": gaps / rows,
     }
 

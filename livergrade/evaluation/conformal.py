@@ -30,7 +30,7 @@ COVERAGE = 0.9
 _ROUNDING = 1e-9  # (n + 1) · coverage may miss a whole number by this, and shares their sum
 
 
-def scores(probabilities: npt.ArrayLike) -> Floats:
+def nonconformity(probabilities: npt.ArrayLike) -> Floats:
     """How little each grade conforms: 1 - the least unimodal function above the probabilities.
 
     The function is min(max of p up to the grade, max of p from the grade on), so that the grades which score
@@ -54,14 +54,14 @@ def true_scores(levels: Mapping[str, Level]) -> dict[str, list[Any]]:
     """What a later prediction must be compared with: scores of the true grades, and no names.
 
     Args:
-        levels: what `livergrade.evaluation.levels.gather` makes of the validation views.
+        levels: what `livergrade.evaluation.levels.aggregate` makes of the validation views.
 
     Returns:
         ``patient``, the patients' scores, rising; and ``image``, a list of rising scores for each patient, in
         no order that tells who it is.
     """
     patient, image = (
-        scores(levels[name].scores)[np.arange(len(levels[name].truth)), levels[name].truth]
+        nonconformity(levels[name].scores)[np.arange(len(levels[name].truth)), levels[name].truth]
         for name in ("patient", "image")
     )
     owner = levels["image"].patient
@@ -111,16 +111,16 @@ def sets(probabilities: npt.ArrayLike, limit: float) -> Mask:
         raise the coverage.
     """
     given = np.asarray(probabilities, np.float64)
-    found = scores(given) <= limit
+    found = nonconformity(given) <= limit
     np.put_along_axis(found, given.argmax(-1)[..., None], True, -1)
     return np.asarray(found, np.bool_)
 
 
-def set_figures(
+def set_estimates(
     levels: Mapping[str, Level],
     calibration: Mapping[str, Sequence[Any]],
-    weights: Floats,
-    obstacle: str,
+    multiplicities: Floats,
+    ci_unavailable: str,
     *,
     coverage: float = COVERAGE,
 ) -> dict[str, Any]:
@@ -131,8 +131,8 @@ def set_figures(
     Args:
         levels: of the test side, at the temperature that the calibration scores were made at.
         calibration: what `true_scores` returns.
-        weights: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        obstacle: why patients cannot be resampled, if so.
+        multiplicities: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
+        ci_unavailable: why patients cannot be resampled, if so.
         coverage: share asked for.
 
     Returns:
@@ -149,8 +149,12 @@ def set_figures(
     found: dict[str, Any] = {"asked": coverage, "calibration_patients": n, "least_patients": least}
     for name in ("patient", "image"):
         limit = threshold(calibration[name], coverage)
-        found[name] = {"threshold": limit if math.isfinite(limit) else None} | _level_figures(
-            levels[name], sets(levels[name].scores, limit), weights, obstacle, independent=name == "patient"
+        found[name] = {"threshold": limit if math.isfinite(limit) else None} | _level_estimates(
+            levels[name],
+            sets(levels[name].scores, limit),
+            multiplicities,
+            ci_unavailable,
+            independent=name == "patient",
         )
     if n < least:
         found["reason"] = (
@@ -165,8 +169,8 @@ def set_figures(
     return found
 
 
-def _level_figures(
-    level: Level, chosen: Mask, weights: Floats, obstacle: str, *, independent: bool
+def _level_estimates(
+    level: Level, chosen: Mask, multiplicities: Floats, ci_unavailable: str, *, independent: bool
 ) -> dict[str, Any]:
     rows = np.bincount(level.patient)
     size = chosen.sum(1)
@@ -180,9 +184,9 @@ def _level_figures(
         if not n:
             return undefined(0, "no set holds one grade alone")
         with np.errstate(invalid="ignore", divide="ignore"):
-            drawn = (weights @ total) / (weights @ of)
+            drawn = (multiplicities @ total) / (multiplicities @ of)
         patients = int((of > 0).sum()) if share else 0
-        return estimate(drawn, n, patients=patients, independent=independent, obstacle=obstacle)
+        return estimate(drawn, n, patients=patients, independent=independent, ci_unavailable=ci_unavailable)
 
     return {
         "covered": figure(right),

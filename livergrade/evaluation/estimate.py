@@ -7,7 +7,7 @@ from typing import NotRequired, cast
 import numpy as np
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.intervals import Interval, bounds_of
+from livergrade.evaluation.intervals import Interval, confidence_interval
 
 
 class Estimate(Interval):
@@ -38,7 +38,13 @@ def undefined(n: int | None, reason: str) -> Estimate:
 
 
 def estimate(
-    drawn: Floats, n: int, *, patients: int = 0, independent: bool = False, obstacle: str, reason: str = ""
+    drawn: Floats,
+    n: int,
+    *,
+    patients: int = 0,
+    independent: bool = False,
+    ci_unavailable: str,
+    reason: str = "",
 ) -> Estimate:
     """A figure with its interval over patients.
 
@@ -47,10 +53,14 @@ def estimate(
         n: rows in its denominator.
         patients: patients in the denominator if the figure is a share, else 0.
         independent: whether each row is a patient of its own.
-        obstacle: why patients cannot be resampled, if so.
+        ci_unavailable: why patients cannot be resampled, if so.
         reason: why the figure is undefined, where it is.
     """
     if np.isnan(drawn[0]):
         return undefined(n, reason)
-    found = {"value": float(drawn[0]), "n": n, **bounds_of(drawn, patients, independent, obstacle)}
+    found = {
+        "value": float(drawn[0]),
+        "n": n,
+        **confidence_interval(drawn, patients, independent, ci_unavailable),
+    }
     return cast(Estimate, found)

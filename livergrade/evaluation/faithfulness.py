@@ -33,20 +33,20 @@ def areas(curves: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {"deletion": under[:, 0], "insertion": under[:, 1], "gain": under[:, 1] - under[:, 0]}
 
 
-def by_test(curves: Mapping[str, NDArray[Any]], likeness: Mapping[str, NDArray[Any]]) -> Measured:
-    """What :func:`sanity` takes, of what :func:`livergrade.explanations.maps.judged` finds of each method.
+def by_test(curves: Mapping[str, NDArray[Any]], rank_correlation: Mapping[str, NDArray[Any]]) -> Measured:
+    """What :func:`faithfulness_estimates` takes, from what :mod:`livergrade.explanations.maps` measures.
 
     Args:
         curves: ``float [images, 2, steps + 1]``, of every method.
-        likeness: ``float [images]``, of those that have one.
+        rank_correlation: ``float [images]``, of those that have one.
     """
     return {
-        method: areas(each) | ({"likeness": likeness[method]} if method in likeness else {})
+        method: areas(each) | ({"likeness": rank_correlation[method]} if method in rank_correlation else {})
         for method, each in curves.items()
     }
 
 
-def sanity(measured: Measured, patients: Sequence[str], *, seed: int) -> list[dict[str, Any]]:
+def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed: int) -> list[dict[str, Any]]:
     """Mean of each measure with its 95 % interval.
 
     Args:
@@ -73,5 +73,5 @@ def sanity(measured: Measured, patients: Sequence[str], *, seed: int) -> list[di
 
 
 def by_method(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """The rows of :func:`sanity` by method and measure."""
+    """The rows of :func:`faithfulness_estimates` by method and measure."""
     return {(row["method"], row["measure"]): row for row in rows}

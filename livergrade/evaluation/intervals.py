@@ -80,7 +80,7 @@ def percentiles(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def scarcity(grades: Ints, classes: Sequence[str]) -> str:
+def ci_unavailable_reason(grades: Ints, classes: Sequence[str]) -> str:
     """Why patients cannot be resampled within their grades; empty where they can."""
     lone = [
         grade for grade, n in zip(classes, np.bincount(grades, minlength=len(classes)), strict=True) if n == 1
@@ -88,25 +88,25 @@ def scarcity(grades: Ints, classes: Sequence[str]) -> str:
     return f"one test patient only of {', '.join(lone)}: an interval needs 2 of every grade" if lone else ""
 
 
-def bounds_of(values: Floats, patients: int, independent: bool, obstacle: str) -> Interval:
+def confidence_interval(values: Floats, patients: int, independent: bool, ci_unavailable: str) -> Interval:
     """Interval of one figure, or why it has none.
 
     Args:
         values: The figure, then the figure in each resample, [1 + B].
         patients: Patients in the denominator if the figure is a share, else 0.
         independent: Whether each row is a patient of its own.
-        obstacle: Why patients cannot be resampled, if so.
+        ci_unavailable: Why patients cannot be resampled, if so.
 
     Returns:
         ``low`` and ``high`` with the ``method``, or null ones with the ``reason``.
     """
     draws = values[1:][~np.isnan(values[1:])]
     flat = not len(draws) or np.ptp(draws) < 1e-12  # the percentiles would be [1, 1], which claims certainty
-    if patients >= 2 and (independent or (flat and not obstacle)):
+    if patients >= 2 and (independent or (flat and not ci_unavailable)):
         low, high = wilson(float(values[0]), patients)
         return {"low": low, "high": high, "method": "Wilson, patients"}
-    if obstacle or flat:
-        reason = obstacle or "all resamples agree, so the bootstrap gives no interval"
+    if ci_unavailable or flat:
+        reason = ci_unavailable or "all resamples agree, so the bootstrap gives no interval"
         return {"low": None, "high": None, "reason": reason}
     low, high = percentiles(draws)
     undefined = len(values) - 1 - len(draws)

@@ -54,7 +54,7 @@ def patient_grades(patient: Ints, grade: Ints, classes: int) -> Ints:
     return np.asarray(counts.argmax(1), np.int64)
 
 
-def gather(views: pd.DataFrame) -> dict[str, Level]:
+def aggregate(views: pd.DataFrame) -> dict[str, Level]:
     """Gather views into images and images into patients by the mean of their probabilities.
 
     A patient's probability is the mean over the images' means, so that an image counts once however many of

@@ -32,16 +32,17 @@ class Weighted:
 
     Attributes:
         level: N rows of P patients, K grades.
-        weights: how often each patient counts, float64 [B, P]; a row of ones gives the figures themselves.
+        multiplicities: how often each patient counts, float64 [B, P]; a row of ones gives the figures
+            themselves.
     """
 
     level: Level
-    weights: Floats
+    multiplicities: Floats
 
     @cached_property
     def confusion(self) -> Floats:
         """Confusion matrices, rows are the truth, float64 [B, K, K]."""
-        return np.asarray(np.tensordot(self.weights, patient_counts(self.level), 1), np.float64)
+        return np.asarray(np.tensordot(self.multiplicities, patient_counts(self.level), 1), np.float64)
 
     @cached_property
     def counted(self) -> dict[str, Floats]:
@@ -51,18 +52,18 @@ class Weighted:
     @cached_property
     def auroc(self) -> Floats:
         """One-vs-rest areas under the ROC curve, float64 [B, K]."""
-        return auroc(self.level, self.weights)
+        return auroc(self.level, self.multiplicities)
 
     @cached_property
     def average_precision(self) -> Floats:
         """One-vs-rest average precisions, float64 [B, K]."""
-        return average_precision(self.level, self.weights)
+        return average_precision(self.level, self.multiplicities)
 
     @cached_property
     def calibrated(self) -> dict[str, Floats]:
         """What `calibration_metrics` makes of the probabilities."""
         sums = patient_sums(self.level.truth, self.level.scores, self.level.patient)
-        return calibration_metrics(sums, self.weights)
+        return calibration_metrics(sums, self.multiplicities)
 
 
 @dataclass(frozen=True)
@@ -268,17 +269,17 @@ def per_class() -> list[Metric]:
     return [metric for metric in METRICS if metric.per_class]
 
 
-def weighted_metrics(level: Level, weights: npt.ArrayLike) -> dict[str, Floats]:
+def weighted_metrics(level: Level, multiplicities: npt.ArrayLike) -> dict[str, Floats]:
     """Every figure of merit of a level under each weighting of its patients.
 
     Args:
         level: N rows of P patients.
-        weights: How often each patient is drawn, [B, P]; a row of ones gives the figures themselves.
+        multiplicities: How often each patient is drawn, [B, P]; a row of ones gives the figures themselves.
 
     Returns:
         By name, arrays [B] of the figures over all grades and [B, K] of those of each grade; NaN where
         undefined.
     """
-    sample = Weighted(level, np.asarray(weights, np.float64))
+    sample = Weighted(level, np.asarray(multiplicities, np.float64))
     with np.errstate(invalid="ignore"):
         return {metric.name: metric.compute(sample) for metric in METRICS}

@@ -71,7 +71,7 @@ def patient_counts(level: Level) -> Floats:
     return counts
 
 
-def auroc(level: Level, weights: npt.ArrayLike) -> Floats:
+def auroc(level: Level, multiplicities: npt.ArrayLike) -> Floats:
     """One-vs-rest area under the ROC curve, with every patient's rows weighted.
 
     The area is the share of (positive, negative) pairs ranked rightly, ties counting half (Hanley & McNeil,
@@ -80,12 +80,12 @@ def auroc(level: Level, weights: npt.ArrayLike) -> Floats:
 
     Args:
         level: N rows.
-        weights: How often each patient is drawn, [B, P].
+        multiplicities: How often each patient is drawn, [B, P].
 
     Returns:
         Float64 [B, K]; NaN where a grade has no positive or no negative row.
     """
-    drawn = np.asarray(weights, np.float64)
+    drawn = np.asarray(multiplicities, np.float64)
     patients = drawn.shape[1]
     areas = np.empty((len(drawn), level.scores.shape[1]))
     for k in range(areas.shape[1]):
@@ -109,7 +109,7 @@ def auroc(level: Level, weights: npt.ArrayLike) -> Floats:
     return areas
 
 
-def average_precision(level: Level, weights: npt.ArrayLike) -> Floats:
+def average_precision(level: Level, multiplicities: npt.ArrayLike) -> Floats:
     """One-vs-rest average precision, with every patient's rows weighted.
 
     The mean, over the rows of a grade, of the precision at the row's score: steps without interpolation, rows
@@ -117,12 +117,12 @@ def average_precision(level: Level, weights: npt.ArrayLike) -> Floats:
 
     Args:
         level: N rows.
-        weights: How often each patient is drawn, [B, P].
+        multiplicities: How often each patient is drawn, [B, P].
 
     Returns:
         Float64 [B, K]; NaN where a grade has no row.
     """
-    drawn = np.asarray(weights, np.float64)
+    drawn = np.asarray(multiplicities, np.float64)
     areas = np.empty((len(drawn), level.scores.shape[1]))
     at_once = max(1, _CELLS // len(level.truth))
     for k in range(areas.shape[1]):

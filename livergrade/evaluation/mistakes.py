@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from livergrade.evaluation.levels import gather
+from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.predictions import class_names
 
 
@@ -21,7 +21,7 @@ def worst_images(predictions: pd.DataFrame, most: int = 8) -> pd.DataFrame:
     """
     classes = class_names(predictions)
     test = predictions[predictions["split"] == "test"]
-    level = gather(test)["image"]
+    level = aggregate(test)["image"]
     patients = test.drop_duplicates("image").set_index("image")["patient"]
     table = pd.DataFrame(
         {

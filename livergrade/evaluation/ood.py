@@ -24,7 +24,7 @@ from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.conformal import threshold
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.levels import Level
-from livergrade.io.files import read_facts, write_json, written_whole
+from livergrade.io.files import atomic_write, read_facts, write_json
 
 
 class Appearance(TypedDict):
@@ -147,7 +147,7 @@ def write_appearance(
         val = table[table["split"] == "val"].groupby("patient")["distance"]
         own |= limited([one.tolist() for _, one in val])
     write_json(own, out / "appearance.json")
-    with written_whole(out / "appearance.csv") as part:
+    with atomic_write(out / "appearance.csv") as part:
         table.to_csv(part, index=False, float_format="%.6g")
 
 
@@ -169,17 +169,17 @@ def _measured(squares: Squares, rows: npt.NDArray[np.int64]) -> Floats:
 BINS = 30
 
 
-def familiarity_figures(
-    seen: pd.DataFrame, reference: Appearance, image: Level, weights: Floats, obstacle: str
+def ood_estimates(
+    seen: pd.DataFrame, reference: Appearance, image: Level, multiplicities: Floats, ci_unavailable: str
 ) -> dict[str, Any]:
     """How far the images of each side lie, and how many of the test lie beyond the limit.
 
     Args:
         seen: a run's ``appearance.csv``: ``image``, ``patient``, ``split``, ``distance``.
         reference: its ``appearance.json``.
-        image: the test images, as `livergrade.evaluation.levels.gather` has them.
-        weights: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        obstacle: why patients cannot be resampled, if so.
+        image: the test images, as `livergrade.evaluation.levels.aggregate` has them.
+        multiplicities: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
+        ci_unavailable: why patients cannot be resampled, if so.
 
     Returns:
         ``limit`` and ``alarm`` of the reference, or the ``reason`` why it has none; for each side its
@@ -206,8 +206,8 @@ def familiarity_figures(
         if not among.any():
             return undefined(0, "there are no such images")
         with np.errstate(invalid="ignore", divide="ignore"):
-            drawn = (weights @ total) / (weights @ of)
-        return estimate(drawn, int(among.sum()), patients=int((of > 0).sum()), obstacle=obstacle)
+            drawn = (multiplicities @ total) / (multiplicities @ of)
+        return estimate(drawn, int(among.sum()), patients=int((of > 0).sum()), ci_unavailable=ci_unavailable)
 
     return found | {
         "unlike": share(beyond, np.ones(len(beyond), bool)),

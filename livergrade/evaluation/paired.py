@@ -19,7 +19,7 @@ import pandas as pd
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.intervals import draw_patients, percentiles
-from livergrade.evaluation.levels import Level, gather, patient_grades
+from livergrade.evaluation.levels import Level, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 from livergrade.evaluation.predictions import class_names
 
@@ -111,7 +111,7 @@ def compare(
         Stat. 6, 1979). What is undefined is null with its reason.
     """
     rng = np.random.default_rng(seed)
-    gathered = {name: [gather(table) for table in repeats] for name, repeats in models.items()}
+    gathered = {name: [aggregate(table) for table in repeats] for name, repeats in models.items()}
     images = pd.concat(next(iter(models.values()))).drop_duplicates("image")
     patients = pd.Index(sorted(images["patient"].unique()))
     grades = patient_grades(
@@ -119,14 +119,14 @@ def compare(
         np.asarray(pd.Index(class_names(images)).get_indexer(pd.Index(images["grade"])), np.int64),
         len(class_names(images)),
     )
-    weights = np.vstack([np.ones(len(patients)), draw_patients(grades, resamples, rng)])
+    multiplicities = np.vstack([np.ones(len(patients)), draw_patients(grades, resamples, rng)])
     lone = "one test patient only of a grade: an interval needs 2" if 1 in np.bincount(grades) else ""
     pairs: list[dict[str, Any]] = [
         {"first": first, "second": second, "mcnemar": _mcnemar(gathered[first], gathered[second])}
         for first, second in itertools.combinations(models, 2)
     ]
     for level in LEVELS:
-        drawn = {name: _drawn(found, level, patients, weights) for name, found in gathered.items()}
+        drawn = {name: _resampled(found, level, patients, multiplicities) for name, found in gathered.items()}
         right = {name: _right(found, level, patients) for name, found in gathered.items()}
         for pair in pairs:
             first, second = pair["first"], pair["second"]
@@ -144,12 +144,12 @@ def compare(
     return pairs
 
 
-def _drawn(
-    repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str], weights: Floats
+def _resampled(
+    repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str], multiplicities: Floats
 ) -> dict[str, Floats]:
     """Each figure under each weighting of the patients, the mean over repeats, float64 [B] each."""
     found = [
-        weighted_metrics(one[level], weights[:, patients.get_indexer(pd.Index(one["patient"].names))])
+        weighted_metrics(one[level], multiplicities[:, patients.get_indexer(pd.Index(one["patient"].names))])
         for one in repeats
     ]
     return {metric: np.mean([one[metric] for one in found], axis=0) for metric in _paired()}
@@ -165,14 +165,14 @@ def _right(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[s
     return added
 
 
-def _difference(values: Floats, patients: int, obstacle: str) -> dict[str, Any]:
+def _difference(values: Floats, patients: int, ci_unavailable: str) -> dict[str, Any]:
     """Row 0 is the difference itself, the others are the resamples."""
     empty: dict[str, Any] = {"value": None, "low": None, "high": None, "n": patients}
     if np.isnan(values[0]):
         return empty | {"reason": "undefined for one of the two models"}
     draws = values[1:][~np.isnan(values[1:])]
-    if obstacle or not len(draws):
-        return empty | {"value": float(values[0]), "reason": obstacle or "undefined in every resample"}
+    if ci_unavailable or not len(draws):
+        return empty | {"value": float(values[0]), "reason": ci_unavailable or "undefined in every resample"}
     low, high = percentiles(draws)
     return empty | {"value": float(values[0]), "low": low, "high": high}
 

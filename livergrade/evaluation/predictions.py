@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Ints
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 
 _SUM_TOLERANCE = 1e-3
 _COLUMNS = ("image", "patient", "split", "angle", "grade", "predicted")
@@ -67,7 +67,7 @@ def predictions_table(
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
     """Write the table as CSV, whole or not at all."""
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         table.to_csv(part, index=False, float_format="%.9g")
 
 

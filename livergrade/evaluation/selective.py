@@ -25,7 +25,7 @@ COVERAGES = (1.0, 0.9, 0.8, 0.7)
 """Shares of patients answered, of which the error is told."""
 
 
-def selective_risks(confidence: Floats, wrong: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
+def selective_risks(confidence: Floats, wrong: npt.ArrayLike, multiplicities: npt.ArrayLike) -> Floats:
     """Error rate among the 1, 2, … surest patients, under each weighting.
 
     Patients of one confidence have no order; their errors count as spread evenly over them, which is the mean
@@ -34,12 +34,13 @@ def selective_risks(confidence: Floats, wrong: npt.ArrayLike, weights: npt.Array
     Args:
         confidence: probability of the predicted grade, float64 [P].
         wrong: whether each patient was graded wrongly, [P].
-        weights: how often each patient is drawn, whole numbers that add up to the same N in each row, [B, P].
+        multiplicities: how often each patient is drawn, whole numbers that add up to the same N in each
+            row, [B, P].
 
     Returns:
         float64 [B, N].
     """
-    drawn = np.asarray(weights)
+    drawn = np.asarray(multiplicities)
     _, tied = np.unique(-confidence, return_inverse=True)
     member = np.eye(tied.max() + 1)[tied]  # [P, distinct confidences, falling]
     count = drawn @ member
@@ -49,13 +50,13 @@ def selective_risks(confidence: Floats, wrong: npt.ArrayLike, weights: npt.Array
     return np.asarray(rows.cumsum(1) / np.arange(1, rows.shape[1] + 1), np.float64)
 
 
-def risk_figures(level: Level, weights: Floats, obstacle: str) -> dict[str, Any]:
+def risk_coverage(level: Level, multiplicities: Floats, ci_unavailable: str) -> dict[str, Any]:
     """The risk–coverage curve of the test patients, and what is read from it.
 
     Args:
         level: the patients.
-        weights: how often each is drawn, float64 [1 + B, P]; row 0 is all ones.
-        obstacle: why patients cannot be resampled, if so.
+        multiplicities: how often each is drawn, float64 [1 + B, P]; row 0 is all ones.
+        ci_unavailable: why patients cannot be resampled, if so.
 
     Returns:
         ``curve``: for each number answered ``coverage``, ``risk``, and ``low`` and ``high`` over the
@@ -64,16 +65,16 @@ def risk_figures(level: Level, weights: Floats, obstacle: str) -> dict[str, Any]
         ``confidence`` of the least sure of them and the ``error``, a figure with Wilson's interval.
     """
     confidence, wrong = level.scores.max(1), level.predicted != level.truth
-    risks = selective_risks(confidence, wrong, weights)
+    risks = selective_risks(confidence, wrong, multiplicities)
     n = len(wrong)
     ends = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     # Where all resamples agree, the percentiles would claim certainty.
-    known = (np.ptp(risks[1:], axis=0) > 1e-12) & (not obstacle)
+    known = (np.ptp(risks[1:], axis=0) > 1e-12) & (not ci_unavailable)
     bounds = np.quantile(risks[1:], ends, axis=0).tolist()
     low, high = ([end if told else None for end, told in zip(one, known, strict=True)] for one in bounds)
 
     def figure(values: Floats) -> Estimate:
-        return estimate(values, n, obstacle=obstacle)
+        return estimate(values, n, ci_unavailable=ci_unavailable)
 
     own, random = risks.mean(1), risks[:, -1]
     surest = np.sort(confidence)[::-1]

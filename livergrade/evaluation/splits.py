@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")
@@ -16,7 +16,7 @@ _REQUIRED = ("image", "patient", "grade", "split", "sha256")
 
 def write_split(split: pd.DataFrame, path: Path) -> None:
     """Write ``split.csv``, whole or not at all."""
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         split.to_csv(part, index=False)
 
 

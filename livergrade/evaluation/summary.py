@@ -10,9 +10,9 @@ from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.estimate import Estimate, estimate
-from livergrade.evaluation.intervals import CONFIDENCE, draw_patients, naive_accuracy, scarcity
+from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
-from livergrade.evaluation.levels import Level, gather
+from livergrade.evaluation.levels import Level, aggregate
 from livergrade.evaluation.metric_catalog import METRICS, Metric, overall, per_class, weighted_metrics
 from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.predictions import class_names, validate
@@ -37,10 +37,10 @@ class RunMetrics(TypedDict):
         patient: figures by patient.
         subgroups: as `livergrade.evaluation.subgroups.subgroups` has them.
         calibration: what was fitted, and what it changed on the test patients.
-        conformal: as `livergrade.evaluation.conformal.set_figures` has it, or a ``reason``.
-        abstention: as `livergrade.evaluation.selective.risk_figures` has it.
-        views: as `livergrade.evaluation.tta.view_figures` has them.
-        familiarity: as `livergrade.evaluation.ood.familiarity_figures` has it.
+        conformal: as `livergrade.evaluation.conformal.set_estimates` has it, or a ``reason``.
+        abstention: as `livergrade.evaluation.selective.risk_coverage` has it.
+        views: as `livergrade.evaluation.tta.tta_estimates` has them.
+        familiarity: as `livergrade.evaluation.ood.ood_estimates` has it.
     """
 
     classes: list[str]
@@ -95,13 +95,14 @@ def evaluate(
     if test.empty:
         raise UserError("predictions: no row of split 'test' to score; give split.test_fraction more than 0")
     classes = class_names(predictions)
-    levels = gather(test)
+    levels = aggregate(test)
     grades = levels["patient"].truth
     rng = np.random.default_rng(seed)
-    weights = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
+    multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
     mixed = int((pd.Series(levels["image"].truth).groupby(levels["image"].patient).nunique() > 1).sum())
     by_level = {
-        name: _level_figures(name, level, classes, grades, weights, rng) for name, level in levels.items()
+        name: _level_estimates(name, level, classes, grades, multiplicities, rng)
+        for name, level in levels.items()
     }
     return {
         "classes": classes,
@@ -116,16 +117,21 @@ def evaluate(
     }
 
 
-def _level_figures(
-    name: str, level: Level, classes: list[str], grades: Ints, weights: Floats, rng: np.random.Generator
+def _level_estimates(
+    name: str,
+    level: Level,
+    classes: list[str],
+    grades: Ints,
+    multiplicities: Floats,
+    rng: np.random.Generator,
 ) -> LevelSummary:
     """Figures of one level; row 0 of the weights is all ones, the others are the resamples."""
-    drawn = weighted_metrics(level, weights)
+    drawn = weighted_metrics(level, multiplicities)
     counts = patient_counts(level)
     true, called = counts.sum(2), counts.sum(1)  # [P, K]
     total = np.repeat(counts.sum((1, 2))[:, None], len(classes), 1)
     rows = {"predicted": called, "true": true, "others": total - true, "all": total}
-    scarce = scarcity(grades, classes)
+    scarce = ci_unavailable_reason(grades, classes)
 
     def figure(metric: Metric, k: int | None = None) -> Estimate:
         values = drawn[metric.name] if k is None else drawn[metric.name][:, k]
@@ -136,7 +142,7 @@ def _level_figures(
             int(denominator.sum()),
             patients=int((denominator > 0).sum()) if metric.of_rows else 0,
             independent=name == "patient",
-            obstacle=scarce or (f"{classes[k or 0]} has fewer than 2 test patients" if few else ""),
+            ci_unavailable=scarce or (f"{classes[k or 0]} has fewer than 2 test patients" if few else ""),
             reason=metric.undefined.format(level=name, grade=classes[k or 0]),
         )
 
@@ -146,7 +152,7 @@ def _level_figures(
         if absent and metric.mean_over_grades:
             left_out = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
             figures[metric.name]["note"] = left_out
-    low, high = naive_accuracy(level, len(weights) - 1, rng)
+    low, high = naive_accuracy(level, len(multiplicities) - 1, rng)
     figures["accuracy"] |= {"naive_low": low, "naive_high": high}
     support = [int(n) for n in true.sum(0)]
     by_grade = {

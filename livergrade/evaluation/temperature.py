@@ -20,7 +20,7 @@ import pandas as pd
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import patient_sums
 from livergrade.evaluation.intervals import draw_patients, percentiles
-from livergrade.evaluation.levels import gather
+from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.predictions import class_names
 
 LOWEST, HIGHEST = 0.1, 20.0
@@ -52,7 +52,7 @@ def at_temperature(predictions: pd.DataFrame, temperature: float) -> pd.DataFram
 
 def patient_losses(views: pd.DataFrame) -> Callable[[float], Floats]:
     """What gives the mean log-loss of each patient's images, float64 [P] by name, at a temperature."""
-    level = gather(views)["image"]
+    level = aggregate(views)["image"]
     image, _ = pd.factorize(views["image"], sort=True)
     given = views[[f"p_{grade}" for grade in class_names(views)]].to_numpy(np.float64)
     count = np.bincount(image)[:, None]
@@ -110,7 +110,7 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
             options={"xatol": 1e-6},
         )
         best = float(np.exp(search.x))
-    levels = gather(views)
+    levels = aggregate(views)
     grades = levels["patient"].truth
     if np.bincount(grades).max() < 2:
         return found | {"temperature": best, "reason": "no grade has two validation patients"} | note

@@ -10,7 +10,7 @@ import pandas as pd
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums
 from livergrade.evaluation.estimate import Estimate, estimate
-from livergrade.evaluation.levels import Level, gather
+from livergrade.evaluation.levels import Level, aggregate
 from livergrade.evaluation.metrics import count_metrics, patient_counts
 
 COUNTS = (1, 2, 4, 12, 36)
@@ -37,23 +37,23 @@ def even_counts(views: pd.DataFrame) -> dict[int, list[float]]:
     return found
 
 
-def view_figures(test: pd.DataFrame, weights: Floats, obstacle: str) -> list[dict[str, Any]]:
+def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: str) -> list[dict[str, Any]]:
     """Accuracy, kappa and log-loss by patient for each number of views, and what they gain on one view.
 
     Args:
         test: checked predictions of the test side, one row a view, as the network gave them.
-        weights: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        obstacle: why patients cannot be resampled, if so.
+        multiplicities: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
+        ci_unavailable: why patients cannot be resampled, if so.
 
     Returns:
         One entry a number of views, fewest first: ``views``, the figures `METRICS`, and ``difference``, the
         same less those of one view (null for one view). Empty where the images share no angle.
     """
     drawn = {
-        count: _drawn(gather(test[test["angle"].isin(angles)])["patient"], weights)
+        count: _resampled(aggregate(test[test["angle"].isin(angles)])["patient"], multiplicities)
         for count, angles in even_counts(test).items()
     }
-    patients = weights.shape[1]
+    patients = multiplicities.shape[1]
 
     def figure(values: Floats, share: bool) -> Estimate:
         return estimate(
@@ -61,7 +61,7 @@ def view_figures(test: pd.DataFrame, weights: Floats, obstacle: str) -> list[dic
             patients,
             patients=patients if share else 0,
             independent=share,
-            obstacle=obstacle,
+            ci_unavailable=ci_unavailable,
             reason="truth and prediction hold one single grade",
         )
 
@@ -77,7 +77,7 @@ def view_figures(test: pd.DataFrame, weights: Floats, obstacle: str) -> list[dic
     ]
 
 
-def _drawn(level: Level, weights: Floats) -> dict[str, Floats]:
-    counted = count_metrics(np.tensordot(weights, patient_counts(level), 1))
-    calibrated = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), weights)
+def _resampled(level: Level, multiplicities: Floats) -> dict[str, Floats]:
+    counted = count_metrics(np.tensordot(multiplicities, patient_counts(level), 1))
+    calibrated = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), multiplicities)
     return {metric: (counted | calibrated)[metric] for metric in METRICS}

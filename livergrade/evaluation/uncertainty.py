@@ -12,15 +12,15 @@ import pandas as pd
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums, reliability
-from livergrade.evaluation.conformal import set_figures, true_scores
+from livergrade.evaluation.conformal import set_estimates, true_scores
 from livergrade.evaluation.estimate import Estimate, estimate
-from livergrade.evaluation.intervals import draw_patients, scarcity
-from livergrade.evaluation.levels import Level, gather
-from livergrade.evaluation.ood import familiarity_figures, read_appearance
+from livergrade.evaluation.intervals import ci_unavailable_reason, draw_patients
+from livergrade.evaluation.levels import Level, aggregate
+from livergrade.evaluation.ood import ood_estimates, read_appearance
 from livergrade.evaluation.predictions import class_names
-from livergrade.evaluation.selective import risk_figures
+from livergrade.evaluation.selective import risk_coverage
 from livergrade.evaluation.temperature import at_temperature, fit_temperature
-from livergrade.evaluation.tta import view_figures
+from livergrade.evaluation.tta import tta_estimates
 from livergrade.io.files import read_facts
 
 METRICS = ("brier", "log_loss", "ece")
@@ -83,7 +83,7 @@ def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: i
         "patients": int(val["patient"].nunique()),
         "images": int(val["image"].nunique()),
         "views": int(val["angle"].nunique()),
-        "scores": true_scores(gather(at_temperature(val, fitted["temperature"] or 1.0))),
+        "scores": true_scores(aggregate(at_temperature(val, fitted["temperature"] or 1.0))),
     }
     return cast(Calibration, found)
 
@@ -125,16 +125,17 @@ def caution_figures(
         ``familiarity``, as ``metrics.json`` holds them.
     """
     test = predictions[predictions["split"] == "test"]
-    raw, temperature = gather(test), calibration["temperature"]
-    levels = gather(at_temperature(test, temperature)) if temperature else raw
+    raw, temperature = aggregate(test), calibration["temperature"]
+    levels = aggregate(at_temperature(test, temperature)) if temperature else raw
     grades = raw["patient"].truth
-    obstacle = scarcity(grades, class_names(predictions))
+    ci_unavailable = ci_unavailable_reason(grades, class_names(predictions))
     rng = np.random.default_rng(seed)
-    weights = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
+    multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
     told: dict[str, Any] = {key: value for key, value in calibration.items() if key != "scores"}
     if temperature:
         told["test"] = {
-            name: _before_and_after(raw[name], levels[name], weights, obstacle) for name in LEVELS
+            name: _before_and_after(raw[name], levels[name], multiplicities, ci_unavailable)
+            for name in LEVELS
         }
         changed = (raw[name].predicted != levels[name].predicted for name in LEVELS)
         told["changed"] = {name: int(one.sum()) for name, one in zip(LEVELS, changed, strict=True)}
@@ -147,28 +148,29 @@ def caution_figures(
             f"{graded}: their scores can't be compared"
         }
     else:
-        sets = set_figures(levels, calibration["scores"], weights, obstacle)
+        sets = set_estimates(levels, calibration["scores"], multiplicities, ci_unavailable)
     found = {
         "calibration": told,
         "conformal": sets,
-        "abstention": risk_figures(levels["patient"], weights, obstacle) | {"calibrated": bool(temperature)},
-        "views": view_figures(test, weights, obstacle),
+        "abstention": risk_coverage(levels["patient"], multiplicities, ci_unavailable)
+        | {"calibrated": bool(temperature)},
+        "views": tta_estimates(test, multiplicities, ci_unavailable),
     }
     if run and (reference := read_appearance(run / "appearance.json")):
         seen = pd.read_csv(
             run / "appearance.csv", dtype={"image": str, "patient": str}, keep_default_na=False
         )
-        found["familiarity"] = familiarity_figures(seen, reference, raw["image"], weights, obstacle)
+        found["familiarity"] = ood_estimates(seen, reference, raw["image"], multiplicities, ci_unavailable)
     return found
 
 
-def _before_and_after(raw: Level, own: Level, weights: Floats, obstacle: str) -> dict[str, Any]:
+def _before_and_after(raw: Level, own: Level, multiplicities: Floats, ci_unavailable: str) -> dict[str, Any]:
     """Each figure ``before`` and ``after``, their ``difference`` (after less before), and reliabilities."""
     sums = [patient_sums(level.truth, level.scores, level.patient) for level in (raw, own)]
-    before, after = (calibration_metrics(one, weights) for one in sums)
+    before, after = (calibration_metrics(one, multiplicities) for one in sums)
 
     def figure(values: Floats) -> Estimate:
-        return estimate(values, len(raw.truth), obstacle=obstacle)
+        return estimate(values, len(raw.truth), ci_unavailable=ci_unavailable)
 
     return {
         metric: {

@@ -16,8 +16,8 @@ from livergrade.config.schema import ExplainConfig
 from livergrade.data.augment import as_seen
 from livergrade.data.kinds import read_cohort
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_test
-from livergrade.evaluation.levels import gather
-from livergrade.explanations.maps import class_activation, judged, turned
+from livergrade.evaluation.levels import aggregate
+from livergrade.explanations.maps import class_activation, score_maps, turn_back
 from livergrade.models.architecture import Normalisation
 from livergrade.models.hooks import attention
 from livergrade.runs.run import Run
@@ -54,8 +54,8 @@ class Explained:
         probabilities: of each grade, upright view alone, ``float32 [K]``.
         view: what the network was shown, ``uint8 [S, S, 3]``.
         maps: for each of :data:`livergrade.evaluation.faithfulness.METHODS` ``float32 [K, h, w]``.
-        likeness: Spearman's correlation of each method's map of the predicted grade with that of the same
-            network with random weights.
+        rank_correlation: Spearman's correlation of each method's map of the predicted grade with that of the
+            same network with random weights.
         curves: for each method the predicted grade's probability as the view is deleted and inserted,
             ``float32 [2, steps + 1]``.
         turned_mean: HiResCAM of the predicted grade over the turned views, each turned back,
@@ -70,7 +70,7 @@ class Explained:
     probabilities: Floats
     view: NDArray[np.uint8]
     maps: dict[str, Floats]
-    likeness: dict[str, float]
+    rank_correlation: dict[str, float]
     curves: dict[str, Floats]
     turned_mean: Floats
     turned_spread: Floats
@@ -87,7 +87,7 @@ def choose(run: Run, n: int) -> list[Chosen]:
         UserError: the run has no predictions, or its cohort can't be read.
     """
     tested, classes = run.tested, run.classes
-    level = gather(tested)["image"]
+    level = aggregate(tested)["image"]
     patients: pd.Series[str] = tested.drop_duplicates("image").set_index("image")["patient"]
     root = read_cohort(run.config.data).root
     scores = level.scores.clip(1e-12)
@@ -108,7 +108,7 @@ def explain(
     views: Sequence[Tensor],
     degrees: Sequence[float],
     net: nn.Module,
-    fresh: nn.Module,
+    randomized_net: nn.Module,
     normalisation: Normalisation,
     config: ExplainConfig,
     *,
@@ -121,16 +121,16 @@ def explain(
         views: what the network is shown of it, each ``float32 [1, 3, S, S]`` and normalised; upright first.
         degrees: the angle of each, anticlockwise.
         net: the trained network, in evaluation mode where the views are.
-        fresh: the same network with random weights.
+        randomized_net: the same network with random weights.
         normalisation: mean and standard deviation of the channels.
         config: the options.
         seed: of the random map.
     """
     upright = views[0]
-    found = judged(net, fresh, upright, places=config.places, steps=config.steps, seed=seed)
+    found = score_maps(net, randomized_net, upright, places=config.places, steps=config.steps, seed=seed)
     called = int(found.called)
     back = [
-        turned(class_activation(net, view)[1]["hires_cam"], -angle)[0, called]
+        turn_back(class_activation(net, view)[1]["hires_cam"], -angle)[0, called]
         for view, angle in zip(views, degrees, strict=True)
     ]
     stack = torch.stack(back)
@@ -140,7 +140,7 @@ def explain(
         probabilities=found.logits.softmax(1)[0].cpu().numpy(),
         view=as_seen(upright[0], normalisation),
         maps={name: each[0].cpu().numpy() for name, each in found.maps.items()},
-        likeness={name: float(each) for name, each in found.likeness.items()},
+        rank_correlation={name: float(each) for name, each in found.rank_correlation.items()},
         curves={name: each[0].cpu().numpy() for name, each in found.curves.items()},
         turned_mean=stack.nanmean(0).cpu().numpy(),
         turned_spread=(stack - stack.nanmean(0)).square().nanmean(0).sqrt().cpu().numpy(),
@@ -153,10 +153,13 @@ def explain(
 
 
 def measured(explained: Sequence[Explained]) -> Measured:
-    """What :func:`livergrade.evaluation.faithfulness.sanity` takes, of these images."""
+    """What :func:`livergrade.evaluation.faithfulness.faithfulness_estimates` takes, of these images."""
     found = by_test(
         {method: np.array([one.curves[method] for one in explained]) for method in METHODS},
-        {method: np.array([one.likeness[method] for one in explained]) for method in explained[0].likeness},
+        {
+            method: np.array([one.rank_correlation[method] for one in explained])
+            for method in explained[0].rank_correlation
+        },
     )
     found["hires_cam"]["turning"] = np.array([one.turning_error for one in explained])
     return found

@@ -146,21 +146,21 @@ def deletion_insertion(
     return of_grade.reshape(len(views), 2, steps + 1)
 
 
-def randomised(net: nn.Module, seed: int = 0) -> nn.Module:
+def with_random_weights(net: nn.Module, seed: int = 0) -> nn.Module:
     """The same network with weights that never saw an image, for the test of arXiv:1810.03292."""
-    fresh = copy.deepcopy(getattr(net, "_orig_mod", net))
+    randomized_net = copy.deepcopy(getattr(net, "_orig_mod", net))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for module in fresh.modules():
+        for module in randomized_net.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
-        for module in fresh.modules():
+        for module in randomized_net.modules():
             if isinstance(module, nn.Conv2d):  # PyTorch's own start lets deep networks fade out
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return fresh.eval()
+    return randomized_net.eval()
 
 
-def likeness(first: Tensor, second: Tensor) -> Tensor:
+def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
     """Spearman's rank correlation of maps, ``[..., h, w]`` each; 0 where one is flat."""
     from torchmetrics.functional import spearman_corrcoef  # seconds to import, and grading needs none of it
 
@@ -169,7 +169,7 @@ def likeness(first: Tensor, second: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Judged:
+class MapScores:
     """Maps of views by every method, and what tells whether they mean anything.
 
     Attributes:
@@ -177,22 +177,24 @@ class Judged:
         called: the predicted grades, ``int64 [B]``.
         maps: by method, ``float [B, K, h, w]``; ``random`` among them, for comparison.
         curves: by method, the predicted grade's, as :func:`deletion_insertion` has them.
-        likeness: by method, of the predicted grade's map to that of random weights, ``float [B]``.
+        rank_correlation: by method, of the predicted grade's map to that of random weights, ``float [B]``.
     """
 
     logits: Tensor
     called: Tensor
     maps: dict[str, Tensor]
     curves: dict[str, Tensor]
-    likeness: dict[str, Tensor]
+    rank_correlation: dict[str, Tensor]
 
 
-def judged(net: nn.Module, fresh: nn.Module, views: Tensor, *, places: int, steps: int, seed: int) -> Judged:
+def score_maps(
+    net: nn.Module, randomized_net: nn.Module, views: Tensor, *, places: int, steps: int, seed: int
+) -> MapScores:
     """Map views by every method, and hold the maps of the predicted grade against both tests.
 
     Args:
         net: Of :func:`livergrade.models.build`, in evaluation mode.
-        fresh: Of :func:`randomised`.
+        randomized_net: Of :func:`with_random_weights`.
         views: ``float [B, 3, H, W]``.
         places: As :func:`occlusion` takes it.
         steps: As :func:`deletion_insertion` takes it.
@@ -200,11 +202,13 @@ def judged(net: nn.Module, fresh: nn.Module, views: Tensor, *, places: int, step
     """
     logits, maps = class_activation(net, views)
     maps["occlusion"] = occlusion(net, views, places=places)
-    unlearned = class_activation(fresh, views)[1] | {"occlusion": occlusion(fresh, views, places=places)}
+    unlearned = class_activation(randomized_net, views)[1] | {
+        "occlusion": occlusion(randomized_net, views, places=places)
+    }
     noise = torch.rand(maps["grad_cam"].shape, generator=torch.Generator().manual_seed(seed))
     maps["random"] = noise.to(views.device)
     called, each = logits.argmax(1), torch.arange(len(views), device=views.device)
-    return Judged(
+    return MapScores(
         logits,
         called,
         maps,
@@ -212,11 +216,14 @@ def judged(net: nn.Module, fresh: nn.Module, views: Tensor, *, places: int, step
             name: deletion_insertion(net, views, found[each, called], called, steps=steps)
             for name, found in maps.items()
         },
-        {name: likeness(found[each, called], maps[name][each, called]) for name, found in unlearned.items()},
+        {
+            name: rank_correlation(found[each, called], maps[name][each, called])
+            for name, found in unlearned.items()
+        },
     )
 
 
-def turned(maps: Tensor, degrees: float) -> Tensor:
+def turn_back(maps: Tensor, degrees: float) -> Tensor:
     """Maps ``float [B, K, h, w]`` turned anticlockwise about their middle; what comes from outside is NaN."""
     angle = math.radians(degrees)
     turn = torch.tensor(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from livergrade.evaluation.faithfulness import METHODS, by_method
 from livergrade.explanations.explained import Explained, Floats
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.reports import palette, style
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.overlay import overlay
@@ -41,7 +41,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
     bars.barh(range(len(classes)), one.probabilities, color=palette.GRADES[: len(classes)])
     bars.set(yticks=range(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="probability")
     bars.invert_yaxis()
-    style.plain(bars)
+    style.hide_spines(bars)
     most = float(np.abs(one.turned_mean).max())
     called = classes[one.called]
     _show(grid[2, 0], overlay(one.view, one.turned_mean, most), "mean of turned views")
@@ -54,7 +54,7 @@ def picture(one: Explained, classes: Sequence[str]) -> Figure:
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the view", ylabel=f"p({called})")
         axes.set_title(title, fontsize=9)
         axes.legend(frameon=False, fontsize=7)
-        style.plain(axes)
+        style.hide_spines(axes)
     for place, (stage, gate) in enumerate(stages.items()):
         centred = gate - gate.mean()
         _show(
@@ -95,7 +95,7 @@ def gates_figure(explained: Sequence[Explained], classes: Sequence[str]) -> Figu
         apart.set_xlabel("channel, in order")
         for axes in (whole, apart):
             axes.set_xlim(0, len(order) - 1)
-            style.plain(axes)
+            style.hide_spines(axes)
         if stage == stages[0]:
             whole.set_ylabel("mean of all")
             apart.set_ylabel("grade less mean")
@@ -139,7 +139,7 @@ def write_explanation(
         classes: the grades, worst to best.
         model: the network's name.
         run: its folder.
-        table: of :func:`livergrade.evaluation.faithfulness.sanity`.
+        table: of :func:`livergrade.evaluation.faithfulness.faithfulness_estimates`.
 
     Returns:
         Path of the page.
@@ -156,7 +156,7 @@ def write_explanation(
         raw |= {"turned_mean": one.turned_mean, "turned_spread": one.turned_spread}
         raw |= {f"gate/{layer}": gate for layer, _, gate in one.attention}
         raw |= {f"curve/{method}": curve for method, curve in one.curves.items()}
-        with written_whole(out / "maps" / f"{number:03d}.npz") as part, part.open("wb") as file:
+        with atomic_write(out / "maps" / f"{number:03d}.npz") as part, part.open("wb") as file:
             np.savez_compressed(file, **raw)
     if profile := gates_figure(explained, classes):
         style.save(profile, out / "pictures" / "gates.png")

@@ -15,13 +15,19 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from livergrade.config.schema import TrainConfig
-from livergrade.data.augment import Drawn, Normalisation, as_seen, make_views
-from livergrade.data.cache import working_size
-from livergrade.evaluation.faithfulness import by_test, sanity
+from livergrade.data.augment import Normalisation, ViewParams, as_seen, make_views
+from livergrade.data.cache import cached_size
+from livergrade.evaluation.faithfulness import by_test, faithfulness_estimates
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import read_predictions
-from livergrade.explanations.maps import Judged, class_activation, judged, occlusion, randomised
-from livergrade.io.files import write_json, written_whole
+from livergrade.explanations.maps import (
+    MapScores,
+    class_activation,
+    occlusion,
+    score_maps,
+    with_random_weights,
+)
+from livergrade.io.files import atomic_write, write_json
 from livergrade.io.images import ImageError, read_square
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
@@ -67,24 +73,24 @@ def write_run_maps(
             pictures = _mistakes(net, classes, views, worst.iloc[places], channels)
             _write(dict(zip(places, pictures, strict=True)), run / "mistakes")
             bar.update(len(places))
-        fresh = randomised(net, config.seed)
-        found: list[Judged] = []
+        randomized_net = with_random_weights(net, config.seed)
+        found: list[MapScores] = []
         patients: list[str] = []
         for places, views in _upright(sampled["image"], config, channels, root, device):
             seed = config.seed + len(patients)
-            found.append(judged(net, fresh, views, places=PLACES, steps=STEPS, seed=seed))
+            found.append(score_maps(net, randomized_net, views, places=PLACES, steps=STEPS, seed=seed))
             patients += sampled["patient"].iloc[places].tolist()
             bar.update(len(places))
     if not patients:
         return
-    curves, likeness = (
+    curves, rank_correlation = (
         {
             method: torch.cat([getattr(each, kind)[method] for each in found]).cpu().numpy()
             for method in getattr(found[0], kind)
         }
-        for kind in ("curves", "likeness")
+        for kind in ("curves", "rank_correlation")
     )
-    table = sanity(by_test(curves, likeness), patients, seed=config.seed)
+    table = faithfulness_estimates(by_test(curves, rank_correlation), patients, seed=config.seed)
     write_json({"patients": len(patients), "sanity": table}, run / "sanity.json")
 
 
@@ -110,7 +116,7 @@ def _mistakes(
 def _write(pictures: Mapping[int, Image.Image], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for place, picture in pictures.items():
-        with written_whole(folder / f"{place}_maps.jpg") as part:
+        with atomic_write(folder / f"{place}_maps.jpg") as part:
             picture.save(part, "JPEG", quality=85)
 
 
@@ -124,10 +130,10 @@ def _upright(
         squares = {}
         for place, image in numbered[first : first + BATCH]:
             with contextlib.suppress(ImageError):
-                squares[place] = torch.tensor(read_square(root / image, working_size(size, border)))
+                squares[place] = torch.tensor(read_square(root / image, cached_size(size, border)))
         if squares:
             together = torch.stack(list(squares.values())).to(device)
-            upright = Drawn.upright(len(squares), device)
+            upright = ViewParams.upright(len(squares), device)
             yield (
                 list(squares),
                 make_views(together, upright, size=size, border=border, normalisation=channels),

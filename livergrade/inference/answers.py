@@ -15,7 +15,7 @@ UNSURE = "unsure"
 UNLIKE = "unlike training"
 
 
-def set_limits(
+def conformal_thresholds(
     calibration: Calibration, coverage: float, *, calibrated: bool, views: int
 ) -> tuple[dict[str, float], str]:
     """The scores that a grade must not exceed, and why there are none or why they bound nothing.
@@ -103,7 +103,9 @@ class Answers:
         abstain: float | None,
     ) -> None:
         self.classes, self.abstain = classes, abstain
-        self.limits, self.lacking = set_limits(calibration, coverage, calibrated=calibrated, views=views)
+        self.limits, self.lacking = conformal_thresholds(
+            calibration, coverage, calibrated=calibrated, views=views
+        )
 
     def cautions(self) -> list[str]:
         """What a user must know of these answers; a line each."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livergrade.config.views import view_count
-from livergrade.data.augment import Drawn, make_views
-from livergrade.data.cache import working_size
+from livergrade.data.augment import ViewParams, make_views
+from livergrade.data.cache import cached_size
 from livergrade.errors import UserError
 from livergrade.evaluation.ood import appearance, distances
 from livergrade.evaluation.temperature import scaled
@@ -50,7 +50,7 @@ class Grader:
         self.net = net.to(self.device).to(memory_format=self.format)
         self.model = run.model
         self.image_size, self.border = options.data.image_size, options.augment.border
-        self.size = working_size(self.image_size, self.border)
+        self.size = cached_size(self.image_size, self.border)
         self.seen = 1 / math.sqrt(2) if self.border == "crop" else 1.0  # side of a view, share of a square's
         self.appearance = run.appearance
         self.calibration = run.calibration
@@ -95,7 +95,7 @@ class Grader:
         Returns:
             ``float32 [B, 3, image_size, image_size]``, normalised.
         """
-        drawn = Drawn.upright(len(images), self.device)
+        drawn = ViewParams.upright(len(images), self.device)
         return make_views(
             images,
             replace(drawn, degrees=drawn.degrees + degrees),
@@ -129,7 +129,7 @@ class Grader:
             return np.full(len(images), np.nan)
         return distances(appearance(images.numpy()), self.appearance)
 
-    def likeness(self, distance: float) -> dict[str, float]:
+    def ood_score(self, distance: float) -> dict[str, float]:
         """The ``distance`` of an image, and ``unlike``, 1 where it lies beyond the limit, else 0."""
         return {"distance": float(distance), "unlike": float(distance > self.limit)}
 

@@ -35,7 +35,7 @@ def grade_images(
     Returns:
         One row an image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard deviation
         over the views of the predicted grade's probability), ``agree`` (share of views of that grade),
-        ``distance`` and ``unlike`` as `Grader.likeness` has them, and what ``answers`` adds, the columns
+        ``distance`` and ``unlike`` as `Grader.ood_score` has them, and what ``answers`` adds, the columns
         ``set`` and ``answer``.
     """
     target = out / "images.csv"
@@ -79,7 +79,7 @@ def grade_images(
                 for number, views, distance in zip(numbers, graded, away, strict=True):
                     one = missing[number]
                     named = {"image": str(one.path), "patient": one.patient}
-                    rows.append(named | graded_row(views, grader.classes) | grader.likeness(distance))
+                    rows.append(named | graded_row(views, grader.classes) | grader.ood_score(distance))
                 bar.update(len(numbers) + len(reasons))
                 if len(rows) // 1000 > (len(rows) - len(numbers)) // 1000:
                     write_table(table(), target)

@@ -20,7 +20,7 @@ from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 
 if TYPE_CHECKING:
-    from livergrade.slides.heatmap import Cells
+    from livergrade.slides.heatmap import TileGrid
 
 
 def grade_slides(
@@ -48,7 +48,7 @@ def grade_slide(
     try:
         slide = Slide(one.path, one.mpp or config.slide_mpp)
         tile = config.tile_um / slide.mpp
-        cells = heatmap.divide(slide.width, slide.height, tile * config.stride, tile)
+        cells = heatmap.make_grid(slide.width, slide.height, tile * config.stride, tile)
         tissue = slide.tissue
         x, y = cells.corners.T
         cells = cells.only(tissue.share(x, y, tile) >= config.min_tissue)
@@ -80,7 +80,7 @@ def grade_slide(
 
 
 def _tiles(
-    slide: Slide, cells: Cells, grader: Grader, config: PredictConfig, target: Path, why: Path
+    slide: Slide, cells: TileGrid, grader: Grader, config: PredictConfig, target: Path, why: Path
 ) -> pd.DataFrame:
     """One row a tile, from ``target`` if an earlier start wrote it there; ``why`` for the tiles' maps.
 
@@ -103,7 +103,7 @@ def _tiles(
             graded, away = grader.grade(squares), grader.distances(squares)
             for number, views, distance in zip(numbers, graded, away, strict=True):
                 place = {"x": cells.x[number], "y": cells.y[number]}
-                rows.append(place | graded_row(views, grader.classes) | grader.likeness(distance))
+                rows.append(place | graded_row(views, grader.classes) | grader.ood_score(distance))
             if config.why:
                 maps.update(zip(numbers, grader.activation(squares), strict=True))
             bar.update(len(numbers))

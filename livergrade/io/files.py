@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a private name beside ``path``, which becomes ``path`` only if all went well.
 
     A process that dies leaves the old file, or none, under the real name; two that write at once leave the
@@ -71,5 +71,5 @@ def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
 def write_json(values: Mapping[str, Any], path: str | Path) -> None:
     """Write a JSON object atomically, as strict JSON (a NaN would raise ValueError)."""
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
-    with written_whole(Path(path)) as part:
+    with atomic_write(Path(path)) as part:
         part.write_text(text + "\n", encoding="utf-8")

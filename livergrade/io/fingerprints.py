@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Fingerprints:
         if new and self.memory:
             try:
                 self.memory.parent.mkdir(parents=True, exist_ok=True)
-                with written_whole(self.memory) as part:
+                with atomic_write(self.memory) as part:
                     part.write_text(json.dumps(self.known))
             except OSError as error:
                 log.warning("%s: %s; the next run reads the images again", self.memory, error)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 
 # What a spreadsheet would compute when it opens a file that we wrote the cell into.
 FORMULA = re.compile(r"[=@]|[+-].*[(|!]", re.DOTALL)
@@ -54,5 +54,5 @@ def rows_where(chosen: pd.Series[bool]) -> list[int]:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, whole or not at all, with nine digits of every float; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         table.to_csv(part, index=False, float_format="%.9g")

@@ -37,7 +37,7 @@ def embeddings(net: nn.Module, views: Tensor) -> Tensor:
     return entered[0]
 
 
-def heights(net: nn.Module) -> dict[str, int]:
+def layer_depths(net: nn.Module) -> dict[str, int]:
     """How many layers lie below each parameter, by its name; the head lies highest.
 
     A layer is what timm takes for one; elsewhere a numbered block (``layer3.5``, ``features.28``) or a module

@@ -35,7 +35,7 @@ MOST_IN_A_NAME = 3
 
 
 @dataclass(frozen=True)
-class Arm:
+class Group:
     """Runs whose test sets may be compared.
 
     Attributes:
@@ -52,7 +52,7 @@ class Arm:
         return [run for repeats in self.models.values() for folds in repeats.values() for run in folds]
 
 
-def arms(runs: Sequence[Run]) -> tuple[list[Arm], list[str]]:
+def arms(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
     """Sort runs into arms, models and repeats.
 
     Returns:
@@ -77,7 +77,7 @@ def arms(runs: Sequence[Run]) -> tuple[list[Arm], list[str]]:
                 if kept:
                     models.setdefault(name, {})[repeat] = kept
         if models:
-            found.append(Arm(kind, models))
+            found.append(Group(kind, models))
     if not found:
         raise UserError("nothing to compare:\n" + "\n".join(f"  {line}" for line in left_out))
     return found, left_out
@@ -129,7 +129,7 @@ def _one_a_fold(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     return [latest[fold] for fold in sorted(latest)], lines
 
 
-def measure(arm: Arm, *, resamples: int, permutations: int, seed: int) -> dict[str, Any]:
+def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict[str, Any]:
     """Every figure of an arm, and every pair of its models compared.
 
     Returns:
@@ -242,7 +242,7 @@ def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def differences(found: Sequence[Arm]) -> dict[str, dict[str, str]]:
+def differences(found: Sequence[Group]) -> dict[str, dict[str, str]]:
     """Options in which models differ beyond the network itself: option → model → value.
 
     What every model shares is left out.

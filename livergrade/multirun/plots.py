@@ -13,15 +13,15 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.evaluation.estimate import Estimate
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import Arm, figure, order
+from livergrade.multirun.grouping import Group, figure, order
 from livergrade.reports.palette import BLUE, GRADES, INK, MUTED, RULE
-from livergrade.reports.style import SHARE, heading, plain
+from livergrade.reports.style import SHARE, heading, hide_spines
 
 ZOOM = (160, 300)
 """Epochs that the paper's Figure 3 shows once more, enlarged."""
 
 
-def arm_figures(arm: Arm, measured: dict[str, Any], level: str, *, note: str = "") -> dict[str, Figure]:
+def arm_figures(arm: Group, measured: dict[str, Any], level: str, *, note: str = "") -> dict[str, Figure]:
     """Every figure of an arm; ``note`` is a warning printed on each."""
     models = order(measured, level)
     drawn = {
@@ -104,7 +104,7 @@ def confusion(
     return drawn
 
 
-def mean_histories(arm: Arm) -> dict[str, pd.DataFrame]:
+def mean_histories(arm: Group) -> dict[str, pd.DataFrame]:
     """Each model's curves, the mean over its folds and repeats."""
     return {
         name: pd.concat([run.history for folds in repeats.values() for run in folds])
@@ -138,7 +138,7 @@ def curves(histories: dict[str, pd.DataFrame], *, note: str = "") -> Figure:
                     ms=3,
                     label=name,
                 )
-            plain(axes)
+            hide_spines(axes)
             axes.grid(axis="y", color=RULE, linewidth=0.6)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -179,7 +179,7 @@ def _whisker(axes: Axes, row: int, found: Estimate, *, filled: bool = True) -> N
 
 
 def _forest(axes: Axes, names: Sequence[str]) -> None:
-    plain(axes)
+    hide_spines(axes)
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.multirun.study import draw, objective, trials_table
 from livergrade.multirun.study_report import trials_figure, write_study
 from livergrade.reports.style import save
@@ -71,7 +71,7 @@ def run_trial(trial: optuna.Trial, out: Path, fixed: list[str], searched: list[O
 def report_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial, out: Path, config: TuneConfig) -> None:
     """Bring the study's table, figure and page up to date; after three failures in a row, stop the search."""
     table = trials_table(study.trials)
-    with written_whole(out / "trials.csv") as part:
+    with atomic_write(out / "trials.csv") as part:
         table.to_csv(part, index=False)
     save(trials_figure(table), out / "figures" / "trials")
     write_study(out, table, config)

@@ -13,7 +13,7 @@ from livergrade.config.schema import TuneConfig
 from livergrade.multirun.study import OBJECTIVE
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import BLUE, INK, MUTED, RULE
-from livergrade.reports.style import heading, plain
+from livergrade.reports.style import heading, hide_spines
 
 NOT_DRAWN = ("trial", "state", "value", "seconds", "folder", "failure")
 
@@ -35,7 +35,7 @@ def trials_figure(table: pd.DataFrame) -> Figure:
                 axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.plot(done[column].astype(str), done["value"], "o", color=BLUE, ms=5, alpha=0.8)
-        plain(axes)
+        hide_spines(axes)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.set_title(column, loc="left", fontsize=10, color=INK)
     grid[0].step(done["trial"], done["value"].cummax(), where="post", color=MUTED, lw=1)

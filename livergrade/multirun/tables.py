@@ -13,9 +13,9 @@ from livergrade.evaluation.estimate import Estimate
 from livergrade.evaluation.levels import LEVELS
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.predictions import carried_columns
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import KINDS, Arm, figure, order
+from livergrade.multirun.grouping import KINDS, Group, figure, order
 from livergrade.reports.format import shown
 
 PAPER = "the paper: view"
@@ -54,7 +54,7 @@ def write_table(table: Table, folder: Path) -> None:
         ".tex": f"% {table.note}\n" + latex.to_latex(caption=table.title, hrules=True, position="htbp"),
     }
     for suffix, text in texts.items():
-        with written_whole(folder / f"{table.name}{suffix}") as part:
+        with atomic_write(folder / f"{table.name}{suffix}") as part:
             part.write_text(text, encoding="utf-8")
 
 
@@ -63,7 +63,7 @@ def _number(found: Estimate, **where: object) -> dict[str, object]:
     return where | kept | {"values": " ".join(map(str, found.get("values", [])))}
 
 
-def arm_tables(arm: Arm, measured: dict[str, Any], level: str) -> list[Table]:
+def arm_tables(arm: Group, measured: dict[str, Any], level: str) -> list[Table]:
     """Every table of an arm, the best model first by accuracy at this level."""
     models, classes = order(measured, level), arm.runs[0].classes
     tables = [
@@ -78,7 +78,7 @@ def arm_tables(arm: Arm, measured: dict[str, Any], level: str) -> list[Table]:
     return [replace(table, name=f"{table.name}_{arm.kind}") for table in tables]
 
 
-def cohort_table(arm: Arm) -> Table:
+def cohort_table(arm: Group) -> Table:
     """Patients, images and carried columns by grade, as the paper's Table 1."""
     split = pd.concat([run.split for run in arm.runs]).drop_duplicates("image")
     classes = arm.runs[0].classes
@@ -102,7 +102,7 @@ def cohort_table(arm: Arm) -> Table:
     return Table("cohort", "The cohort by grade", note, table, numbers, labels=1)
 
 
-def split_table(arm: Arm) -> Table:
+def split_table(arm: Group) -> Table:
     """Patients and images on each side by grade, as the paper's Table 3; one row a distinct split."""
     rows = []
     for number, run in enumerate(_distinct_splits(arm)):
@@ -136,7 +136,7 @@ def split_table(arm: Arm) -> Table:
     return Table("split", "The split: patients / images", note, table, numbers)
 
 
-def _distinct_splits(arm: Arm) -> list[Any]:
+def _distinct_splits(arm: Group) -> list[Any]:
     first = next(iter(arm.models.values()))
     return [run for folds in first.values() for run in folds]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from livergrade import __version__
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.reports.format import bounds, value
 
 
@@ -34,7 +34,7 @@ def write_page(folder: Path, template: str, **values: object) -> Path:
     pages.filters |= {"value": value, "bounds": bounds}
     page = pages.get_template(template).render(version=__version__, **values)
     target = folder / "report.html"
-    with written_whole(target) as part:
+    with atomic_write(target) as part:
         part.write_text(page, encoding="utf-8")
     return target
 

@@ -12,7 +12,7 @@ from livergrade.reports.run_plots import run_figures
 from livergrade.reports.run_report import write_report
 from livergrade.reports.style import save
 from livergrade.reports.thumbnails import write_thumbnails
-from livergrade.reports.uncertainty_plots import drawn_caution
+from livergrade.reports.uncertainty_plots import plot_uncertainty
 from livergrade.runs.run import Run
 
 
@@ -41,7 +41,7 @@ def write_results(
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     drawn = run_figures(predictions, metrics, history, synthetic=synthetic)
-    for name, figure in (drawn | drawn_caution(metrics, synthetic=synthetic)).items():
+    for name, figure in (drawn | plot_uncertainty(metrics, synthetic=synthetic)).items():
         save(figure, run / "figures" / name)
     if images:
         write_thumbnails(list(worst_images(predictions)["image"]), images, run / "mistakes")

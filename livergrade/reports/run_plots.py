@@ -18,12 +18,12 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.evaluation.leakage import warning
-from livergrade.evaluation.levels import LevelName, gather
+from livergrade.evaluation.levels import LevelName, aggregate
 from livergrade.evaluation.metrics import roc_points
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.reports.palette import BLUE, GRADES, GREEN, INK, MUTED, ORANGE, RULE
-from livergrade.reports.style import SHARE, heading, plain, wrap
+from livergrade.reports.style import SHARE, heading, hide_spines, wrap
 
 SHOWN: tuple[LevelName, ...] = ("image", "patient")
 
@@ -96,7 +96,7 @@ def curves(history: pd.DataFrame, *, title: str, note: str = "") -> Figure:
             axes.plot(
                 *points.to_numpy(float).T, color=colour, marker=marker, markersize=3.5, lw=1.6, label=label
             )
-        plain(axes)
+        hide_spines(axes)
         axes.set_xlabel("epoch")
         axes.set_title(name, loc="left", fontsize=10, color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -137,7 +137,7 @@ def class_bars(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
                     axes.plot((found["low"], found["high"]), [row + offset] * 2, color=colour, lw=1.6)
                 axes.plot(found["value"], row + offset, "o", color=colour, markersize=4.5)
             axes.plot([], [], "o-", color=colour, lw=1.6, ms=4.5, label="F1" if score == "f1" else score)
-        plain(axes)
+        hide_spines(axes)
         axes.set_xlim(0, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(axis="x", color=RULE, linewidth=0.6)
@@ -161,7 +161,7 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
         title: Printed above.
         note: Warning printed under the title; none if empty.
     """
-    levels = gather(predictions[predictions["split"] == "test"])
+    levels = aggregate(predictions[predictions["split"] == "test"])
     figure = Figure((8.4, 4.7), layout="constrained")
     for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
         axes.plot((0, 1), (0, 1), color=RULE, lw=1, ls="--")
@@ -174,7 +174,7 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
             false_alarms, found = roc_points(levels[level].truth == k, levels[level].scores[:, k])
             bounds = "" if area["low"] is None else f" ({area['low']:.3f}–{area['high']:.3f})"
             axes.plot(false_alarms, found, color=colour, lw=1.8, label=f"{name}: {area['value']:.3f}{bounds}")
-        plain(axes)
+        hide_spines(axes)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         axes.set_xlabel("1 − specificity")
         axes.set_ylabel("sensitivity")
@@ -221,7 +221,7 @@ def reliability(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
         below.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         below.set_xlabel("probability of the predicted grade")
         for axes in (above, below):
-            plain(axes)
+            hide_spines(axes)
             axes.grid(axis="y", color=RULE, linewidth=0.6)
     grid[0][0].set_ylabel("graded rightly", color=MUTED, fontsize=9)
     grid[1][0].set_ylabel("number", color=MUTED, fontsize=9)

@@ -15,7 +15,7 @@ from livergrade.data.kinds import KINDS
 from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.faithfulness import METHODS, by_method
-from livergrade.evaluation.levels import LEVELS, gather, patient_grades
+from livergrade.evaluation.levels import LEVELS, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names
@@ -189,7 +189,7 @@ def _by_column(groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:
     """One row a test patient, the gravest errors first, then by true grade and name."""
-    levels = gather(predictions[predictions["split"] == "test"])
+    levels = aggregate(predictions[predictions["split"] == "test"])
     patients, images = levels["patient"], levels["image"]
     right = np.bincount(images.patient, images.predicted == images.truth).astype(int)
     count = np.bincount(images.patient)

@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.reports.palette import INK, MUTED, RULE, WARNING
 
 SHARE = LinearSegmentedColormap.from_list("share", ["#f7fafc", "#bcd6ea", "#5b9bc9", "#1f5f99", "#123f6b"])
@@ -41,7 +41,7 @@ def save(figure: Figure, path: str | Path) -> None:
         ):  # same figure, same bytes
             figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
         target = path.with_suffix(suffix)
-        with written_whole(target) as part:
+        with atomic_write(target) as part:
             part.write_bytes(buffer.getvalue())
 
 
@@ -72,7 +72,7 @@ def wrap(name: str) -> str:
     return textwrap.fill(name, max(13, min(18, max(map(len, name.split()), default=0))))
 
 
-def plain(axes: Axes) -> None:
+def hide_spines(axes: Axes) -> None:
     """Take away what is no data: spines, and ticks that shout."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.io.images import ImageError, read_rgb
 
 THUMBNAIL = 360
@@ -28,5 +28,5 @@ def write_thumbnails(images: Sequence[str], root: Path, folder: Path) -> None:
             pixels = read_rgb(root / image, shorter_side=THUMBNAIL)
         except ImageError:
             continue
-        with written_whole(folder / f"{place}.jpg") as part:
+        with atomic_write(folder / f"{place}.jpg") as part:
             Image.fromarray(pixels).save(part, "JPEG", quality=85)

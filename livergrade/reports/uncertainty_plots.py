@@ -12,7 +12,7 @@ from livergrade.evaluation.leakage import warning
 from livergrade.evaluation.levels import LevelName
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.reports.palette import BLUE, INK, MUTED, ORANGE, RULE
-from livergrade.reports.style import heading, plain
+from livergrade.reports.style import heading, hide_spines
 
 SHOWN: tuple[LevelName, ...] = ("image", "patient")
 
@@ -37,7 +37,7 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
             axes.scatter(told, right, [16 + 90 * one["n"] / most for one in bins], color=colour, zorder=3)
             ece = measured["ece"][which]["value"]
             axes.plot([], [], "o-", color=colour, lw=1, label=f"{name}: error {ece:.3f}")
-        plain(axes)
+        hide_spines(axes)
         axes.set(xlim=(0, 1.02), ylim=(-0.03, 1.03))
         axes.grid(color=RULE, linewidth=0.6)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -51,7 +51,7 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
     return figure
 
 
-def risk_coverage(abstention: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = "") -> Figure:
     """Error among the patients answered against their share, with its band and that of a random order.
 
     Args:
@@ -75,7 +75,7 @@ def risk_coverage(abstention: dict[str, Any], *, title: str, note: str = "") -> 
         color=BLUE,
         markersize=4.5,
     )
-    plain(axes)
+    hide_spines(axes)
     axes.set(xlim=(0, 1.02))
     axes.set_ylim(0, 1.25 * float(np.nanmax([*high, *risk])) or 1)  # room for the legend
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -101,7 +101,7 @@ def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figur
         counts = conformal[level]["sizes"]
         bars = axes.bar(range(1, len(counts) + 1), counts, 0.7, color=BLUE)
         axes.bar_label(bars, fontsize=8.5, color=INK, padding=1)
-        plain(axes)
+        hide_spines(axes)
         axes.set_xticks(range(1, len(counts) + 1))
         axes.set_ylim(top=1.12 * max(counts))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -114,11 +114,11 @@ def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figur
     return figure
 
 
-def familiarity(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def plot_ood(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
     """How far the images of each side lie from the training images, and the limit.
 
     Args:
-        told: ``familiarity`` of ``metrics.json``.
+        told: ``plot_ood`` of ``metrics.json``.
         title: printed above.
         note: warning printed under the title; none if empty.
     """
@@ -129,7 +129,7 @@ def familiarity(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
     rows = figure.subplots(len(sides), 1, sharex=True, squeeze=False).ravel()
     for axes, side in zip(rows, sides, strict=True):
         axes.stairs(told["histogram"][side], edges, fill=True, color=BLUE)
-        plain(axes)
+        hide_spines(axes)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # the usual one writes TeX
@@ -145,7 +145,7 @@ def familiarity(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
     return figure
 
 
-def drawn_caution(metrics: RunMetrics, *, synthetic: bool = False) -> dict[str, Figure]:
+def plot_uncertainty(metrics: RunMetrics, *, synthetic: bool = False) -> dict[str, Figure]:
     """The figures of what a run's ``metrics.json`` says about caution; where its split leaks, each says so.
 
     Args:
@@ -153,8 +153,8 @@ def drawn_caution(metrics: RunMetrics, *, synthetic: bool = False) -> dict[str, 
         synthetic: whether the titles say "synthetic cohort".
 
     Returns:
-        ``risk_coverage`` and, where they could be made, ``calibrated_reliability``, ``set_sizes`` and
-        ``familiarity``.
+        ``plot_risk_coverage`` and, where they could be made, ``calibrated_reliability``, ``set_sizes`` and
+        ``plot_ood``.
     """
     note = warning(metrics["leakage"])
     suffix = ", synthetic cohort" if synthetic else ""
@@ -170,7 +170,7 @@ def drawn_caution(metrics: RunMetrics, *, synthetic: bool = False) -> dict[str, 
         drawn["set_sizes"] = set_sizes(metrics["conformal"], title=title, note=note)
     if "familiarity" in metrics:
         title = f"How far images look from the training images{suffix}"
-        drawn["familiarity"] = familiarity(metrics["familiarity"], title=title, note=note)
+        drawn["familiarity"] = plot_ood(metrics["familiarity"], title=title, note=note)
     title = f"Error among the patients answered{suffix}"
-    drawn["risk_coverage"] = risk_coverage(metrics["abstention"], title=title, note=note)
+    drawn["risk_coverage"] = plot_risk_coverage(metrics["abstention"], title=title, note=note)
     return drawn

@@ -12,13 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.io.files import remove_parts, write_json, written_whole
+from livergrade.io.files import atomic_write, remove_parts, write_json
 
 FORMAT = 1
 """Of a run's folder, see docs/files.md: another number is another contract; more columns or keys are not."""
 
 
-def claim(run: Path, config: TrainConfig) -> None:
+def create_run_dir(run: Path, config: TrainConfig) -> None:
     """Take an unused folder for this run, or the one to resume, and record the options in it.
 
     Called once all that the options ask for is there, so that a mistake leaves no half-made run behind.
@@ -36,14 +36,14 @@ def claim(run: Path, config: TrainConfig) -> None:
             raise UserError(
                 f"{run}: another run is there; continue it with train.resume={run}, or choose another folder"
             ) from None
-    record(run, config)
+    save_config(run, config)
 
 
-def record(run: Path, config: TrainConfig) -> None:
+def save_config(run: Path, config: TrainConfig) -> None:
     """Write the options to ``config.yaml``, whole or not at all."""
     options = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     values = {"format": FORMAT} | cast("dict[str, Any]", options)
-    with written_whole(run / "config.yaml") as part:
+    with atomic_write(run / "config.yaml") as part:
         part.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.io.slide_reader import Tissue
 from livergrade.slides.regions import Region
 
@@ -60,5 +60,5 @@ def write_contact(
         )
         draw.text((x, y + side + 4), f"{Path(row['image']).stem}  {row['grade']}", fill="black", font_size=15)
         draw.text((x, y + side + 24), row["rejected"], fill="#b03030", font_size=14)
-    with written_whole(out / "contact" / f"{slide}.png") as part:
+    with atomic_write(out / "contact" / f"{slide}.png") as part:
         sheet.save(part, format="PNG")

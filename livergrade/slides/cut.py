@@ -14,7 +14,7 @@ from PIL import Image
 
 from livergrade.config.schema import PrepareConfig
 from livergrade.data.quality import Limits, measure, reasons
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.reports.html import write_page
@@ -102,7 +102,7 @@ def _images(
             image = read_rgb(file)
         else:
             image = slide.read(x, y, width, height, (config.width, config.height))
-            with written_whole(file) as part:
+            with atomic_write(file) as part:
                 Image.fromarray(image).save(part, format="PNG", compress_level=3)
         quality = measure(image, config.mpp)
         wrong = [f"{inside:.0%} of it in the region"] if inside < config.min_inside else []
@@ -119,7 +119,7 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
     manifest = used[["image", "patient", "grade", "slide"]].join(table[carried], on="slide")
     left_out = images.loc[images["rejected"] != "", ["image", "slide", "region", "rejected"]]
     for name, rows in (("images", images), ("manifest", manifest), ("rejected", left_out)):
-        with written_whole(out / f"{name}.csv") as part:
+        with atomic_write(out / f"{name}.csv") as part:
             rows.to_csv(part, index=False, float_format="%.6g")
     sheets = [
         {

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.reports.overlay import overlay
 from livergrade.reports.palette import GRADES, NOTE
 from livergrade.reports.style import heading
@@ -25,7 +25,7 @@ from livergrade.slides.regions import feature, write_features
 
 
 @dataclass(frozen=True)
-class Cells:
+class TileGrid:
     """The squares that a slide is divided into; a tile lies about the centre of each.
 
     Attributes:
@@ -45,15 +45,15 @@ class Cells:
         """Upper left corners of the tiles, ``float64 [cells, 2]``."""
         return np.column_stack([self.x, self.y]) - (self.tile - self.side) / 2
 
-    def only(self, chosen: NDArray[np.bool_]) -> Cells:
+    def only(self, chosen: NDArray[np.bool_]) -> TileGrid:
         """Some of them."""
-        return Cells(self.x[chosen], self.y[chosen], self.side, self.tile)
+        return TileGrid(self.x[chosen], self.y[chosen], self.side, self.tile)
 
 
-def divide(width: int, height: int, side: float, tile: float) -> Cells:
+def make_grid(width: int, height: int, side: float, tile: float) -> TileGrid:
     """Cells from the upper left corner on; those at the right and lower edge may reach beyond the slide."""
     x, y = np.meshgrid(np.arange(0, width, side), np.arange(0, height, side))
-    return Cells(x.ravel().astype(float), y.ravel().astype(float), side, tile)
+    return TileGrid(x.ravel().astype(float), y.ravel().astype(float), side, tile)
 
 
 def summary(tiles: pd.DataFrame, classes: Sequence[str], *, side: float, mpp: float) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def write_maps(
     x, y = (corners[numbers] + tile * (1 - seen) / 2).T
     raw: dict[str, Any] = {"maps": np.stack([maps[number] for number in numbers])}
     raw |= {"x": x, "y": y, "side": tile * seen, "classes": list(classes)}
-    with written_whole(path) as part, part.open("wb") as file:
+    with atomic_write(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **raw)
 
 

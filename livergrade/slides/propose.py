@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from livergrade.config.schema import PrepareConfig
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.slides.contact_sheet import outlined
 from livergrade.slides.inputs import each_slide
@@ -40,7 +40,7 @@ def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[st
         if not regions:
             raise SlideError("has no tissue to propose a region in")
         picture = outlined(slide.tissue, regions)
-        with written_whole(target.with_suffix(".png")) as part:
+        with atomic_write(target.with_suffix(".png")) as part:
             Image.fromarray(picture).save(part, format="PNG")
         write_regions(regions, target)
         slide.close()

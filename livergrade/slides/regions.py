@@ -16,7 +16,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
 from livergrade.errors import UserError
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def feature(
 
 def write_features(features: Sequence[dict[str, Any]], path: Path) -> None:
     """Write a feature collection, whole or not at all."""
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
 
 

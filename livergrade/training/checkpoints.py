@@ -18,7 +18,7 @@ from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 
 from livergrade.errors import UserError
 from livergrade.io.disk import room
-from livergrade.io.files import written_whole
+from livergrade.io.files import atomic_write
 from livergrade.io.safe_load import safe_load
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
         """Write ``checkpoint``."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         try:
-            with written_whole(Path(path)) as part:
+            with atomic_write(Path(path)) as part:
                 torch.save(checkpoint, part)
         except (OSError, RuntimeError) as error:
             # PyTorch's writer tells a full disk as a RuntimeError.
@@ -64,7 +64,7 @@ def save_now(trainer: L.Trainer, path: Path) -> None:
     trainer.strategy.checkpoint_io.teardown()
 
 
-def where_saved(path: Path, *, fix: str) -> str:
+def checkpoint_position(path: Path, *, fix: str) -> str:
     """Read a checkpoint that a run is to go on from, and say where in training it was written.
 
     Raises:

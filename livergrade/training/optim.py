@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from livergrade.config.schema import OptimConfig
-from livergrade.models.layers import heights
+from livergrade.models.layers import layer_depths
 
 
 def make_optimizer(net: nn.Module, options: OptimConfig, *, fused: bool) -> torch.optim.Optimizer:
@@ -28,7 +28,7 @@ def make_optimizer(net: nn.Module, options: OptimConfig, *, fused: bool) -> torc
 
 def _layers(net: nn.Module, lr: float, decay: float) -> list[dict[str, Any]]:
     """A group of parameters for each layer, the head first, with a rate that falls towards the image."""
-    height = heights(net)
+    height = layer_depths(net)
     top = max(height.values())
     groups: dict[int, list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():

@@ -11,7 +11,7 @@ from livergrade.evaluation.ood import write_appearance
 from livergrade.evaluation.predictions import predictions_table, write_predictions
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.explanations.run_maps import write_run_maps
-from livergrade.io.files import write_json, written_whole
+from livergrade.io.files import atomic_write, write_json
 from livergrade.reports.results import write_results
 from livergrade.runs.environment import Environment, environment
 from livergrade.runs.paths import command_line
@@ -87,7 +87,7 @@ def write_history(run: Path) -> tuple[int, int]:
         How many epochs there were, and which was tested, counted from 0.
     """
     history = read_history(run / "tensorboard")
-    with written_whole(run / "history.csv") as part:
+    with atomic_write(run / "history.csv") as part:
         history.to_csv(part, index=False)
     by = "val/loss_smooth"
     chosen = history[by].argmin() if by in history else len(history) - 1

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import TrainConfig
-from livergrade.data.cache import working_size
+from livergrade.data.cache import cached_size
 from livergrade.data.cohort import Cohort
 from livergrade.data.duplicates import near_duplicates, picture_hashes
 from livergrade.data.kinds import read_cohort
@@ -50,13 +50,13 @@ class Finding:
     Attributes:
         level: ``PASS``, ``WARN`` or ``FAIL``.
         what: was checked.
-        told: what was found.
+        message: what was found.
         fix: what to do; empty where nothing is.
     """
 
     level: str
     what: str
-    told: str
+    message: str
     fix: str = ""
 
 
@@ -69,8 +69,8 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
         yield Finding(FAIL, "cohort", str(error))
     else:
         table = cohort.table
-        told = f"{len(table)} images of {table['patient'].nunique()} patients"
-        yield Finding(PASS, "cohort", told)
+        message = f"{len(table)} images of {table['patient'].nunique()} patients"
+        yield Finding(PASS, "cohort", message)
         drawn = None
         try:
             given = config.data.split_file
@@ -83,17 +83,19 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
     yield from weights(config)
 
 
-def heed(findings: Iterable[Finding]) -> None:
+def raise_on_failures(findings: Iterable[Finding]) -> None:
     """Tell the warnings of a run that starts, and stop it where a check failed.
 
     Raises:
         UserError: with every check that failed, one a line.
     """
-    told = [(each.level, f"{each.what}: {each.told}{'; ' * bool(each.fix)}{each.fix}") for each in findings]
-    for level, line in told:
+    message = [
+        (each.level, f"{each.what}: {each.message}{'; ' * bool(each.fix)}{each.fix}") for each in findings
+    ]
+    for level, line in message:
         if level == WARN:
             log.warning("%s", line)
-    if failed := [f"  {line}" for level, line in told if level == FAIL]:
+    if failed := [f"  {line}" for level, line in message if level == FAIL]:
         raise UserError("this run can't start:\n" + "\n".join(failed))
 
 
@@ -132,7 +134,7 @@ def environment(config: TrainConfig) -> Iterator[Finding]:
     if config.data.workers and shared.is_dir():
         free = shutil.disk_usage(shared).free
         batch = (
-            4 * 3 * config.data.batch_size * working_size(config.data.image_size, config.augment.border) ** 2
+            4 * 3 * config.data.batch_size * cached_size(config.data.image_size, config.augment.border) ** 2
         )
         need = 3 * config.data.workers * batch
         fix = f"{need / 1e9:.1f} GB may be needed; lower data.workers, 0 is right for a cache"
@@ -152,12 +154,12 @@ def tested(drawn: pd.DataFrame, classes: list[str]) -> Finding:
     patients = drawn[drawn["split"] == "test"].drop_duplicates(["patient", "grade"])
     counts = patients["grade"].value_counts().reindex(classes, fill_value=0)
     few = [f"{grade} {number}" for grade, number in counts.items() if number < FEW]
-    told = ", ".join(f"{grade} {number}" for grade, number in counts.items())
+    message = ", ".join(f"{grade} {number}" for grade, number in counts.items())
     fix = (
         f"fewer than {FEW} test patients ({', '.join(few)}): estimates are unreliable; split=kfold tests "
         "every patient once"
     )
-    return _unless(few, "test patients", told, fix)
+    return _unless(few, "test patients", message, fix)
 
 
 def images(cohort: Cohort, config: TrainConfig, drawn: pd.DataFrame | None) -> Iterator[Finding]:
@@ -176,14 +178,16 @@ def images(cohort: Cohort, config: TrainConfig, drawn: pd.DataFrame | None) -> I
     names = table["image"].tolist()
 
     sizes = Counter(one.size for one in seen)
-    told = ", ".join(f"{number} of {width} × {height} px" for (width, height), number in sizes.most_common(3))
-    told += f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
+    message = ", ".join(
+        f"{number} of {width} × {height} px" for (width, height), number in sizes.most_common(3)
+    )
+    message += f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
     small = [name for name, one in zip(names, seen, strict=True) if min(one.size) < config.data.image_size]
     fix = f"{len(small)} are smaller than data.image_size and enlarged: {_some(small)}"
-    yield _unless(small, "sizes", told, fix)
+    yield _unless(small, "sizes", message, fix)
     modes = Counter(one.mode for one in seen if one.mode != "RGB")
-    told = ", ".join(f"{number} of mode {mode}" for mode, number in modes.items()) or "all RGB"
-    yield _unless(modes, "colour modes", told, "they are converted to RGB")
+    message = ", ".join(f"{number} of mode {mode}" for mode, number in modes.items()) or "all RGB"
+    yield _unless(modes, "colour modes", message, "they are converted to RGB")
 
     blank = [name for name, one in zip(names, seen, strict=True) if one.tissue < LEAST_TISSUE]
     yield _unless(blank, "blank images", _some(blank) or "none", "take them out of the cohort")
@@ -226,12 +230,12 @@ def _twins(
     twins = [pair for pair in near_duplicates(np.array(hashes)) if {*pair} <= {*usable}]
     strangers = [pair for pair in twins if patients[pair[0]] != patients[pair[1]]]
     own = len(twins) - len(strangers)
-    told = _some([f"{names[one]} and {names[other]}" for one, other in strangers])
+    message = _some([f"{names[one]} and {names[other]}" for one, other in strangers])
     if strangers and sides is not None:
         apart = sum(sides[one] != sides[other] for one, other in strangers)
-        told += f" ({apart} of {len(strangers)} on two sides of the split)"
+        message += f" ({apart} of {len(strangers)} on two sides of the split)"
     fix = "the same place under two patients leaks; look at them, and take one of each out"
-    yield _unless(strangers, "near duplicates across patients", told or "none", fix)
+    yield _unless(strangers, "near duplicates across patients", message or "none", fix)
     if own:
         yield Finding(PASS, "near duplicates within patients", f"{own}, which stay on one side")
 
@@ -278,9 +282,9 @@ def _measured(path: Path) -> _Measured | str:
     return _Measured(size, mode, quality.tissue, quality.focus, density, picture_hashes(pixels))
 
 
-def _unless(odd: object, what: str, told: str, fix: str) -> Finding:
+def _unless(odd: object, what: str, message: str, fix: str) -> Finding:
     """A warning with its fix where something is odd, else a pass."""
-    return Finding(WARN, what, told, fix) if odd else Finding(PASS, what, told)
+    return Finding(WARN, what, message, fix) if odd else Finding(PASS, what, message)
 
 
 def _some(lines: list[str], most: int = 5) -> str:

@@ -17,9 +17,9 @@ from livergrade.models.catalog import label
 from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
 from livergrade.runs.environment import Environment, read_environment
-from livergrade.training.checkpoints import where_saved
+from livergrade.training.checkpoints import checkpoint_position
 from livergrade.training.losses import grade_weights
-from livergrade.training.preflight import environment, heed, tested
+from livergrade.training.preflight import environment, raise_on_failures, tested
 from livergrade.training.task import GradingTask
 from livergrade.training.trainer import channels_last
 
@@ -37,7 +37,7 @@ def choose_split(config: TrainConfig, cohort: Cohort, run: Path) -> tuple[pd.Dat
     reused = run / "split.csv" if config.train.resume else config.data.split_file
     split = open_split(cohort, config.split, reused)
     note = describe_split(split, cohort.classes)
-    heed([*environment(config), tested(split, cohort.classes)])
+    raise_on_failures([*environment(config), tested(split, cohort.classes)])
     return split, note
 
 
@@ -116,5 +116,5 @@ def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment
     if config.train.resume:
         best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
         fix = f"start a new run, with model.weights={best} to begin where that was best"
-        log.info("going on from %s, saved at %s", last, where_saved(last, fix=fix))
+        log.info("going on from %s, saved at %s", last, checkpoint_position(last, fix=fix))
     return {"parameters": parameters, "trained_parameters": trained, "initialisation": initial}

@@ -11,10 +11,16 @@ from livergrade.cli import command
 
 def test_bare_words_become_the_option() -> None:
     words = ["compare.py", "--cfg", "job", "a/b", "it's", "seed=3"]
-    assert command._named(words, "runs") == ["compare.py", "--cfg", "job", "seed=3", r"runs=['a/b','it\'s']"]
-    assert command._named(["compare.py", "runs=[a]"], "runs") == ["compare.py", "runs=[a]"]
+    assert command._collect_positionals(words, "runs") == [
+        "compare.py",
+        "--cfg",
+        "job",
+        "seed=3",
+        r"runs=['a/b','it\'s']",
+    ]
+    assert command._collect_positionals(["compare.py", "runs=[a]"], "runs") == ["compare.py", "runs=[a]"]
     words = ["tune.py", "trials=3", "model=a,b", "hydra.run.dir=x", "seed=1"]
-    assert command._named(words, "space", {"trials", "space"}) == [
+    assert command._collect_positionals(words, "space", {"trials", "space"}) == [
         "tune.py",
         "trials=3",
         "hydra.run.dir=x",

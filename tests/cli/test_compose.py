@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from livergrade.cli.compose import checked, register
+from livergrade.cli.compose import parse_config, register
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.runs.paths import CONF
@@ -14,4 +14,4 @@ def test_an_added_key_is_refused() -> None:
     GlobalHydra.instance().clear()
     register("train", TrainConfig())
     with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(UserError, match="foo"):
-        checked(compose("train", overrides=["+split.foo=1"]))
+        parse_config(compose("train", overrides=["+split.foo=1"]))

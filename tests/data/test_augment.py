@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from livergrade.data.augment import Drawn, _affine_maps, _coloured, _grid_sampled, _warped, make_views
-from livergrade.data.cache import working_size
+from livergrade.data.augment import ViewParams, _affine_maps, _coloured, _grid_sampled, _warped, make_views
+from livergrade.data.cache import cached_size
 
 SIZE = 48
 NORMALISATION = (0.5, 0.4, 0.6), (0.2, 0.3, 0.1)
@@ -26,7 +26,7 @@ def picture(seed: int = 0, size: int = SIZE) -> Tensor:
 
 def view(image: Tensor, border: str = "black", size: int = SIZE, **drawn: list[float]) -> np.ndarray:
     """One view, back in grey levels, ``float [size, size, 3]``."""
-    how = replace(Drawn.upright(1), **{name: torch.tensor(values) for name, values in drawn.items()})
+    how = replace(ViewParams.upright(1), **{name: torch.tensor(values) for name, values in drawn.items()})
     made = make_views(image, how, size=size, border=border, normalisation=NORMALISATION)
     mean, std = map(np.array, NORMALISATION)
     return (made[0].permute(1, 2, 0).numpy() * std + mean) * 255
@@ -64,14 +64,14 @@ def test_borders() -> None:
     np.testing.assert_allclose(view(white, "reflect", degrees=[45.0]), 255, atol=0.01)
 
 
-def corners_in_the_source(how: Drawn, source: int, border: str) -> Tensor:
+def corners_in_the_source(how: ViewParams, source: int, border: str) -> Tensor:
     last = SIZE - 1
     corners = torch.tensor([[0, 0, 1], [0, last, 1], [last, 0, 1], [last, last, 1]], dtype=torch.float32)
     return corners @ _affine_maps(how, source, SIZE, border).mT
 
 
 def test_border_crop_never_leaves_the_image() -> None:
-    how = replace(Drawn.upright(72), degrees=torch.arange(0, 360, 5.0))
+    how = replace(ViewParams.upright(72), degrees=torch.arange(0, 360, 5.0))
     reached = corners_in_the_source(how, 68, "crop")
     assert reached.min() > -0.5
     assert reached.max() < 67.5
@@ -90,7 +90,7 @@ def test_windows_stay_in_the_image() -> None:
     generator = torch.Generator().manual_seed(0)
     place = torch.rand(200, 2, generator=generator) * 2 - 1
     window = torch.cat([0.625 + 0.375 * torch.rand(200, 1, generator=generator), place], 1)
-    reached = corners_in_the_source(replace(Drawn.upright(200), window=window), 68, "reflect")
+    reached = corners_in_the_source(replace(ViewParams.upright(200), window=window), 68, "reflect")
     assert reached.min() >= -0.5
     assert reached.max() <= 67.5
 
@@ -100,7 +100,7 @@ def test_the_devices_two_paths_agree(border: str) -> None:
     source = 68 if border == "crop" else SIZE
     images = torch.cat([picture(seed, source) for seed in range(36)])
     how = replace(
-        Drawn.upright(36),
+        ViewParams.upright(36),
         degrees=torch.arange(0, 360, 10.0),
         mirrored=torch.arange(36) % 2 == 0,
         density=torch.linspace(0.8, 1.2, 108).view(36, 3),
@@ -116,7 +116,7 @@ def test_the_devices_two_paths_agree(border: str) -> None:
 
 def test_a_table_of_levels_is_looked_up_by_channel() -> None:
     tables = torch.rand(1, 3, 256)
-    maps = _affine_maps(Drawn.upright(1), SIZE, SIZE, "black")
+    maps = _affine_maps(ViewParams.upright(1), SIZE, SIZE, "black")
     image = picture()
     expected = torch.stack([tables[0, c][image[0, :, :, c].long()] for c in range(3)])
     assert torch.equal(_warped(image, maps, tables, SIZE, "black")[0], expected)
@@ -149,10 +149,10 @@ def test_a_view_is_as_true_as_turning_the_whole_image(degrees: int) -> None:
         noise = Image.fromarray(rng.integers(0, 255, (scale, scale, 3), dtype=np.uint8))
         whole = Image.blend(whole, noise.resize((side, side), Image.Resampling.BICUBIC), weight)
     fine = np.asarray(whole.resize((8 * 64, 8 * 64), Image.Resampling.BICUBIC))
-    how = replace(Drawn.upright(1), degrees=torch.tensor([float(degrees)]))
+    how = replace(ViewParams.upright(1), degrees=torch.tensor([float(degrees)]))
     reference = view_from(fine, how, size=8 * 64).reshape(64, 8, 64, 8, 3).mean((1, 3))
     pillow = whole.rotate(degrees, Image.Resampling.BICUBIC).resize((64, 64), Image.Resampling.BICUBIC)
-    kept = whole.resize((working_size(64, "black"),) * 2, Image.Resampling.BICUBIC)
+    kept = whole.resize((cached_size(64, "black"),) * 2, Image.Resampling.BICUBIC)
     inside = np.hypot(*(np.indices((64, 64)) - 31.5)) < 29
 
     def decibels(levels: np.ndarray) -> float:
@@ -161,6 +161,6 @@ def test_a_view_is_as_true_as_turning_the_whole_image(degrees: int) -> None:
     assert decibels(view_from(np.asarray(kept), how, size=64)) > decibels(np.asarray(pillow, float)) - 0.5
 
 
-def view_from(pixels: np.ndarray, how: Drawn, *, size: int) -> np.ndarray:
+def view_from(pixels: np.ndarray, how: ViewParams, *, size: int) -> np.ndarray:
     views = make_views(torch.tensor(pixels)[None], how, size=size, border="black", normalisation=PLAIN)
     return 255 * views[0].permute(1, 2, 0).numpy()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livergrade.data.cache import Undecoded, decode, decoded, working_size
+from livergrade.data.cache import Undecoded, cached_size, decode, decoded
 from livergrade.data.cohort import Cohort, from_manifest
 from livergrade.errors import UserError
 from tests.conftest import GRADES, write_cohort
@@ -111,5 +111,5 @@ def test_an_array_over_the_limit_is_told(cohort: Cohort, tmp_path: Path) -> None
 
 
 def test_working_size_leaves_pixels_to_turn() -> None:
-    assert working_size(100, "black") == working_size(100, "reflect") == 160
-    assert working_size(100, "crop") == math.ceil(160 * math.sqrt(2))
+    assert cached_size(100, "black") == cached_size(100, "reflect") == 160
+    assert cached_size(100, "crop") == math.ceil(160 * math.sqrt(2))

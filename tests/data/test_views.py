@@ -6,22 +6,27 @@ import numpy as np
 import pytest
 
 from livergrade.config.schema import AugmentConfig
-from livergrade.data.views import AS_IT_IS, ViewPlan
+from livergrade.data.views import IDENTITY, ViewSampler
 
 ROWS = np.array([3, 5, 8])
 
 
 def test_all_views_of_every_row_once() -> None:
-    keys = list(ViewPlan(ROWS, "all", AugmentConfig(), train=True))
+    keys = list(ViewSampler(ROWS, "all", AugmentConfig(), train=True))
     assert sorted(key[:2] for key in keys) == [(row, angle) for row in ROWS for angle in range(36)]
     assert keys != sorted(keys)
 
 
 def test_upright_and_evenly_spread_views() -> None:
-    assert [key[:2] for key in ViewPlan(ROWS, "upright", AugmentConfig())] == [(row, 0) for row in ROWS]
-    assert [key[:2] for key in ViewPlan(ROWS[:1], "4", AugmentConfig())] == [(3, 0), (3, 9), (3, 18), (3, 27)]
+    assert [key[:2] for key in ViewSampler(ROWS, "upright", AugmentConfig())] == [(row, 0) for row in ROWS]
+    assert [key[:2] for key in ViewSampler(ROWS[:1], "4", AugmentConfig())] == [
+        (3, 0),
+        (3, 9),
+        (3, 18),
+        (3, 27),
+    ]
     varied = AugmentConfig(crop=0.7, stain=0.2, contrast=0.2, brightness=0.1)
-    assert {key[2:] for key in ViewPlan(ROWS, "all", varied)} == {AS_IT_IS}
+    assert {key[2:] for key in ViewSampler(ROWS, "all", varied)} == {IDENTITY}
 
 
 def test_training_varies_what_is_asked_for_and_nothing_else() -> None:
@@ -29,17 +34,17 @@ def test_training_varies_what_is_asked_for_and_nothing_else() -> None:
     still = AugmentConfig(flip=False, stain=0.0)
     for name, own in columns.items():
         varied = replace(still, **{name: {"flip": True, "crop": 0.7}.get(name, 0.2)})
-        keys = np.array(list(ViewPlan(ROWS, "all", varied, train=True)))
-        changed = [n for n in range(2, 11) if (keys[:, n] != AS_IT_IS[n - 2]).any()]
+        keys = np.array(list(ViewSampler(ROWS, "all", varied, train=True)))
+        changed = [n for n in range(2, 11) if (keys[:, n] != IDENTITY[n - 2]).any()]
         assert changed == own, name
-    shares = np.array(list(ViewPlan(ROWS, "all", replace(still, crop=0.7), train=True)))[:, 3]
+    shares = np.array(list(ViewSampler(ROWS, "all", replace(still, crop=0.7), train=True)))[:, 3]
     assert 0.7 <= shares.min() < 0.75
     assert 0.95 < shares.max() <= 1
 
 
 @pytest.mark.parametrize(("views", "count"), [("sample", 1), ("5", 5)])
 def test_sampled_views_change_with_the_epoch_and_come_back(views: str, count: int) -> None:
-    plan = ViewPlan(ROWS, views, AugmentConfig(stain=0.1), seed=1, train=True)
+    plan = ViewSampler(ROWS, views, AugmentConfig(stain=0.1), seed=1, train=True)
     passes = []
     for epoch in (0, 1, 0):
         plan.set_epoch(epoch)
@@ -53,9 +58,9 @@ def test_sampled_views_change_with_the_epoch_and_come_back(views: str, count: in
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_share_the_same_pass(world: int) -> None:
     seven = AugmentConfig(step_degrees=360 / 7)
-    whole = list(ViewPlan(ROWS, "all", seven, seed=2, train=True))
+    whole = list(ViewSampler(ROWS, "all", seven, seed=2, train=True))
     parts = [
-        ViewPlan(ROWS, "all", seven, seed=2, train=True, rank=rank, world=world) for rank in range(world)
+        ViewSampler(ROWS, "all", seven, seed=2, train=True, rank=rank, world=world) for rank in range(world)
     ]
     assert len({len(list(part)) for part in parts}) == 1
     dealt = [key for keys in zip(*parts, strict=True) for key in keys]

@@ -38,7 +38,7 @@ def test_a_file_is_kept_where_it_agrees_with_the_network(
     monkeypatch.setattr(bundle, "images_to_check", lambda *_: ([], "named images"))
     monkeypatch.setattr(bundle, "portable", lambda grader: grader)
     monkeypatch.setattr(bundle, "write_onnx", write)
-    monkeypatch.setattr(bundle, "compare", lambda *_: agreement)
+    monkeypatch.setattr(bundle, "check_parity", lambda *_: agreement)
     target, config = tmp_path / "out" / "model.onnx", ExportConfig(tolerance=1e-3)
     target.parent.mkdir()
     if kept:

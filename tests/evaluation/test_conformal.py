@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom
 
-from livergrade.evaluation.conformal import least_patients, scores, set_figures, sets, threshold, true_scores
-from livergrade.evaluation.levels import Level, gather
+from livergrade.evaluation.conformal import (
+    least_patients,
+    nonconformity,
+    set_estimates,
+    sets,
+    threshold,
+    true_scores,
+)
+from livergrade.evaluation.levels import Level, aggregate
 from livergrade.evaluation.predictions import read_predictions
 from livergrade.evaluation.temperature import at_temperature
 from livergrade.evaluation.uncertainty import read_calibration
@@ -48,8 +55,8 @@ def test_sets_are_neighbours_and_hold_the_predicted_grade(counts, limit):
 
 
 def test_scores_are_one_minus_the_probability_where_there_is_one_peak():
-    np.testing.assert_allclose(scores([0.1, 0.6, 0.2, 0.1]), [0.9, 0.4, 0.8, 0.9])
-    np.testing.assert_allclose(scores([0.5, 0.1, 0.4]), [0.5, 0.6, 0.6])
+    np.testing.assert_allclose(nonconformity([0.1, 0.6, 0.2, 0.1]), [0.9, 0.4, 0.8, 0.9])
+    np.testing.assert_allclose(nonconformity([0.5, 0.1, 0.4]), [0.5, 0.6, 0.6])
 
 
 def test_thresholds_worked_by_hand():
@@ -105,7 +112,7 @@ def test_coverage_of_a_trained_network_over_random_splits_of_its_test_patients(t
     )
     views = read_predictions(tmp_path / "run" / "predictions.csv")
     fitted = read_calibration(tmp_path / "run" / "calibration.json")
-    levels = gather(at_temperature(views[views["split"] == "test"], fitted["temperature"] or 1.0))
+    levels = aggregate(at_temperature(views[views["split"] == "test"], fitted["temperature"] or 1.0))
     patients, splits, asked = len(levels["patient"].truth), 200, 0.9
     assert patients > 40
     n, tested = patients // 2, patients - patients // 2
@@ -117,7 +124,7 @@ def test_coverage_of_a_trained_network_over_random_splits_of_its_test_patients(t
 
     def coverages(name, of=threshold):
         level = levels[name]
-        own = scores(level.scores)[np.arange(len(level.truth)), level.truth]
+        own = nonconformity(level.scores)[np.arange(len(level.truth)), level.truth]
         by_patient = [own[level.patient == one].tolist() for one in range(patients)]
         got = []
         for order in orders:
@@ -148,7 +155,7 @@ def ones(patients, resamples=50):
 def test_figures_are_those_of_the_sets():
     rng = np.random.default_rng(3)
     known, new = clustered(30, rng), clustered(25, rng)
-    found = set_figures(new, true_scores(known), ones(25), "", coverage=0.8)
+    found = set_estimates(new, true_scores(known), ones(25), "", coverage=0.8)
     assert found["calibration_patients"] == 30
     for name in ("patient", "image"):
         chosen = sets(new[name].scores, found[name]["threshold"])
@@ -170,7 +177,7 @@ def test_figures_are_those_of_the_sets():
 
 def test_too_few_patients_promise_nothing_and_say_why():
     rng = np.random.default_rng(4)
-    found = set_figures(clustered(12, rng), true_scores(clustered(8, rng)), ones(12), "")
+    found = set_estimates(clustered(12, rng), true_scores(clustered(8, rng)), ones(12), "")
     assert found["patient"]["threshold"] is found["image"]["threshold"] is None
     assert found["patient"]["sizes"] == [0, 0, 12]
     assert found["patient"]["covered"]["value"] == 1
@@ -185,6 +192,6 @@ def test_too_few_patients_promise_nothing_and_say_why():
 def test_any_number_of_grades_and_ties(grades):
     even = np.full((12, grades), 1 / grades)
     levels = dict.fromkeys(("patient", "image"), level_of(np.zeros(12, int), even, np.arange(12)))
-    found = set_figures(levels, true_scores(levels), ones(12), "")
+    found = set_estimates(levels, true_scores(levels), ones(12), "")
     assert found["patient"]["sizes"] == [0] * (grades - 1) + [12]  # all conform alike
     assert found["patient"]["size"]["low"] is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from livergrade.evaluation.faithfulness import areas, sanity
+from livergrade.evaluation.faithfulness import areas, faithfulness_estimates
 
 
 def test_areas_are_those_of_the_trapezes() -> None:
@@ -17,7 +17,7 @@ def test_areas_are_those_of_the_trapezes() -> None:
 def test_intervals_resample_patients() -> None:
     """Ten images of one patient count as little as they should: the interval is that of three patients."""
     values = np.array([0.0] * 10 + [1.0, 1.0])
-    (row,) = sanity({"random": {"gain": values}}, ["a"] * 10 + ["b", "c"], seed=0)
+    (row,) = faithfulness_estimates({"random": {"gain": values}}, ["a"] * 10 + ["b", "c"], seed=0)
     assert row["value"] == pytest.approx(2 / 12)
     assert row["low"] == 0
     assert row["high"] == 1
@@ -25,7 +25,7 @@ def test_intervals_resample_patients() -> None:
 
 def test_images_of_nobody_count_each_and_one_patient_has_no_interval() -> None:
     values = np.array([0.2, 0.4])
-    (each,) = sanity({"random": {"gain": values}}, ["", ""], seed=0)
-    (one,) = sanity({"random": {"gain": values}}, ["a", "a"], seed=0)
+    (each,) = faithfulness_estimates({"random": {"gain": values}}, ["", ""], seed=0)
+    (one,) = faithfulness_estimates({"random": {"gain": values}}, ["a", "a"], seed=0)
     assert (each["low"], each["high"]) == (0.2, 0.4)
     assert (one["low"], one["high"]) == (None, None)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livergrade.evaluation.levels import gather
-from livergrade.evaluation.ood import familiarity_figures
-from livergrade.reports.uncertainty_plots import familiarity
+from livergrade.evaluation.levels import aggregate
+from livergrade.evaluation.ood import ood_estimates
+from livergrade.reports.uncertainty_plots import plot_ood
 from tests.conftest import GRADES
 
 
@@ -29,7 +29,7 @@ def figures(case, limit: float | None, **more: str) -> dict:
     predictions, seen = case
     weights = np.vstack([np.ones(8), np.random.default_rng(0).multinomial(8, [1 / 8] * 8, 200)])
     reference = {"limit": limit, "alarm": 0.1} | more
-    return familiarity_figures(seen, reference, gather(predictions)["image"], weights, "")
+    return ood_estimates(seen, reference, aggregate(predictions)["image"], weights, "")
 
 
 def test_shares_and_accuracies_have_intervals(case) -> None:
@@ -58,5 +58,5 @@ def test_without_a_limit_the_reason_is_told(case) -> None:
 
 def test_the_figure_has_a_row_for_each_side(case) -> None:
     for limit in (3.0, None):
-        drawn = familiarity(figures(case, limit), title="Far")
+        drawn = plot_ood(figures(case, limit), title="Far")
         assert [axes.get_ylabel().split("\n")[0] for axes in drawn.axes] == ["validation", "test"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from livergrade.evaluation.levels import gather, patient_grades
+from livergrade.evaluation.levels import aggregate, patient_grades
 from tests.evaluation.simulated import level_of, predict
 
 
@@ -12,7 +12,7 @@ def test_an_image_counts_once_however_many_views_it_has():
     columns = ["p_poor", "p_moderate", "p_well"]
     views[columns] = [[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]]
     extra = pd.concat([views.iloc[[0]].assign(angle=angle) for angle in (90.0, 180.0, 270.0)])
-    levels = gather(pd.concat([views, extra]))
+    levels = aggregate(pd.concat([views, extra]))
     np.testing.assert_allclose(levels["image"].scores, [[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]])
     np.testing.assert_allclose(levels["patient"].scores, [[0.5, 0.15, 0.35]])
     assert (len(levels["view"].truth), len(levels["image"].truth), len(levels["patient"].truth)) == (5, 2, 1)

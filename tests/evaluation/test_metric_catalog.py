@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from livergrade.evaluation.intervals import draw_patients
-from livergrade.evaluation.levels import LEVELS, gather
+from livergrade.evaluation.levels import LEVELS, aggregate
 from livergrade.evaluation.metric_catalog import weighted_metrics
 from livergrade.evaluation.summary import evaluate
 from tests.conftest import examples
@@ -153,7 +153,7 @@ def slow(level, weights):
 @pytest.mark.parametrize("name", LEVELS)
 def test_the_bootstrap_equals_a_plain_loop(name):
     views = predict([0] * 4 + [1] * 5 + [2] * 3, images=3)
-    levels, drawn = gather(views), examples(40)
+    levels, drawn = aggregate(views), examples(40)
     weights = draw_patients(levels["patient"].truth, drawn, np.random.default_rng(7))
     expected = slow(levels[name], weights)
     found = weighted_metrics(levels[name], weights)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from livergrade.evaluation.levels import Level
-from livergrade.evaluation.selective import risk_figures, selective_risks
+from livergrade.evaluation.selective import risk_coverage, selective_risks
 from tests.evaluation.test_conformal import ones
 
 
@@ -47,7 +47,7 @@ def test_a_resample_is_the_curve_of_those_drawn():
 
 
 def test_figures_worked_by_hand():
-    found = risk_figures(level_of([0.9, 0.8, 0.7, 0.6], [0, 0, 1, 1]), ones(4), "")
+    found = risk_coverage(level_of([0.9, 0.8, 0.7, 0.6], [0, 0, 1, 1]), ones(4), "")
     assert [point["risk"] for point in found["curve"]] == pytest.approx([0, 0, 1 / 3, 1 / 2])
     assert [point["coverage"] for point in found["curve"]] == [0.25, 0.5, 0.75, 1]
     assert found["aurc"]["value"] == pytest.approx((1 / 3 + 1 / 2) / 4)
@@ -61,7 +61,7 @@ def test_figures_worked_by_hand():
 
 
 def test_nothing_wrong_claims_no_certainty():
-    found = risk_figures(level_of([0.9, 0.8, 0.7], [0, 0, 0]), ones(3), "")
+    found = risk_coverage(level_of([0.9, 0.8, 0.7], [0, 0, 0]), ones(3), "")
     assert found["aurc"]["value"] == 0
     assert found["aurc"]["low"] is None
     assert all(point["low"] is None for point in found["curve"])
@@ -69,6 +69,6 @@ def test_nothing_wrong_claims_no_certainty():
 
 
 def test_where_patients_cannot_be_drawn_the_reason_is_told():
-    found = risk_figures(level_of([0.9, 0.8, 0.7], [0, 1, 0]), ones(3), "one test patient only of poor")
+    found = risk_coverage(level_of([0.9, 0.8, 0.7], [0, 1, 0]), ones(3), "one test patient only of poor")
     assert found["aurc"]["reason"] == "one test patient only of poor"
     assert {point["high"] for point in found["curve"]} == {None}

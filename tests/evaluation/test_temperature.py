@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from livergrade.evaluation.levels import gather
+from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.temperature import (
     HIGHEST,
     LOWEST,
@@ -54,7 +54,7 @@ def test_it_minimises_the_loss_of_the_images_with_patients_alike() -> None:
     best = fit_temperature(views, resamples=20)["temperature"]
     losses = [patient_losses(views)(best * factor).mean() for factor in (0.99, 1.0, 1.01)]
     assert losses[1] == min(losses)
-    level = gather(at_temperature(views, best))["image"]  # as it is told
+    level = aggregate(at_temperature(views, best))["image"]  # as it is told
     weights = 1 / np.bincount(level.patient)[level.patient]
     assert losses[1] == pytest.approx(log_loss(level.truth, level.scores, sample_weight=weights))
 

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss
 
 from livergrade.evaluation.intervals import draw_patients
-from livergrade.evaluation.tta import even_counts, view_figures
+from livergrade.evaluation.tta import even_counts, tta_estimates
 from tests.evaluation.simulated import CLASSES, predict
 
 
@@ -32,14 +32,14 @@ def test_an_angle_that_an_image_lacks_is_not_counted():
     assert list(even_counts(lacking)) == [1, 2]
     own = views[views["angle"] == 0].assign(angle=range(6))
     assert even_counts(own) == {}
-    assert view_figures(own, np.ones((2, 3)), "") == []
+    assert tta_estimates(own, np.ones((2, 3)), "") == []
 
 
 def test_figures_are_those_of_the_views_alone():
     views = graded(12)
     grades = np.array([i % 3 for i in range(12)])
     weights = np.vstack([np.ones(12), draw_patients(grades, 100, np.random.default_rng(0))])
-    rows = view_figures(views, weights, "")
+    rows = tta_estimates(views, weights, "")
     assert [row["views"] for row in rows] == [1, 2, 4, 12]
     columns = [f"p_{name}" for name in CLASSES]
     for row in rows:
@@ -62,7 +62,7 @@ def test_figures_are_those_of_the_views_alone():
 def test_views_that_agree_claim_no_certainty():
     one = graded(1)
     views = pd.concat([one, one.assign(angle=180.0)])
-    row = view_figures(views, np.vstack([np.ones(12)] * 20), "")[1]
+    row = tta_estimates(views, np.vstack([np.ones(12)] * 20), "")[1]
     assert row["difference"]["log_loss"]["value"] == 0
     assert row["difference"]["log_loss"]["low"] is None
     assert "all resamples agree" in row["difference"]["log_loss"]["reason"]

@@ -8,7 +8,7 @@ import pytest
 
 from livergrade.errors import UserError
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums
-from livergrade.evaluation.levels import gather
+from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.temperature import at_temperature, scaled
 from livergrade.evaluation.uncertainty import caution_figures, fit_calibration, read_calibration
 from livergrade.io.files import write_json
@@ -45,7 +45,7 @@ def test_too_sure_probabilities_get_better_on_other_patients():
             assert figures["difference"]["value"] == pytest.approx(change)
             assert figures["difference"]["low"] <= change <= figures["difference"]["high"]
         assert calibration["test"][name]["log_loss"]["difference"]["high"] < 0
-        level = gather(at_temperature(test, calibration["temperature"]))[name]
+        level = aggregate(at_temperature(test, calibration["temperature"]))[name]
         direct = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), np.ones((1, 90)))
         for metric, values in direct.items():
             assert calibration["test"][name][metric]["after"]["value"] == pytest.approx(values[0])

@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from livergrade.explanations.maps import (
     class_activation,
     deletion_insertion,
-    likeness,
     occlusion,
-    randomised,
-    turned,
+    rank_correlation,
+    turn_back,
+    with_random_weights,
 )
 from livergrade.models.build import build
 
@@ -78,8 +78,8 @@ def test_maps_find_the_place_that_decides(model: str) -> None:
     assert all((value == before[name]).all() for name, value in net.state_dict().items())
     assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in net.parameters())
 
-    fresh = class_activation(randomised(net), views)[1]["hires_cam"]
-    assert likeness(fresh, maps["hires_cam"]).abs().mean() < 0.9  # contrast draws random weights too
+    fresh = class_activation(with_random_weights(net), views)[1]["hires_cam"]
+    assert rank_correlation(fresh, maps["hires_cam"]).abs().mean() < 0.9  # contrast draws random weights too
     curves = deletion_insertion(net, views, occlusion(net, views)[torch.arange(2), grades], grades)
     upside_down = deletion_insertion(net, views, -occlusion(net, views)[torch.arange(2), grades], grades)
     told = net(views).softmax(1)[torch.arange(2), grades]
@@ -93,7 +93,7 @@ def test_maps_find_the_place_that_decides(model: str) -> None:
     # Turned by a quarter, the stripes are the other class's, where the map goes with them.
     quarter = views.rot90(1, (2, 3))
     moved = class_activation(net, quarter)[1]["hires_cam"]
-    assert inside(turned(moved, -90), 1 - grades).min() >= 0.5  # twice its share of the view
+    assert inside(turn_back(moved, -90), 1 - grades).min() >= 0.5  # twice its share of the view
 
 
 @pytest.mark.slow
@@ -105,8 +105,8 @@ def test_hiding_finds_the_place_that_decides_for_vgg16() -> None:
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_map_turns_anticlockwise(degrees: int) -> None:
     maps = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(turned(maps, degrees), maps.rot90(degrees // 90, (2, 3)))
-    assert torch.isnan(turned(maps, 45)[..., 0, 0]).all()
+    torch.testing.assert_close(turn_back(maps, degrees), maps.rot90(degrees // 90, (2, 3)))
+    assert torch.isnan(turn_back(maps, 45)[..., 0, 0]).all()
 
 
 def test_a_compiled_network_is_mapped_alike() -> None:
@@ -122,7 +122,9 @@ def test_a_compiled_network_is_mapped_alike() -> None:
 
 def test_likeness_is_spearmans() -> None:
     rising = torch.arange(9.0).view(1, 3, 3)
-    assert likeness(rising, rising.square()).item() == pytest.approx(1)
-    assert likeness(rising, -rising).item() == pytest.approx(-1)
-    assert likeness(rising, torch.ones(1, 3, 3)).item() == 0
-    assert np.isclose(likeness(rising, rising.roll(1, 2)).item(), 1 - 6 * (3 * (1 + 1 + 4)) / (9 * 80))
+    assert rank_correlation(rising, rising.square()).item() == pytest.approx(1)
+    assert rank_correlation(rising, -rising).item() == pytest.approx(-1)
+    assert rank_correlation(rising, torch.ones(1, 3, 3)).item() == 0
+    assert np.isclose(
+        rank_correlation(rising, rising.roll(1, 2)).item(), 1 - 6 * (3 * (1 + 1 + 4)) / (9 * 80)
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from livergrade.inference.answers import UNLIKE, UNSURE, answered, set_limits
+from livergrade.inference.answers import UNLIKE, UNSURE, answered, conformal_thresholds
 from tests.conftest import GRADES
 
 
@@ -38,8 +38,8 @@ def test_an_empty_table_gets_its_columns():
 def test_any_coverage_can_be_asked_for():
     scores = {"patient": np.linspace(0, 1, 19).tolist(), "image": [[x, x / 2] for x in np.linspace(0, 1, 19)]}
     facts = {"temperature": 2.0, "views": 4, "patients": 19, "scores": scores}
-    found = [set_limits(facts, asked, calibrated=True, views=4) for asked in (0.5, 0.8, 0.95)]
+    found = [conformal_thresholds(facts, asked, calibrated=True, views=4) for asked in (0.5, 0.8, 0.95)]
     assert [reason for _, reason in found] == [""] * 3
     for level in ("image", "patient"):
         assert found[0][0][level] < found[1][0][level] < found[2][0][level] <= 1
-    assert set_limits(facts, 0.96, calibrated=True, views=4)[0]["patient"] == np.inf
+    assert conformal_thresholds(facts, 0.96, calibrated=True, views=4)[0]["patient"] == np.inf

@@ -36,7 +36,7 @@ class ByBrightness:
     def distances(self, squares: torch.Tensor) -> np.ndarray:
         return np.zeros(len(squares))
 
-    def likeness(self, distance: float) -> dict[str, float]:
+    def ood_score(self, distance: float) -> dict[str, float]:
         return {"distance": distance, "unlike": 0.0}
 
 

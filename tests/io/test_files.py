@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from livergrade.evaluation.summary import evaluate
-from livergrade.io.files import write_json, written_whole
+from livergrade.io.files import atomic_write, write_json
 from tests.evaluation.simulated import predict
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
-    with written_whole(tmp_path / "a.csv") as part:
+    with atomic_write(tmp_path / "a.csv") as part:
         part.write_text("whole")
         assert not (tmp_path / "a.csv").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
@@ -19,7 +19,7 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("old")
-    with pytest.raises(RuntimeError), written_whole(tmp_path / "a.csv") as part:
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "a.csv") as part:
         part.write_text("half")
         raise RuntimeError
     assert (tmp_path / "a.csv").read_text() == "old"

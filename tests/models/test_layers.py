@@ -5,7 +5,7 @@ import torch
 
 from livergrade.models.build import build
 from livergrade.models.catalog import NAMES
-from livergrade.models.layers import count, embeddings, head, heights
+from livergrade.models.layers import count, embeddings, head, layer_depths
 
 
 @pytest.mark.parametrize("name", [*NAMES, "timm"])
@@ -32,7 +32,7 @@ def test_count() -> None:
 def test_heights_rise_from_the_image_to_the_head(name: str) -> None:
     with torch.device("meta"):
         net = build(name, 3)
-    height = heights(net)
+    height = layer_depths(net)
     assert list(height) == [parameter for parameter, _ in net.named_parameters()]
     assert list(height.values()) == sorted(height.values())  # registered in the order of the forward pass
     top = max(height.values())
@@ -44,7 +44,7 @@ def test_heights_rise_from_the_image_to_the_head(name: str) -> None:
 def test_heights_of_timms_networks_are_its_own() -> None:
     with torch.device("meta"):
         net = build("timm", 3, backbone="vit_tiny_patch16_224")
-    height = heights(net)
+    height = layer_depths(net)
     assert height.keys() == dict(net.named_parameters()).keys()
     assert height["pos_embed"] == height["patch_embed.proj.weight"] == 0
     assert height["blocks.7.attn.qkv.weight"] == 8

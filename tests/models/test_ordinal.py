@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from livergrade.errors import UserError
 from livergrade.models.build import build
 from livergrade.models.catalog import NAMES
-from livergrade.models.layers import embeddings, head, heights
+from livergrade.models.layers import embeddings, head, layer_depths
 from livergrade.models.ordinal import Corn
 from livergrade.models.weights import load_weights
 
@@ -76,7 +76,7 @@ def test_it_is_the_head_of_every_network(name: str) -> None:
         torch.testing.assert_close(layer(embeddings(net, views)), told)
     assert told.shape == (2, 4)
     torch.testing.assert_close(told.exp().sum(1), torch.ones(2))
-    height = heights(net)
+    height = layer_depths(net)
     top = {name for name, each in height.items() if each == max(height.values())}
     assert {f"{place}.conditional_weight", f"{place}.conditional_bias"} <= top
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from livergrade.multirun.grouping import Arm, arms, measure
+from livergrade.multirun.grouping import Group, arms, measure
 from livergrade.multirun.paper import TABLE_5, TABLE_6
 from livergrade.multirun.tables import Table, arm_tables, gap_table, write_table
 from livergrade.runs.find import find_runs
@@ -14,7 +14,7 @@ from tests.conftest import finished_run
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Arm, dict]:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Group, dict]:
     folder = tmp_path_factory.mktemp("runs")
     finished_run(folder / "0", "senet", skill=0.3)
     finished_run(folder / "1", "cbam", skill=0.1)
@@ -23,7 +23,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Arm, dict]:
 
 
 @pytest.fixture
-def tables(measured: tuple[Arm, dict]) -> dict[str, Table]:
+def tables(measured: tuple[Group, dict]) -> dict[str, Table]:
     return {table.name: table for table in arm_tables(*measured, "patient")}
 
 
@@ -38,7 +38,7 @@ def test_the_papers_tables_stand_beside_ours(tables: dict[str, Table]) -> None:
     assert float(grades.loc[("well", "cbam"), "F1, paper"]) == TABLE_6["cbam"]["well"]["f1"]
 
 
-def test_figures_are_those_measured(tables: dict[str, Table], measured: tuple[Arm, dict]) -> None:
+def test_figures_are_those_measured(tables: dict[str, Table], measured: tuple[Group, dict]) -> None:
     found = measured[1]["models"]["senet"]["repeats"]["0"]
     numbers = tables["accuracy_patient"].numbers.set_index(["model", "level", "grade"])
     for level in ("view", "image", "patient"):
@@ -53,7 +53,7 @@ def test_figures_are_those_measured(tables: dict[str, Table], measured: tuple[Ar
     assert text.replace("−", "-").startswith(f"{kappa['value']:.3f} (")
 
 
-def test_cohort_and_split_are_counted(tables: dict[str, Table], measured: tuple[Arm, dict]) -> None:
+def test_cohort_and_split_are_counted(tables: dict[str, Table], measured: tuple[Group, dict]) -> None:
     cohort = tables["cohort_patient"].numbers.set_index("characteristic")
     assert list(cohort.loc["patients"]) == [10, 10, 10]
     assert list(cohort.loc["images"]) == [20, 20, 20]
@@ -65,7 +65,7 @@ def test_cohort_and_split_are_counted(tables: dict[str, Table], measured: tuple[
     assert len(tables["split_patient"].shown) == 2  # there is no validation side in it
 
 
-def test_a_column_of_places_on_the_slide_is_no_characteristic(measured: tuple[Arm, dict]) -> None:
+def test_a_column_of_places_on_the_slide_is_no_characteristic(measured: tuple[Group, dict]) -> None:
     arm = measured[0]
     run = arm.runs[0]
     kept = run.tested.copy()

@@ -19,7 +19,7 @@ from livergrade.reports.run_plots import run_figures
 from livergrade.reports.run_report import write_report
 from livergrade.reports.style import save
 from livergrade.reports.thumbnails import write_thumbnails
-from livergrade.reports.uncertainty_plots import drawn_caution
+from livergrade.reports.uncertainty_plots import plot_uncertainty
 from livergrade.runs.folder import FORMAT
 from tests.conftest import prediction_columns
 from tests.evaluation.test_uncertainty import cohort
@@ -325,7 +325,7 @@ def measured(run, *, val):
     split.assign(sha256="0" * 64).to_csv(run / "split.csv", index=False)
     predictions.to_csv(run / "predictions.csv", index=False)
     write_json(metrics, run / "metrics.json")
-    for name, figure in drawn_caution(metrics).items():
+    for name, figure in plot_uncertainty(metrics).items():
         save(figure, run / "figures" / name)
     return metrics
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from livergrade.evaluation.uncertainty import caution_figures, fit_calibration
-from livergrade.reports.uncertainty_plots import drawn_caution
+from livergrade.reports.uncertainty_plots import plot_uncertainty
 from tests.evaluation.test_uncertainty import cohort
 from tests.reports.test_run_plots import texts
 
@@ -18,7 +18,7 @@ def measured():
 
 
 def test_they_show_what_was_measured(measured):
-    drawn = drawn_caution(measured | {"leakage": CLEAN}, synthetic=True)
+    drawn = plot_uncertainty(measured | {"leakage": CLEAN}, synthetic=True)
     assert sorted(drawn) == ["calibrated_reliability", "risk_coverage", "set_sizes"]
     assert all("synthetic cohort" in texts(figure) for figure in drawn.values())
     for axes, level in zip(drawn["calibrated_reliability"].axes, ("image", "patient"), strict=True):
@@ -37,11 +37,11 @@ def test_they_show_what_was_measured(measured):
 
 def test_a_leaking_split_is_told_on_each(measured):
     leaking = {"leaking": True, "sentence": "3 of 4 test images share a patient."}
-    for figure in drawn_caution(measured | {"leakage": leaking}).values():
+    for figure in plot_uncertainty(measured | {"leakage": leaking}).values():
         assert "LEAKING: 3 of 4" in texts(figure)
 
 
 def test_what_was_not_fitted_is_not_drawn():
     predictions = cohort(val=0)
     found = caution_figures(predictions, fit_calibration(predictions), resamples=20)
-    assert list(drawn_caution(found | {"leakage": CLEAN})) == ["risk_coverage"]
+    assert list(plot_uncertainty(found | {"leakage": CLEAN})) == ["risk_coverage"]

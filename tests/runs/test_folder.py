@@ -7,7 +7,7 @@ import pytest
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.runs.folder import claim, mark_finished, note_failure, read_options
+from livergrade.runs.folder import create_run_dir, mark_finished, note_failure, read_options
 
 
 @pytest.mark.parametrize("text", ["format: 1\nmodel: {foo: 1}\n", "seed: [\n", "format: 1\nseed: many\n"])
@@ -20,14 +20,14 @@ def test_options_of_another_version_are_refused(tmp_path: Path, text: str) -> No
 def test_a_folder_is_taken_once_and_resumed_by_name(tmp_path: Path) -> None:
     config = TrainConfig(seed=7)
     config.split.seed = 7
-    claim(tmp_path, config)
+    create_run_dir(tmp_path, config)
     assert read_options(tmp_path) == config
     with pytest.raises(UserError, match=r"another run is there; continue it with train\.resume="):
-        claim(tmp_path, config)
+        create_run_dir(tmp_path, config)
     mark_finished(tmp_path)
     (tmp_path / ".history.csv.1.part").write_text("half")
     config.train.resume = str(tmp_path)
-    claim(tmp_path, config)
+    create_run_dir(tmp_path, config)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "config.yaml"]
 
 

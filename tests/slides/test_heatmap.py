@@ -10,7 +10,7 @@ import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from livergrade.io.slide_reader import Slide
-from livergrade.slides.heatmap import divide, map_figure, stitched, summary, write_tiles_geojson
+from livergrade.slides.heatmap import make_grid, map_figure, stitched, summary, write_tiles_geojson
 from livergrade.slides.regions import read_regions
 from tests.conftest import COLOURS, GRADES, write_slide
 
@@ -61,7 +61,7 @@ def test_geojson_has_the_area_of_each_grade(truth: pd.DataFrame, tmp_path: Path)
 
 
 def test_a_hole_and_the_slides_edge_are_in_the_geojson(tmp_path: Path) -> None:
-    cells = divide(1000, 700, 64, 64)  # the last column and row lie half beyond the slide
+    cells = make_grid(1000, 700, 64, 64)  # the last column and row lie half beyond the slide
     middle = (abs(cells.x - 480) <= 64) & (abs(cells.y - 320) <= 64)
     table = graded(cells.x, cells.y, ["well"] * len(cells.x))[~middle]
     write_tiles_geojson(table, GRADES, 64, tmp_path / "map.geojson")
@@ -105,7 +105,7 @@ def test_maps_of_tiles_are_laid_where_the_tiles_are() -> None:
 
 
 def test_cells_cover_the_slide_once() -> None:
-    cells = divide(1000, 300, 128, 256)
+    cells = make_grid(1000, 300, 128, 256)
     assert len(cells.x) == 8 * 3
     assert cells.x.max() + 128 >= 1000 > cells.x.max()
     assert cells.corners[0].tolist() == [-64, -64]  # a tile lies about the centre of its cell

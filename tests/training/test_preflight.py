@@ -29,8 +29,8 @@ def test_a_sound_cohort_passes(small: list[str], tmp_path: Path) -> None:
     found = check(*small, "data.image_size=32", out=tmp_path)
     passing = {what for what, finding in found.items() if finding["level"] == "PASS"}
     assert {"cohort", "images", "leakage", "sizes", "near duplicates across patients"} <= passing
-    assert found["cohort"]["told"] == "24 images of 12 patients"
-    assert found["sizes"]["told"] == "24 of 44 × 40 px"
+    assert found["cohort"]["message"] == "24 images of 12 patients"
+    assert found["sizes"]["message"] == "24 of 44 × 40 px"
     assert not any(finding["level"] == "FAIL" for finding in found.values())
 
 
@@ -65,13 +65,13 @@ def test_what_is_odd_is_a_warning_with_a_fix(tmp_path: Path) -> None:
         ("near duplicates across patients", f"{table['image'][0]} and {table['image'][9]}"),
     ):
         assert found[what]["level"] == "WARN", what
-        assert told in found[what]["told"], found[what]
+        assert told in found[what]["message"], found[what]
         assert found[what]["fix"], what
     split = make_split(from_manifest(manifest, list(GRADES)), SplitConfig(name="image", seed=0)).set_index(
         "image"
     )
     apart = split["split"][table["image"][0]] != split["split"][table["image"][9]]
-    told = found["near duplicates across patients"]["told"]
+    told = found["near duplicates across patients"]["message"]
     assert f"({int(apart)} of 1 on two sides of the split)" in told
 
 
@@ -87,8 +87,8 @@ def test_what_can_not_be_used_fails_and_the_rest_is_checked(tmp_path: Path, capf
     assert end.value.code == 1
     found = read(tmp_path / "out")
     assert found["cohort"]["level"] == found["weights"]["level"] == "FAIL"
-    assert "row 2" in found["cohort"]["told"]
-    assert "odd.pth" in found["weights"]["told"]
+    assert "row 2" in found["cohort"]["message"]
+    assert "odd.pth" in found["weights"]["message"]
     told = capfd.readouterr().err
     assert "checks failed: cohort, weights" in told
     assert "Traceback" not in told

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from livergrade.data.augment import Drawn, sampled, view_grids
+from livergrade.data.augment import ViewParams, sampled, view_grids
 from livergrade.deploy.resize import central_square
 from livergrade.models.architecture import Normalisation
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from livergrade.inference.grader import Grader
 
 
-class Portable(nn.Module):
+class ExportableModel(nn.Module):
     """Whole images to calibrated probabilities, in tensor operations alone, for export.
 
     Args:
@@ -47,7 +47,7 @@ class Portable(nn.Module):
     ) -> None:
         super().__init__()
         self.net, self.size, self.border, self.temperature = net, size, border, temperature
-        drawn = replace(Drawn.upright(len(degrees)), degrees=torch.tensor(degrees, dtype=torch.float32))
+        drawn = replace(ViewParams.upright(len(degrees)), degrees=torch.tensor(degrees, dtype=torch.float32))
         self.register_buffer("grids", view_grids(drawn, source=size, size=image_size, border=border))
         for name, values in zip(("mean", "deviation"), normalisation, strict=True):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255)
@@ -74,9 +74,9 @@ class Portable(nn.Module):
         return per_view.mean(1), per_view
 
 
-def portable(grader: Grader) -> Portable:
+def portable(grader: Grader) -> ExportableModel:
     """All that a grader does with an image file."""
-    return Portable(
+    return ExportableModel(
         grader.net,
         size=grader.size,
         image_size=grader.image_size,

@@ -16,7 +16,7 @@ _DISK = {
 }
 
 
-def advice(error: BaseException) -> str | None:
+def explain_system_error(error: BaseException) -> str | None:
     """One line on what happened and what to do; None for what is nobody's fault but ours."""
     text, kind = str(error), type(error).__name__
     if isinstance(error, OSError) and error.errno in _DISK:

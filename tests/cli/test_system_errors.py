@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from livergrade.cli.advice import advice
+from livergrade.cli.system_errors import explain_system_error
 from livergrade.errors import UserError
 from livergrade.training.checkpoints import WholeCheckpointIO
 from tests.conftest import command
@@ -63,11 +63,11 @@ def test_what_the_machine_lacks_is_told_with_what_to_do(tmp_path: Path) -> None:
             ("adaptive_avg_pool2d_backward_cuda gives", "trainer.deterministic=true"),
         ),
     ):
-        told = advice(error)
+        told = explain_system_error(error)
         assert told is not None
         assert all(word in told for word in words), told
-    assert advice(ValueError("ours")) is None
-    assert advice(FileNotFoundError(errno.ENOENT, "no", "x")) is None
+    assert explain_system_error(ValueError("ours")) is None
+    assert explain_system_error(FileNotFoundError(errno.ENOENT, "no", "x")) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="loader processes are killed by signal")
