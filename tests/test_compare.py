@@ -59,6 +59,13 @@ def test_a_relative_folder_and_again(compared: Path, monkeypatch: pytest.MonkeyP
     assert (compared / "tables" / "accuracy_patient.csv").read_bytes() == before
 
 
+def test_several_folders_leave_one_comparison(tmp_path: Path) -> None:
+    runs = [finished_run(tmp_path / model, model) for model in ("senet", "cbam")]
+    command("compare", *map(str, runs), *FEW, outputs=tmp_path / "outputs")
+    (folder,) = (tmp_path / "outputs" / "comparisons").iterdir()
+    assert (folder / "report.html").is_file()
+
+
 def test_names_are_escaped_on_the_page(tmp_path: Path) -> None:
     for model in ("senet", "cbam"):
         folder = finished_run(tmp_path / "sweep" / f"<b>{model}", model)

@@ -103,6 +103,7 @@ def apply(step: Step, root: Path) -> None:
     path = root / step.file
     if not step.where:
         assert not path.exists(), path
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(step.code, "utf-8")
         return
     lines = path.read_text("utf-8").splitlines(keepends=True)
@@ -167,11 +168,25 @@ def test_every_block_parses(recipe: str) -> None:
 
 
 def test_the_tests_that_the_recipes_name_are_there() -> None:
-    told = re.findall(r"in the dict (?:of )?`(\w+)(?:\(\))?` in `(tests/\w+)/`", TEXT)
-    assert len(told) == 2
-    for name, folder in told:
-        sources = [path.read_text("utf-8") for path in (ROOT / folder).glob("*.py")]
-        assert sum(bool(re.search(rf"^(def )?{name}\b(\(| =)", text, re.M)) for text in sources) == 1, name
+    dicts = re.findall(r"in the dict (?:of )?`(\w+)(?:\(\))?` in `(tests/\S+\.py)`", TEXT)
+    assert len(dicts) == 2
+    for name, file in dicts:
+        assert re.search(rf"^(def )?{name}\b(\(| =)", (ROOT / file).read_text("utf-8"), re.M), name
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_new_module_gets_its_tests(recipe: str) -> None:
+    new = {step.file for step in steps(recipe) if not step.where}
+    for file in new:
+        if file.startswith("livergrade/"):
+            room, _, name = file.removeprefix("livergrade/").rpartition("/")
+            assert f"tests/{room}/test_{name}" in new
+
+
+def test_the_tests_of_the_recipes_pass(copy: Path, tmp_path: Path) -> None:
+    own = [str(path) for path in (copy / "tests").rglob("test_*.py")]
+    assert len(own) == 2
+    assert "failed" not in run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", *own, cwd=tmp_path)
 
 
 def test_what_was_typed_is_in_style_and_in_the_registries(copy: Path, tmp_path: Path) -> None:
@@ -212,7 +227,7 @@ def trained(
 def test_a_network_of_ones_own_trains_and_has_maps(trained: tuple[Path, Path]) -> None:
     first, _ = trained
     config = yaml.safe_load((first / "config.yaml").read_text())
-    assert (config["model"]["name"], config["model"]["width"]) == ("smallnet", 8)
+    assert (config["model"]["name"], config["model"]["smallnet_width"]) == ("smallnet", 8)
     channels = ((3, 8), (8, 16), (16, 32))
     weights = sum(9 * before * after + 3 * after for before, after in channels) + 33 * len(GRADES)
     assert json.loads((first / "environment.json").read_text())["parameters"] == weights

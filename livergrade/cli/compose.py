@@ -46,7 +46,7 @@ def register_resolvers() -> None:
         ("run_dir", run_dir, True),
         ("evaluation_dir", evaluation_dir, True),
         ("export_dir", export_dir, True),
-        ("comparison_dir", comparison_dir, False),
+        ("comparison_dir", comparison_dir, True),
         ("record", record_dir, False),
     ):
         OmegaConf.register_new_resolver(f"livergrade.{name}", resolver, replace=True, use_cache=kept)

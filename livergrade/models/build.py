@@ -26,7 +26,8 @@ def build(name: str, num_classes: int, head: str = "softmax", **options: Any) ->
         **options: Those that the catalogue lists for the model; left out, they are its paper's.
 
     Raises:
-        UserError: The name is unknown, or the options do not fit the model.
+        UserError: The name is unknown, the options do not fit the model, or the catalogue takes maps at a
+            module that the network does not have.
     """
     if name not in ARCHITECTURES:
         raise UserError(f"model {name!r} does not exist; choose one of: {', '.join(MODELS)}")
@@ -35,7 +36,13 @@ def build(name: str, num_classes: int, head: str = "softmax", **options: Any) ->
     if head == "corn":
         place, linear = find_head(net)
         net.set_submodule(place, Corn(linear.in_features, num_classes))
-    net.cam_layer = entry.cam(net) if callable(entry.cam) else entry.cam  # type: ignore[assignment]
+    layer = entry.cam(net) if callable(entry.cam) else entry.cam
+    if layer and layer.layer not in dict(net.named_modules()):
+        raise UserError(
+            f"model {name}: the catalogue takes maps at {layer.layer!r}, which is no module of the network: "
+            "name the last module before the mean over places, or cam=None"
+        )
+    net.cam_layer = layer  # type: ignore[assignment]
     return net
 
 

@@ -1,13 +1,16 @@
 """Every network of the catalogue, built with its options."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from livergrade.config.schema import ModelConfig
 from livergrade.errors import UserError
+from livergrade.models.architecture import CamLayer
 from livergrade.models.build import build
-from livergrade.models.catalog import NAMES
+from livergrade.models.catalog import ARCHITECTURES, NAMES
 
 PARAMETERS = {  # at 1000 and at 3 classes, as in the papers' or their authors' implementations
     "vgg16": (138_357_544, 134_272_835),
@@ -113,3 +116,10 @@ def test_learns_from_scratch(name, rate):
         optimiser.step()
     with torch.no_grad():
         assert F.cross_entropy(model.eval()(image), grade) < 0.3  # chance is ln 3 = 1.1
+
+
+def test_maps_at_a_layer_that_is_not_there_are_refused_before_training(monkeypatch):
+    wrong = dataclasses.replace(ARCHITECTURES["resnet50"], cam=CamLayer("layer5"))
+    monkeypatch.setitem(ARCHITECTURES, "resnet50", wrong)
+    with torch.device("meta"), pytest.raises(UserError, match="maps at 'layer5', which is no module"):
+        build("resnet50", 3)
