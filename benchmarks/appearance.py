@@ -26,7 +26,7 @@ from livergrade.config.schema import DataConfig, SplitConfig
 from livergrade.data.cohort import Cohort, cache_root, from_manifest
 from livergrade.data.kinds import read_cohort
 from livergrade.data.split import make_split
-from livergrade.evaluation.ood import appearance, distances, fitted, limited
+from livergrade.evaluation.ood import appearance, distances, fit_reference, fit_threshold
 from livergrade.io.images import read_rgb, read_square
 from livergrade.models.layers import embeddings
 
@@ -81,7 +81,7 @@ def row(
 ) -> Iterator[tuple[str, str]]:
     """One column of the table."""
     own, by_patient = distance(test), pd.Series(distance(val)).groupby(patients)
-    limit = limited([one.tolist() for _, one in by_patient])["limit"]
+    limit = fit_threshold([one.tolist() for _, one in by_patient])["limit"]
     yield "own test images", f"      {100 * (own > limit).mean():5.1f} %"
     for name, pictures in others.items():
         far = distance(pictures)
@@ -91,7 +91,7 @@ def row(
 
 def by_appearance(training: Pictures) -> Distance:
     """The product's own."""
-    reference = fitted(appearance(training))
+    reference = fit_reference(appearance(training))
     return lambda pictures: distances(appearance(pictures), reference)
 
 

@@ -1,1 +1,1 @@
-"""Every number that follows from ``predictions.csv``, with its interval; no torch."""
+"""Metrics and confidence intervals computed from ``predictions.csv``; imports no torch."""

@@ -1,4 +1,4 @@
-"""Types of the arrays that figures are computed from."""
+"""Array types of the metrics code."""
 
 from __future__ import annotations
 

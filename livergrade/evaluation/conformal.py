@@ -1,9 +1,9 @@
-"""Sets of grades that hold the true one as often as is asked: conformal prediction, patient by patient.
+"""Conformal prediction: prediction sets that contain the true grade with a required coverage over patients.
 
-A grade's score is how little it conforms to what the network says; the set holds the grades that score no
-higher than most of the validation patients' true grades did. Which score they must not exceed follows from
-the ranks alone, so that the promise holds for any network: of patients that are exchangeable with the
-validation ones the set holds the grade of at least the share asked for.
+Each grade has a nonconformity score under the network's probabilities. The set contains the grades whose
+score is not above a threshold, a quantile of the scores of the validation patients' true grades. The
+threshold depends on ranks only, so the guarantee holds for any network: for patients exchangeable with the
+validation patients, the set contains the true grade with at least the required coverage.
 
 Shapes: N rows, K grades, n calibration patients.
 """
@@ -25,17 +25,17 @@ from livergrade.evaluation.levels import Level
 Mask = npt.NDArray[np.bool_]
 
 COVERAGE = 0.9
-"""What the report asks for."""
+"""Coverage required in the report."""
 
-_ROUNDING = 1e-9  # (n + 1) · coverage may miss a whole number by this, and shares their sum
+_ROUNDING = 1e-9  # tolerance for rounding of (n + 1) · coverage and of sums of masses
 
 
 def nonconformity(probabilities: npt.ArrayLike) -> Floats:
-    """How little each grade conforms: 1 - the least unimodal function above the probabilities.
+    """Nonconformity score of each grade: 1 - the smallest unimodal function above the probabilities.
 
-    The function is min(max of p up to the grade, max of p from the grade on), so that the grades which score
-    up to some bound are neighbours: a set of ordered grades has no gap. Where the probabilities have one peak
-    it is the probability itself, whose sets are the smallest on average (Sadinle et al., J. Am. Stat. Assoc.
+    The function is min(max of p up to the grade, max of p from the grade on). The grades with a score up to
+    some threshold are therefore adjacent: a set of ordered grades has no gap. For unimodal probabilities it
+    is the probability itself, which gives the smallest sets on average (Sadinle et al., J. Am. Stat. Assoc.
     114, 2019).
 
     Args:
@@ -51,69 +51,71 @@ def nonconformity(probabilities: npt.ArrayLike) -> Floats:
 
 
 def true_scores(levels: Mapping[str, Level]) -> dict[str, list[Any]]:
-    """What a later prediction must be compared with: scores of the true grades, and no names.
+    """Calibration scores: nonconformity of the true grades, without patient names.
 
     Args:
-        levels: what `livergrade.evaluation.levels.aggregate` makes of the validation views.
+        levels: validation views aggregated by `livergrade.evaluation.levels.aggregate`.
 
     Returns:
-        ``patient``, the patients' scores, rising; and ``image``, a list of rising scores for each patient, in
-        no order that tells who it is.
+        ``patient``, the patients' scores, ascending; and ``image``, a list of ascending scores per patient,
+        in an order that does not identify patients.
     """
     patient, image = (
         nonconformity(levels[name].scores)[np.arange(len(levels[name].truth)), levels[name].truth]
         for name in ("patient", "image")
     )
-    owner = levels["image"].patient
-    by_patient = [np.sort(image[owner == one]).tolist() for one in range(len(patient))]
+    patient_of_image = levels["image"].patient
+    by_patient = [np.sort(image[patient_of_image == index]).tolist() for index in range(len(patient))]
     return {"patient": np.sort(patient).tolist(), "image": sorted(by_patient)}
 
 
 def least_patients(coverage: float) -> int:
-    """Calibration patients below which every set must hold all grades."""
+    """Minimum number of calibration patients; with fewer, every set must contain all grades."""
     return math.ceil(coverage / (1 - coverage) - _ROUNDING)
 
 
 def threshold(calibration: Sequence[Any], coverage: float) -> float:
-    """The score that a grade must not exceed to be in the set.
+    """Score that a grade must not exceed to be in the set.
 
     Args:
-        calibration: of ``true_scores``: one score a patient, or the scores of each patient's images.
-        coverage: share asked for, 0 to 1.
+        calibration: from ``true_scores``: one score per patient, or the scores of each patient's images.
+        coverage: required coverage, 0 to 1.
 
     Returns:
         For patients the ⌈(n + 1)·coverage⌉-th lowest score (split conformal prediction: Papadopoulos et al.,
-        ECML 2002). For images the like quantile of the mixture in which each patient has mass 1/(n + 1),
+        ECML 2002). For images the same quantile of the mixture in which each patient has mass 1/(n + 1),
         spread evenly over its images (hierarchical conformal prediction: Lee, Barber & Willett,
-        arXiv:2306.06342, 2023): the promise is for an image of a new patient. Infinite where there are too
+        arXiv:2306.06342, 2023): the guarantee is for an image of a new patient. Infinite if there are too
         few patients.
     """
     n = len(calibration)
-    groups = [np.atleast_1d(np.asarray(one, np.float64)) for one in calibration]
+    groups = [np.atleast_1d(np.asarray(scores, np.float64)) for scores in calibration]
     if n < least_patients(coverage):
         return math.inf
     values = np.concatenate(groups)
-    mass = np.concatenate([np.full(len(one), 1 / len(one)) for one in groups])  # n + 1 in all, with infinity
+    mass = np.concatenate(
+        [np.full(len(scores), 1 / len(scores)) for scores in groups]
+    )  # sums to n; infinity has mass 1
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(mass[order]) >= (n + 1) * coverage - _ROUNDING
     return float(values[order][reached.argmax()]) if reached.any() else math.inf
 
 
 def sets(probabilities: npt.ArrayLike, limit: float) -> Mask:
-    """The grades of each set.
+    """Grades in each prediction set.
 
     Args:
         probabilities: of the grades, [..., K].
-        limit: what `threshold` returns.
+        limit: result of `threshold`.
 
     Returns:
-        bool [..., K]: neighbours, and always the most probable grade, so that no set is empty; that can only
-        raise the coverage.
+        bool [..., K]: adjacent grades. The most probable grade is always included, so that no set is empty;
+        this can only raise the coverage.
     """
     given = np.asarray(probabilities, np.float64)
-    found = nonconformity(given) <= limit
-    np.put_along_axis(found, given.argmax(-1)[..., None], True, -1)
-    return np.asarray(found, np.bool_)
+    included = nonconformity(given) <= limit
+    np.put_along_axis(included, given.argmax(-1)[..., None], True, -1)
+    return np.asarray(included, np.bool_)
 
 
 def set_estimates(
@@ -124,32 +126,32 @@ def set_estimates(
     *,
     coverage: float = COVERAGE,
 ) -> dict[str, Any]:
-    """What the sets of the test patients and of their images hold.
+    """Coverage and size of the prediction sets of the test patients and of their images.
 
-    At image level each patient weighs the same, since the promise is about an image of a new patient.
+    At image level each patient has the same weight, since the guarantee is for an image of a new patient.
 
     Args:
-        levels: of the test side, at the temperature that the calibration scores were made at.
-        calibration: what `true_scores` returns.
+        levels: of the test split, at the temperature used for the calibration scores.
+        calibration: result of `true_scores`.
         multiplicities: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        ci_unavailable: why patients cannot be resampled, if so.
-        coverage: share asked for.
+        ci_unavailable: reason why patients cannot be resampled; empty if they can.
+        coverage: required coverage.
 
     Returns:
         ``asked``, ``calibration_patients``, ``least_patients`` and for ``patient`` and ``image`` the
-        ``threshold`` and the figures ``covered``, ``size`` (grades in a set), ``single`` (share of sets of
-        one grade) and ``single_right`` (share of those that are right), and ``sizes``, how many rows have a
-        set of 1, 2, … K grades. ``range`` holds, of the patients, 95 % of the coverages that as many other
-        calibration patients would give for all new patients. A null threshold has its ``reason``: each set
-        holds all grades.
+        ``threshold`` and the metrics ``covered``, ``size`` (grades in a set), ``single`` (share of sets with
+        one grade) and ``single_right`` (share of those that are correct), and ``sizes``, the number of rows
+        with a set of 1, 2, … K grades. ``range`` is the 95 % range of the patient coverage on new patients
+        over random calibration sets of this size. A null threshold has its ``reason``: each set contains all
+        grades.
     """
-    from scipy.stats import beta  # slow to import, and grading needs none of it
+    from scipy.stats import beta  # slow to import, and not needed for inference
 
     n, least = len(calibration["patient"]), least_patients(coverage)
-    found: dict[str, Any] = {"asked": coverage, "calibration_patients": n, "least_patients": least}
+    result: dict[str, Any] = {"asked": coverage, "calibration_patients": n, "least_patients": least}
     for name in ("patient", "image"):
         limit = threshold(calibration[name], coverage)
-        found[name] = {"threshold": limit if math.isfinite(limit) else None} | _level_estimates(
+        result[name] = {"threshold": limit if math.isfinite(limit) else None} | _level_estimates(
             levels[name],
             sets(levels[name].scores, limit),
             multiplicities,
@@ -157,41 +159,45 @@ def set_estimates(
             independent=name == "patient",
         )
     if n < least:
-        found["reason"] = (
-            f"{n} validation patients are too few for a promise of {100 * coverage:g} %, which takes "
-            f"{least}: each set holds all grades. A higher split.val_fraction sets more patients aside"
+        result["reason"] = (
+            f"{n} validation patients are too few to guarantee {100 * coverage:g} % coverage, which "
+            f"takes {least}: each set contains all grades. Set a higher split.val_fraction"
         )
     else:
         # The coverage of one calibration set has a beta distribution (Vovk, ACML 2012, proposition 2a).
         rank = math.ceil((n + 1) * coverage - _ROUNDING)
         tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-        found["range"] = [float(beta.ppf(tail, rank, n + 1 - rank)) for tail in tails]
-    return found
+        result["range"] = [float(beta.ppf(tail, rank, n + 1 - rank)) for tail in tails]
+    return result
 
 
 def _level_estimates(
-    level: Level, chosen: Mask, multiplicities: Floats, ci_unavailable: str, *, independent: bool
+    level: Level, included: Mask, multiplicities: Floats, ci_unavailable: str, *, independent: bool
 ) -> dict[str, Any]:
     rows = np.bincount(level.patient)
-    size = chosen.sum(1)
-    single, right = size == 1, chosen[np.arange(len(size)), level.truth]
+    size = included.sum(1)
+    single, correct = size == 1, included[np.arange(len(size)), level.truth]
 
-    def figure(values: npt.NDArray[Any], among: Mask | None = None, *, share: bool = True) -> Estimate:
-        """Mean over patients of the mean over their rows, of those ``among`` alone."""
+    def patient_mean(
+        values: npt.NDArray[Any], among: Mask | None = None, *, proportion: bool = True
+    ) -> Estimate:
+        """Mean over patients of the mean over their rows, restricted to the rows ``among``."""
         counted = np.ones(len(size), bool) if among is None else among
-        total, of = (np.bincount(level.patient, one) / rows for one in (values * counted, counted))
+        numerator, denominator = (
+            np.bincount(level.patient, weights) / rows for weights in (values * counted, counted)
+        )
         n = int(counted.sum())
         if not n:
-            return undefined(0, "no set holds one grade alone")
+            return undefined(0, "no set contains exactly one grade")
         with np.errstate(invalid="ignore", divide="ignore"):
-            drawn = (multiplicities @ total) / (multiplicities @ of)
-        patients = int((of > 0).sum()) if share else 0
+            drawn = (multiplicities @ numerator) / (multiplicities @ denominator)
+        patients = int((denominator > 0).sum()) if proportion else 0
         return estimate(drawn, n, patients=patients, independent=independent, ci_unavailable=ci_unavailable)
 
     return {
-        "covered": figure(right),
-        "size": figure(size, share=False),
-        "single": figure(single),
-        "single_right": figure(right, single),
-        "sizes": np.bincount(size, minlength=chosen.shape[1] + 1)[1:].tolist(),
+        "covered": patient_mean(correct),
+        "size": patient_mean(size, proportion=False),
+        "single": patient_mean(single),
+        "single_right": patient_mean(correct, single),
+        "sizes": np.bincount(size, minlength=included.shape[1] + 1)[1:].tolist(),
     }

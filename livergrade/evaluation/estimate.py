@@ -1,4 +1,4 @@
-"""A figure with its interval, or the reason why it has none."""
+"""A metric value with its confidence interval, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from livergrade.evaluation.intervals import Interval, confidence_interval
 
 
 class Estimate(Interval):
-    """A figure as ``metrics.json`` and ``comparison.json`` hold it.
+    """A metric value as stored in ``metrics.json`` and ``comparison.json``.
 
     Attributes:
-        value: null where it is undefined; then ``reason`` says why.
-        n: rows in its denominator; null where nobody counted them.
-        note: what a mean leaves out.
-        naive_low: of accuracy, what ignoring the patients would claim; not to be quoted.
-        naive_high: its other end.
-        sd: over repeats (seeds).
-        values: of each repeat.
+        value: null if undefined; ``reason`` then gives the cause.
+        n: rows in the denominator; null if not counted.
+        note: grades that a mean leaves out.
+        naive_low: of accuracy: lower bound if the grouping by patient is ignored; not to be quoted.
+        naive_high: upper bound of the same interval.
+        sd: standard deviation over repeats (seeds).
+        values: value of each repeat.
     """
 
     value: float | None
@@ -33,7 +33,7 @@ class Estimate(Interval):
 
 
 def undefined(n: int | None, reason: str) -> Estimate:
-    """A figure that has no value, and why."""
+    """An undefined metric with its reason."""
     return {"value": None, "low": None, "high": None, "n": n, "reason": reason}
 
 
@@ -46,21 +46,21 @@ def estimate(
     ci_unavailable: str,
     reason: str = "",
 ) -> Estimate:
-    """A figure with its interval over patients.
+    """A metric value with its confidence interval over patients.
 
     Args:
-        drawn: the figure, then the figure in each resample of the patients, [1 + B].
-        n: rows in its denominator.
-        patients: patients in the denominator if the figure is a share, else 0.
-        independent: whether each row is a patient of its own.
-        ci_unavailable: why patients cannot be resampled, if so.
-        reason: why the figure is undefined, where it is.
+        drawn: the metric, then the metric in each resample of the patients, [1 + B].
+        n: rows in the denominator.
+        patients: patients in the denominator if the metric is a proportion, else 0.
+        independent: whether each row is a different patient.
+        ci_unavailable: reason why patients cannot be resampled; empty if they can.
+        reason: why the metric is undefined, if it is.
     """
     if np.isnan(drawn[0]):
         return undefined(n, reason)
-    found = {
+    result = {
         "value": float(drawn[0]),
         "n": n,
         **confidence_interval(drawn, patients, independent, ci_unavailable),
     }
-    return cast(Estimate, found)
+    return cast(Estimate, result)

@@ -1,4 +1,4 @@
-"""Whether maps mean anything: means over images with intervals that resample patients."""
+"""Faithfulness of explanation maps: means over images, with intervals that resample patients."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ METHODS = {
 }
 RESAMPLES = 2000
 Measured = dict[str, dict[str, NDArray[Any]]]
-"""By method and measure, ``float [images]``."""
+"""Values by method and measure, ``float [images]``."""
 
 
 def areas(curves: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Areas under deletion and insertion curves, arXiv:1806.07421, and what the second has more.
+    """Areas under the deletion and insertion curves (arXiv:1806.07421), and insertion minus deletion (gain).
 
     Args:
-        curves: ``float [images, 2, steps + 1]``, as
-            ``explanations.maps.deletion_insertion`` has them.
+        curves: ``float [images, 2, steps + 1]``, from ``explanations.maps.deletion_insertion``.
     """
     under = (curves[..., 1:] + curves[..., :-1]).mean(-1) / 2
     return {"deletion": under[:, 0], "insertion": under[:, 1], "gain": under[:, 1] - under[:, 0]}
 
 
 def by_test(curves: Mapping[str, NDArray[Any]], rank_correlation: Mapping[str, NDArray[Any]]) -> Measured:
-    """What :func:`faithfulness_estimates` takes, from what :mod:`livergrade.explanations.maps` measures.
+    """Faithfulness measures of each method, as input of :func:`faithfulness_estimates`.
 
     Args:
-        curves: ``float [images, 2, steps + 1]``, of every method.
-        rank_correlation: ``float [images]``, of those that have one.
+        curves: deletion and insertion curves of every method, ``float [images, 2, steps + 1]``.
+        rank_correlation: rank correlation with the map of random weights, ``float [images]``, of the methods
+            that have one.
     """
     return {
-        method: areas(each) | ({"likeness": rank_correlation[method]} if method in rank_correlation else {})
-        for method, each in curves.items()
+        method: areas(curve) | ({"likeness": rank_correlation[method]} if method in rank_correlation else {})
+        for method, curve in curves.items()
     }
 
 
@@ -50,13 +50,13 @@ def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed:
     """Mean of each measure with its 95 % interval.
 
     Args:
-        measured: of the images.
-        patients: whose the images are; a blank counts as a patient of its own.
-        seed: of the resampling.
+        measured: values by method and measure.
+        patients: patient of each image; an empty name counts as a separate patient.
+        seed: seed of the resampling.
 
     Returns:
-        One row a method and measure: ``method``, ``measure``, ``value``, ``low`` and ``high``, the last two
-        None with fewer than two patients.
+        One row per method and measure: ``method``, ``measure``, ``value``, ``low`` and ``high``; the last
+        two are None with fewer than two patients.
     """
     patient, _ = pd.factorize(pd.Series([name or f"\0{i}" for i, name in enumerate(patients)]))
     counts = np.bincount(patient)
@@ -73,5 +73,5 @@ def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed:
 
 
 def by_method(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """The rows of :func:`faithfulness_estimates` by method and measure."""
+    """Index the rows of :func:`faithfulness_estimates` by (method, measure)."""
     return {(row["method"], row["measure"]): row for row in rows}

@@ -1,4 +1,4 @@
-"""Intervals over patients: the bootstrap that draws whole patients, and Wilson's for shares."""
+"""Confidence intervals over patients: patient-level bootstrap, and Wilson intervals for proportions."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from livergrade.evaluation.levels import Level
 CONFIDENCE = 0.95
 
 FEW = 5
-"""Test patients of a grade below which its estimates are called unreliable."""
+"""With fewer test patients of a grade, its estimates are reported as unreliable."""
 
 
 class Interval(TypedDict):
-    """The 95 % interval of a figure, or why it has none.
+    """The 95 % interval of a metric, or the reason why there is none.
 
     Attributes:
-        low: lower end; null where there is none.
-        high: upper end.
-        method: how it was made.
-        reason: why there is none.
-        undefined_resamples: resamples in which the figure was undefined.
+        low: lower bound; null without an interval.
+        high: upper bound; null without an interval.
+        method: how the interval was computed.
+        reason: why there is no interval.
+        undefined_resamples: number of resamples in which the metric was undefined.
     """
 
     low: float | None
@@ -40,11 +40,11 @@ def draw_patients(grades: Ints, resamples: int, rng: np.random.Generator) -> Flo
 
     Args:
         grades: Grade index of each patient, int64 [P].
-        resamples: B.
-        rng: Source of randomness.
+        resamples: Number of resamples B.
+        rng: Random generator.
 
     Returns:
-        How often each patient was drawn, float64 [B, P]; a grade keeps its number of patients in every row.
+        How often each patient was drawn, float64 [B, P]; every row keeps the number of patients per grade.
     """
     drawn = np.zeros((resamples, len(grades)))
     for grade in np.unique(grades):
@@ -54,9 +54,9 @@ def draw_patients(grades: Ints, resamples: int, rng: np.random.Generator) -> Flo
 
 
 def wilson(share: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Score interval of a share of n independent trials (Wilson, J. Am. Stat. Assoc. 22, 1927).
+    """Score interval of a proportion of n independent trials (Wilson, J. Am. Stat. Assoc. 22, 1927).
 
-    Unlike the bootstrap it keeps a width at a share of 0 or 1, and its coverage holds for few trials.
+    Unlike the bootstrap it has a non-zero width at 0 and 1, and its coverage is good for few trials.
     """
     z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -65,43 +65,45 @@ def wilson(share: float, n: float, confidence: float = CONFIDENCE) -> tuple[floa
 
 
 def naive_accuracy(level: Level, resamples: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Percentile interval of accuracy if every row were its own patient (rows drawn within each grade)."""
-    hit = level.predicted == level.truth
+    """Percentile interval of accuracy if every row were an independent patient (resampled within grade)."""
+    correct = level.predicted == level.truth
     n = np.bincount(level.truth)
-    share = np.bincount(level.truth, hit) / np.maximum(n, 1)
-    drawn = rng.binomial(n, share, (resamples, len(n))).sum(1) / len(hit)
+    share = np.bincount(level.truth, correct) / np.maximum(n, 1)
+    drawn = rng.binomial(n, share, (resamples, len(n))).sum(1) / len(correct)
     low, high = percentiles(drawn)
     return low, high
 
 
 def percentiles(values: Floats) -> tuple[float, float]:
-    """The ends of the percentile interval of resampled figures."""
+    """Bounds of the percentile interval of resampled values."""
     low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 
 def ci_unavailable_reason(grades: Ints, classes: Sequence[str]) -> str:
-    """Why patients cannot be resampled within their grades; empty where they can."""
-    lone = [
+    """Reason why patients cannot be resampled within their grades; empty if they can."""
+    single = [
         grade for grade, n in zip(classes, np.bincount(grades, minlength=len(classes)), strict=True) if n == 1
     ]
-    return f"one test patient only of {', '.join(lone)}: an interval needs 2 of every grade" if lone else ""
+    return (
+        f"one test patient only of {', '.join(single)}: an interval needs 2 of every grade" if single else ""
+    )
 
 
 def confidence_interval(values: Floats, patients: int, independent: bool, ci_unavailable: str) -> Interval:
-    """Interval of one figure, or why it has none.
+    """Confidence interval of one metric, or the reason why there is none.
 
     Args:
-        values: The figure, then the figure in each resample, [1 + B].
-        patients: Patients in the denominator if the figure is a share, else 0.
-        independent: Whether each row is a patient of its own.
-        ci_unavailable: Why patients cannot be resampled, if so.
+        values: The metric, then the metric in each resample, [1 + B].
+        patients: Patients in the denominator if the metric is a proportion, else 0.
+        independent: Whether each row is a different patient.
+        ci_unavailable: Reason why patients cannot be resampled; empty if they can.
 
     Returns:
-        ``low`` and ``high`` with the ``method``, or null ones with the ``reason``.
+        ``low`` and ``high`` with the ``method``, or nulls with the ``reason``.
     """
     draws = values[1:][~np.isnan(values[1:])]
-    flat = not len(draws) or np.ptp(draws) < 1e-12  # the percentiles would be [1, 1], which claims certainty
+    flat = not len(draws) or np.ptp(draws) < 1e-12  # a percentile interval of zero width claims certainty
     if patients >= 2 and (independent or (flat and not ci_unavailable)):
         low, high = wilson(float(values[0]), patients)
         return {"low": low, "high": high, "method": "Wilson, patients"}
@@ -110,7 +112,7 @@ def confidence_interval(values: Floats, patients: int, independent: bool, ci_una
         return {"low": None, "high": None, "reason": reason}
     low, high = percentiles(draws)
     undefined = len(values) - 1 - len(draws)
-    found: Interval = {"low": low, "high": high, "method": "bootstrap of patients"}
+    interval: Interval = {"low": low, "high": high, "method": "bootstrap of patients"}
     if undefined:
-        found["undefined_resamples"] = undefined
-    return found
+        interval["undefined_resamples"] = undefined
+    return interval

@@ -1,4 +1,4 @@
-"""Views gathered into images, and images into patients."""
+"""Aggregate view predictions to image level and patient level."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVELS: tuple[LevelName, ...] = ("view", "image", "patient")
 
 @dataclass(frozen=True)
 class Level:
-    """Predictions gathered at one level.
+    """Predictions aggregated at one level.
 
     Attributes:
         names: Image path (view and image level) or patient of each row, length N.
@@ -39,12 +39,12 @@ class Level:
 
 
 def patient_grades(patient: Ints, grade: Ints, classes: int) -> Ints:
-    """Grade of each patient: the most frequent one among the images, ties to the worse.
+    """Grade of each patient: the most frequent grade of the images, a tie goes to the worse grade.
 
     Args:
-        patient: Patient index of each image, int64 [N], every index below its maximum used.
+        patient: Patient index of each image, int64 [N], contiguous from 0.
         grade: Grade index of each image, worst to best, int64 [N].
-        classes: K.
+        classes: Number of grades K.
 
     Returns:
         Grade index of each patient, int64 [P].
@@ -55,10 +55,10 @@ def patient_grades(patient: Ints, grade: Ints, classes: int) -> Ints:
 
 
 def aggregate(views: pd.DataFrame) -> dict[str, Level]:
-    """Gather views into images and images into patients by the mean of their probabilities.
+    """Aggregate views to images and images to patients by the mean of the probabilities.
 
-    A patient's probability is the mean over the images' means, so that an image counts once however many of
-    its views were scored.
+    A patient's probability is the mean of the image means, so each image has the same weight whatever its
+    number of views.
 
     Args:
         views: Rows of one split of a checked table of predictions.

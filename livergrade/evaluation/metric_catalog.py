@@ -1,7 +1,7 @@
-"""Every figure of merit as one entry of :data:`METRICS`.
+"""Catalogue of metrics: every metric is one entry of :data:`METRICS`.
 
-From an entry follow how the figure is computed, its interval, its rows in the report, the model card and the
-comparison, and its place among the paired tests; nothing else in the package lists figures by name.
+An entry defines how the metric is computed, its interval, its rows in the report, the model card and the
+comparison, and whether models are compared on it; nothing else in the package lists metrics by name.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ from livergrade.evaluation.metrics import (
 
 @dataclass(frozen=True)
 class Weighted:
-    """A level under several weightings of its patients: what the figures are computed from, each once.
+    """Predictions of one level under several patient weightings; intermediate results are computed once.
 
     Attributes:
         level: N rows of P patients, K grades.
-        multiplicities: how often each patient counts, float64 [B, P]; a row of ones gives the figures
-            themselves.
+        multiplicities: weight of each patient, float64 [B, P]; a row of ones gives the unweighted metrics.
     """
 
     level: Level
@@ -41,12 +40,12 @@ class Weighted:
 
     @cached_property
     def confusion(self) -> Floats:
-        """Confusion matrices, rows are the truth, float64 [B, K, K]."""
+        """Confusion matrices, rows are the true grades, float64 [B, K, K]."""
         return np.asarray(np.tensordot(self.multiplicities, patient_counts(self.level), 1), np.float64)
 
     @cached_property
     def counted(self) -> dict[str, Floats]:
-        """What `count_metrics` makes of them."""
+        """Metrics of the confusion matrices, from `count_metrics`."""
         return count_metrics(self.confusion)
 
     @cached_property
@@ -61,31 +60,31 @@ class Weighted:
 
     @cached_property
     def calibrated(self) -> dict[str, Floats]:
-        """What `calibration_metrics` makes of the probabilities."""
+        """Calibration metrics of the probabilities, from `calibration_metrics`."""
         sums = patient_sums(self.level.truth, self.level.scores, self.level.patient)
         return calibration_metrics(sums, self.multiplicities)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of merit.
+    """Definition of one metric.
 
     Attributes:
-        name: in ``metrics.json``.
-        heading: in the report.
-        compute: the figure under each weighting: float64 [B], or [B, K] for a figure of each grade; NaN where
-            it is undefined.
+        name: key in ``metrics.json``.
+        heading: heading in the report.
+        compute: the metric under each weighting: float64 [B], or [B, K] for a per-grade metric; NaN where
+            undefined.
         unit: a ``share`` is shown in per cent, a ``score`` with three decimals.
-        higher_is_better: its direction.
-        per_class: it is a figure of each grade.
-        of_rows: it is a share of rows, so that shares of few patients get Wilson's interval.
-        denominator: which rows it is a share of: ``all``, those that are the grade (``true``) or were called
-            it (``predicted``), or those that are not (``others``).
-        undefined: why it has no value where it has none; ``{level}`` and ``{grade}`` are filled in.
-        mean_over_grades: an absent grade is left out of it, which is said.
-        short: its heading in the comparison; empty for ``heading``.
-        compared: the comparison's table of figures has it.
-        paired: the difference of each two models is told, with its interval.
+        higher_is_better: direction of the metric.
+        per_class: whether it is a per-grade metric.
+        of_rows: whether it is a proportion of rows; proportions of few patients get Wilson's interval.
+        denominator: rows in the denominator: ``all``, rows whose true grade (``true``) or predicted grade
+            (``predicted``) is the grade, or rows with another true grade (``others``).
+        undefined: reason given where it is undefined; ``{level}`` and ``{grade}`` are filled in.
+        mean_over_grades: whether it is a mean over grades; absent grades are left out, with a note.
+        short: heading in the comparison; empty: same as ``heading``.
+        compared: whether it is in the metrics table of the comparison.
+        paired: whether the difference of each pair of models is reported, with its interval.
     """
 
     name: str
@@ -256,29 +255,28 @@ METRICS: tuple[Metric, ...] = (
         undefined="no test {level} is {grade}",
     ),
 )
-"""The figures in the order in which they are written and shown."""
+"""All metrics, in the order in which they are written and shown."""
 
 
 def overall() -> list[Metric]:
-    """The figures over all grades."""
+    """Metrics over all grades."""
     return [metric for metric in METRICS if not metric.per_class]
 
 
 def per_class() -> list[Metric]:
-    """The figures of each grade."""
+    """Per-grade metrics."""
     return [metric for metric in METRICS if metric.per_class]
 
 
 def weighted_metrics(level: Level, multiplicities: npt.ArrayLike) -> dict[str, Floats]:
-    """Every figure of merit of a level under each weighting of its patients.
+    """All metrics of a level under each weighting of its patients.
 
     Args:
         level: N rows of P patients.
-        multiplicities: How often each patient is drawn, [B, P]; a row of ones gives the figures themselves.
+        multiplicities: How often each patient is drawn, [B, P]; a row of ones gives the unweighted metrics.
 
     Returns:
-        By name, arrays [B] of the figures over all grades and [B, K] of those of each grade; NaN where
-        undefined.
+        By name: arrays [B] for overall metrics and [B, K] for per-grade metrics; NaN where undefined.
     """
     sample = Weighted(level, np.asarray(multiplicities, np.float64))
     with np.errstate(invalid="ignore"):

@@ -1,7 +1,7 @@
-"""Figures of merit from predicted probabilities: pure functions, under any weighting of the patients.
+"""Metrics of predicted probabilities: pure functions, under any weighting of the patients.
 
-A patient's views and images resemble one another, so they are not independent observations: every function
-takes how often each patient counts, and resampling patients is one call.
+Views and images of one patient are correlated, not independent observations. Every function therefore takes a
+weight per patient, and resampling patients is one call.
 
 Shapes: N rows of a level, P patients, K grades (ordered worst to best), B resamples.
 """
@@ -14,42 +14,42 @@ import numpy.typing as npt
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.levels import Level
 
-_CELLS = 4_000_000  # of an array of resamples by rows, at once: 32 MB
+_CHUNK_CELLS = 4_000_000  # most cells of a resamples × rows array held at once: 32 MB
 
 
 def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
-    """Every figure that follows from a confusion matrix, for any number of matrices at once.
+    """All metrics of a confusion matrix, for any number of matrices at once.
 
     Quadratic-weighted kappa is Cohen's (Psychol. Bull. 70, 1968) with weights (i - j)²; balanced accuracy and
-    macro F1 are means over the grades for which recall and F1 are defined, as scikit-learn takes them;
-    Matthews' correlation is Gorodkin's for several classes (Comput. Biol. Chem. 28, 2004).
+    macro F1 are means over the grades for which recall and F1 are defined, as in scikit-learn;
+    Matthews' correlation is Gorodkin's multi-class form (Comput. Biol. Chem. 28, 2004).
 
     Args:
-        confusion: Counts or weights, rows are the truth, [..., K, K], grades worst to best.
+        confusion: Counts or weights, rows are the true grades, [..., K, K], grades worst to best.
 
     Returns:
-        Arrays [...] for the overall figures and [..., K] for ``precision``, ``recall``, ``f1``,
-        ``specificity``; NaN where a figure is undefined. ``mean_absolute_error`` is in grades.
+        Arrays [...] for the overall metrics and [..., K] for ``precision``, ``recall``, ``f1``,
+        ``specificity``; NaN where a metric is undefined. ``mean_absolute_error`` is in grades.
     """
     counts = np.asarray(confusion, np.float64)
     grades = np.arange(counts.shape[-1])
     distance = np.abs(grades[:, None] - grades)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    true, called, total = counts.sum(-1), counts.sum(-2), counts.sum((-2, -1))
+    true, predicted, total = counts.sum(-1), counts.sum(-2), counts.sum((-2, -1))
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = hits / true
-        f1 = 2 * hits / (true + called)
-        by_chance = (true[..., :, None] * called[..., None, :] * distance**2).sum((-2, -1)) / total
+        f1 = 2 * hits / (true + predicted)
+        by_chance = (true[..., :, None] * predicted[..., None, :] * distance**2).sum((-2, -1)) / total
         return {
-            "precision": hits / called,
+            "precision": hits / predicted,
             "recall": recall,
             "f1": f1,
-            "specificity": (total[..., None] - true - called + hits) / (total[..., None] - true),
+            "specificity": (total[..., None] - true - predicted + hits) / (total[..., None] - true),
             "accuracy": hits.sum(-1) / total,
             "balanced_accuracy": mean_of_defined(recall),
             "macro_f1": mean_of_defined(f1),
-            "mcc": (hits.sum(-1) * total - (true * called).sum(-1))
-            / np.sqrt((total**2 - (true**2).sum(-1)) * (total**2 - (called**2).sum(-1))),
+            "mcc": (hits.sum(-1) * total - (true * predicted).sum(-1))
+            / np.sqrt((total**2 - (true**2).sum(-1)) * (total**2 - (predicted**2).sum(-1))),
             "quadratic_kappa": 1 - (counts * distance**2).sum((-2, -1)) / by_chance,
             "mean_absolute_error": (counts * distance).sum((-2, -1)) / total,
             "two_grade_error_rate": (counts * (distance >= 2)).sum((-2, -1)) / total
@@ -59,27 +59,27 @@ def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
 
 
 def mean_of_defined(values: Floats) -> Floats:
-    """Mean over the last axis of the values that are no NaN; NaN where all are."""
+    """Mean over the last axis, ignoring NaN; NaN where all values are NaN."""
     defined = ~np.isnan(values)
     return np.asarray(np.where(defined, values, 0).sum(-1) / defined.sum(-1), np.float64)
 
 
 def patient_counts(level: Level) -> Floats:
-    """Confusion matrix of every patient's rows, float64 [P, K, K]: they add up to that of any resample."""
+    """Confusion matrix of each patient's rows, float64 [P, K, K]; resamples are weighted sums of them."""
     counts = np.zeros((level.patient.max() + 1, *[level.scores.shape[1]] * 2))
     np.add.at(counts, (level.patient, level.truth, level.predicted), 1)
     return counts
 
 
 def auroc(level: Level, multiplicities: npt.ArrayLike) -> Floats:
-    """One-vs-rest area under the ROC curve, with every patient's rows weighted.
+    """One-vs-rest area under the ROC curve, with weighted patients.
 
-    The area is the share of (positive, negative) pairs ranked rightly, ties counting half (Hanley & McNeil,
-    Radiology 143, 1982). Pairs are counted once for each two patients; a weighting is then a quadratic form
-    in those counts, so resamples cost one matrix product and no sorting.
+    The area is the proportion of (positive, negative) pairs ranked correctly, ties counting half (Hanley &
+    McNeil, Radiology 143, 1982). Pairs are counted once per pair of patients. The area under a weighting is
+    a quadratic form in those counts, so resamples cost one matrix product and no sorting.
 
     Args:
-        level: N rows.
+        level: Predictions, N rows.
         multiplicities: How often each patient is drawn, [B, P].
 
     Returns:
@@ -90,19 +90,20 @@ def auroc(level: Level, multiplicities: npt.ArrayLike) -> Floats:
     areas = np.empty((len(drawn), level.scores.shape[1]))
     for k in range(areas.shape[1]):
         score, positive = level.scores[:, k], level.truth == k
-        owner, other = level.patient[positive], level.patient[~positive]
-        order = np.lexsort((score[~positive], other))
-        negatives = np.split(score[~positive][order], np.searchsorted(other[order], np.arange(1, patients)))
+        positive_patient, negative_patient = level.patient[positive], level.patient[~positive]
+        order = np.lexsort((score[~positive], negative_patient))
+        bounds = np.searchsorted(negative_patient[order], np.arange(1, patients))
+        negatives = np.split(score[~positive][order], bounds)
         wins = np.stack(
             [
-                np.bincount(owner, np.searchsorted(ranked, score[positive], "left"), patients)
-                + np.bincount(owner, np.searchsorted(ranked, score[positive], "right"), patients)
+                np.bincount(positive_patient, np.searchsorted(ranked, score[positive], "left"), patients)
+                + np.bincount(positive_patient, np.searchsorted(ranked, score[positive], "right"), patients)
                 for ranked in negatives
             ],
             axis=1,
-        )  # [P, P]: twice the pairs that the row's patient wins against the column's
-        pairs = (drawn @ np.bincount(owner, minlength=patients)) * (
-            drawn @ np.bincount(other, minlength=patients)
+        )  # [P, P]: 2 × pairs that positives of the row patient win against negatives of the column patient
+        pairs = (drawn @ np.bincount(positive_patient, minlength=patients)) * (
+            drawn @ np.bincount(negative_patient, minlength=patients)
         )
         with np.errstate(invalid="ignore"):
             areas[:, k] = ((drawn @ wins) * drawn).sum(1) / (2 * pairs)
@@ -110,13 +111,14 @@ def auroc(level: Level, multiplicities: npt.ArrayLike) -> Floats:
 
 
 def average_precision(level: Level, multiplicities: npt.ArrayLike) -> Floats:
-    """One-vs-rest average precision, with every patient's rows weighted.
+    """One-vs-rest average precision, with weighted patients.
 
-    The mean, over the rows of a grade, of the precision at the row's score: steps without interpolation, rows
-    of one score taken together, as scikit-learn has it. Rows are sorted once, whatever the weighting.
+    The mean, over the rows of a grade, of the precision at the row's score: step function without
+    interpolation, rows with equal scores taken together, as in scikit-learn. Rows are sorted once for all
+    weightings.
 
     Args:
-        level: N rows.
+        level: Predictions, N rows.
         multiplicities: How often each patient is drawn, [B, P].
 
     Returns:
@@ -124,35 +126,39 @@ def average_precision(level: Level, multiplicities: npt.ArrayLike) -> Floats:
     """
     drawn = np.asarray(multiplicities, np.float64)
     areas = np.empty((len(drawn), level.scores.shape[1]))
-    at_once = max(1, _CELLS // len(level.truth))
+    chunk = max(1, _CHUNK_CELLS // len(level.truth))
     for k in range(areas.shape[1]):
         order = np.argsort(-level.scores[:, k], kind="stable")
         score = level.scores[order, k]
-        last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # of each run of equal scores
-        owner, positive = level.patient[order], (level.truth[order] == k).astype(np.float64)
-        for start in range(0, len(drawn), at_once):
-            rows = drawn[start : start + at_once, owner]
-            called = np.cumsum(rows, 1)[:, last]
-            found = np.cumsum(rows * positive, 1)[:, last]
+        last = np.append(
+            np.flatnonzero(np.diff(score)), len(score) - 1
+        )  # last row of each group of equal scores
+        patient, positive = level.patient[order], (level.truth[order] == k).astype(np.float64)
+        for start in range(0, len(drawn), chunk):
+            rows = drawn[start : start + chunk, patient]
+            predicted = np.cumsum(rows, 1)[:, last]
+            true_positives = np.cumsum(rows * positive, 1)[:, last]
             with np.errstate(invalid="ignore", divide="ignore"):
-                precision = np.where(called > 0, found / called, 0)
-                gained = np.diff(found, axis=1, prepend=0)
-                areas[start : start + at_once, k] = (gained * precision).sum(1) / found[:, -1]
+                precision = np.where(predicted > 0, true_positives / predicted, 0)
+                new_positives = np.diff(true_positives, axis=1, prepend=0)
+                areas[start : start + chunk, k] = (new_positives * precision).sum(1) / true_positives[:, -1]
     return areas
 
 
 def roc_points(positive: npt.NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
-    """Corners of the ROC curve, one for each distinct score.
+    """Points of the ROC curve, one for each distinct score.
 
     Args:
-        positive: Whether each row is of the grade, bool [N]; needs rows of both kinds.
+        positive: Whether each row has the grade, bool [N]; needs positive and negative rows.
         score: Probability of the grade, float64 [N].
 
     Returns:
         1 - specificity and sensitivity, rising from 0 to 1, both [T + 1] for T distinct scores.
     """
     order = np.argsort(-score, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
-    found = np.append(0, np.cumsum(positive[order])[last])
-    called = np.append(0, last + 1)
-    return (called - found) / (~positive).sum(), found / positive.sum()
+    last = np.append(
+        np.flatnonzero(np.diff(score[order])), len(score) - 1
+    )  # last row of each group of equal scores
+    true_positives = np.append(0, np.cumsum(positive[order])[last])
+    predicted = np.append(0, last + 1)
+    return (predicted - true_positives) / (~positive).sum(), true_positives / positive.sum()

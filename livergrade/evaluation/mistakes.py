@@ -1,4 +1,4 @@
-"""The test images that were graded most wrongly."""
+"""The worst misclassified test images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from livergrade.evaluation.predictions import class_names
 
 
 def worst_images(predictions: pd.DataFrame, most: int = 8) -> pd.DataFrame:
-    """Wrongly graded test images, the gravest first: off by most grades, then least sure of the true one.
+    """Misclassified test images, worst first: largest grade error, then lowest probability of the true grade.
 
     Args:
-        predictions: checked predictions, one row a view.
-        most: how many are wanted.
+        predictions: checked predictions, one row per view.
+        most: maximum number of images.
 
     Returns:
-        One row an image: ``image``, ``patient``, ``grade``, ``predicted``, ``off`` (grades), ``p_<grade>``.
+        One row per image: ``image``, ``patient``, ``grade``, ``predicted``, ``off`` (error in grades),
+        ``p_<grade>``.
     """
     classes = class_names(predictions)
     test = predictions[predictions["split"] == "test"]
@@ -33,6 +34,6 @@ def worst_images(predictions: pd.DataFrame, most: int = 8) -> pd.DataFrame:
         }
     )
     table[[f"p_{grade}" for grade in classes]] = level.scores
-    table["true"] = level.scores[np.arange(len(level.truth)), level.truth]
-    wrong = table[table["off"] > 0].sort_values(["off", "true", "image"], ascending=[False, True, True])
-    return wrong.drop(columns="true").head(most).reset_index(drop=True)
+    table["p_true"] = level.scores[np.arange(len(level.truth)), level.truth]
+    wrong = table[table["off"] > 0].sort_values(["off", "p_true", "image"], ascending=[False, True, True])
+    return wrong.drop(columns="p_true").head(most).reset_index(drop=True)

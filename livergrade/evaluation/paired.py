@@ -1,9 +1,9 @@
-"""Models compared on the same test patients.
+"""Paired comparison of models on the same test patients.
 
-A model may have several repeats (seeds), each a table of predictions in which every test patient stands once;
-for cross-validation the folds of a seed are one repeat. Patients are the units of everything here: one
-bootstrap draws the same patients for both models and all repeats, and the permutation test swaps the two
-models' answers for whole patients.
+A model may have several repeats (seeds). Each repeat is a table of predictions with every test patient once;
+in cross-validation the folds of one seed form one repeat. The patient is the unit of every analysis: each
+bootstrap resample draws the same patients for both models and all repeats, and the permutation test swaps
+the predictions of the two models for whole patients.
 """
 
 from __future__ import annotations
@@ -27,64 +27,67 @@ Tables = Mapping[str, Sequence[pd.DataFrame]]
 
 LEVELS = ("image", "patient")
 EXACT = 16
-"""Up to so many patients in whom two models differ, every swap is counted instead of drawn."""
+"""With at most this many differing patients the permutation test enumerates all swaps instead of sampling."""
 
 
 def _paired() -> list[str]:
-    """Names of the figures whose differences are told."""
+    """Names of the metrics whose paired difference is reported."""
     return [metric.name for metric in overall() if metric.paired]
 
 
 def pool_folds(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
-    """Join the folds of one model and seed, so that every patient is tested once.
+    """Concatenate the folds of one model and seed, so that every patient is tested once.
 
     Args:
-        tables: checked predictions of the test side, one a fold.
-        names: what to call each in a message.
+        tables: checked predictions of the test split, one table per fold.
+        names: name of each fold, for error messages.
 
     Raises:
         UserError: an image was tested in two folds, or the grades differ.
     """
     if len({tuple(class_names(table)) for table in tables}) > 1:
         raise UserError(f"these folds have different grades: {', '.join(names)}")
-    for (one, first), (other, second) in itertools.combinations(zip(names, tables, strict=True), 2):
-        if twice := sorted(set(first["image"]) & set(second["image"])):
+    for (first_name, first), (second_name, second) in itertools.combinations(
+        zip(names, tables, strict=True), 2
+    ):
+        if duplicates := sorted(set(first["image"]) & set(second["image"])):
             raise UserError(
-                f"{one} and {other}: {len(twice)} test images are in both, as {', '.join(twice[:3])}; folds "
-                "of one split test each image once. Run them with the same cohort, seed and split.folds."
+                f"{first_name} and {second_name}: {len(duplicates)} test images are in both, "
+                f"as {', '.join(duplicates[:3])}; folds of one split test each image once. "
+                "Run them with the same cohort, seed and split.folds."
             )
     return pd.concat(tables, ignore_index=True)
 
 
 def refuse_different_tests(models: Tables) -> None:
-    """Raise where models were not tested on the same images of the same patients and grades.
+    """Raise if models were not tested on the same images with the same patients and grades.
 
     Raises:
-        UserError: naming each model that differs from the first, and by which patients.
+        UserError: lists each model that differs from the first, and the patients concerned.
     """
     columns = ["image", "patient", "grade"]
-    first, *others = models
-    found = []
-    for name in others:
-        for number, (mine, theirs) in enumerate(zip(models[first], models[name], strict=True)):
-            one, other = (set(map(tuple, table[columns].to_numpy())) for table in (mine, theirs))
-            if differing := one ^ other:
+    first, *other_names = models
+    mismatches = []
+    for name in other_names:
+        for number, (reference, table) in enumerate(zip(models[first], models[name], strict=True)):
+            first_rows, rows = (set(map(tuple, t[columns].to_numpy())) for t in (reference, table))
+            if differing := first_rows ^ rows:
                 patients = sorted({str(patient) for _, patient, _ in differing})
                 listed = ", ".join(patients[:5]) + ", …" * (len(patients) > 5)
                 where = f"{name}, repeat {number + 1}"
-                found.append(
+                mismatches.append(
                     f"{where}: {len(differing)} images of {len(patients)} patients differ ({listed})"
                 )
-    if found:
+    if mismatches:
         raise UserError(
             f"these were not tested on the same patients as {first}, so they can't be compared with it:\n"
-            + "\n".join(f"  {line}" for line in found)
+            + "\n".join(f"  {line}" for line in mismatches)
             + "\nGive runs of one cohort, split and seed, or compare them separately."
         )
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, standard deviation (n - 1; null for one value) and the values of a figure over repeats."""
+    """Mean, sample standard deviation (n - 1; null for one value) and values of a metric over repeats."""
     return {
         "mean": fmean(values),
         "sd": stdev(values) if len(values) > 1 else None,
@@ -95,20 +98,20 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 def compare(
     models: Tables, *, resamples: int = 2000, permutations: int = 10_000, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Compare every two models.
+    """Compare every pair of models.
 
     Args:
-        models: name → its repeats, the same number for each, tested on the same patients.
-        resamples: of the bootstrap.
-        permutations: drawn where all swaps are too many to count.
-        seed: of both.
+        models: model name → repeats; the same number of repeats and the same test patients for all.
+        resamples: number of bootstrap resamples.
+        permutations: number of random swaps where there are too many to enumerate.
+        seed: seed of the bootstrap and of the permutation test.
 
     Returns:
-        For each pair in the order given, as plain values: ``first``, ``second``; for ``image`` and
-        ``patient`` the ``difference`` first minus second of each paired figure (an `Estimate` of the
+        For each pair in input order, as plain values: ``first``, ``second``; for ``image`` and
+        ``patient`` the ``difference`` first minus second of each paired metric (an `Estimate` of the
         mean over repeats with its percentile interval) and the ``permutation`` test of the accuracy; and
         ``mcnemar`` by patient. A test has ``p`` and ``p_holm``, corrected over all pairs (Holm, Scand. J.
-        Stat. 6, 1979). What is undefined is null with its reason.
+        Stat. 6, 1979). An undefined value is null with its reason.
     """
     rng = np.random.default_rng(seed)
     gathered = {name: [aggregate(table) for table in repeats] for name, repeats in models.items()}
@@ -120,22 +123,25 @@ def compare(
         len(class_names(images)),
     )
     multiplicities = np.vstack([np.ones(len(patients)), draw_patients(grades, resamples, rng)])
-    lone = "one test patient only of a grade: an interval needs 2" if 1 in np.bincount(grades) else ""
+    single_patient = 1 in np.bincount(grades)
+    ci_unavailable = "one test patient only of a grade: an interval needs 2" if single_patient else ""
     pairs: list[dict[str, Any]] = [
         {"first": first, "second": second, "mcnemar": _mcnemar(gathered[first], gathered[second])}
         for first, second in itertools.combinations(models, 2)
     ]
     for level in LEVELS:
-        drawn = {name: _resampled(found, level, patients, multiplicities) for name, found in gathered.items()}
-        right = {name: _right(found, level, patients) for name, found in gathered.items()}
+        drawn = {name: _resampled(runs, level, patients, multiplicities) for name, runs in gathered.items()}
+        correct = {name: _correct(runs, level, patients) for name, runs in gathered.items()}
         for pair in pairs:
             first, second = pair["first"], pair["second"]
             pair[level] = {
                 "difference": {
-                    metric: _difference(drawn[first][metric] - drawn[second][metric], len(patients), lone)
+                    metric: _difference(
+                        drawn[first][metric] - drawn[second][metric], len(patients), ci_unavailable
+                    )
                     for metric in _paired()
                 },
-                "permutation": _permutation(right[first] - right[second], permutations, rng),
+                "permutation": _permutation(correct[first] - correct[second], permutations, rng),
             }
     families = [[pair[level]["permutation"] for pair in pairs] for level in LEVELS]
     for family in [*families, [pair["mcnemar"] for pair in pairs]]:
@@ -147,26 +153,28 @@ def compare(
 def _resampled(
     repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str], multiplicities: Floats
 ) -> dict[str, Floats]:
-    """Each figure under each weighting of the patients, the mean over repeats, float64 [B] each."""
-    found = [
-        weighted_metrics(one[level], multiplicities[:, patients.get_indexer(pd.Index(one["patient"].names))])
-        for one in repeats
+    """Each metric under each weighting of the patients, averaged over repeats, float64 [B] each."""
+    by_repeat = [
+        weighted_metrics(
+            levels[level], multiplicities[:, patients.get_indexer(pd.Index(levels["patient"].names))]
+        )
+        for levels in repeats
     ]
-    return {metric: np.mean([one[metric] for one in found], axis=0) for metric in _paired()}
+    return {metric: np.mean([values[metric] for values in by_repeat], axis=0) for metric in _paired()}
 
 
-def _right(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str]) -> Floats:
-    """What each patient adds to the accuracy, the mean over repeats, float64 [P]."""
-    added = np.zeros(len(patients))
-    for one in repeats:
-        rows, names = one[level], pd.Index(one["patient"].names)
+def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str]) -> Floats:
+    """Contribution of each patient to the accuracy, averaged over repeats, float64 [P]."""
+    contribution = np.zeros(len(patients))
+    for levels in repeats:
+        rows, names = levels[level], pd.Index(levels["patient"].names)
         hits = np.bincount(rows.patient, rows.predicted == rows.truth, len(names))
-        added[patients.get_indexer(names)] += hits / len(rows.truth) / len(repeats)
-    return added
+        contribution[patients.get_indexer(names)] += hits / len(rows.truth) / len(repeats)
+    return contribution
 
 
 def _difference(values: Floats, patients: int, ci_unavailable: str) -> dict[str, Any]:
-    """Row 0 is the difference itself, the others are the resamples."""
+    """Estimate of a difference; row 0 of the values is the observed difference, the others are resamples."""
     empty: dict[str, Any] = {"value": None, "low": None, "high": None, "n": patients}
     if np.isnan(values[0]):
         return empty | {"reason": "undefined for one of the two models"}
@@ -178,9 +186,9 @@ def _difference(values: Floats, patients: int, ci_unavailable: str) -> dict[str,
 
 
 def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Two-sided p of the sum of the gains when the models' answers are swapped patient by patient."""
+    """Two-sided permutation p value of the sum of gains, swapping the two models patient by patient."""
     differing = gains[np.abs(gains) > 1e-12]
-    observed = abs(differing.sum()) - 1e-12  # equal sums are as extreme, whatever the rounding
+    observed = abs(differing.sum()) - 1e-12  # tolerance: equal sums count as extreme despite rounding
     if len(differing) <= EXACT:
         signs = np.array(list(itertools.product((1, -1), repeat=len(differing))), float)
         p = float((np.abs(signs @ differing) >= observed).mean()) if len(differing) else 1.0
@@ -191,24 +199,27 @@ def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> 
 
 
 def _mcnemar(first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]]) -> dict[str, Any]:
-    """Exact McNemar test by patient (Psychometrika 12, 1947): the binomial of those only one graded right."""
-    from scipy.stats import binomtest  # slow to import, and grading needs none of it
+    """Exact McNemar test by patient (Psychometrika 12, 1947): binomial test on the discordant patients."""
+    from scipy.stats import binomtest  # slow to import, and not needed for inference
 
     if len(first) > 1:
-        reason = "several repeats: a patient has more than one answer; see the permutation test"
+        reason = "several repeats: a patient has more than one prediction; see the permutation test"
         return {"p": None, "only_first": None, "only_second": None, "reason": reason}
-    one, other = (found[0]["patient"].predicted == found[0]["patient"].truth for found in (first, second))
-    alone, alone_other = int((one & ~other).sum()), int((other & ~one).sum())
-    p = binomtest(alone, alone + alone_other).pvalue if alone + alone_other else 1.0
-    return {"p": float(p), "only_first": alone, "only_second": alone_other}
+    first_correct, second_correct = (
+        repeats[0]["patient"].predicted == repeats[0]["patient"].truth for repeats in (first, second)
+    )
+    only_first = int((first_correct & ~second_correct).sum())
+    only_second = int((second_correct & ~first_correct).sum())
+    p = binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1.0
+    return {"p": float(p), "only_first": only_first, "only_second": only_second}
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjusted p values; an undefined one stays undefined and is not counted."""
-    order = sorted((value, place) for place, value in enumerate(p) if value is not None)
+    """Holm's adjusted p values; an undefined p value stays undefined and is not counted as a test."""
+    order = sorted((value, position) for position, value in enumerate(p) if value is not None)
     adjusted: list[float | None] = [None] * len(p)
     highest = 0.0
-    for rank, (value, place) in enumerate(order):
+    for rank, (value, position) in enumerate(order):
         highest = max(highest, min(1.0, (len(order) - rank) * value))
-        adjusted[place] = highest
+        adjusted[position] = highest
     return adjusted

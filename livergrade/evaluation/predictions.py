@@ -1,4 +1,4 @@
-"""The contract of ``predictions.csv``: build, write, read and check it."""
+"""Build, write, read and validate ``predictions.csv``."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _COLUMNS = ("image", "patient", "split", "angle", "grade", "predicted")
 
 @dataclass(frozen=True)
 class GradedViews:
-    """Views of one side of the split, as a network graded them.
+    """Predictions of a network for the views of one split.
 
     Attributes:
-        row: of the cohort, ``int64 [views]``.
-        degrees: ``float32 [views]``.
-        probabilities: in the order of the classes, ``float32 [views, classes]``.
+        row: row of each view's image in the cohort table, ``int64 [views]``.
+        degrees: rotation angle, ``float32 [views]``.
+        probabilities: in class order, ``float32 [views, classes]``.
     """
 
     row: NDArray[np.int64]
@@ -38,27 +38,27 @@ class GradedViews:
 def predictions_table(
     cohort: pd.DataFrame, classes: list[str], graded: Mapping[str, GradedViews]
 ) -> pd.DataFrame:
-    """One row a view.
+    """Build the table of predictions, one row per view.
 
     Args:
-        cohort: the table of the cohort whose rows were graded, with the column ``sha256``.
+        cohort: cohort table that the graded rows refer to, with the column ``sha256``.
         classes: the grades, worst to best.
-        graded: by side of the split.
+        graded: graded views of each split.
 
     Returns:
-        ``image,patient,split,angle,grade,predicted,p_<class>…`` and the manifest's other columns, sorted by
-        side, image and angle (degrees).
+        ``image,patient,split,angle,grade,predicted,p_<class>…`` and the manifest's extra columns, sorted by
+        split, image and angle (degrees).
     """
     tables = []
-    for side, views in graded.items():
+    for split_name, views in graded.items():
         table = cohort.iloc[views.row].drop(columns="sha256").reset_index(drop=True)
         carried = [name for name in table.columns if name not in ("image", "patient", "grade")]
         probabilities = views.probabilities.astype(float)
-        # Rounding of float32 leaves sums off one by 1e-7; the file's readers may expect exactness.
+        # float32 rounding leaves the sums off by 1e-7; readers of the file may expect a sum of exactly 1.
         probabilities /= probabilities.sum(1, keepdims=True)
         predicted = np.array(classes)[probabilities.argmax(1)]
         facts = table[["image", "patient"]].assign(
-            split=side, angle=views.degrees.astype(float), grade=table["grade"], predicted=predicted
+            split=split_name, angle=views.degrees.astype(float), grade=table["grade"], predicted=predicted
         )
         columns = pd.DataFrame(probabilities, columns=[f"p_{grade}" for grade in classes])
         tables.append(pd.concat([facts, columns, table[carried]], axis=1))
@@ -66,23 +66,23 @@ def predictions_table(
 
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
-    """Write the table as CSV, whole or not at all."""
+    """Write the table as CSV, atomically."""
     with atomic_write(path) as part:
         table.to_csv(part, index=False, float_format="%.9g")
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read and check a ``predictions.csv``.
+    """Read and validate a ``predictions.csv``.
 
     Args:
         path: The file; UTF-8, with or without a byte-order mark.
 
     Returns:
-        One row a view. Text columns are kept as written (a patient ``007`` stays ``007``, a grade ``None`` is
-        a name); ``angle`` and the ``p_<class>`` columns are float64.
+        One row per view. Text columns are kept as written (patient ``007`` stays ``007``, a grade ``None``
+        stays text); ``angle`` and the ``p_<class>`` columns are float64.
 
     Raises:
-        UserError: If the file cannot be read, or for anything `validate` finds, naming the file's rows.
+        UserError: If the file cannot be read, or `validate` finds an error; the message names the rows.
     """
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -90,7 +90,9 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         raise UserError(f"{path}: cannot be read as a CSV table ({error})") from error
     for column in [name for name in frame.columns if name == "angle" or name in probability_columns(frame)]:
         try:
-            frame[column] = frame[column].astype(np.float64)  # parses as Python does: exact to the last bit
+            frame[column] = frame[column].astype(
+                np.float64
+            )  # same result as Python's float(): exact to the last bit
         except ValueError:
             frame[column] = pd.to_numeric(frame[column], errors="coerce")
     validate(frame, source=str(path))
@@ -98,76 +100,78 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
 
 
 def validate(predictions: pd.DataFrame, *, source: str = "predictions") -> None:
-    """Check a table of predictions against its contract, reporting everything that is wrong at once.
+    """Validate a table of predictions and report all errors at once.
 
     Args:
-        predictions: One row a view: ``image, patient, split, angle, grade, predicted, p_<class>...``.
-        source: What to call the table in the message; a file's name.
+        predictions: One row per view: ``image, patient, split, angle, grade, predicted, p_<class>...``.
+        source: Name of the table in the message, e.g. a file name.
 
     Raises:
-        UserError: For a missing column, an empty table, an unknown grade, a probability that is no number or
-            outside 0..1, probabilities that do not sum to 1 within 1e-3, a predicted grade that is not the
-            most probable one, a view given twice, or an image with two patients, grades or splits. Rows are
+        UserError: For a missing column, an empty table, an unknown grade, a probability that is not a number
+            or outside 0..1, probabilities that do not sum to 1 within 1e-3, a predicted grade that is not the
+            most probable one, a duplicate view, or an image with two patients, grades or splits. Rows are
             counted as in the file: the header is row 1.
     """
     missing = [name for name in _COLUMNS if name not in predictions.columns]
     columns = probability_columns(predictions)
     if missing or len(columns) < 2:
-        lacks = missing + ["two or more p_<class> directly after 'predicted'"] * (len(columns) < 2)
-        found = ", ".join(map(str, predictions.columns))
-        raise UserError(f"{source}: missing column(s): {', '.join(lacks)}. Found: {found}")
+        absent = missing + ["two or more p_<class> directly after 'predicted'"] * (len(columns) < 2)
+        present = ", ".join(map(str, predictions.columns))
+        raise UserError(f"{source}: missing column(s): {', '.join(absent)}. Found: {present}")
     if predictions.empty:
         raise UserError(f"{source}: holds no rows")
     classes = class_names(predictions)
     scores = predictions[columns].to_numpy(np.float64)
-    peak, total = scores.max(1), scores.sum(1)
-    called = grade_indices(predictions["predicted"], classes)
-    numbers = ~np.isnan(scores).any(1)
+    highest, total = scores.max(1), scores.sum(1)
+    predicted_index = grade_indices(predictions["predicted"], classes)
+    is_number = ~np.isnan(scores).any(1)
     images = predictions.groupby("image", sort=False)
-    faults = {
+    checks = {
         f"grade is none of {', '.join(classes)}": ~predictions["grade"].isin(classes).to_numpy(),
-        f"predicted is none of {', '.join(classes)}": called < 0,
-        "a probability is not a number": ~numbers,
-        "a probability is outside 0..1": numbers
-        & ((scores.min(1) < -_SUM_TOLERANCE) | (peak > 1 + _SUM_TOLERANCE)),
-        "the probabilities do not sum to 1": numbers & (np.abs(total - 1) > _SUM_TOLERANCE),
-        "predicted is not the most probable grade": numbers
-        & (called >= 0)
-        & (scores[np.arange(len(scores)), called] < peak - _SUM_TOLERANCE),
+        f"predicted is none of {', '.join(classes)}": predicted_index < 0,
+        "a probability is not a number": ~is_number,
+        "a probability is outside 0..1": is_number
+        & ((scores.min(1) < -_SUM_TOLERANCE) | (highest > 1 + _SUM_TOLERANCE)),
+        "the probabilities do not sum to 1": is_number & (np.abs(total - 1) > _SUM_TOLERANCE),
+        "predicted is not the most probable grade": is_number
+        & (predicted_index >= 0)
+        & (scores[np.arange(len(scores)), predicted_index] < highest - _SUM_TOLERANCE),
         "the view (image and angle) is given twice": predictions.duplicated(["image", "angle"]).to_numpy(),
     } | {
         f"the image has more than one {name}": images[name].transform("nunique").to_numpy() > 1
         for name in ("patient", "grade", "split")
     }
-    wrong = [f"row {_first(np.flatnonzero(bad) + 2)}: {fault}" for fault, bad in faults.items() if bad.any()]
-    if wrong:
+    errors = [
+        f"row {_row_list(np.flatnonzero(bad) + 2)}: {message}" for message, bad in checks.items() if bad.any()
+    ]
+    if errors:
         raise UserError(
-            f"{source}: {'; '.join(wrong)}. Write the predictions again from the run's checkpoint."
+            f"{source}: {'; '.join(errors)}. Write the predictions again from the run's checkpoint."
         )
 
 
-def _first(rows: npt.NDArray[np.integer[Any]], most: int = 5) -> str:
-    return ", ".join(map(str, rows[:most])) + (f" and {len(rows) - most} more" if len(rows) > most else "")
+def _row_list(rows: npt.NDArray[np.integer[Any]], limit: int = 5) -> str:
+    return ", ".join(map(str, rows[:limit])) + (f" and {len(rows) - limit} more" if len(rows) > limit else "")
 
 
 def class_names(predictions: pd.DataFrame) -> list[str]:
-    """Grades in order, worst to best, as the ``p_<class>`` columns stand after ``predicted``."""
+    """Grades, worst to best, in the order of the ``p_<class>`` columns after ``predicted``."""
     return [column.removeprefix("p_") for column in probability_columns(predictions)]
 
 
 def carried_columns(predictions: pd.DataFrame) -> list[str]:
-    """The manifest's other columns, which stand behind the probabilities."""
+    """Extra columns of the manifest, which follow the probabilities."""
     names = list(predictions.columns)
     return names[names.index(f"p_{class_names(predictions)[-1]}") + 1 :]
 
 
 def grade_indices(names: pd.Series[str], classes: list[str]) -> Ints:
-    """Place of each grade among the classes, int64 [N]; -1 for one that is none of them."""
+    """Index of each grade in the classes, int64 [N]; -1 for an unknown grade."""
     return np.asarray(pd.Index(classes).get_indexer(pd.Index(names)), np.int64)
 
 
 def probability_columns(frame: pd.DataFrame) -> list[str]:
-    """The unbroken run of ``p_`` columns after ``predicted``: a carried column may begin with ``p_`` too."""
+    """Consecutive ``p_`` columns after ``predicted``; extra columns of the manifest may start with ``p_``."""
     names = [str(name) for name in frame.columns]
     after = names[names.index("predicted") + 1 :] if "predicted" in names else []
     end = next((i for i, name in enumerate(after) if not name.startswith("p_")), len(after))

@@ -1,9 +1,9 @@
-"""What a network gains that may decline to answer: error among the patients it is surest of.
+"""Selective prediction: error rate among the patients with the most confident predictions.
 
-Patients are answered in the order of the probability that their grade was given, the highest first; the risk
-is the error rate among those answered (El-Yaniv & Wiener, J. Mach. Learn. Res. 11, 2010). The area under that
-curve is the mean risk over all numbers of answered patients (Geifman et al., ICLR 2019): of a random order it
-is the error rate.
+Patients are accepted in order of the probability of their predicted grade, highest first; the risk is the
+error rate among the accepted patients (El-Yaniv & Wiener, J. Mach. Learn. Res. 11, 2010). The area under this
+curve is the mean risk over all numbers of accepted patients (Geifman et al., ICLR 2019); for a random order
+it equals the error rate.
 
 Shapes: P patients, B weightings of them.
 """
@@ -22,27 +22,26 @@ from livergrade.evaluation.intervals import CONFIDENCE, wilson
 from livergrade.evaluation.levels import Level
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7)
-"""Shares of patients answered, of which the error is told."""
+"""Coverages (shares of patients accepted) at which the error is reported."""
 
 
 def selective_risks(confidence: Floats, wrong: npt.ArrayLike, multiplicities: npt.ArrayLike) -> Floats:
-    """Error rate among the 1, 2, … surest patients, under each weighting.
+    """Error rate among the 1, 2, … most confident patients, under each weighting.
 
-    Patients of one confidence have no order; their errors count as spread evenly over them, which is the mean
-    over all their orders.
+    Patients with equal confidence have no order; their errors are spread evenly over them, which is the mean
+    over all orders.
 
     Args:
         confidence: probability of the predicted grade, float64 [P].
-        wrong: whether each patient was graded wrongly, [P].
-        multiplicities: how often each patient is drawn, whole numbers that add up to the same N in each
-            row, [B, P].
+        wrong: whether each patient is misclassified, [P].
+        multiplicities: how often each patient is drawn, integers with the same sum N in each row, [B, P].
 
     Returns:
         float64 [B, N].
     """
     drawn = np.asarray(multiplicities)
     _, tied = np.unique(-confidence, return_inverse=True)
-    member = np.eye(tied.max() + 1)[tied]  # [P, distinct confidences, falling]
+    member = np.eye(tied.max() + 1)[tied]  # [P, distinct confidences, descending]
     count = drawn @ member
     with np.errstate(invalid="ignore", divide="ignore"):
         error = (drawn * np.asarray(wrong, np.float64)) @ member / count
@@ -51,48 +50,51 @@ def selective_risks(confidence: Floats, wrong: npt.ArrayLike, multiplicities: np
 
 
 def risk_coverage(level: Level, multiplicities: Floats, ci_unavailable: str) -> dict[str, Any]:
-    """The risk–coverage curve of the test patients, and what is read from it.
+    """Risk–coverage curve of the test patients, its area, and a table of errors at some coverages.
 
     Args:
-        level: the patients.
-        multiplicities: how often each is drawn, float64 [1 + B, P]; row 0 is all ones.
-        ci_unavailable: why patients cannot be resampled, if so.
+        level: predictions at patient level.
+        multiplicities: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
+        ci_unavailable: reason why patients cannot be resampled; empty if they can.
 
     Returns:
-        ``curve``: for each number answered ``coverage``, ``risk``, and ``low`` and ``high`` over the
-        resamples (null where they can't be drawn or all agree); the figures ``aurc``, ``aurc_random`` and
-        ``aurc_gain``, random less own; and ``table``: for each of `COVERAGES` the patients ``answered``, the
-        ``confidence`` of the least sure of them and the ``error``, a figure with Wilson's interval.
+        ``curve``: for each number of accepted patients ``coverage``, ``risk``, and ``low`` and ``high`` over
+        the resamples (null if they can't be drawn or all agree); the metrics ``aurc``, ``aurc_random`` and
+        ``aurc_gain`` (random − aurc); and ``table``: for each of `COVERAGES` the patients ``answered``, the
+        lowest ``confidence`` among them and the ``error`` with Wilson's interval.
     """
     confidence, wrong = level.scores.max(1), level.predicted != level.truth
     risks = selective_risks(confidence, wrong, multiplicities)
     n = len(wrong)
-    ends = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    # Where all resamples agree, the percentiles would claim certainty.
-    known = (np.ptp(risks[1:], axis=0) > 1e-12) & (not ci_unavailable)
-    bounds = np.quantile(risks[1:], ends, axis=0).tolist()
-    low, high = ([end if told else None for end, told in zip(one, known, strict=True)] for one in bounds)
+    levels = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    # If all resamples agree, a percentile interval would claim certainty.
+    has_interval = (np.ptp(risks[1:], axis=0) > 1e-12) & (not ci_unavailable)
+    bounds = np.quantile(risks[1:], levels, axis=0).tolist()
+    low, high = (
+        [value if valid else None for value, valid in zip(bound, has_interval, strict=True)]
+        for bound in bounds
+    )
 
-    def figure(values: Floats) -> Estimate:
+    def to_estimate(values: Floats) -> Estimate:
         return estimate(values, n, ci_unavailable=ci_unavailable)
 
-    own, random = risks.mean(1), risks[:, -1]
-    surest = np.sort(confidence)[::-1]
+    aurc, random = risks.mean(1), risks[:, -1]
+    descending = np.sort(confidence)[::-1]
     table = []
     for coverage in COVERAGES:
-        answered = math.ceil(n * coverage - 1e-9)
-        risk = float(risks[0, answered - 1])
-        ends_of_error = dict(zip(("low", "high"), wilson(risk, answered), strict=True))
-        error = {"value": risk, **ends_of_error, "n": answered, "method": "Wilson, patients"}
-        row = {"coverage": coverage, "answered": answered, "confidence": float(surest[answered - 1])}
+        accepted = math.ceil(n * coverage - 1e-9)
+        risk = float(risks[0, accepted - 1])
+        interval = dict(zip(("low", "high"), wilson(risk, accepted), strict=True))
+        error = {"value": risk, **interval, "n": accepted, "method": "Wilson, patients"}
+        row = {"coverage": coverage, "answered": accepted, "confidence": float(descending[accepted - 1])}
         table.append(row | {"error": error})
     return {
         "curve": [
-            {"coverage": (place + 1) / n, "risk": float(risk), "low": low[place], "high": high[place]}
-            for place, risk in enumerate(risks[0])
+            {"coverage": (index + 1) / n, "risk": float(risk), "low": low[index], "high": high[index]}
+            for index, risk in enumerate(risks[0])
         ],
-        "aurc": figure(own),
-        "aurc_random": figure(random),
-        "aurc_gain": figure(random - own),
+        "aurc": to_estimate(aurc),
+        "aurc_random": to_estimate(random),
+        "aurc_gain": to_estimate(random - aurc),
         "table": table,
     }

@@ -1,4 +1,4 @@
-"""The contract of ``split.csv``: write, read and check it."""
+"""Write, read and validate ``split.csv``."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _REQUIRED = ("image", "patient", "grade", "split", "sha256")
 
 
 def write_split(split: pd.DataFrame, path: Path) -> None:
-    """Write ``split.csv``, whole or not at all."""
+    """Write ``split.csv``, atomically."""
     with atomic_write(path) as part:
         split.to_csv(part, index=False)
 
 
 def read_split_table(path: Path) -> pd.DataFrame:
-    """Every image with its patient, its grade, its side of the split and its SHA-256, each as text.
+    """Read the patient, grade, split and SHA-256 of every image, all as text.
 
     Raises:
-        UserError: the file can't be read, or lacks a column.
+        UserError: the file can't be read, or a column is missing.
     """
     try:
         split = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")

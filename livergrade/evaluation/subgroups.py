@@ -1,4 +1,4 @@
-"""How accuracy differs between parts of the test set: by sex, age, scanner, site or whatever was carried."""
+"""Accuracy by subgroup of the test set: sex, age, scanner, site or any extra column of the manifest."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from livergrade.evaluation.levels import LevelName
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.evaluation.summary import evaluate
 
-MOST = 8
-"""A column of more different values is cut at its median if it holds numbers, and left out if not."""
+MAX_GROUPS = 8
+"""A column with more distinct values is split at its median if it is numeric, and left out if not."""
 
 
 def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> list[dict[str, Any]]:
-    """Accuracy in each group that a carried column of the manifest forms.
+    """Accuracy in each group defined by an extra column of the manifest.
 
-    A column that is the same in all images of each patient forms groups of patients, any other groups of
+    A column that is constant within each patient gives groups of patients; any other column gives groups of
     images.
 
     Args:
-        predictions: checked predictions, one row a view; the columns behind the probabilities are carried.
-        resamples: bootstrap resamples of the patients.
-        seed: of the bootstrap.
+        predictions: checked predictions, one row per view; extra columns follow the probabilities.
+        resamples: number of bootstrap resamples of the patients.
+        seed: seed of the bootstrap.
 
     Returns:
-        One entry a group: ``column``, ``value``, ``level`` (``patient`` or ``image``), ``patients``,
-        ``images`` and the figures ``accuracy`` and ``mean_absolute_error`` as
-        `livergrade.evaluation.summary.evaluate` has them.
+        One entry per group: ``column``, ``value``, ``level`` (``patient`` or ``image``), ``patients``,
+        ``images`` and the metrics ``accuracy`` and ``mean_absolute_error`` as in
+        `livergrade.evaluation.summary.evaluate`.
     """
     test = predictions[predictions["split"] == "test"]
-    found = []
+    rows = []
     for column in carried_columns(predictions):
         groups = _groups(test[column])
         values = sorted(groups.unique())
-        if not 2 <= len(values) <= MOST:
+        if not 2 <= len(values) <= MAX_GROUPS:
             continue
-        of_patients = (groups.groupby(test["patient"]).nunique() == 1).all()
-        level: LevelName = "patient" if of_patients else "image"
+        by_patient = (groups.groupby(test["patient"]).nunique() == 1).all()
+        level: LevelName = "patient" if by_patient else "image"
         for value in values:
             part = test[groups == value]
             metrics = evaluate(part, None, resamples=resamples, seed=seed)
-            found.append(
+            rows.append(
                 {
                     "column": column,
                     "value": value,
                     "level": level,
                     "patients": metrics["counts"]["patients"],
                     "images": metrics["counts"]["images"],
-                    **{figure: metrics[level][figure] for figure in ("accuracy", "mean_absolute_error")},
+                    **{metric: metrics[level][metric] for metric in ("accuracy", "mean_absolute_error")},
                 }
             )
-    return found
+    return rows
 
 
 def _groups(values: pd.Series[Any]) -> pd.Series[str]:
-    """The group of each row, as text; numbers of many values fall into two halves."""
+    """Group of each row, as text; numeric columns with many values are split at the median."""
     text = values.fillna("").astype(str).replace("", "not given")
     numbers = pd.to_numeric(text.where(text != "not given"), errors="coerce")
-    if text.nunique() <= MOST or numbers.isna().ne(text == "not given").any():
+    if text.nunique() <= MAX_GROUPS or numbers.isna().ne(text == "not given").any():
         return text
-    middle = numbers.median()
-    return text.where(numbers.isna(), f"up to {middle:g}").where(~(numbers > middle), f"above {middle:g}")
+    median = numbers.median()
+    return text.where(numbers.isna(), f"up to {median:g}").where(~(numbers > median), f"above {median:g}")

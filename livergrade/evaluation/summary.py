@@ -1,4 +1,4 @@
-"""``metrics.json``: every figure of the test rows, by level, with its interval or the reason for none."""
+"""``metrics.json``: all metrics of the test split, by level, with interval or the reason for none."""
 
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
@@ -19,28 +19,28 @@ from livergrade.evaluation.predictions import class_names, validate
 from livergrade.io.files import read_facts
 
 LevelSummary = dict[str, Any]
-"""The figures of one level: an `Estimate` of each figure over all grades by its name, ``per_class`` (grade →
-those of each grade and ``support``), ``confusion`` (rows are the truth) and ``reliability``."""
+"""Metrics of one level: an `Estimate` per overall metric, by name; ``per_class`` (grade → its metrics and
+``support``), ``confusion`` (rows are the true grades) and ``reliability``."""
 
 
 class RunMetrics(TypedDict):
-    """What ``metrics.json`` holds.
+    """Content of ``metrics.json``.
 
     Attributes:
         classes: the grades, worst to best.
-        split: the side that was scored.
-        counts: ``views``, ``images``, ``patients`` and ``mixed_grade_patients`` of it.
-        leakage: as `livergrade.evaluation.leakage.leakage` has it.
-        how: how figures and intervals were made, in sentences, with ``resamples``, ``seed``, ``confidence``.
-        view: figures by view.
-        image: figures by image.
-        patient: figures by patient.
-        subgroups: as `livergrade.evaluation.subgroups.subgroups` has them.
-        calibration: what was fitted, and what it changed on the test patients.
-        conformal: as `livergrade.evaluation.conformal.set_estimates` has it, or a ``reason``.
-        abstention: as `livergrade.evaluation.selective.risk_coverage` has it.
-        views: as `livergrade.evaluation.tta.tta_estimates` has them.
-        familiarity: as `livergrade.evaluation.ood.ood_estimates` has it.
+        split: the split that was graded.
+        counts: its ``views``, ``images``, ``patients`` and ``mixed_grade_patients``.
+        leakage: from `livergrade.evaluation.leakage.leakage`.
+        how: methods of metrics and intervals in sentences, with ``resamples``, ``seed``, ``confidence``.
+        view: metrics by view.
+        image: metrics by image.
+        patient: metrics by patient.
+        subgroups: from `livergrade.evaluation.subgroups.subgroups`.
+        calibration: fitted parameters, and their effect on the test patients.
+        conformal: prediction sets, from `livergrade.evaluation.conformal.set_estimates`, or a ``reason``.
+        abstention: selective prediction, from `livergrade.evaluation.selective.risk_coverage`.
+        views: effect of test-time augmentation, from `livergrade.evaluation.tta.tta_estimates`.
+        familiarity: OOD detection, from `livergrade.evaluation.ood.ood_estimates`.
     """
 
     classes: list[str]
@@ -60,10 +60,10 @@ class RunMetrics(TypedDict):
 
 
 def read_metrics(path: Path) -> RunMetrics:
-    """A run's ``metrics.json``.
+    """Read a run's ``metrics.json``.
 
     Raises:
-        UserError: it is missing or damaged.
+        UserError: the file is missing or damaged.
     """
     return cast(RunMetrics, read_facts(path, RunMetrics.__required_keys__))
 
@@ -71,11 +71,10 @@ def read_metrics(path: Path) -> RunMetrics:
 def evaluate(
     predictions: pd.DataFrame, split: pd.DataFrame | None, *, resamples: int = 2000, seed: int = 0
 ) -> RunMetrics:
-    """All figures of the test rows, as ``metrics.json`` holds them.
+    """Compute all metrics of the test split, as stored in ``metrics.json``.
 
     Args:
-        predictions: One row a view, as `read_predictions` gives it; rows of other splits than ``test`` are
-            left out.
+        predictions: One row per view, from `read_predictions`; only rows of split ``test`` are used.
         split: ``image, patient, grade, split`` and, where known, ``sha256`` of every image of the cohort, or
             None where the training images are unknown.
         resamples: Bootstrap resamples, at least 1.
@@ -85,7 +84,7 @@ def evaluate(
         Plain Python values.
 
     Raises:
-        UserError: If the predictions break their contract, hold no test row, or are not of this split.
+        UserError: If the predictions are invalid, have no test row, or are not of this split.
         ValueError: If ``resamples`` is below 1.
     """
     if resamples < 1:
@@ -125,15 +124,15 @@ def _level_estimates(
     multiplicities: Floats,
     rng: np.random.Generator,
 ) -> LevelSummary:
-    """Figures of one level; row 0 of the weights is all ones, the others are the resamples."""
+    """Metrics of one level; row 0 of the weights is all ones, the others are the resamples."""
     drawn = weighted_metrics(level, multiplicities)
     counts = patient_counts(level)
-    true, called = counts.sum(2), counts.sum(1)  # [P, K]
+    true, predicted = counts.sum(2), counts.sum(1)  # [P, K]
     total = np.repeat(counts.sum((1, 2))[:, None], len(classes), 1)
-    rows = {"predicted": called, "true": true, "others": total - true, "all": total}
-    scarce = ci_unavailable_reason(grades, classes)
+    rows = {"predicted": predicted, "true": true, "others": total - true, "all": total}
+    ci_unavailable = ci_unavailable_reason(grades, classes)
 
-    def figure(metric: Metric, k: int | None = None) -> Estimate:
+    def metric_estimate(metric: Metric, k: int | None = None) -> Estimate:
         values = drawn[metric.name] if k is None else drawn[metric.name][:, k]
         denominator = rows[metric.denominator][:, k or 0]
         few = k is not None and (true[:, k] > 0).sum() < 2
@@ -142,25 +141,26 @@ def _level_estimates(
             int(denominator.sum()),
             patients=int((denominator > 0).sum()) if metric.of_rows else 0,
             independent=name == "patient",
-            ci_unavailable=scarce or (f"{classes[k or 0]} has fewer than 2 test patients" if few else ""),
+            ci_unavailable=ci_unavailable
+            or (f"{classes[k or 0]} has fewer than 2 test patients" if few else ""),
             reason=metric.undefined.format(level=name, grade=classes[k or 0]),
         )
 
-    figures: dict[str, Any] = {metric.name: figure(metric) for metric in overall()}
+    estimates: dict[str, Any] = {metric.name: metric_estimate(metric) for metric in overall()}
     absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n]
     for metric in overall():
         if absent and metric.mean_over_grades:
-            left_out = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
-            figures[metric.name]["note"] = left_out
+            note = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
+            estimates[metric.name]["note"] = note
     low, high = naive_accuracy(level, len(multiplicities) - 1, rng)
-    figures["accuracy"] |= {"naive_low": low, "naive_high": high}
+    estimates["accuracy"] |= {"naive_low": low, "naive_high": high}
     support = [int(n) for n in true.sum(0)]
     by_grade = {
-        grade: {metric.name: figure(metric, k) for metric in per_class()}
+        grade: {metric.name: metric_estimate(metric, k) for metric in per_class()}
         | {"support": {"value": support[k], "low": None, "high": None, "n": support[k]}}
         for k, grade in enumerate(classes)
     }
-    return figures | {
+    return estimates | {
         "per_class": by_grade,
         "confusion": counts.sum(0).astype(int).tolist(),
         "reliability": reliability(patient_sums(level.truth, level.scores, level.patient)),
@@ -182,14 +182,14 @@ def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:
         "wilson": f"At the patient level {', '.join(shares[:-1])} and {shares[-1]} are shares of "
         f"independent patients and get Wilson's {share} score interval, which holds for few patients and for "
         "a perfect score. At the view and image level a share whose resamples all agree gets Wilson's "
-        "interval with the patients as its n; any other figure whose resamples all agree gets none.",
+        "interval with the patients as its n; any other metric whose resamples all agree gets none.",
         "naive": "naive_low and naive_high of accuracy draw the rows of the level as if each were a patient "
         "of its own. They show what ignoring the patients would claim, and are not to be quoted.",
         "calibration": "The Brier score sums squared errors over the grades (0 is best, 2 worst). The "
         "calibration error (ECE) is the mean distance of accuracy from the probability given to the "
         "predicted grade, in 15 bins of equal width; resampling raises it, so that the interval of a small "
         "one may lie above it.",
-        "undefined": "A figure without a denominator is null with its reason; means over grades leave it "
+        "undefined": "A metric without a denominator is null with its reason; means over grades leave it "
         "out.",
         "resamples": resamples,
         "seed": seed,

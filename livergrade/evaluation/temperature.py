@@ -1,9 +1,9 @@
-"""One temperature that makes a network's probabilities believable, fitted on the validation patients.
+"""Temperature scaling: one temperature calibrates the probabilities, fitted on the validation patients.
 
-A network that was trained until it is sure of its training images is too sure of new ones. Its probabilities
-are raised to the power 1/T and normalised, which divides its logits by T (Guo et al., ICML 2017, section
-4.2); then they are averaged over views, images and patients as the raw ones are. Only T is fitted, so that
-few patients are enough, and no view changes its grade.
+A trained network is usually overconfident on new images. Its probabilities are raised to the power 1/T and
+normalised, which divides the logits by T (Guo et al., ICML 2017, section 4.2). They are then averaged over
+views, images and patients like the raw probabilities. Only T is fitted, so few patients are enough, and the
+predicted grade of a view never changes.
 
 Shapes: K grades, P patients, G temperatures.
 """
@@ -24,20 +24,20 @@ from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.predictions import class_names
 
 LOWEST, HIGHEST = 0.1, 20.0
-"""The temperatures that are searched."""
+"""Search range of the temperature."""
 
 _GRID = np.linspace(np.log(LOWEST), np.log(HIGHEST), 161)
 
 
 def scaled(probabilities: npt.ArrayLike, temperature: float) -> Floats:
-    """Probabilities at another temperature: p^(1/T), normalised.
+    """Apply a temperature to probabilities: p^(1/T), normalised.
 
     Args:
         probabilities: of the grades, [..., K].
-        temperature: T > 0; 1 changes nothing, more makes them milder.
+        temperature: T > 0; 1 changes nothing, T > 1 makes them less confident.
 
     Returns:
-        float64 [..., K]; an impossible grade stays impossible.
+        float64 [..., K]; a probability of 0 stays 0.
     """
     given = np.asarray(probabilities, np.float64)
     powers = (given / given.max(-1, keepdims=True)) ** (1 / temperature)
@@ -45,21 +45,21 @@ def scaled(probabilities: npt.ArrayLike, temperature: float) -> Floats:
 
 
 def at_temperature(predictions: pd.DataFrame, temperature: float) -> pd.DataFrame:
-    """The predictions with each view's probabilities at another temperature; its grade stays what it was."""
+    """Apply a temperature to the probabilities of each view; the predicted grades stay the same."""
     columns = [f"p_{grade}" for grade in class_names(predictions)]
     return predictions.assign(**dict(zip(columns, scaled(predictions[columns], temperature).T, strict=True)))
 
 
 def patient_losses(views: pd.DataFrame) -> Callable[[float], Floats]:
-    """What gives the mean log-loss of each patient's images, float64 [P] by name, at a temperature."""
+    """Return a function: temperature → mean log-loss of each patient's images, float64 [P] by name."""
     level = aggregate(views)["image"]
     image, _ = pd.factorize(views["image"], sort=True)
     given = views[[f"p_{grade}" for grade in class_names(views)]].to_numpy(np.float64)
     count = np.bincount(image)[:, None]
 
     def losses(temperature: float) -> Floats:
-        own = scaled(given, temperature)
-        means = np.stack([np.bincount(image, column) for column in own.T], 1) / count
+        probabilities = scaled(given, temperature)
+        means = np.stack([np.bincount(image, column) for column in probabilities.T], 1) / count
         sums = patient_sums(level.truth, means, level.patient)
         return np.asarray(sums["log_loss"] / sums["rows"], np.float64)
 
@@ -67,44 +67,46 @@ def patient_losses(views: pd.DataFrame) -> Callable[[float], Floats]:
 
 
 def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """The temperature of least log-loss.
+    """Fit the temperature that minimises the log-loss.
 
-    The loss is that of the images, whose probabilities are means over their views, and each patient weighs
-    the same. A fit by patient has one answer from each and undoes what the mean over images makes milder;
-    with few patients it goes too far, and the mean test loss is higher (docs/caution.md). A fit by view
-    leaves out that the mean over views, which is told, is milder than they are.
+    The loss is computed per image (probabilities averaged over its views), and every patient has the same
+    weight. A fit per patient would have one value per patient and would undo the lower confidence that
+    averaging over images causes; with few patients it overcorrects, and the mean test loss is higher
+    (docs/caution.md). A fit per view would ignore that the reported mean over views is less confident than
+    single views.
 
     Args:
-        views: checked predictions of the validation side, one row a view.
-        resamples: bootstrap resamples of the patients.
-        seed: of the bootstrap.
+        views: checked predictions of the validation split, one row per view.
+        resamples: number of bootstrap resamples of the patients.
+        seed: seed of the bootstrap.
 
     Returns:
-        ``temperature`` with ``low`` and ``high``, the percentile interval over resamples that draw whole
-        patients, an end of the search counting as such. Where the loss still falls as T approaches 0.1 the
-        temperature is null with a ``reason``; where it still falls at 20 that is taken, with a ``note``.
+        ``temperature`` with ``low`` and ``high``, the percentile interval over bootstrap resamples of
+        patients; a minimum at an end of the search range counts as that end. If the loss still decreases
+        towards T = 0.1, the temperature is null with a ``reason``; if it still decreases at T = 20, the
+        temperature is 20, with a ``note``.
     """
-    from scipy.optimize import minimize_scalar  # slow to import, and grading needs none of it
+    from scipy.optimize import minimize_scalar  # slow to import, and not needed for inference
 
     losses = patient_losses(views)
-    grid = np.stack([losses(float(np.exp(place))) for place in _GRID])  # [G, P]
+    grid = np.stack([losses(float(np.exp(log_temperature))) for log_temperature in _GRID])  # [G, P]
     lowest = int(grid.mean(1).argmin())
-    found: dict[str, Any] = {"temperature": None, "low": None, "high": None}
+    result: dict[str, Any] = {"temperature": None, "low": None, "high": None}
     if lowest == 0:
-        return found | {
-            "reason": f"the validation log-loss still falls at a temperature of {LOWEST:g}: too few of the "
-            "validation images are graded wrongly to fit one"
+        return result | {
+            "reason": f"the validation log-loss still decreases at a temperature of {LOWEST:g}: too few "
+            "of the validation images are misclassified to fit one"
         }
     best, note = HIGHEST, {}
     if lowest == len(_GRID) - 1:
         note = {
-            "note": f"the validation log-loss still falls at a temperature of {HIGHEST:g}: equal "
+            "note": f"the validation log-loss still decreases at a temperature of {HIGHEST:g}: equal "
             "probabilities would be no worse"
         }
-    else:  # the mean over views makes the loss other than convex, so the grid brackets the minimum
+    else:  # averaging over views makes the loss non-convex, so the grid brackets the minimum
         bounds = (_GRID[lowest - 1], _GRID[lowest + 1])
         search = minimize_scalar(
-            lambda place: losses(float(np.exp(place))).mean(),
+            lambda log_temperature: losses(float(np.exp(log_temperature))).mean(),
             bounds=bounds,
             method="bounded",
             options={"xatol": 1e-6},
@@ -113,14 +115,14 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
     levels = aggregate(views)
     grades = levels["patient"].truth
     if np.bincount(grades).max() < 2:
-        return found | {"temperature": best, "reason": "no grade has two validation patients"} | note
+        return result | {"temperature": best, "reason": "no grade has two validation patients"} | note
     drawn = draw_patients(grades, resamples, np.random.default_rng(seed))
     low, high = percentiles(np.exp(_minima(drawn @ grid.T)))
-    return found | {"temperature": best, "low": min(low, best), "high": max(high, best)} | note
+    return result | {"temperature": best, "low": min(low, best), "high": max(high, best)} | note
 
 
 def _minima(losses: Floats) -> Floats:
-    """Where on the grid each row of losses is least, by the parabola through the three lowest points.
+    """Minimum of each row of losses on the grid, refined by a parabola through three neighbouring points.
 
     Args:
         losses: float64 [B, G].
@@ -128,11 +130,11 @@ def _minima(losses: Floats) -> Floats:
     Returns:
         Logarithm of the temperature, float64 [B].
     """
-    place = losses.argmin(1)
-    inner = np.clip(place, 1, len(_GRID) - 2)
-    before, here, after = (losses[np.arange(len(losses)), inner + step] for step in (-1, 0, 1))
-    bend = before - 2 * here + after
+    lowest_index = losses.argmin(1)
+    inner_index = np.clip(lowest_index, 1, len(_GRID) - 2)
+    left, middle, right = (losses[np.arange(len(losses)), inner_index + step] for step in (-1, 0, 1))
+    curvature = left - 2 * middle + right
     with np.errstate(invalid="ignore", divide="ignore"):
-        shift = np.where(bend > 0, (before - after) / (2 * bend), 0.0)
-    found = _GRID[inner] + np.clip(shift, -1, 1) * (_GRID[1] - _GRID[0])
-    return np.asarray(np.where(place == inner, found, _GRID[place]), np.float64)
+        shift = np.where(curvature > 0, (left - right) / (2 * curvature), 0.0)
+    minima = _GRID[inner_index] + np.clip(shift, -1, 1) * (_GRID[1] - _GRID[0])
+    return np.asarray(np.where(lowest_index == inner_index, minima, _GRID[lowest_index]), np.float64)

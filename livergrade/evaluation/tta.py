@@ -1,4 +1,4 @@
-"""What averaging over turned views of an image buys, read from the views that were graded anyway."""
+"""Effect of test-time augmentation (TTA): averaging over rotated views, computed from the graded views."""
 
 from __future__ import annotations
 
@@ -18,36 +18,38 @@ METRICS = ("accuracy", "quadratic_kappa", "log_loss")
 
 
 def even_counts(views: pd.DataFrame) -> dict[int, list[float]]:
-    """The numbers of views of `COUNTS`, and all that there are, whose angles lie evenly and are all there.
+    """Numbers of evenly spaced views that every image has: those of `COUNTS`, and the number of all views.
 
     Args:
-        views: checked predictions, one row a view.
+        views: checked predictions, one row per view.
 
     Returns:
-        Number of views → the angles, degrees, as they stand in the table; the first is the least of all.
+        Number of views → their angles in degrees, as in the table; the first is the smallest angle.
     """
-    shown = views.groupby("angle")["image"].nunique()
-    angles = shown.index[shown == views["image"].nunique()].to_numpy(np.float64)
-    found = {}
+    images_at_angle = views.groupby("angle")["image"].nunique()
+    angles = images_at_angle.index[images_at_angle == views["image"].nunique()].to_numpy(np.float64)
+    angles_by_count = {}
     for count in sorted({*COUNTS, len(angles)} - {0}):
-        wanted = angles.min() + 360 / count * np.arange(count) if len(angles) else np.empty(0)
-        gaps = np.abs((wanted[:, None] - angles + 180) % 360 - 180)  # [count, angles], around the circle
-        if len(wanted) and (gaps.min(1) < 1e-6).all():
-            found[count] = [float(angles[place]) for place in gaps.argmin(1)]
-    return found
+        even_angles = angles.min() + 360 / count * np.arange(count) if len(angles) else np.empty(0)
+        gaps = np.abs(
+            (even_angles[:, None] - angles + 180) % 360 - 180
+        )  # [count, angles], distance on the circle
+        if len(even_angles) and (gaps.min(1) < 1e-6).all():
+            angles_by_count[count] = [float(angles[index]) for index in gaps.argmin(1)]
+    return angles_by_count
 
 
 def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: str) -> list[dict[str, Any]]:
-    """Accuracy, kappa and log-loss by patient for each number of views, and what they gain on one view.
+    """Accuracy, kappa and log-loss by patient for each number of views, and the gain over a single view.
 
     Args:
-        test: checked predictions of the test side, one row a view, as the network gave them.
+        test: checked, uncalibrated predictions of the test split, one row per view.
         multiplicities: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        ci_unavailable: why patients cannot be resampled, if so.
+        ci_unavailable: reason why patients cannot be resampled; empty if they can.
 
     Returns:
-        One entry a number of views, fewest first: ``views``, the figures `METRICS`, and ``difference``, the
-        same less those of one view (null for one view). Empty where the images share no angle.
+        One entry per number of views, ascending: ``views``, the metrics `METRICS`, and ``difference``, the
+        same metrics minus those of one view (null for one view). Empty if the images share no angle.
     """
     drawn = {
         count: _resampled(aggregate(test[test["angle"].isin(angles)])["patient"], multiplicities)
@@ -55,21 +57,23 @@ def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: st
     }
     patients = multiplicities.shape[1]
 
-    def figure(values: Floats, share: bool) -> Estimate:
+    def to_estimate(values: Floats, is_proportion: bool) -> Estimate:
         return estimate(
             values,
             patients,
-            patients=patients if share else 0,
-            independent=share,
+            patients=patients if is_proportion else 0,
+            independent=is_proportion,
             ci_unavailable=ci_unavailable,
             reason="truth and prediction hold one single grade",
         )
 
     return [
         {"views": count}
-        | {metric: figure(values[metric], metric == "accuracy") for metric in METRICS}
+        | {metric: to_estimate(values[metric], metric == "accuracy") for metric in METRICS}
         | {
-            "difference": {metric: figure(values[metric] - drawn[1][metric], False) for metric in METRICS}
+            "difference": {
+                metric: to_estimate(values[metric] - drawn[1][metric], False) for metric in METRICS
+            }
             if count > 1
             else None
         }

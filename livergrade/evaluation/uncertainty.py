@@ -1,7 +1,7 @@
-"""How far a run's answers can be relied on: calibration, sets of grades, abstention, and turned views.
+"""Uncertainty of a run: calibration, prediction sets, selective prediction, test-time augmentation and OOD.
 
-What is fitted, is fitted on the validation patients and kept in ``calibration.json``, so that other cohorts
-and new images are answered with the same care. What is measured, is measured on the test patients.
+Parameters are fitted on the validation patients only and stored in ``calibration.json``, so that they also
+apply to other cohorts and new images. All metrics are measured on the test patients.
 """
 
 from pathlib import Path
@@ -28,19 +28,19 @@ LEVELS = ("image", "patient")
 
 
 class Calibration(TypedDict):
-    """What was fitted on the validation patients, as ``calibration.json`` holds it; null where nothing was.
+    """Parameters fitted on the validation patients, as stored in ``calibration.json``; null if not fitted.
 
     Attributes:
-        temperature: of :mod:`livergrade.evaluation.temperature`; null where none could be fitted.
-        low: lower end of its interval.
-        high: upper end.
-        fitted_on: the side of the split.
-        patients: on that side.
-        images: of them.
-        views: of each image.
-        scores: as :func:`livergrade.evaluation.conformal.true_scores` has them.
-        reason: why something is null.
-        note: what to know of the temperature.
+        temperature: see :mod:`livergrade.evaluation.temperature`; null if none could be fitted.
+        low: lower bound of its interval.
+        high: upper bound of its interval.
+        fitted_on: split used for fitting.
+        patients: number of patients in that split.
+        images: number of their images.
+        views: number of views of each image.
+        scores: conformal scores of :func:`livergrade.evaluation.conformal.true_scores`.
+        reason: why a value is null.
+        note: remark on the temperature.
     """
 
     temperature: float | None
@@ -59,43 +59,41 @@ _KEYS = Calibration.__required_keys__
 
 
 def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> Calibration:
-    """Fit what cautious answers need, on the validation side alone.
+    """Fit the temperature and the conformal scores on the validation split only.
 
     Args:
-        predictions: a run's checked predictions, one row a view.
-        resamples: bootstrap resamples of the patients.
-        seed: of the bootstrap.
+        predictions: a run's checked predictions, one row per view.
+        resamples: number of bootstrap resamples of the patients.
+        seed: seed of the bootstrap.
 
     Returns:
-        What ``calibration.json`` holds: ``temperature``, ``low`` and ``high`` as `fit_temperature` has them,
-        ``fitted_on`` (``val``), the numbers of ``patients``, ``images`` and ``views`` of an image, and
-        ``scores`` as `true_scores` has them at that temperature. Without a validation side all are null, with
-        the ``reason``.
+        Content of ``calibration.json``: ``temperature``, ``low`` and ``high`` from `fit_temperature`,
+        ``fitted_on`` (``val``), the numbers of ``patients``, ``images`` and ``views`` per image, and
+        ``scores`` from `true_scores` at that temperature. Without a validation split all are null, with the
+        ``reason``.
     """
     val = predictions[predictions["split"] == "val"]
     if val.empty:
-        return _nothing(
-            "the split has no validation side to fit on; split.val_fraction sets patients aside for it"
-        )
+        return _nothing("the split has no validation patients to fit on; set split.val_fraction above 0")
     fitted = fit_temperature(val, resamples=resamples, seed=seed)
-    found = fitted | {
+    calibration = fitted | {
         "fitted_on": "val",
         "patients": int(val["patient"].nunique()),
         "images": int(val["image"].nunique()),
         "views": int(val["angle"].nunique()),
         "scores": true_scores(aggregate(at_temperature(val, fitted["temperature"] or 1.0))),
     }
-    return cast(Calibration, found)
+    return cast(Calibration, calibration)
 
 
 def read_calibration(path: Path) -> Calibration:
-    """A run's ``calibration.json``; where it has none, as of an earlier version, null with that reason.
+    """Read a run's ``calibration.json``; if missing (run of an earlier version), all null with that reason.
 
     Raises:
         UserError: the file is damaged.
     """
     if not path.is_file():
-        return _nothing("the run has no calibration.json, since an earlier version left it; train it again")
+        return _nothing("the run has no calibration.json: it was made by an earlier version; train it again")
     return cast(Calibration, read_facts(path, _KEYS))
 
 
@@ -103,7 +101,7 @@ def _nothing(reason: str) -> Calibration:
     return cast(Calibration, dict.fromkeys(sorted(_KEYS)) | {"reason": reason})
 
 
-def caution_figures(
+def uncertainty_metrics(
     predictions: pd.DataFrame,
     calibration: Calibration,
     run: Path | None = None,
@@ -111,72 +109,77 @@ def caution_figures(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure on the test patients what is fitted, and what declining to answer and more views would buy.
+    """Measure calibration, prediction sets, selective prediction, TTA and OOD on the test patients.
 
     Args:
-        predictions: checked predictions, one row a view.
-        calibration: what `fit_calibration` returned, of these or of the run whose network gave them.
-        run: the folder in which ``appearance.json`` and ``appearance.csv`` lie, if they were written.
-        resamples: bootstrap resamples of the patients.
-        seed: of the bootstrap.
+        predictions: checked predictions, one row per view.
+        calibration: result of `fit_calibration` for this run, or for the run whose network made the
+            predictions.
+        run: folder with ``appearance.json`` and ``appearance.csv``; None if they were not written.
+        resamples: number of bootstrap resamples of the patients.
+        seed: seed of the bootstrap.
 
     Returns:
-        ``calibration``, ``conformal``, ``abstention``, ``views`` and, with a folder that has it,
-        ``familiarity``, as ``metrics.json`` holds them.
+        ``calibration``, ``conformal``, ``abstention``, ``views`` and, if the folder has an OOD reference,
+        ``familiarity``, as stored in ``metrics.json``.
     """
     test = predictions[predictions["split"] == "test"]
     raw, temperature = aggregate(test), calibration["temperature"]
-    levels = aggregate(at_temperature(test, temperature)) if temperature else raw
+    calibrated = aggregate(at_temperature(test, temperature)) if temperature else raw
     grades = raw["patient"].truth
     ci_unavailable = ci_unavailable_reason(grades, class_names(predictions))
     rng = np.random.default_rng(seed)
     multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
-    told: dict[str, Any] = {key: value for key, value in calibration.items() if key != "scores"}
+    fitted: dict[str, Any] = {key: value for key, value in calibration.items() if key != "scores"}
     if temperature:
-        told["test"] = {
-            name: _before_and_after(raw[name], levels[name], multiplicities, ci_unavailable)
+        fitted["test"] = {
+            name: _before_and_after(raw[name], calibrated[name], multiplicities, ci_unavailable)
             for name in LEVELS
         }
-        changed = (raw[name].predicted != levels[name].predicted for name in LEVELS)
-        told["changed"] = {name: int(one.sum()) for name, one in zip(LEVELS, changed, strict=True)}
-    graded = int(test["angle"].nunique())
+        changed = (raw[name].predicted != calibrated[name].predicted for name in LEVELS)
+        fitted["changed"] = {name: int(rows.sum()) for name, rows in zip(LEVELS, changed, strict=True)}
+    test_views = int(test["angle"].nunique())
     if calibration["scores"] is None:
         sets: dict[str, Any] = {"reason": calibration["reason"]}
-    elif graded != calibration["views"]:
+    elif test_views != calibration["views"]:
         sets = {
             "reason": f"the validation images were graded over {calibration['views']} views and these over "
-            f"{graded}: their scores can't be compared"
+            f"{test_views}: their scores can't be compared"
         }
     else:
-        sets = set_estimates(levels, calibration["scores"], multiplicities, ci_unavailable)
-    found = {
-        "calibration": told,
+        sets = set_estimates(calibrated, calibration["scores"], multiplicities, ci_unavailable)
+    metrics = {
+        "calibration": fitted,
         "conformal": sets,
-        "abstention": risk_coverage(levels["patient"], multiplicities, ci_unavailable)
+        "abstention": risk_coverage(calibrated["patient"], multiplicities, ci_unavailable)
         | {"calibrated": bool(temperature)},
         "views": tta_estimates(test, multiplicities, ci_unavailable),
     }
     if run and (reference := read_appearance(run / "appearance.json")):
-        seen = pd.read_csv(
+        measured = pd.read_csv(
             run / "appearance.csv", dtype={"image": str, "patient": str}, keep_default_na=False
         )
-        found["familiarity"] = ood_estimates(seen, reference, raw["image"], multiplicities, ci_unavailable)
-    return found
+        metrics["familiarity"] = ood_estimates(
+            measured, reference, raw["image"], multiplicities, ci_unavailable
+        )
+    return metrics
 
 
-def _before_and_after(raw: Level, own: Level, multiplicities: Floats, ci_unavailable: str) -> dict[str, Any]:
-    """Each figure ``before`` and ``after``, their ``difference`` (after less before), and reliabilities."""
-    sums = [patient_sums(level.truth, level.scores, level.patient) for level in (raw, own)]
-    before, after = (calibration_metrics(one, multiplicities) for one in sums)
+def _before_and_after(
+    raw: Level, calibrated: Level, multiplicities: Floats, ci_unavailable: str
+) -> dict[str, Any]:
+    """Each metric ``before`` and ``after``, their ``difference`` (after − before), and reliability."""
+    sums = [patient_sums(level.truth, level.scores, level.patient) for level in (raw, calibrated)]
+    before, after = (calibration_metrics(level_sums, multiplicities) for level_sums in sums)
 
-    def figure(values: Floats) -> Estimate:
+    def to_estimate(values: Floats) -> Estimate:
         return estimate(values, len(raw.truth), ci_unavailable=ci_unavailable)
 
     return {
         metric: {
-            "before": figure(before[metric]),
-            "after": figure(after[metric]),
-            "difference": figure(after[metric] - before[metric]),
+            "before": to_estimate(before[metric]),
+            "after": to_estimate(after[metric]),
+            "difference": to_estimate(after[metric] - before[metric]),
         }
         for metric in METRICS
     } | {"reliability": dict(zip(("before", "after"), map(reliability, sums), strict=True))}

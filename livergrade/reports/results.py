@@ -6,7 +6,7 @@ from typing import cast
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.subgroups import subgroups
 from livergrade.evaluation.summary import RunMetrics, evaluate
-from livergrade.evaluation.uncertainty import Calibration, caution_figures, fit_calibration
+from livergrade.evaluation.uncertainty import Calibration, fit_calibration, uncertainty_metrics
 from livergrade.io.files import write_json
 from livergrade.reports.run_plots import run_figures
 from livergrade.reports.run_report import write_report
@@ -37,7 +37,7 @@ def write_results(
     metrics["subgroups"] = subgroups(predictions, seed=config.seed)
     calibration = calibration or fit_calibration(predictions, seed=config.seed)
     write_json(calibration, run / "calibration.json")
-    metrics = cast(RunMetrics, metrics | caution_figures(predictions, calibration, run, seed=config.seed))
+    metrics = cast(RunMetrics, metrics | uncertainty_metrics(predictions, calibration, run, seed=config.seed))
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     drawn = run_figures(predictions, metrics, history, synthetic=synthetic)

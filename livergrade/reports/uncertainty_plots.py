@@ -149,7 +149,7 @@ def plot_uncertainty(metrics: RunMetrics, *, synthetic: bool = False) -> dict[st
     """The figures of what a run's ``metrics.json`` says about caution; where its split leaks, each says so.
 
     Args:
-        metrics: with what `livergrade.evaluation.uncertainty.caution_figures` returns.
+        metrics: with what `livergrade.evaluation.uncertainty.uncertainty_metrics` returns.
         synthetic: whether the titles say "synthetic cohort".
 
     Returns:

@@ -14,8 +14,8 @@ from livergrade.errors import UserError
 from livergrade.evaluation.ood import (
     appearance,
     distances,
-    fitted,
-    limited,
+    fit_reference,
+    fit_threshold,
     read_appearance,
     write_appearance,
 )
@@ -45,7 +45,7 @@ def test_what_is_measured_is_density_and_detail() -> None:
 def test_the_distance_is_mahalanobis_of_a_shrunk_covariance() -> None:
     rng = np.random.default_rng(0)
     training = rng.normal(size=(400, 7)) @ rng.normal(size=(7, 7)) + 5
-    reference = fitted(training)
+    reference = fit_reference(training)
     standard = (training - training.mean(0)) / training.std(0)
     theirs = LedoitWolf(assume_centered=True).fit(standard).mahalanobis(standard)
     np.testing.assert_allclose(distances(training, reference) ** 2, theirs, rtol=1e-6)
@@ -59,9 +59,9 @@ def test_so_many_alarms_come_by_mistake_at_most(patients: int, each: int) -> Non
     for _ in range(3000):
         centres = rng.normal(size=(patients + 1, 1))
         images = centres + rng.normal(size=(patients + 1, each))
-        limit = limited(images[:-1].tolist())["limit"]
+        limit = fit_threshold(images[:-1].tolist())["limit"]
         alarms.append((images[-1] > limit).mean())
-    promised = limited(images[:-1].tolist())["alarm"]
+    promised = fit_threshold(images[:-1].tolist())["alarm"]
     assert promised == max(0.05, 1 / (patients + 1))
     error = np.std(alarms) / np.sqrt(len(alarms))
     assert np.mean(alarms) < promised + 3 * error
@@ -73,8 +73,8 @@ def test_what_is_no_tissue_of_this_kind_lies_beyond(squares: np.ndarray) -> None
     rng = np.random.default_rng(0)
     patient = np.repeat(np.arange(18), 3)
     known, val, test = (squares[np.isin(patient % 6, part)] for part in ((0, 1, 2, 3), (4,), (5,)))
-    reference = fitted(appearance(known))
-    limit = limited(distances(appearance(val), reference).reshape(-1, 3).tolist())["limit"]
+    reference = fit_reference(appearance(known))
+    limit = fit_threshold(distances(appearance(val), reference).reshape(-1, 3).tolist())["limit"]
 
     def beyond(pictures: np.ndarray) -> float:
         return float((distances(appearance(pictures), reference) > limit).mean())

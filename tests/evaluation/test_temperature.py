@@ -79,7 +79,7 @@ def test_where_all_is_right_no_temperature_is_known() -> None:
     views["grade"] = views["predicted"]
     found = fit_temperature(views)
     assert found["temperature"] is found["low"] is None
-    assert "too few of the validation images are graded wrongly" in found["reason"]
+    assert "too few of the validation images are misclassified" in found["reason"]
 
 
 def test_where_nothing_is_known_the_mildest_is_taken() -> None:

@@ -10,7 +10,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums
 from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.temperature import at_temperature, scaled
-from livergrade.evaluation.uncertainty import caution_figures, fit_calibration, read_calibration
+from livergrade.evaluation.uncertainty import fit_calibration, read_calibration, uncertainty_metrics
 from livergrade.io.files import write_json
 from tests.evaluation.simulated import CLASSES, predict
 
@@ -33,7 +33,7 @@ def cohort(*, val: int = 15, test: int = 21, sharpened: float = 1.0) -> pd.DataF
 
 def test_too_sure_probabilities_get_better_on_other_patients():
     predictions = cohort(val=60, test=90, sharpened=4.0)
-    found = caution_figures(predictions, fit_calibration(predictions, resamples=50), resamples=200)
+    found = uncertainty_metrics(predictions, fit_calibration(predictions, resamples=50), resamples=200)
     calibration = found["calibration"]
     assert calibration["low"] <= calibration["temperature"] <= calibration["high"]
     assert calibration["temperature"] > 2
@@ -71,7 +71,7 @@ def test_without_validation_nothing_is_fitted_and_everything_says_so():
     fitted = fit_calibration(predictions)
     assert fitted["temperature"] is fitted["scores"] is None
     assert "split.val_fraction" in fitted["reason"]
-    found = caution_figures(predictions, fitted, resamples=20)
+    found = uncertainty_metrics(predictions, fitted, resamples=20)
     assert found["calibration"]["reason"] == found["conformal"]["reason"] == fitted["reason"]
     assert "test" not in found["calibration"]
     assert found["abstention"]["calibrated"] is False
@@ -80,7 +80,7 @@ def test_without_validation_nothing_is_fitted_and_everything_says_so():
 
 def test_few_validation_patients_promise_nothing():
     predictions = cohort(val=6)
-    found = caution_figures(predictions, fit_calibration(predictions, resamples=20), resamples=20)
+    found = uncertainty_metrics(predictions, fit_calibration(predictions, resamples=20), resamples=20)
     assert found["conformal"]["patient"]["sizes"] == [0, 0, 21]
     assert "too few" in found["conformal"]["reason"]
 
@@ -89,7 +89,7 @@ def test_scores_of_other_views_are_not_compared():
     predictions = cohort()
     fitted = fit_calibration(predictions, resamples=20)
     upright = predictions[(predictions["split"] == "test") & (predictions["angle"] == 0)]
-    found = caution_figures(upright, fitted, resamples=20)
+    found = uncertainty_metrics(upright, fitted, resamples=20)
     assert "over 2 views and these over 1" in found["conformal"]["reason"]
     assert "test" in found["calibration"]
 
@@ -99,14 +99,14 @@ def test_any_test_side_gets_through(patients):
     own = predict(patients)
     val = cohort()
     predictions = pd.concat([own, val[val["split"] == "val"]])
-    found = caution_figures(predictions, fit_calibration(predictions, resamples=20), resamples=20)
+    found = uncertainty_metrics(predictions, fit_calibration(predictions, resamples=20), resamples=20)
     json.dumps(found, allow_nan=False)
 
 
 def test_two_grades_get_through():
     own = predict([0, 1] * 10, classes=("low", "high"), strength=0.7)
     own.loc[own["patient"] < "10", "split"] = "val"
-    found = caution_figures(own, fit_calibration(own, resamples=20), resamples=20)
+    found = uncertainty_metrics(own, fit_calibration(own, resamples=20), resamples=20)
     assert len(found["conformal"]["patient"]["sizes"]) == 2
 
 

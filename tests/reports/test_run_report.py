@@ -13,7 +13,7 @@ from PIL import Image
 from livergrade.errors import UserError
 from livergrade.evaluation.subgroups import subgroups
 from livergrade.evaluation.summary import evaluate
-from livergrade.evaluation.uncertainty import caution_figures, fit_calibration
+from livergrade.evaluation.uncertainty import fit_calibration, uncertainty_metrics
 from livergrade.io.files import write_json
 from livergrade.reports.run_plots import run_figures
 from livergrade.reports.run_report import write_report
@@ -321,7 +321,7 @@ def measured(run, *, val):
     predictions = cohort(val=val)
     split = predictions[["image", "patient", "grade", "split"]].drop_duplicates("image")
     metrics = evaluate(predictions, split, resamples=20)
-    metrics |= caution_figures(predictions, fit_calibration(predictions, resamples=20), resamples=20)
+    metrics |= uncertainty_metrics(predictions, fit_calibration(predictions, resamples=20), resamples=20)
     split.assign(sha256="0" * 64).to_csv(run / "split.csv", index=False)
     predictions.to_csv(run / "predictions.csv", index=False)
     write_json(metrics, run / "metrics.json")
@@ -352,11 +352,11 @@ def test_caution_has_its_sections(run):
 def test_without_validation_the_sections_say_so(run):
     measured(run, val=0)
     text = page_of(run).text
-    assert "Nothing was calibrated: the split has no validation side to fit on" in text
-    assert "No sets can be given: the split has no validation side" in text
+    assert "Nothing was calibrated: the split has no validation patients to fit on" in text
+    assert "No sets can be given: the split has no validation patients" in text
     assert "as it was graded, since nothing was calibrated" in text
 
 
 def test_few_validation_patients_are_told_how_to_be_more(run):
     measured(run, val=6)
-    assert "6 validation patients are too few for a promise of 90 %, which takes 9" in page_of(run).text
+    assert "6 validation patients are too few to guarantee 90 % coverage, which takes 9" in page_of(run).text
