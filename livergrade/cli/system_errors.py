@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from livergrade.io.disk import room
+from livergrade.io.disk import free_space
 
 _ELSEWHERE = "choose another folder"
 _DISK = {
@@ -22,7 +22,7 @@ def explain_system_error(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _DISK:
         name = error.filename or "a file"
         what, fix = _DISK[error.errno]
-        left = f", {room(Path(str(name)))}" if error.errno == errno.ENOSPC else ""
+        left = f", {free_space(Path(str(name)))}" if error.errno == errno.ENOSPC else ""
         return f"{name}: {what}{left}. What was finished is whole; {fix}, then start again"
     if kind == "OutOfMemoryError" or "CUDA out of memory" in text:
         return (

@@ -1,1 +1,1 @@
-"""Read and write files safely: pictures, slides, tables, JSON and checkpoints."""
+"""Read and write files safely: images, slides, tables, JSON and checkpoints."""

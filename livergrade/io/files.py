@@ -1,4 +1,4 @@
-"""Write a file whole or not at all, and read back what a run wrote."""
+"""Write files atomically, and read the JSON files of a run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a private name beside ``path``, which becomes ``path`` only if all went well.
+    """Yield a temporary path in the same folder, which is renamed to ``path`` only on success.
 
-    A process that dies leaves the old file, or none, under the real name; two that write at once leave the
-    file of the later one.
+    If the process dies, ``path`` keeps the old file or stays absent. If two processes write at the same time,
+    the last one wins.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -31,41 +31,41 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_parts(folder: Path, name: str = "*") -> None:
-    """Remove what processes that were killed left half-written, and say so.
+    """Remove and log partial files left by killed processes.
 
-    Only where nobody else can be writing: another process's unfinished file would be removed too.
+    Call it only if no other process is writing: its unfinished file would be removed too.
 
     Args:
-        folder: looked through, and what lies below it.
-        name: of the files that were to be written; a pattern.
+        folder: searched recursively.
+        name: pattern of the names of the final files.
     """
-    left = [path for path in folder.rglob(f".{name}.*.part") if path.is_file()]
-    if left:
-        size = sum(path.stat().st_size for path in left)
+    parts = [path for path in folder.rglob(f".{name}.*.part") if path.is_file()]
+    if parts:
+        size = sum(path.stat().st_size for path in parts)
         log.warning(
-            "%s: removed %d half-written files (%.1f MB) of a killed process", folder, len(left), size / 1e6
+            "%s: removed %d partial files (%.1f MB) of a killed process", folder, len(parts), size / 1e6
         )
-    for path in left:
+    for path in parts:
         path.unlink(missing_ok=True)
 
 
 def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
-    """A JSON file that a run wrote, with at least these keys.
+    """Read a JSON file of a run and require at least these keys.
 
     Raises:
         UserError: the file is missing or damaged.
     """
     try:
-        found = dict(json.loads(path.read_text("utf-8")))
+        facts = dict(json.loads(path.read_text("utf-8")))
     except OSError as error:
         raise UserError(
             f"{path}: can't be read ({error.strerror}); give the folder of a finished run"
         ) from None
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: is not valid JSON ({error}); train the run again") from error
-    if missing := keys - found.keys():
+    if missing := keys - facts.keys():
         raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; train the run again")
-    return found
+    return facts
 
 
 def write_json(values: Mapping[str, Any], path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Read one image file as 8-bit RGB, or say why not."""
+"""Read one image file as 8-bit RGB, or raise an error with the reason."""
 
 import contextlib
 from pathlib import Path
@@ -10,17 +10,17 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 LEAST_SIDE = 16
-"""Pixels; a smaller picture shows no tissue, only its enlargement."""
+"""Minimum side length, pixels; a smaller image would have to be enlarged and shows no tissue detail."""
 MOST_PIXELS = 64_000_000
-"""Larger ones are whole slides or made to fill the memory."""
+"""Larger images are whole slides or decompression bombs."""
 
 
 class ImageError(Exception):
-    """This file is not a picture that can be graded; the message says why."""
+    """The file is not an image that can be graded; the message gives the reason."""
 
 
 def open_image(path: Path) -> Image.Image:
-    """Open ``path`` and check what its header says, without decoding it.
+    """Open ``path`` and check its header, without decoding the image.
 
     Raises:
         ImageError: missing, empty, not one of :data:`FORMATS`, of several pages, too small or too large.
@@ -34,7 +34,7 @@ def open_image(path: Path) -> Image.Image:
         raise ImageError(f"says that it has more than {most} megapixels; cut images from it") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         empty = False
-        with contextlib.suppress(OSError):  # no such name can be
+        with contextlib.suppress(OSError):  # the name itself may be invalid
             empty = path.is_file() and path.stat().st_size == 0
         if empty:
             raise ImageError("is empty (0 bytes)") from None
@@ -49,7 +49,7 @@ def open_image(path: Path) -> Image.Image:
             f"is {width} × {height} px, more than {MOST_PIXELS // 10**6} megapixels; cut images from it"
         )
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # a camera's JPEG with a preview behind it
+    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG followed by a preview
         raise ImageError(f"holds {frames} pages or frames; give one image a file")
     return image
 
@@ -57,23 +57,23 @@ def open_image(path: Path) -> Image.Image:
 def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8]:
     """Decode ``path`` to RGB.
 
-    EXIF orientation is applied, 16-bit grey is scaled to 8 bits (not clipped), transparency is laid on white
-    (the colour of an empty slide), palette, grey, CMYK and LAB are converted.
+    EXIF orientation is applied, 16-bit grey is scaled to 8 bits (not clipped), transparent images are put on
+    white (the colour of an empty slide), palette, grey, CMYK and LAB are converted.
 
     Args:
         path: the file.
-        shorter_side: reduce with an antialiasing filter until the shorter side has so many pixels; images
-            already smaller are enlarged.
+        shorter_side: resize with an antialiasing filter so that the shorter side has this many pixels;
+            smaller images are enlarged.
 
     Returns:
         ``uint8 [height, width, 3]``.
 
     Raises:
-        ImageError: the file is not a whole picture.
+        ImageError: the file is not a complete image.
     """
     image = open_image(path)
     try:
-        image.load()  # in full: a JPEG decoded at 1/2 or 1/4 is sooner there, and aliased
+        image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"is damaged or cut short: {error}") from None
     rgb = _to_rgb(ImageOps.exif_transpose(image))
@@ -85,7 +85,7 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
 
 
 def read_square(path: Path, size: int) -> NDArray[np.uint8]:
-    """The central square of ``path``, reduced to ``size`` pixels a side, ``uint8 [size, size, 3]``."""
+    """Center crop of ``path``, resized to ``size`` × ``size`` pixels, ``uint8 [size, size, 3]``."""
     image = read_rgb(path, shorter_side=size)
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]

@@ -1,4 +1,4 @@
-"""Read what ``torch.save`` wrote, refusing whatever could run code."""
+"""Safely read files of ``torch.save``: refuse anything that could run code."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from livergrade.errors import UserError
 
 
 def safe_load(path: Path, *, called: str = "", fix: str) -> object:
-    """Tensors and plain values from a file, on the CPU.
+    """Load tensors and plain values from a file, on the CPU.
 
     Args:
         path: the file.
-        called: the option that named it, for the message.
-        fix: what to do where it is damaged, for the message.
+        called: option that named the file, for the error message.
+        fix: advice if the file is damaged, for the error message.
 
     Raises:
-        UserError: it is damaged, or could run code; the file's content is never run.
+        UserError: the file is damaged or could run code; its content is never executed.
     """
     name = f"{called}: {path}" if called else str(path)
     try:
@@ -35,6 +35,6 @@ def safe_load(path: Path, *, called: str = "", fix: str) -> object:
             + "not tensors alone, and reading it could run code; "
             "save the network's state_dict() with torch.save, or as .safetensors"
         ) from error
-    except Exception as error:  # on damaged bytes the reader fails in its own ways: EOFError, KeyError, ...
+    except Exception as error:  # damaged files raise many exception types: EOFError, KeyError, ...
         raise UserError(f"{name} cannot be read: truncated, or not what torch.save writes; {fix}") from error
     return content

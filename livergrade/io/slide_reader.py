@@ -1,7 +1,7 @@
-"""Open a whole slide, find its tissue, and read any part of it at any resolution.
+"""Open a whole-slide image, segment its tissue, and read any region at any resolution.
 
-All places are in pixels of the slide at its full resolution, x to the right and y down from the upper left
-corner of what was scanned. They are floats, and the pixel (0, 0) covers the square from (0, 0) to (1, 1), as
+All coordinates are in pixels of the slide at full resolution, x to the right and y down from the upper left
+corner of the scanned area. They are floats, and the pixel (0, 0) covers the square from (0, 0) to (1, 1), as
 in QuPath's GeoJSON.
 """
 
@@ -25,7 +25,7 @@ try:
     import openslide
 
     from livergrade.io.tiled_tiff import tiled_levels
-except ImportError:  # an extra
+except ImportError:  # optional dependency
     openslide = None  # type: ignore[assignment]
 
 SUFFIXES = (
@@ -43,16 +43,16 @@ SUFFIXES = (
     ".czi",
 )
 LIKELY_UM = (0.05, 20.0)
-"""Sizes of a pixel, µm, that a slide scanner may state; a TIFF's print resolution is far outside."""
+"""Plausible pixel sizes of a slide scanner, µm; a TIFF's print resolution is far outside."""
 
 STRIP_PIXELS = 16_000_000
-"""Most pixels that are read at once, so that memory does not grow with the part that is asked for."""
+"""Maximum number of pixels read at once, so that memory does not grow with the region."""
 
-TISSUE_UM = 8.0  # pixels of the tissue mask, as near as the slide's own levels come to it
+TISSUE_UM = 8.0  # pixel size of the tissue mask, µm; the slide's levels may limit it
 
 
 def require() -> None:
-    """Say what to install where the extra is not there.
+    """Check that the optional dependencies for slides are installed.
 
     Raises:
         UserError: OpenSlide or shapely is missing.
@@ -67,12 +67,12 @@ class SlideError(Exception):
 
 @dataclass(frozen=True)
 class Tissue:
-    """Where on a slide there is tissue.
+    """Tissue mask of a slide.
 
     Attributes:
         mask: ``bool [height, width]``.
-        thumbnail: ``uint8 [height, width, 3]``, the same part of the slide.
-        scale: pixels of the slide for each of the mask, along x and y.
+        thumbnail: ``uint8 [height, width, 3]``, the same region of the slide.
+        scale: slide pixels per mask pixel, along x and y.
     """
 
     mask: NDArray[np.bool_]
@@ -80,12 +80,12 @@ class Tissue:
     scale: tuple[float, float]
 
     def share(self, x: NDArray[np.float64], y: NDArray[np.float64], side: float) -> NDArray[np.float64]:
-        """How much of each square is tissue, 0 to 1; what lies beyond the slide is none.
+        """Tissue fraction of each square region, 0 to 1; area beyond the slide counts as background.
 
         Args:
-            x: left sides, pixels of the slide.
-            y: upper sides.
-            side: of every square.
+            x: left edges, pixels of the slide.
+            y: upper edges, pixels of the slide.
+            side: side length of every region, pixels of the slide.
         """
         height, width = self.mask.shape
         sums = cv2.integral(self.mask.astype(np.uint8)).astype(np.float64)
@@ -97,14 +97,14 @@ class Tissue:
 
 
 class Slide:
-    """One slide, through OpenSlide.
+    """One slide, read with OpenSlide.
 
     Args:
         path: the file.
-        mpp: size of a pixel at full resolution, µm, for a slide that does not say; what one says counts.
+        mpp: pixel size at full resolution, µm, used only if the slide does not state it.
 
     Raises:
-        SlideError: it is no slide, or says no likely size of its pixels and none is given.
+        SlideError: the file is not a slide, or states no plausible pixel size and none is given.
     """
 
     def __init__(self, path: Path, mpp: float | None = None) -> None:
@@ -122,9 +122,7 @@ class Slide:
             raise SlideError(f"can't be opened: {error}") from None
         vendor = self.file.properties["openslide.vendor"]
         self.tiled = tiled_levels(path, vendor, self.file.level_dimensions)
-        self.downsamples = (
-            self.file.level_downsamples
-        )  # asked of the library each time, it costs a tile's time
+        self.downsamples = self.file.level_downsamples  # cached: each query takes as long as reading a tile
         properties = self.file.properties
         self.origin = tuple(int(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
         width, height = self.file.dimensions
@@ -133,24 +131,24 @@ class Slide:
         stated = [float(properties.get(f"openslide.mpp-{axis}", "nan")) for axis in "xy"]
         likely = all(LIKELY_UM[0] <= size <= LIKELY_UM[1] for size in stated)
         if not likely and mpp is None:
-            says = (
+            problem = (
                 "does not say the size of its pixels"
                 if math.isnan(stated[0])
                 else (f"says that a pixel is {stated[0]:g} µm, which no microscope's is")
             )
-            raise SlideError(f"{says}; give slide_mpp=<µm>, or the column mpp of a slide table")
+            raise SlideError(f"{problem}; give slide_mpp=<µm>, or the column mpp of a slide table")
         self.mpp = float(np.mean(stated)) if likely else float(mpp or 0)
 
     def read(
         self, x: float, y: float, width: float, height: float, size: tuple[int, int]
     ) -> NDArray[np.uint8]:
-        """A part of the slide, reduced with an antialiasing filter from the nearest finer level.
+        """Read a region, downsampled with an antialiasing filter from the nearest finer level.
 
-        What lies beyond the slide, or was not scanned, is white.
+        Areas beyond the slide or not scanned are white.
 
         Args:
-            x: left side, pixels of the slide.
-            y: upper side.
+            x: left edge, pixels of the slide.
+            y: upper edge, pixels of the slide.
             width: pixels of the slide.
             height: pixels of the slide.
             size: width and height of the result.
@@ -159,10 +157,10 @@ class Slide:
             ``uint8 [size[1], size[0], 3]``, RGB.
 
         Raises:
-            SlideError: the file is damaged there.
+            SlideError: the file is damaged in this region.
         """
-        wanted = 1.001 * min(width / size[0], height / size[1])
-        level = max(0, bisect.bisect_right(self.downsamples, wanted) - 1)
+        downsample = 1.001 * min(width / size[0], height / size[1])
+        level = max(0, bisect.bisect_right(self.downsamples, downsample) - 1)
         fine = self.downsamples[level]
         rows = max(1, int(STRIP_PIXELS / max(1, width / fine) / max(1e-9, height / fine / size[1])))
         if rows >= size[1]:
@@ -179,20 +177,20 @@ class Slide:
     ) -> NDArray[np.uint8]:
         fine = self.downsamples[level]
         x, y = x + self.origin[0], y + self.origin[1]
-        # Enough around it for the filter, so that parts fit without a seam; none for pixels as they are.
-        as_they_are = (width, height) == (size[0] * fine, size[1] * fine)
-        as_they_are = as_they_are and (x / fine).is_integer() and (y / fine).is_integer()
-        around = [
-            0 if as_they_are else 2 + 2 * math.ceil(side / fine / out)
+        # Margin for the resampling filter, so that strips join without a seam; none without scaling.
+        unscaled = (width, height) == (size[0] * fine, size[1] * fine)
+        unscaled = unscaled and (x / fine).is_integer() and (y / fine).is_integer()
+        margins = [
+            0 if unscaled else 2 + 2 * math.ceil(side / fine / out)
             for side, out in zip((width, height), size, strict=True)
         ]
-        first = [math.floor(at / fine) - more for at, more in zip((x, y), around, strict=True)]
+        first = [math.floor(at / fine) - margin for at, margin in zip((x, y), margins, strict=True)]
         last = [
-            math.ceil((at + side) / fine) + more
-            for at, side, more in zip((x, y), (width, height), around, strict=True)
+            math.ceil((at + side) / fine) + margin
+            for at, side, margin in zip((x, y), (width, height), margins, strict=True)
         ]
         rgb, corner = self._pixels(level, (first[0], first[1]), (last[0], last[1]))
-        if as_they_are:
+        if unscaled:
             return rgb
         left, top = (at / fine - start for at, start in zip((x, y), corner, strict=True))
         box = (left, top, left + width / fine, top + height / fine)
@@ -202,29 +200,29 @@ class Slide:
     def _pixels(
         self, level: int, first: tuple[int, int], last: tuple[int, int]
     ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-        """Pixels of a level, on white, and which pixel of the level the first one is."""
+        """Pixels of a level on a white background, and the level coordinates of the first pixel."""
         if direct := self.tiled.get(level):
             try:
                 return direct.read(*first, *last), first
             except Exception as error:
                 raise SlideError(f"is damaged: {error}") from error
-        # OpenSlide counts in whole pixels of the finest level.
+        # OpenSlide takes integer coordinates of the finest level.
         fine = self.downsamples[level]
         corner = (round(first[0] * fine), round(first[1] * fine))
         try:
-            shown = self.file.read_region(corner, level, (last[0] - first[0], last[1] - first[1]))
+            rgba = self.file.read_region(corner, level, (last[0] - first[0], last[1] - first[1]))
         except openslide.OpenSlideError as error:
             raise SlideError(f"is damaged: {error}") from None
-        rgb = Image.new("RGB", shown.size, "white")
-        rgb.paste(shown, mask=shown.getchannel("A"))
+        rgb = Image.new("RGB", rgba.size, "white")
+        rgb.paste(rgba, mask=rgba.getchannel("A"))
         return np.asarray(rgb), (corner[0] / fine, corner[1] / fine)
 
     @functools.cached_property
     def tissue(self) -> Tissue:
-        """Where there is tissue: coloured, by a threshold of the saturation, without specks and pinholes.
+        """Tissue mask: a threshold on the colour saturation, then small specks and holes are removed.
 
-        The threshold is Otsu's (IEEE Trans Syst Man Cybern 9:62, 1979), held between 15 and 60 of 255, for a
-        slide that is all tissue or all glass.
+        The threshold is Otsu's (IEEE Trans Syst Man Cybern 9:62, 1979), clipped to 15–60 of 255 for slides
+        that are all tissue or all glass.
         """
         longest = max(self.width, self.height)
         reduced = max(1.0, min(TISSUE_UM / self.mpp, longest / 1024), longest / 4096)
@@ -243,7 +241,7 @@ class Slide:
 
 
 def is_slide(path: Path) -> bool:
-    """Whether OpenSlide knows the file, or its name can only be a slide's."""
+    """Whether OpenSlide detects the file as a slide, or its suffix is used for slides only."""
     if path.suffix.lower() not in SUFFIXES:
         return False
     plain = path.suffix.lower() in (".tif", ".tiff")

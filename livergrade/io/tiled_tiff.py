@@ -1,6 +1,7 @@
-"""Decode the tiles of a slide's levels directly, where the file is a plain tiled TIFF.
+"""Decode the tiles of a slide directly if the file is a plain tiled TIFF.
 
-The pixels are OpenSlide's to the bit, up to five times as fast: it draws each tile through another library.
+The pixels are identical to OpenSlide's, and reading is up to five times as fast: OpenSlide renders each tile
+through another library.
 """
 
 from __future__ import annotations
@@ -13,24 +14,24 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-VENDORS = ("aperio", "generic-tiff")  # others shift, overlap or leave out tiles, which OpenSlide knows about
+VENDORS = ("aperio", "generic-tiff")  # other vendors shift, overlap or omit tiles; OpenSlide handles that
 CACHE_BYTES = 64_000_000
 
 
 class TiledLevel:
-    """One level of a slide.
+    """One pyramid level of a slide.
 
     Args:
-        page: the TIFF page; 8-bit RGB in tiles.
+        page: the TIFF page; tiled 8-bit RGB.
     """
 
     def __init__(self, page: Any) -> None:  # noqa: ANN401 - tifffile's pages are not typed
         self.page = page
         self.width, self.height = page.imagewidth, page.imagelength
-        self.side = page.tilewidth, page.tilelength
-        self.across = -(-self.width // page.tilewidth)
-        kept = max(16, CACHE_BYTES // (3 * page.tilewidth * page.tilelength))
-        self._tile = functools.lru_cache(kept)(self._decode)
+        self.tile_size = page.tilewidth, page.tilelength
+        self.tiles_across = -(-self.width // page.tilewidth)
+        cached_tiles = max(16, CACHE_BYTES // (3 * page.tilewidth * page.tilelength))
+        self._tile = functools.lru_cache(cached_tiles)(self._decode)
 
     def _decode(self, number: int) -> NDArray[np.uint8]:
         file = self.page.parent.filehandle
@@ -42,52 +43,53 @@ class TiledLevel:
         return tile
 
     def read(self, left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
-        """Part of the level, white beyond its edges, ``uint8 [bottom - top, right - left, 3]``."""
-        wide, high = self.side
+        """Read a region of the level, white beyond its edges, ``uint8 [bottom - top, right - left, 3]``."""
+        tile_width, tile_height = self.tile_size
         part = np.full((bottom - top, right - left, 3), 255, np.uint8)
-        for row in range(max(0, top) // high, -(-min(bottom, self.height) // high)):
-            y0, y1 = max(top, row * high), min(bottom, (row + 1) * high, self.height)
-            for column in range(max(0, left) // wide, -(-min(right, self.width) // wide)):
-                x0, x1 = max(left, column * wide), min(right, (column + 1) * wide, self.width)
-                tile = self._tile(row * self.across + column)
+        for row in range(max(0, top) // tile_height, -(-min(bottom, self.height) // tile_height)):
+            y0, y1 = max(top, row * tile_height), min(bottom, (row + 1) * tile_height, self.height)
+            for column in range(max(0, left) // tile_width, -(-min(right, self.width) // tile_width)):
+                x0, x1 = max(left, column * tile_width), min(right, (column + 1) * tile_width, self.width)
+                tile = self._tile(row * self.tiles_across + column)
                 part[y0 - top : y1 - top, x0 - left : x1 - left] = tile[
-                    y0 - row * high : y1 - row * high, x0 - column * wide : x1 - column * wide
+                    y0 - row * tile_height : y1 - row * tile_height,
+                    x0 - column * tile_width : x1 - column * tile_width,
                 ]
         return part
 
 
 def tiled_levels(path: Path, vendor: str, sizes: tuple[tuple[int, int], ...]) -> dict[int, TiledLevel]:
-    """The levels that can be decoded directly, by number.
+    """Levels that can be decoded directly, by level number.
 
     Args:
         path: the slide.
-        vendor: as OpenSlide names it.
+        vendor: OpenSlide's name of the vendor.
         sizes: width and height of OpenSlide's levels.
     """
     if vendor not in VENDORS:
         return {}
-    found: dict[int, TiledLevel] = {}
+    levels: dict[int, TiledLevel] = {}
     try:
         file = tifffile.TiffFile(path)
         pages = list(file.pages)
     except (OSError, ValueError, tifffile.TiffFileError):
         return {}
-    file.filehandle.set_lock(True)  # threads read tiles at once
+    file.filehandle.set_lock(True)  # several threads read tiles concurrently
     for page in pages:
         size = getattr(page, "imagewidth", 0), getattr(page, "imagelength", 0)
-        if size in sizes and sizes.index(size) not in found and _plain(page):
-            found[sizes.index(size)] = TiledLevel(page)
-    return found
+        if size in sizes and sizes.index(size) not in levels and _is_plain(page):
+            levels[sizes.index(size)] = TiledLevel(page)
+    return levels
 
 
-def _plain(page: Any) -> bool:  # noqa: ANN401
-    """Tiles of 8-bit RGB, none of them missing, in a compression that can be decoded here."""
+def _is_plain(page: Any) -> bool:  # noqa: ANN401
+    """Whether the page has 8-bit RGB tiles, none missing, in a compression that can be decoded here."""
     if not page.is_tiled or page.dtype != np.uint8 or page.samplesperpixel != 3 or page.planarconfig != 1:
         return False
     if page.tiledepth != 1 or page.photometric not in (2, 6) or not all(page.databytecounts):
         return False
     try:
         TiledLevel(page)._decode(0)
-    except Exception:  # whatever a codec says, OpenSlide reads it instead
+    except Exception:  # on any codec error OpenSlide is used instead
         return False
     return True

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 
 from livergrade.errors import UserError
-from livergrade.io.disk import room
+from livergrade.io.disk import free_space
 from livergrade.io.files import atomic_write
 from livergrade.io.safe_load import safe_load
 
@@ -48,7 +48,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 raise
             reason = str(error).splitlines()[0]
             raise UserError(
-                f"{path}: can't be written ({reason}; {room(Path(path))}). What was saved before is whole: "
+                f"{path}: can't be written ({reason}; {free_space(Path(path))}). "
+                "What was saved before is whole: "
                 f"make room, then go on with train.resume={Path(path).parent.parent}"
             ) from error
 

@@ -177,7 +177,7 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path, capl
     (tmp_path / "checkpoints" / "last.ckpt").touch()
     remove_parts(tmp_path)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
-    assert "1 half-written file" in caplog.text
+    assert "1 partial file" in caplog.text
 
 
 def test_tensorboard_is_served_to_this_machine_alone(tmp_path: Path) -> None:
