@@ -1,1 +1,1 @@
-"""Networks and their weights: from a name, options and a file to a classifier of views."""
+"""Networks and their weights: build a view classifier from a name, options and a weights file."""

@@ -1,4 +1,4 @@
-"""What the catalogue tells of an architecture; no torch is imported here."""
+"""Catalogue entry of an architecture; imports no torch."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and standard deviation of ImageNet's channels, of images scaled to [0, 1]."""
+"""Mean and standard deviation of ImageNet's channels, for images scaled to [0, 1]."""
 
 
 @dataclass(frozen=True)
 class CamLayer:
-    """Where class-activation maps are taken: the last layer that still knows where in the image a feature is.
+    """Target layer of class-activation maps: the last layer whose features keep their position in the image.
 
     Attributes:
         layer: name of the module in the network.
-        channels: number of features at each position, where the module may give them last; None if it gives
-            ``[B, channels, h, w]``.
-        prefix: number of tokens before those of the image; 0 for convolutional networks.
+        channels: number of features at each position, if the module may output channels last; None if it
+            outputs ``[B, channels, h, w]``.
+        prefix: number of tokens before the image tokens; 0 for convolutional networks.
     """
 
     layer: str
@@ -37,13 +37,14 @@ class Architecture:
     """One entry of the catalogue.
 
     Attributes:
-        build: makes, from a number of classes and the options by keyword, a network of float images
-            ``[B, 3, H, W]`` into logits ``[B, classes]`` that ends in a linear layer.
-        options: names of the options of ``ModelConfig`` that ``build`` takes.
-        printed: the name under which the paper prints it; empty for one that is not the paper's.
-        cam: where its class-activation maps are taken, or what finds that in a network that was built; None
-            for a network without such a layer: no maps are made of it.
-        normalisation: mean and standard deviation of the channels, or what gives them for the options.
+        build: function of the number of classes and the options (by keyword) that returns a network from
+            float images ``[B, 3, H, W]`` to logits ``[B, classes]``, ending in a linear layer.
+        options: names of the ``ModelConfig`` options that ``build`` takes.
+        printed: name in the paper; empty for a network that is not in the paper.
+        cam: target layer of class-activation maps, or a function that finds it in the built network; None
+            for a network without such a layer: no maps are made.
+        normalisation: mean and standard deviation of the channels, or a function of the options that returns
+            them.
     """
 
     build: Callable[..., nn.Module]

@@ -1,6 +1,6 @@
-"""Attention for convolutional networks: SE, CBAM and SK, each as its paper has it.
+"""Attention for convolutional networks: SE, CBAM and SK, each as in its paper.
 
-In all three the tensor of gates is the output of a submodule named ``gate``, and no other submodule of the
+In all three the attention gates are the output of a submodule named ``gate``. No other submodule of the
 models has that name: a forward hook on every module whose name ends in ``.gate`` collects them all.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class SqueezeExcitation(nn.Module):
-    """Squeeze-and-excitation, arXiv:1709.01507: weighs each channel by what all channels hold on average.
+    """Squeeze-and-excitation, arXiv:1709.01507: weights each channel using the means of all channels.
 
     Squeeze (eq. 2) ``z = mean over H, W of x``; excitation (eq. 3) ``s = sigmoid(W2 relu(W1 z))``;
     scale (eq. 4) ``s * x``. Both fully connected layers have biases, as in the authors' Caffe models.
@@ -33,14 +33,14 @@ class SqueezeExcitation(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weigh the channels of x."""
+        """Weight the channels of x."""
         squeezed = x.mean((2, 3))
         s: Tensor = self.gate(self.expand(self.reduce(squeezed).relu()))
         return x * s[:, :, None, None]
 
 
 class ChannelAttention(nn.Module):
-    """CBAM's channel half, arXiv:1807.06521 eq. 2: ``sigmoid(MLP(mean of x) + MLP(maximum of x))``.
+    """CBAM's channel attention, arXiv:1807.06521 eq. 2: ``sigmoid(MLP(mean of x) + MLP(maximum of x))``.
 
     One MLP serves both descriptors; its layers have biases, as in the authors' code.
 
@@ -60,19 +60,19 @@ class ChannelAttention(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weigh the channels of x."""
+        """Weight the channels of x."""
         m: Tensor = self.gate(self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3))))
         return x * m[:, :, None, None]
 
 
 class SpatialAttention(nn.Module):
-    """CBAM's spatial half, arXiv:1807.06521 eq. 3: ``sigmoid(conv([mean of x; maximum of x]))``.
+    """CBAM's spatial attention, arXiv:1807.06521 eq. 3: ``sigmoid(conv([mean of x; maximum of x]))``.
 
     Mean and maximum run over channels and enter the convolution in the paper's order (the authors' code has
     the maximum first). A batch norm follows the convolution, which has no bias, as in the authors' code.
 
     Args:
-        kernel_size: Side of the convolution in positions, odd.
+        kernel_size: Kernel size of the convolution, odd.
 
     Shapes:
         Input and output ``[B, C, H, W]``; ``gate`` ``[B, 1, H, W]`` in (0, 1).
@@ -85,19 +85,19 @@ class SpatialAttention(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weigh the positions of x."""
+        """Weight the positions of x."""
         pooled = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
         m: Tensor = self.gate(self.bn(self.conv(pooled)))
         return x * m
 
 
 class CBAM(nn.Sequential):
-    """Convolutional block attention, arXiv:1807.06521 eq. 1: what (channel), then where (spatial).
+    """Convolutional block attention, arXiv:1807.06521 eq. 1: channel attention, then spatial attention.
 
     Args:
         channels: Channels C of the input and the output.
-        reduction: Ratio r of C to the width of the channel half's hidden layer (the paper's 16).
-        kernel_size: Side of the spatial half's convolution in positions, odd (the paper's 7).
+        reduction: Ratio r of C to the width of the hidden layer of the channel attention (the paper's 16).
+        kernel_size: Kernel size of the spatial attention, odd (the paper's 7).
 
     Shapes:
         Input and output ``[B, C, H, W]``; ``channel.gate`` ``[B, C]``, ``spatial.gate`` ``[B, 1, H, W]``.
@@ -110,14 +110,14 @@ class CBAM(nn.Sequential):
 
 
 class SelectiveKernel(nn.Module):
-    """Selective-kernel convolution, arXiv:1903.06586: each channel chooses among receptive fields.
+    """Selective-kernel convolution, arXiv:1903.06586: each channel selects among receptive fields.
 
     Split: branch i is a grouped 3×3 convolution of dilation i + 1 (fields of 3×3, 5×5, ...), batch norm and
     ReLU. Fuse: ``U = sum of the branches`` (eq. 1), ``s = mean over H, W of U`` (eq. 2),
     ``z = relu(bn(W s))`` of width ``d = max(C / r, L)`` (eq. 3, 4). Select: a softmax over the branches for
     each channel, of ``A z``, ``B z``, ... (eq. 5), weighs their sum (eq. 6).
 
-    In training the batch norm of eq. 3 needs two images or more in a batch.
+    In training the batch norm of eq. 3 needs at least two images in a batch.
 
     Args:
         channels: Channels C of the input and the output, a multiple of ``groups``.
@@ -125,7 +125,7 @@ class SelectiveKernel(nn.Module):
         branches: Number of receptive fields M (the paper's 2).
         groups: Groups G of the convolutions (the paper's 32).
         reduction: Ratio r of C to the width of z (the paper's 16).
-        min_width: Least width L of z (the paper's 32).
+        min_width: Minimum width L of z (the paper's 32).
 
     Shapes:
         Input ``[B, C, H, W]``; output ``[B, C, ceil(H / stride), ceil(W / stride)]``; ``gate``
@@ -158,15 +158,15 @@ class SelectiveKernel(nn.Module):
         self.select = nn.Linear(width, branches * channels, bias=False)
         self.gate = nn.Softmax(dim=1)
         for module in self.branches.modules():
-            if isinstance(module, nn.Conv2d):  # as torchvision's ResNet starts the ones it makes
+            if isinstance(module, nn.Conv2d):  # initialised as in torchvision's ResNet
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve x with the receptive fields each channel chooses."""
+        """Convolve x with each receptive field and combine them with the attention weights."""
         fields = [branch(x) for branch in self.branches]
         z = self.fuse(reduce(torch.add, fields).mean((2, 3)))
         weights = self.gate(self.select(z).unflatten(1, (len(fields), -1)))
-        weighed: list[Tensor] = [
+        weighted: list[Tensor] = [
             u * w[:, :, None, None] for u, w in zip(fields, weights.unbind(1), strict=True)
         ]
-        return reduce(torch.add, weighed)
+        return reduce(torch.add, weighted)

@@ -1,7 +1,7 @@
-"""Any backbone of timm by name, and the pathology foundation models that are timm networks of unusual make.
+"""Any timm backbone by name, and pathology foundation models that are variants of timm networks.
 
-Needs the extra ``timm``. Weights of foundation models are published behind a form, so they come from a local
-file; what timm itself publishes can also be downloaded.
+Needs the extra ``timm``. Weights of foundation models are published behind a form, so they are read from a
+local file; weights published by timm can also be downloaded.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pathology:
-    """How timm builds a foundation model, from its authors' model card.
+    """How timm builds a foundation model, according to its authors' model card.
 
     Args:
-        home: Where the authors publish the weights, a repository of Hugging Face's hub.
-        architecture: timm's name of the network it is a variant of.
-        variant: What differs, as arguments of timm's constructor.
-        normalisation: Mean and standard deviation of the channels, as its authors trained it.
+        home: Hugging Face repository where the authors publish the weights.
+        architecture: timm's name of the base network.
+        variant: Differences from the base network, as arguments of timm's constructor.
+        normalisation: Mean and standard deviation of the channels used in its training.
     """
 
     home: str
@@ -37,7 +37,7 @@ class Pathology:
     normalisation: Normalisation = IMAGENET
 
 
-_SWIGLU = {"mlp_layer": "SwiGLUPacked", "act_layer": "silu"}  # the layer itself is looked up in timm
+_SWIGLU = {"mlp_layer": "SwiGLUPacked", "act_layer": "silu"}  # the layer class is looked up in timm
 _BIOPTIMUS = ((0.707223, 0.578729, 0.703617), (0.211883, 0.230117, 0.177517))
 _H_OPTIMUS = {"img_size": 224, "init_values": 1e-5}
 _UNI2 = {"depth": 24, "embed_dim": 1536, "num_heads": 24, "mlp_ratio": 2 * 2.66667, "reg_tokens": 8}
@@ -61,18 +61,18 @@ PATHOLOGY: dict[str, Pathology] = {
         "bioptimus/H-optimus-1", "vit_giant_patch14_reg4_dinov2", _H_OPTIMUS, _BIOPTIMUS
     ),
 }
-"""The foundation models known by name. All are graded from their class token."""
+"""Foundation models known by name. All are classified from their class token."""
 
 
 def build_backbone(num_classes: int, *, backbone: str) -> nn.Module:
-    """Build a network of timm with random weights.
+    """Build a timm network with random weights.
 
-    Vision transformers take any image size that their patches divide: position embeddings are interpolated.
+    Vision transformers accept any image size that the patch size divides: position embeddings are resized.
 
     Args:
         num_classes: Number of outputs.
-        backbone: A name of timm's, as ``convnext_tiny`` or ``convnext_tiny.fb_in1k`` (the tag says which
-            published weights ``imagenet`` means), or one of :data:`PATHOLOGY`.
+        backbone: timm name, e.g. ``convnext_tiny`` or ``convnext_tiny.fb_in1k`` (the tag selects
+            the published weights that ``imagenet`` loads), or one of :data:`PATHOLOGY`.
 
     Raises:
         UserError: timm is not installed or has no such network, or the network has no linear head.
@@ -84,7 +84,7 @@ def build_backbone(num_classes: int, *, backbone: str) -> nn.Module:
         options["mlp_layer"] = getattr(timm.layers, options["mlp_layer"])
     try:
         net: nn.Module = timm.create_model(name, num_classes=num_classes, dynamic_img_size=True, **options)
-    except TypeError:  # only transformers that have position embeddings know the word
+    except TypeError:  # only transformers with position embeddings accept dynamic_img_size
         net = timm.create_model(name, num_classes=num_classes, **options)
     if not isinstance(net.get_classifier(), nn.Linear):  # type: ignore[operator]
         raise UserError(
@@ -96,7 +96,7 @@ def build_backbone(num_classes: int, *, backbone: str) -> nn.Module:
 
 
 def refuse_size(backbone: str, size: int) -> None:
-    """Raise a UserError if a backbone can't take images of ``size`` pixels a side; computes on no data."""
+    """Raise a UserError if a backbone can't take images of ``size`` × ``size`` pixels; needs no data."""
     with torch.device("meta"):
         net = build_backbone(2, backbone=backbone).eval()
         try:
@@ -119,10 +119,10 @@ def normalisation(backbone: str) -> Normalisation:
 
 
 def cam_layer(net: nn.Module) -> CamLayer:
-    """Where class-activation maps of a network of timm are taken: its last stage.
+    """Target layer of class-activation maps of a timm network: its last stage.
 
-    In a vision transformer only the class token leaves the last block, so it is what enters that block's
-    attention.
+    In a vision transformer only the class token is used after the last block, so the target is the input of
+    that block's attention.
     """
     last: dict[str, Any] = net.feature_info[-1]  # type: ignore[index, assignment]
     prefix = int(getattr(net, "num_prefix_tokens", 0))
@@ -130,7 +130,7 @@ def cam_layer(net: nn.Module) -> CamLayer:
 
 
 def published(net: nn.Module) -> tuple[str, dict[str, Tensor]]:
-    """Fetch the weights that timm publishes for a network it built: their name and the tensors.
+    """Fetch the weights that timm publishes for one of its networks: name and tensors.
 
     Raises:
         UserError: The network is one of :data:`PATHOLOGY`.
@@ -148,7 +148,7 @@ def published(net: nn.Module) -> tuple[str, dict[str, Tensor]]:
 
 
 def _timm_with(backbone: str) -> ModuleType:
-    """The package timm, if it is there and has the network."""
+    """Import timm and check that it has the network."""
     try:
         import timm
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Build a classifier by its name in the catalogue."""
+"""Build a classifier from its name in the catalogue."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from livergrade.models.ordinal import Corn
 def build(name: str, num_classes: int, head: str = "softmax", **options: Any) -> nn.Module:  # noqa: ANN401 - int or str
     """Build a classifier of float images ``[B, 3, H, W]`` into raw logits ``[B, num_classes]``.
 
-    For the five of the paper H and W may be anything from 32 to 512 pixels and need not be equal. The network
-    keeps where its class-activation maps are taken, as ``cam_layer``.
+    For the five models of the paper H and W may be 32 to 512 pixels and need not be equal. The target layer
+    of class-activation maps is stored in the network as ``cam_layer``.
 
     Args:
         name: One of :data:`livergrade.models.catalog.MODELS`.
         num_classes: Number of grades.
         head: One of :data:`livergrade.models.catalog.HEADS`.
-        **options: Those that the catalogue lists for the model; left out, they are its paper's.
+        **options: Options that the catalogue lists for the model; default: values of its paper.
 
     Raises:
         UserError: The name is unknown, the options do not fit the model, or the catalogue takes maps at a
@@ -34,8 +34,8 @@ def build(name: str, num_classes: int, head: str = "softmax", **options: Any) ->
     entry = ARCHITECTURES[name]
     net = entry.build(num_classes, **options)
     if head == "corn":
-        place, linear = find_head(net)
-        net.set_submodule(place, Corn(linear.in_features, num_classes))
+        head_name, linear = find_head(net)
+        net.set_submodule(head_name, Corn(linear.in_features, num_classes))
     layer = entry.cam(net) if callable(entry.cam) else entry.cam
     if layer and layer.layer not in dict(net.named_modules()):
         raise UserError(
@@ -47,9 +47,9 @@ def build(name: str, num_classes: int, head: str = "softmax", **options: Any) ->
 
 
 def normalisation(name: str, **options: Any) -> Normalisation:  # noqa: ANN401
-    """Mean and standard deviation of the channels a model's views are normalised by.
+    """Mean and standard deviation of the channels, used to normalise a model's input.
 
-    ImageNet's for the five of the paper; for a backbone of timm what its published weights expect.
+    ImageNet's for the five models of the paper; for a timm backbone the values of its published weights.
     """
     entry = ARCHITECTURES[name]
     return entry.normalisation(**options) if callable(entry.normalisation) else entry.normalisation

@@ -1,7 +1,7 @@
-"""Every architecture by its name: how it is built, which options it takes, and where its maps are taken.
+"""Catalogue of architectures: builder, options and target layer of class-activation maps of each.
 
-An architecture is one entry of :data:`ARCHITECTURES`; nothing else in the package knows it by name. No torch
-is imported here but by the builders, so that options and reports can use the names.
+An architecture is one entry of :data:`ARCHITECTURES`; nothing else in the package refers to it by name. Only
+the builders import torch, so that options and reports can use the names without it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 HEADS: tuple[str, ...] = ("softmax", "corn")
-"""What may make the logits: one output a grade, or :class:`livergrade.models.ordinal.Corn`."""
+"""Kinds of head: one output per grade, or :class:`livergrade.models.ordinal.Corn`."""
 
 
 def _vgg16(num_classes: int) -> nn.Module:
@@ -82,17 +82,17 @@ ARCHITECTURES: dict[str, Architecture] = {
     "sknet": Architecture(_sknet, ("reduction", "branches", "groups", "min_width"), "SKNet", _LAST_BLOCK),
     "timm": Architecture(_timm, ("backbone",), cam=_cam_of_timm, normalisation=_normalisation_of_timm),
 }
-"""Each architecture by its name on the command line, ``model=<name>``."""
+"""Architectures by their name on the command line, ``model=<name>``."""
 
 MODELS: tuple[str, ...] = tuple(ARCHITECTURES)
 
 NAMES: dict[str, str] = {name: entry.printed for name, entry in ARCHITECTURES.items() if entry.printed}
-"""Each of the paper's models by its name on the command line, and the name it is printed under."""
+"""Name on the command line → name in the paper, for the paper's models."""
 
 OPTIONS: dict[str, tuple[str, ...]] = {name: entry.options for name, entry in ARCHITECTURES.items()}
-"""All models, and the options that each takes."""
+"""Model name → names of the options that it takes."""
 
 
 def label(name: str, backbone: str | None = None) -> str:
-    """What to call a model in a heading or a folder: its name, or the backbone where timm builds it."""
+    """Name of a model in headings and folder names: the backbone if timm builds it, else the model name."""
     return backbone or name

@@ -1,4 +1,4 @@
-"""Look inside a network: the attention it computes, and where its class-activation maps are taken."""
+"""Inspect a network: its attention gates, and the target layer of class-activation maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS: dict[type[nn.Module], str] = {
     SpatialAttention: "spatial",
     SelectiveKernel: "branch",
 }
-"""What the gates of each block weigh."""
+"""What the gates of each attention block apply to."""
 
 
 @dataclass(frozen=True)
@@ -39,52 +39,52 @@ class Attention:
 
 @torch.no_grad()
 def attention(net: nn.Module, views: Tensor) -> tuple[Tensor, list[Attention]]:
-    """Run a network and keep the gates of every SE, CBAM and SK block it passes.
+    """Run a network and record the gates of every SE, CBAM and SK block.
 
-    The network's mode and weights stay as they are, no hook stays behind, and a compiled network is run as it
-    was before it was compiled.
+    The network's mode and weights are not changed, all hooks are removed, and a compiled network is run
+    without compilation.
 
     Args:
-        net: Of :func:`livergrade.models.build`.
+        net: Network from :func:`livergrade.models.build`.
         views: ``float [B, 3, H, W]``.
 
     Returns:
-        The logits ``[B, classes]``, and the gates in the order of the network's layers: none of VGG16,
-        ResNet50 and the networks of timm.
+        The logits ``[B, classes]``, and the gates in layer order: an empty list for VGG16, ResNet50 and timm
+        networks.
     """
-    kept: list[Attention] = []
+    recorded: list[Attention] = []
     hooks = []
     for name, block in net.named_modules():
         if kind := KINDS.get(type(block)):
             layer = name.removeprefix("_orig_mod.")
 
-            def keep(_: nn.Module, __: Any, gates: Tensor, layer: str = layer, kind: str = kind) -> None:  # noqa: ANN401
-                kept.append(Attention(layer, kind, gates.detach()))
+            def record(_: nn.Module, __: Any, gates: Tensor, layer: str = layer, kind: str = kind) -> None:  # noqa: ANN401
+                recorded.append(Attention(layer, kind, gates.detach()))
 
-            hooks.append(block.get_submodule("gate").register_forward_hook(keep))
+            hooks.append(block.get_submodule("gate").register_forward_hook(record))
     try:
         with torch.compiler.set_stance("force_eager"):
             logits: Tensor = net(views)
     finally:
         for hook in hooks:
             hook.remove()
-    return logits, kept
+    return logits, recorded
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where class-activation maps are taken.
+    """Target layer of class-activation maps in a network.
 
     Attributes:
-        at: its place, as the catalogue has it.
-        module: The module, whose output or the tokens in it are the features.
+        at: the catalogue entry of the layer.
+        module: The module; its output, or the tokens in it, are the features.
     """
 
     at: CamLayer
     module: nn.Module
 
     def as_map(self, output: Tensor) -> Tensor:
-        """The module's output as ``[B, channels, h, w]``; tokens are those of a square image."""
+        """The module's output as ``[B, channels, h, w]``; tokens are assumed to come from a square image."""
         if output.ndim == 3:
             tokens = output[:, self.at.prefix :]
             side = math.isqrt(tokens.shape[1])
@@ -99,10 +99,10 @@ def has_maps(net: nn.Module) -> bool:
 
 
 def cam_target(net: nn.Module) -> Target:
-    """The last layer that still knows where in the image a feature lies, as the catalogue names it.
+    """Target layer of class-activation maps, as named in the catalogue.
 
     Raises:
-        ValueError: the network has none, see :func:`has_maps`.
+        ValueError: the network has no such layer, see :func:`has_maps`.
     """
     net = getattr(net, "_orig_mod", net)
     at: CamLayer | None = getattr(net, "cam_layer", None)

@@ -1,7 +1,7 @@
-"""State dicts of the reference implementations, brought to our names.
+"""Convert state dicts of reference implementations to our tensor names.
 
-A reference is told by a name that only its tensors have. The plain ones need no map: torchvision's VGG16 and
-ResNet-50 and timm's ResNet-50 name their tensors as we do.
+A reference is recognised by a tensor name that only it has. The plain networks need no conversion:
+torchvision's VGG16 and ResNet-50 and timm's ResNet-50 use the same names as ours.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from livergrade.errors import UserError
 
 @dataclass(frozen=True)
 class KeyMap:
-    """How the state dict of one implementation becomes ours.
+    """Conversion of the state dict of one implementation to ours.
 
-    Fully connected layers that it writes as convolutions, ``[out, in, h, w]``, are flattened.
+    Fully connected layers stored as convolutions, ``[out, in, h, w]``, are flattened.
 
     Attributes:
-        reference: The implementation.
-        model: Which of our models it is.
-        sign: Pattern of a name that gives it away.
-        renames: Patterns, and what replaces them in every name.
-        biases: Pattern of those of our names that the implementation may lack altogether; they become zero.
-        swapped: Pattern of those of our names whose two input channels it has in the other order.
+        reference: Name of the implementation.
+        model: Our model with the same architecture.
+        sign: Pattern of a tensor name that identifies the implementation.
+        renames: Patterns and their replacements, applied to every name.
+        biases: Pattern of our bias names that the implementation may not have at all; they are set to zero.
+        swapped: Pattern of our names whose two input channels are in the opposite order in the file.
     """
 
     reference: str
@@ -74,7 +74,7 @@ KEY_MAPS = (
         biases=r"\.attention\.channel\.mlp\.[02]\.bias$",
     ),
     KeyMap(
-        "the CBAM authors' ResNet-50",  # it concatenates [maximum, mean], the paper and we [mean, maximum]
+        "the CBAM authors' ResNet-50",  # concatenates [maximum, mean]; the paper and we: [mean, maximum]
         "cbam",
         r"\.cbam\.ChannelGate\.",
         {
@@ -99,7 +99,7 @@ KEY_MAPS = (
         },
     ),
 )
-"""The implementations whose files load, each into the model it is."""
+"""Supported implementations, each with the model that it loads into."""
 
 REFUSED = {
     r"\.se_module\.": "holds an SE network in the Caffe original's layout, as timm's legacy_seresnet50: it "
@@ -108,50 +108,50 @@ REFUSED = {
     r"\.conv2g\.": "holds the SK-ResNet-50 of PytorchInsight, which its authors call a modified version: a "
     "plain and a grouped 3×3 at ResNet-50's width, not SKNet-50. Give timm's skresnext50_32x4d",
 }
-"""Names that give away a file that must not be loaded, and why."""
+"""Tensor-name patterns of files that must not be loaded, and the reason."""
 
 
-def recognise(found: dict[str, Tensor], source: str, name: str) -> KeyMap | None:
-    """Whose state dict this is, if it needs a map.
+def recognise(tensors: dict[str, Tensor], source: str, name: str) -> KeyMap | None:
+    """Recognise the implementation of a state dict; None if it needs no conversion.
 
     Raises:
-        UserError: It is known not to be ``name``.
+        UserError: The state dict belongs to a different model than ``name``.
     """
     for sign, reason in REFUSED.items():
-        if any(re.search(sign, key) for key in found):
+        if any(re.search(sign, key) for key in tensors):
             raise UserError(f"model.weights: {source} {reason}")
-    for known in KEY_MAPS:
-        if any(re.search(known.sign, key) for key in found):
-            if known.model != name:
+    for key_map in KEY_MAPS:
+        if any(re.search(key_map.sign, key) for key in tensors):
+            if key_map.model != name:
                 raise UserError(
-                    f"model.weights: {source} has the names of {known.reference}, "
-                    f"which is model={known.model}, not {name}"
+                    f"model.weights: {source} has the names of {key_map.reference}, "
+                    f"which is model={key_map.model}, not {name}"
                 )
-            return known
+            return key_map
     return None
 
 
 def translate(
-    found: dict[str, Tensor], known: KeyMap, expected: dict[str, Tensor]
+    tensors: dict[str, Tensor], key_map: KeyMap, expected: dict[str, Tensor]
 ) -> tuple[dict[str, Tensor], int]:
-    """Bring a state dict to our names and shapes, and say how many biases were filled with zeros.
+    """Convert a state dict to our names and shapes; also return the number of biases filled with zeros.
 
     Args:
-        found: The reference's tensors.
-        known: Its map.
+        tensors: The reference's tensors.
+        key_map: Its conversion.
         expected: Our model's state dict.
     """
     translated = {}
-    for name, tensor in found.items():
+    for name, tensor in tensors.items():
         key = name
-        for pattern, replacement in known.renames.items():
+        for pattern, replacement in key_map.renames.items():
             key = re.sub(pattern, replacement, key)
         if tensor.ndim == 4 and key in expected and expected[key].ndim == 2:
             tensor = tensor.flatten(1)
-        if known.swapped and re.search(known.swapped, key):
+        if key_map.swapped and re.search(key_map.swapped, key):
             tensor = tensor.flip(1)
         translated[key] = tensor
-    biases = [key for key in expected if known.biases and re.search(known.biases, key)]
+    biases = [key for key in expected if key_map.biases and re.search(key_map.biases, key)]
     if not translated.keys().isdisjoint(biases):
         return translated, 0
     return translated | {key: torch.zeros_like(expected[key]) for key in biases}, len(biases)
@@ -166,13 +166,13 @@ DINOV2 = {
     r"\.attention\.output\.dense\.": ".attn.proj.",
     r"\.layer_scale([12])\.lambda1": r".ls\1.gamma",
 }
-"""Names of Hugging Face's Dinov2Model, in which Phikon-v2 is published, and timm's of the same network."""
+"""Name patterns of Hugging Face's Dinov2Model (format of Phikon-v2), and timm's names of the same tensors."""
 
 
-def translate_dinov2(found: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring a Dinov2Model's state dict to timm's names; query, key and value are one layer there."""
+def translate_dinov2(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convert a Dinov2Model's state dict to timm's names; timm joins query, key and value in one layer."""
     translated = {}
-    for key, tensor in found.items():
+    for key, tensor in tensors.items():
         for pattern, replacement in DINOV2.items():
             key = re.sub(pattern, replacement, key)
         translated[key] = tensor
@@ -180,5 +180,5 @@ def translate_dinov2(found: dict[str, Tensor]) -> dict[str, Tensor]:
         parts = [query.replace(".query.", f".{part}.") for part in ("query", "key", "value")]
         joined = query.replace(".attention.attention.query.", ".attn.qkv.")
         translated[joined] = torch.cat([translated.pop(part) for part in parts])
-    # The token that stands for masked patches is used in pretraining alone.
+    # The mask token is used in pretraining only.
     return {key: tensor for key, tensor in translated.items() if not key.endswith("mask_token")}

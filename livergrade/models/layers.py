@@ -1,4 +1,4 @@
-"""Where the layers of a network lie: its head, what enters it, and how far the others are below it."""
+"""Layers of a network: its head, the embeddings that enter it, and the depth of each layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from livergrade.models.ordinal import Corn
 
 
 def head(net: nn.Module) -> tuple[str, nn.Linear | Corn]:
-    """Name and module of the layer that makes the logits: timm's classifier, else the last that could."""
+    """Name and module of the layer that outputs the logits: timm's classifier, else the last linear layer."""
     heads = [(name, part) for name, part in net.named_modules() if isinstance(part, nn.Linear | Corn)]
     if hasattr(net, "get_classifier"):
         classifier = net.get_classifier()  # type: ignore[operator]
@@ -20,35 +20,36 @@ def head(net: nn.Module) -> tuple[str, nn.Linear | Corn]:
 
 
 def count(net: nn.Module) -> tuple[int, int]:
-    """Number of parameters, and of those that are trained."""
+    """Number of parameters, and number of trainable parameters."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in net.parameters()]
     return sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)
 
 
 @torch.no_grad()
 def embeddings(net: nn.Module, views: Tensor) -> Tensor:
-    """What enters the head, ``[B, features]``, when the network sees ``views [B, 3, H, W]``."""
-    entered: list[Tensor] = []
-    hook = head(net)[1].register_forward_pre_hook(lambda _, inputs: entered.append(inputs[0]))
+    """Embeddings: input of the head, ``[B, features]``, for ``views [B, 3, H, W]``."""
+    head_inputs: list[Tensor] = []
+    hook = head(net)[1].register_forward_pre_hook(lambda _, inputs: head_inputs.append(inputs[0]))
     try:
         net(views)
     finally:
         hook.remove()
-    return entered[0]
+    return head_inputs[0]
 
 
 def layer_depths(net: nn.Module) -> dict[str, int]:
-    """How many layers lie below each parameter, by its name; the head lies highest.
+    """Depth of each parameter, by name: number of layers below it; the head is the highest.
 
-    A layer is what timm takes for one; elsewhere a numbered block (``layer3.5``, ``features.28``) or a module
-    of the network itself (``conv1``), in the order in which they were registered.
+    For timm networks, layers are timm's parameter groups; otherwise a layer is a numbered block
+    (``layer3.5``, ``features.28``) or a module of the network itself (``conv1``), in the order of their
+    registration.
     """
     if hasattr(net, "group_matcher"):
         from timm.models import group_parameters
 
         layers_of_timm = net.group_matcher(coarse=False)  # type: ignore[operator]
-        found: dict[str, int] = group_parameters(net, layers_of_timm, reverse=True)
-        return found
+        depths: dict[str, int] = group_parameters(net, layers_of_timm, reverse=True)
+        return depths
     layers = {name: re.findall(r"^\w+\.\d+|^\w+", name)[0] for name, _ in net.named_parameters()}
-    order = {layer: height for height, layer in enumerate(dict.fromkeys(layers.values()))}
+    order = {layer: depth for depth, layer in enumerate(dict.fromkeys(layers.values()))}
     return {name: order[layer] for name, layer in layers.items()}

@@ -1,4 +1,4 @@
-"""ResNet-50, with room for attention: one network behind ``resnet50``, ``cbam``, ``senet`` and ``sknet``."""
+"""ResNet-50 with optional attention: the network of ``resnet50``, ``cbam``, ``senet`` and ``sknet``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor, nn
 
 EXPANSION = 4
-"""Channels that leave a block, for each of its first convolution in ResNet-50."""
+"""Ratio of a block's output channels to its first convolution's channels in ResNet-50."""
 
 
 class Bottleneck(nn.Module):
-    """A residual block of three convolutions, the second of which strides (ResNet v1.5).
+    """A residual block of three convolutions, the second with the stride (ResNet v1.5).
 
-    Attention, where a network has any, stands between the last batch norm and the addition.
+    Attention, if any, is applied between the last batch norm and the addition.
 
     Args:
-        channels_in: of what enters.
-        planes: channels of the stage; ``EXPANSION * planes`` leave it.
+        channels_in: input channels.
+        planes: channels of the stage; the block outputs ``EXPANSION * planes`` channels.
         width: channels of the 3×3 convolution.
-        stride: of the 3×3 convolution.
-        downsample: brings what enters to the shape of what leaves; None where it has that.
+        stride: stride of the 3×3 convolution.
+        downsample: maps the input to the shape of the output; None if the shapes are equal.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet-50 v1.5, its layers named as torchvision names them.
+    """ResNet-50 v1.5, with torchvision's layer names.
 
     Args:
         num_classes: number of outputs.
-        width: channels of the 3×3 convolutions in the first stage, doubled in each that follows.
+        width: channels of the 3×3 convolutions in the first stage, doubled in each following stage.
     """
 
     def __init__(self, num_classes: int, width: int) -> None:
@@ -81,7 +81,7 @@ class ResNet(nn.Module):
 
 
 def _stage(blocks: int, channels_in: int, planes: int, width: int, halves: bool) -> nn.Sequential:
-    """So many blocks, of which the first changes the channels and, from the second stage on, the size."""
+    """A stage of blocks; the first changes the channels and, from the second stage on, halves the size."""
     stride, out = 1 + halves, EXPANSION * planes
     downsample = nn.Sequential(
         nn.Conv2d(channels_in, out, 1, stride, bias=False),
@@ -100,24 +100,25 @@ def resnet50(
 ) -> ResNet:
     """ResNet-50 v1.5 (arXiv:1512.03385, with the stride in the 3×3), plain or with attention.
 
-    Convolutions start from He's normal initialisation over their outputs, linear layers from PyTorch's
-    default, and the last batch norm of each residual branch from zero, so that every block starts as its
-    shortcut (arXiv:1706.02677, section 5.1). The loss then falls sooner than from one, and the running
-    statistics that evaluation uses stay valid through the first steps. Whatever lies inside a branch,
-    attention included, gets its first gradient at the second step.
+    Convolutions use He normal initialisation (fan-out), linear layers PyTorch's default. The last batch norm
+    of each residual branch starts with weight zero, so that every block starts as its shortcut
+    (arXiv:1706.02677, section 5.1). The loss then decreases earlier than with weight one, and the running
+    statistics used in evaluation stay valid through the first steps. All layers inside a branch, attention
+    included, get their first gradient at the second step.
 
     Args:
         num_classes: Number of outputs.
-        gate: Makes, from a number of channels, the attention that ends each of the 16 residual branches:
-            after the last batch norm, before the addition. Its parameters are ``layer<i>.<j>.attention.*``.
-        conv: Makes, from a number of channels and the keyword ``stride``, what replaces each 3×3 convolution
-            and its batch norm. Its parameters are ``layer<i>.<j>.conv2.*``.
-        width: Channels of the 3×3 convolutions in the first stage, doubled in each that follows; 128 in
+        gate: Function of the number of channels that builds the attention at the end of each of the 16
+            residual branches: after the last batch norm, before the addition. Its parameters are
+            ``layer<i>.<j>.attention.*``.
+        conv: Function of the number of channels and the keyword ``stride`` that builds the replacement of
+            each 3×3 convolution and its batch norm. Its parameters are ``layer<i>.<j>.conv2.*``.
+        width: Channels of the 3×3 convolutions in the first stage, doubled in each following stage; 128 in
             ResNeXt-50 32×4d (arXiv:1611.05431).
 
     Returns:
         A network of float images ``[B, 3, H, W]`` into logits ``[B, num_classes]``. Parameters that
-        torchvision's has as well are named as there.
+        torchvision's ResNet also has are named as there.
     """
     net = ResNet(num_classes, width)
     for module in net.modules():

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 CONFIGURATION_D = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Channels of each stage, and its number of convolutions."""
+"""Number of channels and of convolutions of each stage."""
 
 
 class VGG(nn.Module):
-    """VGG16, its layers named as torchvision names them.
+    """VGG16, with torchvision's layer names.
 
     Args:
         num_classes: number of outputs.
@@ -43,13 +43,13 @@ class VGG(nn.Module):
 def vgg16(num_classes: int) -> VGG:
     """VGG16 (arXiv:1409.1556, configuration D): no batch norm, two dropouts of 0.5.
 
-    Nothing in it normalises, so how far gradients reach depends on how it starts. Torchvision starts the
-    convolutions from He's variance over their outputs, which shrinks the image 4.6-fold in the first
-    layer and by √2 at each doubling of channels; with it the loss stays at chance under SGD with steps of
-    0.001. Here every layer but the head starts from He's variance over its inputs (arXiv:1502.01852,
+    It has no normalisation layers, so gradient flow depends on the initialisation. Torchvision uses He
+    initialisation with fan-out for the convolutions, which shrinks the activations 4.6-fold in the first
+    layer and by √2 at each doubling of channels; the loss then stays at chance under SGD with a learning
+    rate of 0.001. Here every layer but the head uses He initialisation with fan-in (arXiv:1502.01852,
     eq. 10), which keeps the scale of the activations from image to head: the same SGD then learns. The head
-    starts from N(0, 0.01²), as in torchvision, and all biases from zero. With AdamW, start from a step of
-    1e-4.
+    starts from N(0, 0.01²), as in torchvision, and all biases from zero. With AdamW, start with a learning
+    rate of 1e-4.
 
     Args:
         num_classes: Number of outputs.

@@ -1,4 +1,4 @@
-"""Weights for a model: published ImageNet ones, or a local file."""
+"""Load weights into a model: published ImageNet weights, or a local file."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ IMAGENET = {"vgg16": "VGG16_Weights.IMAGENET1K_V1", "resnet50": "ResNet50_Weight
 normalised with mean (0.485, 0.456, 0.406) and standard deviation (0.229, 0.224, 0.225)."""
 
 IMAGENET_OF_TIMM = {"senet": "seresnet50", "sknet": "skresnext50_32x4d"}
-"""Networks of timm whose published weights ours take. They expect the same images."""
+"""Networks of timm whose published weights our models can load. They expect the same normalisation."""
 
-_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".tar")  # the last for .pth.tar, an old habit
-_WRAPPERS = re.compile(r"^(?:net\.|module\.|_orig_mod\.)+")  # our task's, DataParallel's, torch.compile's
+_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".tar")  # .tar because of the old suffix .pth.tar
+_WRAPPERS = re.compile(
+    r"^(?:net\.|module\.|_orig_mod\.)+"
+)  # prefixes of our task, DataParallel and torch.compile
 
 
 def load_weights(model: nn.Module, source: str, *, name: str) -> str:
-    """Load weights into a model, in place, and say in a sentence what was loaded.
+    """Load weights into a model, in place, and return a sentence that reports what was loaded.
 
-    State dicts of reference implementations are recognised and brought to our names, see
+    State dicts of reference implementations are recognised and converted to our names, see
     :mod:`livergrade.models.keymaps`. Then every tensor must fit, with one exception: the head keeps its
-    initial values if the file has none, or one of another kind or for another number of classes. A file that
-    does not fit leaves the model as it was.
+    initial values if the file has no head, or a head of another kind or for another number of classes. A file
+    that does not fit leaves the model unchanged.
 
     Args:
         model: The network.
         source: ``"imagenet"`` for published weights, torchvision's or timm's (downloaded once, then cached),
             or the path of a file: ``.safetensors``, or ``.pt``, ``.pth``, ``.bin``, ``.ckpt`` or ``.pth.tar``
             with a state dict, bare or under the key ``state_dict`` (a Lightning checkpoint of this package)
-            or ``model``. Files are read as tensors only: one that would run code on loading is refused.
+            or ``model``. Only tensors are read: a file that would run code on loading is refused.
         name: The model's name in :data:`livergrade.models.catalog.MODELS`.
 
     Returns:
-        How many tensors came from where, by which map of names, and which did not.
+        Source and number of the loaded tensors, the name conversion used, and what was not loaded.
 
     Raises:
         UserError: There are no such weights; the file cannot be read or holds more than tensors; it is of
@@ -63,17 +65,19 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
         names = f" (names as in {known.reference})"
 
     head_name, layer = head(model)
-    afresh = [f"{head_name}.{key}" for key in layer.state_dict()]
-    theirs = [key for key in found if key.startswith(f"{head_name}.")]
-    if set(theirs) == set(afresh) and all(found[key].shape == expected[key].shape for key in afresh):
-        afresh = []
+    not_loaded = [f"{head_name}.{key}" for key in layer.state_dict()]
+    head_keys = [key for key in found if key.startswith(f"{head_name}.")]
+    if set(head_keys) == set(not_loaded) and all(
+        found[key].shape == expected[key].shape for key in not_loaded
+    ):
+        not_loaded = []
     else:
-        found = {key: tensor for key, tensor in found.items() if key not in theirs}
-    # Files from before PyTorch 0.4.1 have no batch counters; no batch norm here reads its own.
+        found = {key: tensor for key, tensor in found.items() if key not in head_keys}
+    # Files from before PyTorch 0.4.1 have no batch counters; no batch norm here uses them.
     counters = [key for key in expected if key not in found and key.endswith(".num_batches_tracked")]
-    excused = {*afresh, *counters}
+    may_be_missing = {*not_loaded, *counters}
     misfits = {
-        "missing": [key for key in expected if key not in found and key not in excused],
+        "missing": [key for key in expected if key not in found and key not in may_be_missing],
         "unexpected": [key for key in found if key not in expected],
         "of another shape": [
             f"{key} {tuple(tensor.shape)} instead of {tuple(expected[key].shape)}"
@@ -82,26 +86,28 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
         ],
     }
     if any(misfits.values()):
-        told = "; ".join(
+        details = "; ".join(
             f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
             for what, keys in misfits.items()
             if keys
         )
         raise UserError(
             f"model.weights: {source}{names} does not fit {name}, which needs {len(expected)} tensors: "
-            f"{told}. Give a file saved from this architecture, or the model that the file was saved from."
+            f"{details}. Give a file saved from this architecture, or the model that the file was saved from."
         )
     model.load_state_dict(found, strict=False)
     matched = len(found) - zeros
     share = f"all {matched}" if matched == len(expected) else f"{matched} of {len(expected)}"
-    said = f"{source}: loaded {share} tensors of {name}{names}; "
-    said += f"the head ({', '.join(afresh)}) starts afresh" if afresh else "head included"
-    said += f"; {zeros} biases that the file lacks are zero" if zeros else ""
-    return said + (f"; {len(counters)} batch counters that it lacks are not used" if counters else "")
+    report = f"{source}: loaded {share} tensors of {name}{names}; "
+    report += (
+        f"the head ({', '.join(not_loaded)}) keeps its initial values" if not_loaded else "head included"
+    )
+    report += f"; {zeros} biases that the file lacks are zero" if zeros else ""
+    return report + (f"; {len(counters)} batch counters that it lacks are not used" if counters else "")
 
 
 def _imagenet(model: nn.Module, name: str) -> tuple[str, dict[str, Tensor]]:
-    """Fetch published weights: what they are called, and the tensors."""
+    """Fetch published weights: their name and tensors."""
     if name in IMAGENET:
         return _torchvisions(name)
     if name == "timm":
@@ -129,8 +135,8 @@ def _imagenet(model: nn.Module, name: str) -> tuple[str, dict[str, Tensor]]:
 
 
 def _torchvisions(name: str) -> tuple[str, dict[str, Tensor]]:
-    """Fetch torchvision's weights of a model: the name of their file, and its tensors."""
-    from torchvision.models import get_weight  # seconds to import, for nothing else
+    """Fetch torchvision's weights of a model: file name and tensors."""
+    from torchvision.models import get_weight  # takes seconds to import, and is needed only here
 
     weights = get_weight(IMAGENET[name])
     url: str = weights.url
@@ -139,36 +145,36 @@ def _torchvisions(name: str) -> tuple[str, dict[str, Tensor]]:
         state: dict[str, Tensor] = weights.get_state_dict(
             map_location="cpu", check_hash=True, weights_only=True
         )
-    except Exception as error:  # network, disk and the reader of damaged bytes each fail in their own ways
+    except Exception as error:  # network, disk and damaged files raise different exception types
         cached = Path(torch.hub.get_dir()) / "checkpoints" / file
         fix = (
             f"delete the damaged copy {cached} and start again"
             if cached.exists()
             else f"download {url} where there is a network and give it as model.weights=<folder>/{file}"
         )
-        raise UserError(f"model.weights=imagenet: {file} could not be had ({error}); {fix}") from error
+        raise UserError(f"model.weights=imagenet: {file} could not be downloaded ({error}); {fix}") from error
     return file, state
 
 
 def _timms(net: nn.Module) -> tuple[str, dict[str, Tensor]]:
-    """Fetch the weights that timm publishes for a network it built: their name, and the tensors."""
+    """Fetch the weights that timm publishes for one of its networks: name and tensors."""
     try:
         return published(net)
     except UserError:
         raise
-    except Exception as error:  # as above, and timm raises where it publishes none
+    except Exception as error:  # as above, and timm raises an error if it publishes no weights
         config: dict[str, Any] = net.pretrained_cfg  # type: ignore[assignment]
         file, home = config.get("hf_hub_filename") or "model.safetensors", config.get("hf_hub_id")
         where = f"{file} of {home} at Hugging Face" if home else config.get("url")
         fix = f"download {where} where there is a network and" if where else "find a file and"
         raise UserError(
-            f"model.weights=imagenet: timm's {config['architecture']} could not be had "
+            f"model.weights=imagenet: timm's {config['architecture']} could not be downloaded "
             f"({str(error).rstrip('. ')}); {fix} give it as model.weights=<file>"
         ) from error
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Read a file's tensors by name, freed of the containers and prefixes that training wraps them in."""
+    """Read a file's tensors by name, without the containers and name prefixes that training adds."""
     if not path.is_file():
         raise UserError(f'model.weights: no file {path}; give "imagenet" or the path of a weights file')
     if path.suffix == ".safetensors":
@@ -183,7 +189,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     tensors = {k: t for k, t in content.items() if isinstance(t, Tensor)} if isinstance(content, dict) else {}
     if not tensors:
         raise UserError(f"model.weights: {path} holds no tensors by name; give a file with a state dict")
-    if any(key.startswith("net.") for key in tensors):  # a task's checkpoint holds its loss and metrics too
+    if any(
+        key.startswith("net.") for key in tensors
+    ):  # a task's checkpoint also contains its loss and metrics
         tensors = {key: tensor for key, tensor in tensors.items() if key.startswith("net.")}
     return {_WRAPPERS.sub("", key): tensor for key, tensor in tensors.items()}
 

@@ -189,5 +189,8 @@ def test_a_dinov2_of_hugging_face_gives_timms_embeddings(tmp_path: Path) -> None
         img_size=64, patch_size=16, embed_dim=32, depth=2, num_heads=4, init_values=1.0, num_classes=3
     ).eval()
     told = load_weights(net, str(tmp_path / "model.safetensors"), name="timm")
-    assert "(names as in Hugging Face's Dinov2Model); the head (head.weight, head.bias) starts afresh" in told
+    assert (
+        "(names as in Hugging Face's Dinov2Model); the head (head.weight, head.bias) keeps its initial values"
+        in told
+    )
     assert (embeddings(net, images(64)) - torch.tensor(record["embeddings"])).abs().max() < TOLERANCE

@@ -91,7 +91,7 @@ def test_another_number_of_classes_or_no_head_starts_the_head_afresh(tmp_path, d
     head = {k: v.clone() for k, v in net.fc.state_dict().items()}
     said = load_weights(net, str(tmp_path / "a.pt"), name="net")
     assert "loaded 7 of 9 tensors" in said
-    assert "the head (fc.weight, fc.bias) starts afresh" in said
+    assert "the head (fc.weight, fc.bias) keeps its initial values" in said
     assert same(net.fc.state_dict(), head)
     assert torch.equal(net.conv.weight, donor.conv.weight)
 
@@ -239,7 +239,9 @@ def face(tmp_path, monkeypatch):
 )
 def test_imagenet_of_timm_without_network_names_the_file_to_bring(face, name, file):
     net = build("timm", 3, backbone="resnet10t") if name == "timm" else Net(3)
-    with pytest.raises(UserError, match=rf"could not be had.*download {file} at.*model\.weights=<file>"):
+    with pytest.raises(
+        UserError, match=rf"could not be downloaded.*download {file} at.*model\.weights=<file>"
+    ):
         load_weights(net, "imagenet", name=name)
 
 
@@ -266,7 +268,7 @@ def test_imagenet_trunk_of_timm_under_a_new_head(face, name, published, trunk):
     model = build(name, 3, **({"backbone": published} if name == "timm" else {}))
     told = load_weights(model, "imagenet", name=name)
     assert told.startswith(f"{published}: loaded {trunk} of {trunk + 2} tensors")
-    assert "the head (fc.weight, fc.bias) starts afresh" in told
+    assert "the head (fc.weight, fc.bias) keeps its initial values" in told
     if name == "senet":
         ours = model.layer4[2].attention.expand.weight
         assert torch.equal(ours, theirs.layer4[2].se.fc2.weight.flatten(1))
