@@ -1,1 +1,1 @@
-"""Every option once, with its type, default, unit and bounds."""
+"""Definition and validation of all options: type, default, unit and bounds."""

@@ -1,4 +1,4 @@
-"""Declare an option with its meaning and bounds, and list the options of a config object."""
+"""Declare options with meaning and bounds, and list the options of a config object."""
 
 from collections.abc import Iterator
 from dataclasses import field, fields, is_dataclass
@@ -14,9 +14,9 @@ def option(
     high: float | None = None,
     path: bool = False,
 ) -> Any:  # noqa: ANN401
-    """Declare an option: its default, what it means (with the unit), and the values it may take.
+    """Declare an option: its default, meaning (with the unit) and allowed values.
 
-    A ``path`` of a cohort is made absolute, so that a run can be resumed from any folder.
+    With ``path`` the value of a cohort option is made absolute, so that a run can be resumed from any folder.
     """
     metadata = {"meaning": meaning, "choices": choices, "low": low, "high": high, "path": path}
     if isinstance(default, list):
@@ -40,8 +40,8 @@ def describe(schema: Any) -> str:  # noqa: ANN401
     """The options as text for ``--help``: key, default, meaning."""
     lines = []
     for key, item, value in options(schema):
-        shown = "null" if value is None else f"[{','.join(value)}]" if isinstance(value, list) else value
-        if str(shown).startswith("${"):
-            shown = f"<{value[2:-1]}>"  # follows another option
-        lines.append(f"  {key}={shown}\n      {item.metadata['meaning']}")
+        text = "null" if value is None else f"[{','.join(value)}]" if isinstance(value, list) else value
+        if str(text).startswith("${"):
+            text = f"<{value[2:-1]}>"  # follows another option
+        lines.append(f"  {key}={text}\n      {item.metadata['meaning']}")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""Every option once: its type, default, unit and meaning.
+"""All options: type, default, unit and meaning.
 
-The dataclasses are the schema under ``conf/``: Hydra refuses a key that is not here, on the command line
-and inside a YAML file, and :func:`livergrade.config.validation.problems` checks the values. ``--help`` is
-printed from the same metadata, so there is no second place to keep in step.
+The dataclasses are the schema of ``conf/``: Hydra rejects unknown keys on the command line and in YAML files,
+and :func:`livergrade.config.validation.problems` checks the values. ``--help`` is generated from the same
+metadata, so options are documented in one place only.
 """
 
 from dataclasses import dataclass
@@ -28,18 +28,19 @@ class ModelConfig:
         choices=HEADS,
     )
     frozen: bool = option(
-        False, "train the head alone; every view passes the frozen network once, whatever the epochs"
+        False,
+        "train only the head; the frozen network computes the embedding of each view once, not every epoch",
     )
     backbone: str | None = option(
-        None, "a network of timm, as convnext_tiny, or a pathology model, as uni2-h (model=timm)"
+        None, "a timm network, e.g. convnext_tiny, or a pathology model, e.g. uni2-h (model=timm)"
     )
     reduction: int = option(
         16, "channels for each hidden unit of the attention (cbam, senet, sknet)", low=1, high=128
     )
-    kernel_size: int = option(7, "side of the spatial attention's convolution, odd (cbam)", low=1, high=31)
+    kernel_size: int = option(7, "kernel size of the spatial attention, odd (cbam)", low=1, high=31)
     branches: int = option(2, "receptive fields to choose among: 3x3, 5x5, ... (sknet)", low=1, high=8)
     groups: int = option(32, "groups of the convolutions, a divisor of 128 (sknet)", low=1, high=128)
-    min_width: int = option(32, "least number of hidden units of the attention (sknet)", low=1, high=1024)
+    min_width: int = option(32, "minimum number of hidden units of the attention (sknet)", low=1, high=1024)
 
     def architecture(self) -> dict[str, Any]:
         """The options that ``livergrade.models.build`` takes for this network."""
@@ -50,7 +51,7 @@ class ModelConfig:
 class SyntheticConfig:
     """The embedded cohort (``data=synthetic`` only)."""
 
-    seed: int = option(0, "which cohort is drawn; not the seed of training", low=0)
+    seed: int = option(0, "seed of the generated cohort; not the seed of training", low=0)
     scale: float = option(0.2, "image size as a fraction of 1665 x 1393 px", low=0.05, high=1.0)
 
 
@@ -98,7 +99,7 @@ class DataConfig:
 
 @dataclass
 class SplitConfig:
-    """Who is trained on and who is tested (group ``split``)."""
+    """Split of the cohort into training, validation and test (group ``split``)."""
 
     name: str = option("patient", "unit of the split", choices=("patient", "kfold", "image"))
     test_fraction: float = option(
@@ -109,7 +110,7 @@ class SplitConfig:
     )
     folds: int = option(5, "number of folds (split=kfold)", low=2)
     fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)
-    seed: int = option("${seed}", "seed of the split alone", low=0)
+    seed: int = option("${seed}", "seed of the split only", low=0)
 
 
 @dataclass
@@ -124,13 +125,13 @@ class AugmentConfig:
     test_views: str = option("4", "views that grade a test image: all, upright, or a number spread evenly")
     border: str = option(
         "reflect",
-        "outside the frame: black (as the paper), reflect, or crop (the largest square that never leaves it)",
+        "outside the frame: black (as in the paper), reflect, or crop (largest square inside at any angle)",
         choices=("black", "reflect", "crop"),
     )
     flip: bool = option(True, "mirror training views at random")
     crop: float = option(
         1.0,
-        "least share of an image's side that a training view shows, somewhere in it; 1: all of it",
+        "minimum random crop of a training view, as a share of the image's side; 1: no cropping",
         low=0.625,  # below, a view would be enlarged from the cached image
         high=1,
     )
@@ -153,10 +154,13 @@ class AugmentConfig:
 
 @dataclass
 class LossConfig:
-    """What training makes small (``loss``); the curves and the choice of the epoch go by cross-entropy."""
+    """The training loss (``loss``); learning curves and selection of the epoch use the cross-entropy."""
 
     neighbours: float = option(
-        0.0, "share of a view's target that goes to the grades next to its own; 0: none", low=0, high=0.5
+        0.0,
+        "share of a view's target given to the grades next to the true one (label smoothing); 0: none",
+        low=0,
+        high=0.5,
     )
     class_weights: bool = option(
         False, "weigh grades inversely to their number of training images, so that all count alike"
@@ -184,7 +188,7 @@ class OptimConfig:
     warmup_epochs: float = option(1.0, "linear warm-up, epochs (cosine)", low=0)
     ema: float | None = option(
         None,
-        "validate, test and keep an exponential moving average of the weights: what a step leaves of it, as "
+        "validate, test and keep an exponential moving average of the weights with this decay per step, e.g. "
         "0.99; null: the weights themselves",
         low=0,
         high=0.99999,
@@ -210,15 +214,19 @@ class TrainerConfig:
         "torch.compile of the network: null, default, reduce-overhead (with CUDA graphs) or max-autotune",
         choices=("default", "reduce-overhead", "max-autotune"),
     )
-    deterministic: bool = option(False, "only kernels that give the same bits each time (slower on a GPU)")
-    sync_batchnorm: bool = option(True, "on several GPUs, batch norm sees the whole batch and not its share")
+    deterministic: bool = option(False, "use only deterministic kernels (slower on a GPU)")
+    sync_batchnorm: bool = option(
+        True, "on several GPUs, batch norm uses the whole batch, not the part of each GPU"
+    )
     gpu_share: float | None = option(
         None,
-        "share of the GPU's memory that a run may use; so many that fit run at once, others wait",
+        "share of the GPU's memory that a run may use; runs that do not fit at the same time wait",
         low=0.01,
         high=1,
     )
-    limit_batches: int | None = option(None, "stop each pass after so many batches; for a trial", low=1)
+    limit_batches: int | None = option(
+        None, "stop each pass after this many batches; for a quick test", low=1
+    )
     save_minutes: float = option(
         10.0, "minutes between checkpoints within an epoch; each ends with one", low=0
     )
@@ -226,7 +234,7 @@ class TrainerConfig:
         5, "epochs between class-activation maps of a few validation images in TensorBoard; 0: none", low=0
     )
     map_patients: int = option(
-        16, "test patients, an image each, over whom the report says what maps are worth; 0: no maps", low=0
+        16, "test patients (one image each) for the faithfulness of maps in the report; 0: no maps", low=0
     )
     progress: bool = option(True, "show a progress bar with the time left")
 
@@ -263,7 +271,7 @@ class EvaluateConfig:
     )
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
     same_names: bool = option(
-        False, "patients that are named alike in both cohorts are different people (another cohort)"
+        False, "patients with the same name in both cohorts are different people (another cohort)"
     )
     trainer: TrainerConfig = option(TrainerConfig, "the trainer")
 
@@ -295,7 +303,7 @@ class PrepareConfig:
 
     slides: list[str] = option([], "slide files, or folders of them; may be typed without slides=")
     table: str | None = option(
-        None, "CSV with slide (file name, its ending may be left out), patient, grade, and what else is known"
+        None, "CSV with slide (file name, suffix optional), patient, grade, and any other columns"
     )
     regions: str | None = option(
         None, "folder of <slide>.geojson, as QuPath exports; null: propose regions, for a person to confirm"
@@ -303,7 +311,7 @@ class PrepareConfig:
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
     exclude: str | None = option(None, "text file of image names to leave out, one a line")
-    slide_mpp: float | None = option(None, "µm a pixel, of slides that do not say", low=0.05, high=20)
+    slide_mpp: float | None = option(None, "µm per pixel of slides that do not state it", low=0.05, high=20)
     mpp: float = option(0.275, "µm a pixel, of the images", low=0.05, high=20)
     width: int = option(1665, "pixels of an image", low=64)
     height: int = option(1393, "pixels of an image", low=64)
@@ -330,18 +338,18 @@ class PredictConfig:
     )
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
-    slide_mpp: float | None = option(None, "µm a pixel, of slides that do not say", low=0.05, high=20)
+    slide_mpp: float | None = option(None, "µm per pixel of slides that do not state it", low=0.05, high=20)
     tile_um: float = option(
         383.0, "side of a slide's tiles, µm: the shorter side of what the network was trained on", low=1
     )
     stride: float = option(1.0, "distance of tiles, in sides of a tile", low=0.05, high=1)
     min_tissue: float = option(0.5, "least share of a tile that is tissue", low=0, high=1)
-    why: bool = option(False, "draw over a slide, too, what speaks for its grade (class-activation maps)")
+    why: bool = option(False, "also overlay class-activation maps on slides")
     calibrated: bool = option(
-        True, "tell probabilities at the temperature that the run's validation patients were fitted"
+        True, "report probabilities calibrated with the temperature fitted on the run's validation patients"
     )
     coverage: float = option(
-        0.9, "share of new patients whose set of grades is to hold the true one", low=0.5, high=0.99
+        0.9, "share of new patients whose prediction set must contain the true grade", low=0.5, high=0.99
     )
     abstain: float | None = option(
         None,
@@ -362,14 +370,14 @@ class ExplainConfig:
     images: list[str] = option(
         [],
         "images, folders or patterns; may be typed without images=; none: of each grade the best, the worst "
-        "and the least sure of the run's test",
+        "and the least certain test image of the run",
     )
     n: int = option(1, "images of each kind and grade, where none are named", low=1)
     out: str | None = option(None, "folder to write; null: a new one")
     views: str | None = option(
-        None, "turned views that a map is compared over: all, upright, or a number; null: the run's"
+        None, "rotated views that a map is compared over: all, upright, or a number; null: the run's"
     )
-    places: int = option(7, "places along a side that are hidden in turn", low=2, high=64)
+    places: int = option(7, "occlusion positions along each side", low=2, high=64)
     steps: int = option(16, "steps in which a view is deleted and inserted", low=2)
     seed: int = option(0, "seed of random weights, random maps and resampling", low=0, high=2**32 - 1)
     accelerator: str = option("auto", "where the network runs", choices=("auto", "cpu", "gpu"))
@@ -389,12 +397,12 @@ class ExportConfig:
     )
     n: int = option(16, "test images to check on, where none are named", low=1)
     tolerance: float = option(
-        0.01, "most that a probability may differ from PyTorch's, or no file is left", low=0, high=1
+        0.01, "maximum difference of a probability from PyTorch's; above it no file is written", low=0, high=1
     )
     opset: int = option(18, "version of ONNX's operators", low=18, high=25)
 
 
-# Options that say where and how fast a run goes, not what is trained.
+# Options that set where and how fast a run executes; they do not change the trained network.
 MACHINE = (
     *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.progress"),

@@ -1,16 +1,16 @@
-"""How many views of an image an option asks for."""
+"""Number of views that an option value selects."""
 
 
-def view_count(asked: str, angles: int) -> int | None:
-    """Number of views that ``all``, ``upright`` or a number as text asks for.
+def view_count(value: str, angles: int) -> int | None:
+    """Convert ``all``, ``upright`` or a number as text to a number of views.
 
     Args:
-        asked: the option's value.
+        value: the option's value.
         angles: number of angles on the circle, 360 / ``augment.step_degrees``.
 
     Returns:
-        1 to ``angles``; None where the text is none of these.
+        1 to ``angles``; None if the text is not a valid value.
     """
-    if asked in ("all", "upright"):
-        return angles if asked == "all" else 1
-    return int(asked) if asked.isdecimal() and 1 <= int(asked) <= angles else None
+    if value in ("all", "upright"):
+        return angles if value == "all" else 1
+    return int(value) if value.isdecimal() and 1 <= int(value) <= angles else None

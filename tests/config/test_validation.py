@@ -37,16 +37,16 @@ def test_view_counts_are_checked(views: str) -> None:
     [
         (
             ["model=vgg16", "model.reduction=8"],
-            "model.reduction=8: is of no use with model=vgg16; say model=cbam",
+            "model.reduction=8: has no effect with model=vgg16; set model=cbam",
         ),
         (
             ["model=senet", "model.backbone=resnet18"],
-            "model.backbone=resnet18: is of no use with model=senet",
+            "model.backbone=resnet18: has no effect with model=senet",
         ),
         (["model=timm"], "model.backbone: model=timm needs the network"),
         (["model=cbam", "model.kernel_size=4"], "model.kernel_size=4: must be odd"),
         (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),
-        (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: is of no use"),
+        (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: has no effect"),
         (["model.frozen=true", "trainer.devices=2"], "set trainer.devices=1"),
     ],
 )
