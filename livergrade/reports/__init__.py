@@ -1,1 +1,1 @@
-"""What a person reads of one run: figures, thumbnails and a self-contained page."""
+"""Report of one run: figures, thumbnails and a self-contained HTML page."""

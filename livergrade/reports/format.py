@@ -1,4 +1,4 @@
-"""Figures as a reader sees them: numbers, intervals, and the table at the end of a run."""
+"""Text format of estimates and intervals, and the metrics table printed at the end of a run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def table(metrics: RunMetrics) -> str:
     """Short plain-text table for the terminal, at most 80 columns wide.
 
     Args:
-        metrics: What `evaluate` returns.
+        metrics: Result of `evaluate`.
 
     Returns:
         Precision, recall, F1 (in %) and support of each grade, and accuracy with its interval, at image and
-        patient level; one line more where the split leaks.
+        patient level; an additional warning if the split leaks.
     """
 
-    def percent(figure: Estimate) -> str:
-        return "n/a" if figure["value"] is None else number(figure["value"], "share")
+    def percent(estimate: Estimate) -> str:
+        return "n/a" if estimate["value"] is None else number(estimate["value"], "share")
 
     levels: tuple[LevelName, ...] = ("image", "patient")
     lines = [
@@ -41,7 +41,7 @@ def table(metrics: RunMetrics) -> str:
         )
     for level in levels:
         accuracy, n = metrics[level]["accuracy"], metrics["counts"]
-        whom = (
+        sample = (
             f"{n['images']} images of {n['patients']} patients"
             if level == "image"
             else f"{n['patients']} patients"
@@ -49,37 +49,37 @@ def table(metrics: RunMetrics) -> str:
         interval = (
             bounds(accuracy, "share") if accuracy["low"] is None else f"95 % CI {bounds(accuracy, 'share')}"
         )
-        lines.append(f"accuracy, {level + ' level':<15}{percent(accuracy):>6} %  ({interval}; {whom})")
+        lines.append(f"accuracy, {level + ' level':<15}{percent(accuracy):>6} %  ({interval}; {sample})")
     if metrics["leakage"]["leaking"]:
         lines += textwrap.wrap(f"LEAKING: {metrics['leakage']['sentence']}", 80)
     return "\n".join(lines)
 
 
 def number(amount: float, unit: str) -> str:
-    """A ``share`` in per cent with one decimal, a ``score`` with three."""
+    """A ``share`` in percent with one decimal, a ``score`` with three decimals."""
     return (f"{100 * amount:.1f}" if unit == "share" else f"{amount:.3f}").replace("-", "−")
 
 
-def value(figure: Estimate, unit: str) -> str:
-    """The value of a figure as a reader sees it, a share with its per cent sign."""
-    if figure["value"] is None:
+def value(estimate: Estimate, unit: str) -> str:
+    """Formatted value of an estimate; a share has a percent sign."""
+    if estimate["value"] is None:
         return "n/a"
-    return number(figure["value"], unit) + (" %" if unit == "share" else "")
+    return number(estimate["value"], unit) + (" %" if unit == "share" else "")
 
 
-def bounds(figure: Estimate, unit: str) -> str:
-    """The same of its interval; ``no interval`` where it has none, blank where there is no figure."""
-    if figure["low"] is None or figure["high"] is None:
-        return "" if figure["value"] is None else "no interval"
-    to = "–" if figure["low"] >= 0 else " to "  # a dash before a minus is misread
-    return f"{number(figure['low'], unit)}{to}{number(figure['high'], unit)}"
+def bounds(estimate: Estimate, unit: str) -> str:
+    """Formatted interval; ``no interval`` if there is none, empty if the estimate is undefined."""
+    if estimate["low"] is None or estimate["high"] is None:
+        return "" if estimate["value"] is None else "no interval"
+    to = "–" if estimate["low"] >= 0 else " to "  # a dash before a minus sign is ambiguous
+    return f"{number(estimate['low'], unit)}{to}{number(estimate['high'], unit)}"
 
 
-def shown(figure: Estimate, unit: str) -> str:
-    """A figure with its interval, or its sd over repeats: ``80.0 (54.8–93.0)``, ``78.1 ± 3.2``."""
-    if figure["value"] is None:
+def format_estimate(estimate: Estimate, unit: str) -> str:
+    """An estimate with its interval, or its sd over repeats: ``80.0 (54.8–93.0)``, ``78.1 ± 3.2``."""
+    if estimate["value"] is None:
         return "n/a"
-    text, deviation = number(figure["value"], unit), figure.get("sd")
+    text, deviation = number(estimate["value"], unit), estimate.get("sd")
     if deviation is not None:
         return f"{text} ± {number(deviation, unit)}"
-    return text if figure["low"] is None else f"{text} ({bounds(figure, unit)})"
+    return text if estimate["low"] is None else f"{text} ({bounds(estimate, unit)})"

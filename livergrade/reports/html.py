@@ -1,4 +1,4 @@
-"""Write a self-contained page from a template."""
+"""Write a self-contained HTML page from a template."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from livergrade.reports.format import bounds, value
 
 
 def write_page(folder: Path, template: str, **values: object) -> Path:
-    """Write ``report.html`` into a folder, whole or not at all.
+    """Write ``report.html`` into a folder atomically.
 
     Args:
-        folder: that it is written into.
-        template: its name in this package.
-        values: what the template names: each is escaped, and one that is lacking is an error.
+        folder: output folder.
+        template: file name in this package.
+        values: variables of the template. Each is escaped; a missing one is an error.
 
     Returns:
         Path of the page.
@@ -42,12 +42,12 @@ def write_page(folder: Path, template: str, **values: object) -> Path:
 def inlined_figures(
     folder: Path, captions: Mapping[str, str], kinds: Sequence[str] = ("jpg", "png", "svg")
 ) -> list[dict[str, str]]:
-    """The figures of these names that the folder has, in this order, as data URIs with their captions.
+    """The named figures that exist in the folder, in this order, as data URIs with their captions.
 
     Args:
-        folder: where they lie.
-        captions: by name without the ending.
-        kinds: endings; of a figure that has several the last is taken.
+        folder: folder of the figures.
+        captions: file name without extension → caption.
+        kinds: file extensions; if a figure has several, the last is used.
     """
     files = {path.stem: path for suffix in kinds for path in sorted(folder.glob(f"*.{suffix}"))}
     types = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml"}

@@ -1,4 +1,4 @@
-"""A map over the picture that it explains."""
+"""Overlay of an attribution map on its image."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from PIL import Image
 
 
 def overlay(view: NDArray[np.uint8], heat: NDArray[np.float32], most: float) -> NDArray[np.uint8]:
-    """A view in grey under a map: red speaks for the grade, blue against it, the stronger the more colour.
+    """Overlay a map on the view in grey: red supports the grade, blue opposes it, opacity shows the strength.
 
     Args:
         view: ``uint8 [S, S, 3]``.
         heat: ``float32 [h, w]``.
-        most: the size of a value that is shown in full colour.
+        most: absolute value that gets full colour.
     """
-    side = view.shape[:2][::-1]
-    shown = np.asarray(Image.fromarray(np.asarray(heat, np.float32)).resize(side, Image.Resampling.BICUBIC))
-    share = np.clip(shown / (most or 1), -1, 1)
+    size = view.shape[:2][::-1]
+    resized = np.asarray(Image.fromarray(np.asarray(heat, np.float32)).resize(size, Image.Resampling.BICUBIC))
+    share = np.clip(resized / (most or 1), -1, 1)
     colour = colormaps["RdBu_r"](0.5 + share / 2)[..., :3]
     grey = np.repeat(view.mean(2, keepdims=True) / 255, 3, axis=2)
     strength = 0.75 * np.abs(share)[..., None] ** 0.7

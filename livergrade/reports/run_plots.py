@@ -1,8 +1,8 @@
 """Figures of a run: confusion matrices, curves, per-class scores, ROC curves and reliability.
 
-Every function returns a `matplotlib.figure.Figure` made without pyplot: nothing is kept open, threads do not
-meet, and no display is needed. ``note`` is a warning printed on the figure itself, so that a figure of a
-leaking split carries it wherever it is pasted.
+Every function returns a `matplotlib.figure.Figure` made without pyplot: no figure stays open, it is
+thread-safe, and no display is needed. ``note`` is a warning printed on the figure itself, so that a figure of
+a leaking split carries it everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHOWN: tuple[LevelName, ...] = ("image", "patient")
 
 
 def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: str, note: str = "") -> Figure:
-    """Counts in large, the share of the row in small; the colour is the share of the row.
+    """Confusion matrix: counts large, the row share small; the colour is the row share.
 
     Args:
         matrix: Counts, rows are the truth, [K, K].
@@ -38,7 +38,8 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: st
         note: Warning printed under the title; none if empty.
 
     Returns:
-        The figure. Laid out by hand, since it is also drawn in training, where a layout solver's time counts.
+        The figure. Its layout is computed by hand: it is also plotted during training, where a layout solver
+        would cost time.
     """
     counts = np.asarray(matrix)
     rows = counts.sum(1, keepdims=True)
@@ -78,7 +79,7 @@ def curves(history: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Accuracy and loss over the epochs, training and validation.
 
     Args:
-        history: One row an epoch: ``epoch`` and any of ``train/accuracy``, ``val/accuracy``, ``train/loss``,
+        history: One row per epoch: ``epoch`` and any of ``train/accuracy``, ``val/accuracy``, ``train/loss``,
             ``val/loss``; gaps are allowed.
         title: Printed above.
         note: Warning printed under the title; none if empty.
@@ -118,7 +119,7 @@ def class_bars(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
     """Precision, recall and F1 of each grade with their intervals, at image and patient level.
 
     Args:
-        metrics: What `livergrade.evaluation.summary.evaluate` returns.
+        metrics: Result of `livergrade.evaluation.summary.evaluate`.
         title: Printed above.
         note: Warning printed under the title; none if empty.
     """
@@ -128,14 +129,14 @@ def class_bars(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
     for axes, level in zip(figure.subplots(1, 2, sharey=True), SHOWN, strict=True):
         for offset, (score, colour) in zip((-0.25, 0.0, 0.25), scores.items(), strict=True):
             for row, grade in enumerate(classes):
-                found = metrics[level]["per_class"][grade][score]
-                if found["value"] is None:
+                estimate = metrics[level]["per_class"][grade][score]
+                if estimate["value"] is None:
                     axes.text(0.01, row + offset, "undefined", va="center", fontsize=7, color=MUTED)
                     continue
-                axes.barh(row + offset, found["value"], 0.2, color=colour, alpha=0.28)
-                if found["low"] is not None:
-                    axes.plot((found["low"], found["high"]), [row + offset] * 2, color=colour, lw=1.6)
-                axes.plot(found["value"], row + offset, "o", color=colour, markersize=4.5)
+                axes.barh(row + offset, estimate["value"], 0.2, color=colour, alpha=0.28)
+                if estimate["low"] is not None:
+                    axes.plot((estimate["low"], estimate["high"]), [row + offset] * 2, color=colour, lw=1.6)
+                axes.plot(estimate["value"], row + offset, "o", color=colour, markersize=4.5)
             axes.plot([], [], "o-", color=colour, lw=1.6, ms=4.5, label="F1" if score == "f1" else score)
         hide_spines(axes)
         axes.set_xlim(0, 1.02)
@@ -156,8 +157,8 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
     """One-vs-rest ROC curves at image and patient level, with area and interval in the legend.
 
     Args:
-        predictions: A checked table of predictions; rows of other splits than ``test`` are left out.
-        metrics: What `livergrade.evaluation.summary.evaluate` returns for it.
+        predictions: A checked table of predictions; only rows of the ``test`` split are used.
+        metrics: Result of `livergrade.evaluation.summary.evaluate` for it.
         title: Printed above.
         note: Warning printed under the title; none if empty.
     """
@@ -171,9 +172,17 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
             if area["value"] is None:
                 axes.plot([], [], color=colour, label=f"{name}: undefined")
                 continue
-            false_alarms, found = roc_points(levels[level].truth == k, levels[level].scores[:, k])
+            false_positive_rate, true_positive_rate = roc_points(
+                levels[level].truth == k, levels[level].scores[:, k]
+            )
             bounds = "" if area["low"] is None else f" ({area['low']:.3f}–{area['high']:.3f})"
-            axes.plot(false_alarms, found, color=colour, lw=1.8, label=f"{name}: {area['value']:.3f}{bounds}")
+            axes.plot(
+                false_positive_rate,
+                true_positive_rate,
+                color=colour,
+                lw=1.8,
+                label=f"{name}: {area['value']:.3f}{bounds}",
+            )
         hide_spines(axes)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         axes.set_xlabel("1 − specificity")
@@ -188,30 +197,32 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
 
 
 def reliability(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
-    """Share graded rightly against the probability told, and how many are in each bin.
+    """Reliability diagram: accuracy against predicted probability, and the count of each bin.
 
     Args:
-        metrics: What `livergrade.evaluation.summary.evaluate` returns.
+        metrics: Result of `livergrade.evaluation.summary.evaluate`.
         title: Printed above.
         note: Warning printed under the title; none if empty.
     """
     figure = Figure((8.4, 4.2), layout="constrained")
     grid = figure.subplots(2, 2, sharex=True, height_ratios=(3, 1))
     for (above, below), level in zip(grid.T, SHOWN, strict=True):
-        bins = [one for one in metrics[level]["reliability"] if one["n"]]
-        told, right = [one["confidence"] for one in bins], [one["accuracy"] for one in bins]
-        most = max(one["n"] for one in bins)
+        bins = [bin_ for bin_ in metrics[level]["reliability"] if bin_["n"]]
+        confidence, accuracy = [bin_["confidence"] for bin_ in bins], [bin_["accuracy"] for bin_ in bins]
+        largest = max(bin_["n"] for bin_ in bins)
         above.plot((0, 1), (0, 1), color=MUTED, lw=1, ls=":")
-        above.plot(told, right, color=BLUE, lw=1, alpha=0.5)
-        above.scatter(told, right, [20 + 100 * one["n"] / most for one in bins], color=BLUE, zorder=3)
+        above.plot(confidence, accuracy, color=BLUE, lw=1, alpha=0.5)
+        above.scatter(
+            confidence, accuracy, [20 + 100 * bin_["n"] / largest for bin_ in bins], color=BLUE, zorder=3
+        )
         above.set_xlim(0, 1)
         above.set_ylim(-0.03, 1.03)
         above.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         ece = metrics[level]["ece"]["value"]
         above.set_title(f"by {level}, calibration error {ece:.3f}", loc="left", fontsize=10, color=INK)
         below.bar(
-            [one["low"] for one in bins],
-            [one["n"] for one in bins],
+            [bin_["low"] for bin_ in bins],
+            [bin_["n"] for bin_ in bins],
             bins[0]["high"] - bins[0]["low"],
             align="edge",
             color=BLUE,
@@ -223,25 +234,25 @@ def reliability(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
         for axes in (above, below):
             hide_spines(axes)
             axes.grid(axis="y", color=RULE, linewidth=0.6)
-    grid[0][0].set_ylabel("graded rightly", color=MUTED, fontsize=9)
+    grid[0][0].set_ylabel("graded correctly", color=MUTED, fontsize=9)
     grid[1][0].set_ylabel("number", color=MUTED, fontsize=9)
     heading(figure, title, note)
     return figure
 
 
-def run_figures(
+def plot_run(
     predictions: pd.DataFrame,
     metrics: RunMetrics,
     history: pd.DataFrame | None = None,
     *,
     synthetic: bool = False,
 ) -> dict[str, Figure]:
-    """All figures of a run; where its split leaks, each says so.
+    """All figures of a run; if its split leaks, each carries a warning.
 
     Args:
         predictions: The run's checked predictions.
-        metrics: What `livergrade.evaluation.summary.evaluate` returns for them.
-        history: One row an epoch, see `curves`; no curves without it.
+        metrics: Result of `livergrade.evaluation.summary.evaluate` for them.
+        history: One row per epoch, see `curves`; if None, no curves.
         synthetic: Whether the titles say "synthetic cohort".
 
     Returns:
@@ -249,16 +260,18 @@ def run_figures(
     """
     note = warning(metrics["leakage"])
     suffix = ", synthetic cohort" if synthetic else ""
-    drawn = {
+    figures = {
         f"confusion_{level}": confusion_matrix(
             metrics[level]["confusion"], metrics["classes"], title=f"Test {level}s{suffix}", note=note
         )
         for level in SHOWN
     }
-    drawn["class_bars"] = class_bars(metrics, title=f"Scores by grade with 95 % intervals{suffix}", note=note)
-    drawn["roc"] = roc(predictions, metrics, title=f"ROC, one grade against the rest{suffix}", note=note)
+    figures["class_bars"] = class_bars(
+        metrics, title=f"Scores by grade with 95 % intervals{suffix}", note=note
+    )
+    figures["roc"] = roc(predictions, metrics, title=f"ROC, one grade against the rest{suffix}", note=note)
     title = f"Reliability of the probabilities{suffix}"
-    drawn["reliability"] = reliability(metrics, title=title, note=note)
+    figures["reliability"] = reliability(metrics, title=title, note=note)
     if history is not None and len(history):
-        drawn["curves"] = curves(history, title=f"Training{suffix}", note=note)
-    return drawn
+        figures["curves"] = curves(history, title=f"Training{suffix}", note=note)
+    return figures

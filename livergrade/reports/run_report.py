@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run, made from the files of its folder alone."""
+"""Self-contained HTML report of a run, made from the files of its folder alone."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _FIGURES = {
     "confusion_image": "Images: truth by row, prediction by column, with the share of the row.",
     "class_bars": "Precision, recall and F1 of each grade; the line is the 95 % interval.",
     "roc": "ROC curves at image and patient level, each grade against the rest.",
-    "reliability": "Share graded rightly against the probability told; below, how many had it.",
+    "reliability": "Share graded correctly against the predicted probability; below, the number in each bin.",
     "curves": "Accuracy and loss over the epochs.",
 }
-_CAUTION_FIGURES = {
-    "calibrated_reliability": "Share graded rightly against the probability told, as graded and calibrated; "
-    "larger points hold more. On the dotted line probabilities are what they say.",
-    "set_sizes": "How many sets hold one grade, two, and so on.",
+_UNCERTAINTY_FIGURES = {
+    "calibrated_reliability": "Share graded correctly against the predicted probability, as graded and "
+    "calibrated; larger points have more cases. The dotted line is perfect calibration.",
+    "set_sizes": "Number of prediction sets by the number of grades in them.",
     "familiarity": "Distance of each image from the training images, by colour and sharpness.",
     "risk_coverage": "Error among the patients answered, the surest first, with the percentiles of the "
     "resampled curves; the points are the rows of the table.",
@@ -49,15 +49,15 @@ _CAUTION_FIGURES = {
 def write_report(run_folder: str | Path) -> Path:
     """Write ``report.html`` into a run folder, atomically.
 
-    Reads ``config.yaml``, ``split.csv``, ``predictions.csv`` and ``metrics.json``, and where they are there
-    ``environment.json``, ``sanity.json``, ``figures/`` and ``mistakes/``. Nothing is computed again but the
-    table of patients, and nothing outside the folder is read.
+    Reads ``config.yaml``, ``split.csv``, ``predictions.csv`` and ``metrics.json``, and if present
+    ``environment.json``, ``sanity.json``, ``figures/`` and ``mistakes/``. Only the table of patients is
+    computed here; nothing outside the folder is read.
 
     Args:
         run_folder: Folder of a finished run.
 
     Returns:
-        Path of the page. It refers to nothing outside itself and holds no script.
+        Path of the page. It has no external resources and no script.
 
     Raises:
         UserError: If a file is missing or cannot be read.
@@ -86,11 +86,11 @@ def write_report(run_folder: str | Path) -> Path:
         ),
         cohort=cohort_counts(run.split, metrics["classes"], folder / "split.csv"),
         levels=LEVELS,
-        overall=[(one.name, one.heading, one.unit) for one in overall()],
-        per_class=[(one.name, one.heading, one.unit) for one in per_class()],
+        overall=[(metric.name, metric.heading, metric.unit) for metric in overall()],
+        per_class=[(metric.name, metric.heading, metric.unit) for metric in per_class()],
         reasons=_reasons(metrics),
         figures=_figures(folder / "figures"),
-        caution_figures=list(_CAUTION_FIGURES) if "calibration" in metrics else [],
+        caution_figures=list(_UNCERTAINTY_FIGURES) if "calibration" in metrics else [],
         mistakes=_mistakes(run.predictions, folder / "mistakes"),
         methods=METHODS,
         sanity=by_method(maps.get("sanity", [])),
@@ -105,10 +105,10 @@ def write_report(run_folder: str | Path) -> Path:
 
 
 def cohort_name(data: DataConfig) -> str:
-    """What the reader calls the cohort: the name of the manifest, folder or whatever it was read from."""
+    """Display name of the cohort: the name of its manifest or folder."""
     kind = KINDS.get(data.name)
-    given = getattr(data, kind.needs[0]) if kind and kind.needs else None
-    return Path(given).stem if given else data.name
+    source = getattr(data, kind.needs[0]) if kind and kind.needs else None
+    return Path(source).stem if source else data.name
 
 
 def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> dict[str, Any]:
@@ -142,36 +142,38 @@ def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> dict
 
 
 def _reasons(metrics: RunMetrics) -> list[str]:
-    """Why figures are undefined or without an interval, and what means leave out; each sentence once."""
-    found: dict[str, None] = {}
+    """Reasons why estimates or intervals are undefined, and notes on means; each sentence once."""
+    sentences: dict[str, None] = {}
     for level in LEVELS:
         of_all = [metrics[level][metric.name] for metric in overall()]
         by_grade = [
             grade[metric.name] for grade in metrics[level]["per_class"].values() for metric in per_class()
         ]
-        for figure in of_all + by_grade:
-            found |= {
-                f"{level.capitalize()} level: {figure[key]}.": None
+        for estimate in of_all + by_grade:
+            sentences |= {
+                f"{level.capitalize()} level: {estimate[key]}.": None
                 for key in ("reason", "note")
-                if key in figure
+                if key in estimate
             }
-    return list(found)
+    return list(sentences)
 
 
 def _figures(folder: Path) -> list[dict[str, str]]:
-    """Every figure of the folder once, the known ones first."""
+    """All figures of the folder, once each, the known ones first."""
     stems = sorted({path.stem for suffix in ("png", "svg") for path in folder.glob(f"*.{suffix}")})
-    known = _FIGURES | _CAUTION_FIGURES
+    known = _FIGURES | _UNCERTAINTY_FIGURES
     others = {name: name.replace("_", " ") for name in stems if name not in known}
     return inlined_figures(folder, known | others)
 
 
 def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
-    """The worst images, each with its probabilities and, where they were written, its thumbnail and maps."""
+    """The worst misgraded images with their probabilities and, if available, thumbnails and maps."""
     worst = worst_images(predictions)
     classes = class_names(predictions)
     names = [f"{place}{kind}" for place in range(len(worst)) for kind in ("", "_maps")]
-    pictures = {found["name"]: found["uri"] for found in inlined_figures(folder, dict.fromkeys(names, ""))}
+    pictures = {
+        picture["name"]: picture["uri"] for picture in inlined_figures(folder, dict.fromkeys(names, ""))
+    }
     return [
         {str(key): value for key, value in row.items()}
         | {"scores": [row[f"p_{grade}"] for grade in classes], "uri": pictures.get(str(place))}
@@ -181,36 +183,36 @@ def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
 
 
 def _by_column(groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_column: dict[str, list[dict[str, Any]]] = {}
     for group in groups:
-        found.setdefault(group["column"], []).append(group)
-    return found
+        by_column.setdefault(group["column"], []).append(group)
+    return by_column
 
 
 def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:
-    """One row a test patient, the gravest errors first, then by true grade and name."""
+    """One row per test patient, largest errors first, then by true grade and name."""
     levels = aggregate(predictions[predictions["split"] == "test"])
     patients, images = levels["patient"], levels["image"]
-    right = np.bincount(images.patient, images.predicted == images.truth).astype(int)
+    correct = np.bincount(images.patient, images.predicted == images.truth).astype(int)
     count = np.bincount(images.patient)
     rows = [
         {
             "name": patients.names[i],
             "truth": classes[true],
-            "predicted": classes[called],
-            "probability": patients.scores[i, called],
+            "predicted": classes[predicted],
+            "probability": patients.scores[i, predicted],
             "scores": patients.scores[i].tolist(),
             "images": int(count[i]),
-            "right": int(right[i]),
-            "off": abs(int(called) - int(true)),
+            "right": int(correct[i]),
+            "off": abs(int(predicted) - int(true)),
         }
-        for i, (true, called) in enumerate(zip(patients.truth, patients.predicted, strict=True))
+        for i, (true, predicted) in enumerate(zip(patients.truth, patients.predicted, strict=True))
     ]
     return sorted(rows, key=lambda row: (-row["off"], classes.index(row["truth"]), row["name"]))
 
 
 def _flatten(tree: object, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested settings as dotted names and readable values."""
+    """Flatten nested settings to dotted names and readable values."""
     if isinstance(tree, dict) and tree:
         return [
             pair

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written."""
+"""Common style of all figures, and how they are written to files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write a figure atomically as PNG (150 dpi) and SVG.
 
     Args:
-        figure: What to write.
-        path: Path without suffix, or with one that is replaced; its folder is created if absent.
+        figure: Figure to write.
+        path: Path; its suffix is replaced, its folder is created if missing.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,14 +46,14 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def literal(figure: Figure) -> None:
-    """Show every text as it is written: a $ in a grade's or a patient's name is a dollar sign, not TeX."""
+    """Disable TeX parsing in every text: a $ in a grade or patient name is a dollar sign."""
     for text in figure.findobj(Text):
         if isinstance(text, Text):
             text.set_parse_math(False)
 
 
 def heading(figure: Figure, title: str, note: str) -> None:
-    """Title at the top left and, under it, the note in the warning colour."""
+    """Write the title at the top left and, below it, the note in the warning colour."""
     width, height = figure.get_size_inches()
     if figure.get_layout_engine() is not None:
         title = textwrap.fill(title, int(width / 0.092))
@@ -68,12 +68,12 @@ def heading(figure: Figure, title: str, note: str) -> None:
 
 
 def wrap(name: str) -> str:
-    """Break a grade's name at blanks; a single word only where it is very long."""
+    """Wrap a grade's name at spaces; break a single word only if it is very long."""
     return textwrap.fill(name, max(13, min(18, max(map(len, name.split()), default=0))))
 
 
 def hide_spines(axes: Axes) -> None:
-    """Take away what is no data: spines, and ticks that shout."""
+    """Hide top and right spines and mute the others and the ticks."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)
     axes.tick_params(colors=MUTED, labelsize=8.5, labelcolor=INK)

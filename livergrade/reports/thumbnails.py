@@ -1,4 +1,4 @@
-"""Small pictures of the images that were graded most wrongly."""
+"""Thumbnails of the worst misgraded images."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ THUMBNAIL = 360
 
 
 def write_thumbnails(images: Sequence[str], root: Path, folder: Path) -> None:
-    """Write each image small as ``<its place>.jpg``; one that can't be read any more is left out.
+    """Write a thumbnail ``<position in images>.jpg`` of each image; unreadable images are skipped.
 
     Args:
         images: paths below ``root``.
-        root: where the images lie.
-        folder: made here.
+        root: root folder of the images.
+        folder: output folder, created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for place, image in enumerate(images):

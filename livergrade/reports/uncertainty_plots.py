@@ -1,4 +1,4 @@
-"""Figures of caution: reliability before and after calibration, risk–coverage, and sizes of sets."""
+"""Uncertainty figures: reliability before and after calibration, risk–coverage curve, set sizes, OOD."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SHOWN: tuple[LevelName, ...] = ("image", "patient")
 
 
 def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str = "") -> Figure:
-    """Share graded rightly against the probability told, before and after calibration, by image and patient.
+    """Accuracy against predicted probability before and after calibration, at image and patient level.
 
     Args:
-        calibration: of ``metrics.json``, with its ``test``.
+        calibration: ``calibration`` of ``metrics.json``, including ``test``.
         title: printed above.
         note: warning printed under the title; none if empty.
     """
@@ -29,13 +29,15 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
     for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
         axes.plot((0, 1), (0, 1), color=MUTED, lw=1, ls=":")
         measured = calibration["test"][level]
-        for which, colour, name in (("before", ORANGE, "as graded"), ("after", BLUE, "calibrated")):
-            bins = [one for one in measured["reliability"][which] if one["n"]]
-            told, right = [one["confidence"] for one in bins], [one["accuracy"] for one in bins]
-            most = max(one["n"] for one in bins)
-            axes.plot(told, right, color=colour, lw=1, alpha=0.5)
-            axes.scatter(told, right, [16 + 90 * one["n"] / most for one in bins], color=colour, zorder=3)
-            ece = measured["ece"][which]["value"]
+        for stage, colour, name in (("before", ORANGE, "as graded"), ("after", BLUE, "calibrated")):
+            bins = [bin_ for bin_ in measured["reliability"][stage] if bin_["n"]]
+            confidence, accuracy = [bin_["confidence"] for bin_ in bins], [bin_["accuracy"] for bin_ in bins]
+            largest = max(bin_["n"] for bin_ in bins)
+            axes.plot(confidence, accuracy, color=colour, lw=1, alpha=0.5)
+            axes.scatter(
+                confidence, accuracy, [16 + 90 * bin_["n"] / largest for bin_ in bins], color=colour, zorder=3
+            )
+            ece = measured["ece"][stage]["value"]
             axes.plot([], [], "o-", color=colour, lw=1, label=f"{name}: error {ece:.3f}")
         hide_spines(axes)
         axes.set(xlim=(0, 1.02), ylim=(-0.03, 1.03))
@@ -46,16 +48,16 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
         n = measured["ece"]["before"]["n"]
         axes.set_title(f"{level} level (n = {n:,})", loc="left", fontsize=10, color=INK)
         axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower right")
-    figure.axes[0].set_ylabel("graded rightly", color=MUTED, fontsize=9)
+    figure.axes[0].set_ylabel("graded correctly", color=MUTED, fontsize=9)
     heading(figure, title, note)
     return figure
 
 
 def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = "") -> Figure:
-    """Error among the patients answered against their share, with its band and that of a random order.
+    """Risk–coverage curve: error of the answered patients against coverage, with its band and a random order.
 
     Args:
-        abstention: of ``metrics.json``.
+        abstention: ``abstention`` of ``metrics.json`` (selective prediction).
         title: printed above.
         note: warning printed under the title; none if empty.
     """
@@ -77,7 +79,7 @@ def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = ""
     )
     hide_spines(axes)
     axes.set(xlim=(0, 1.02))
-    axes.set_ylim(0, 1.25 * float(np.nanmax([*high, *risk])) or 1)  # room for the legend
+    axes.set_ylim(0, 1.25 * float(np.nanmax([*high, *risk])) or 1)  # space for the legend
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(axis="y", color=RULE, linewidth=0.6)
@@ -89,10 +91,10 @@ def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = ""
 
 
 def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figure:
-    """How many images and patients have a set of one grade, of two, and so on.
+    """Number of images and patients by the size of their prediction set.
 
     Args:
-        conformal: of ``metrics.json``, measured.
+        conformal: ``conformal`` of ``metrics.json``, with test results.
         title: printed above.
         note: warning printed under the title; none if empty.
     """
@@ -114,63 +116,62 @@ def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figur
     return figure
 
 
-def plot_ood(told: dict[str, Any], *, title: str, note: str = "") -> Figure:
-    """How far the images of each side lie from the training images, and the limit.
+def plot_ood(ood: dict[str, Any], *, title: str, note: str = "") -> Figure:
+    """Histogram of the OOD score (distance from the training images) per split part, and the threshold.
 
     Args:
-        told: ``plot_ood`` of ``metrics.json``.
+        ood: ``familiarity`` of ``metrics.json``.
         title: printed above.
         note: warning printed under the title; none if empty.
     """
-    edges = np.array(told["histogram"]["edges"])
+    edges = np.array(ood["histogram"]["edges"])
     names = {"train": "training", "val": "validation", "test": "test"}
-    sides = [side for side in names if side in told["sides"]]
-    figure = Figure((8.4, 0.9 + 1.1 * len(sides)), layout="constrained")
-    rows = figure.subplots(len(sides), 1, sharex=True, squeeze=False).ravel()
-    for axes, side in zip(rows, sides, strict=True):
-        axes.stairs(told["histogram"][side], edges, fill=True, color=BLUE)
+    parts = [part for part in names if part in ood["sides"]]
+    figure = Figure((8.4, 0.9 + 1.1 * len(parts)), layout="constrained")
+    rows = figure.subplots(len(parts), 1, sharex=True, squeeze=False).ravel()
+    for axes, part in zip(rows, parts, strict=True):
+        axes.stairs(ood["histogram"][part], edges, fill=True, color=BLUE)
         hide_spines(axes)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # the usual one writes TeX
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # the default formatter writes TeX
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-        axes.set_ylabel(f"{names[side]}\nn = {told['sides'][side]['images']:,}", color=INK, fontsize=8.5)
-        if told["limit"] is not None:
-            axes.axvline(told["limit"], color=ORANGE, lw=1.4)
+        axes.set_ylabel(f"{names[part]}\nn = {ood['sides'][part]['images']:,}", color=INK, fontsize=8.5)
+        if ood["limit"] is not None:
+            axes.axvline(ood["limit"], color=ORANGE, lw=1.4)
     rows[-1].set_xlabel(
-        "distance from the training images" + ("; the line is the limit" * bool(told["limit"]))
+        "distance from the training images" + ("; the line is the limit" * bool(ood["limit"]))
     )
     heading(figure, title, note)
     return figure
 
 
 def plot_uncertainty(metrics: RunMetrics, *, synthetic: bool = False) -> dict[str, Figure]:
-    """The figures of what a run's ``metrics.json`` says about caution; where its split leaks, each says so.
+    """All uncertainty figures of a run; if its split leaks, each carries a warning.
 
     Args:
         metrics: with what `livergrade.evaluation.uncertainty.uncertainty_metrics` returns.
         synthetic: whether the titles say "synthetic cohort".
 
     Returns:
-        ``plot_risk_coverage`` and, where they could be made, ``calibrated_reliability``, ``set_sizes`` and
-        ``plot_ood``.
+        ``risk_coverage`` and, if available, ``calibrated_reliability``, ``set_sizes`` and ``familiarity``.
     """
     note = warning(metrics["leakage"])
     suffix = ", synthetic cohort" if synthetic else ""
-    drawn = {}
+    figures = {}
     if "test" in metrics["calibration"]:
         title = f"Reliability before and after calibration{suffix}"
-        drawn["calibrated_reliability"] = calibrated_reliability(
+        figures["calibrated_reliability"] = calibrated_reliability(
             metrics["calibration"], title=title, note=note
         )
     if "patient" in metrics["conformal"]:
-        asked = 100 * metrics["conformal"]["asked"]
-        title = f"Sets of grades, asked to hold the true one in {asked:g} %{suffix}"
-        drawn["set_sizes"] = set_sizes(metrics["conformal"], title=title, note=note)
+        target = 100 * metrics["conformal"]["asked"]
+        title = f"Prediction sets, target coverage {target:g} %{suffix}"
+        figures["set_sizes"] = set_sizes(metrics["conformal"], title=title, note=note)
     if "familiarity" in metrics:
         title = f"How far images look from the training images{suffix}"
-        drawn["familiarity"] = plot_ood(metrics["familiarity"], title=title, note=note)
+        figures["familiarity"] = plot_ood(metrics["familiarity"], title=title, note=note)
     title = f"Error among the patients answered{suffix}"
-    drawn["risk_coverage"] = plot_risk_coverage(metrics["abstention"], title=title, note=note)
-    return drawn
+    figures["risk_coverage"] = plot_risk_coverage(metrics["abstention"], title=title, note=note)
+    return figures

@@ -1,4 +1,4 @@
-"""What a run shows in one sentence, and what it does not show."""
+"""One-sentence summary of a run, and the limits of its results."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from livergrade.evaluation.summary import RunMetrics
 
 
 def majority(metrics: RunMetrics) -> dict[str, Any]:
-    """The ``grade`` that most test patients have, and the ``share`` always answering it gets right."""
+    """Majority ``grade`` of the test patients, and its ``share``, the accuracy of always predicting it."""
     rows = np.sum(metrics["patient"]["confusion"], axis=1)
     return {"grade": metrics["classes"][int(rows.argmax())], "share": rows.max() / rows.sum()}
 
 
 def verdict(metrics: RunMetrics, model: str) -> str:
-    """One sentence that claims no more than the interval does."""
-    accuracy, most = metrics["patient"]["accuracy"], majority(metrics)
+    """One sentence that claims no more than the confidence interval supports."""
+    accuracy, majority_grade = metrics["patient"]["accuracy"], majority(metrics)
     right = round(accuracy["value"] * accuracy["n"])
-    told = f"{model} graded {right} of {accuracy['n']} test patients rightly"
-    against = f"always answering “{most['grade']}” ({100 * most['share']:.1f} %)"
+    text = f"{model} graded {right} of {accuracy['n']} test patients correctly"
+    against = f"always answering “{majority_grade['grade']}” ({100 * majority_grade['share']:.1f} %)"
     if metrics["leakage"]["leaking"]:
-        return f"{told}, but it had seen other images of theirs: for new patients this shows nothing."
+        return f"{text}, but it had seen other images of theirs: for new patients this shows nothing."
     if accuracy["low"] is None:
-        return f"{told}; they are too few for an interval."
-    if accuracy["low"] > most["share"]:
-        return f"{told}, more than {against} would; the whole 95 % interval lies above that."
-    if accuracy["high"] < most["share"]:
-        return f"{told}, fewer than {against} would."
-    return f"{told}, which does not differ clearly from {against}."
+        return f"{text}; they are too few for an interval."
+    if accuracy["low"] > majority_grade["share"]:
+        return f"{text}, more than {against} would; the whole 95 % interval lies above that."
+    if accuracy["high"] < majority_grade["share"]:
+        return f"{text}, fewer than {against} would."
+    return f"{text}, which does not differ clearly from {against}."
 
 
 def limits(metrics: RunMetrics, *, split: str, synthetic: bool, trial: bool) -> list[str]:
-    """What a reader must not conclude, from the run's own facts.
+    """Conclusions that the results of this run do not support, as sentences.
 
     Args:
-        metrics: what ``metrics.json`` holds.
+        metrics: content of ``metrics.json``.
         split: name of the split.
-        synthetic: whether the cohort is the computer-generated one.
-        trial: whether passes were cut short.
+        synthetic: whether the cohort is computer-generated.
+        trial: whether passes were stopped after a few batches.
     """
-    found = []
+    sentences = []
     if synthetic:
-        found.append("The images are computer-generated. Nothing here is about patients.")
+        sentences.append("The images are computer-generated. Nothing here is about patients.")
     if trial:
-        found.append("The run was a trial on a few batches.")
+        sentences.append("The run was a trial on a few batches.")
     if metrics["leakage"]["leaking"]:
-        found.append("The split leaks, so the figures do not hold for new patients.")
+        sentences.append("The split leaks, so the metrics do not hold for new patients.")
     accuracy = metrics["patient"]["accuracy"]
     if accuracy["low"] is not None:
         width = 100 * (accuracy["high"] - accuracy["low"])
-        found.append(
+        sentences.append(
             f"{accuracy['n']} test patients leave the accuracy uncertain by {width:.0f} points from end to "
             "end of its interval."
         )
@@ -60,25 +60,29 @@ def limits(metrics: RunMetrics, *, split: str, synthetic: bool, trial: bool) -> 
         grade: metrics["patient"]["per_class"][grade]["support"]["value"] for grade in metrics["classes"]
     }
     if few := [f"{grade} ({n})" for grade, n in counts.items() if n < FEW]:
-        found.append(f"Fewer than {FEW} test patients of {', '.join(few)}: estimates are unreliable.")
+        sentences.append(f"Fewer than {FEW} test patients of {', '.join(few)}: estimates are unreliable.")
     if split == "kfold":
-        found.append("One fold of a cross-validation; the folds together test every patient.")
+        sentences.append("One fold of a cross-validation; the folds together test every patient.")
     elif split == "patient":
-        found.append(
-            "One split of one cohort: another split or seed gives other figures, and the intervals do not "
-            "hold that. Cross-validation and repeats over seeds show it."
+        sentences.append(
+            "One split of one cohort: another split or seed gives other results, and the intervals do not "
+            "include that variation. Cross-validation and repeats over seeds show it."
         )
     if split == "external":
-        found.append("How the other cohort was collected and graded must be told beside these figures.")
+        sentences.append(
+            "How the other cohort was collected and graded must be reported together with these metrics."
+        )
     else:
-        found.append(
+        sentences.append(
             "Training and test come from the same source. Other scanners, stains and laboratories were not "
             "tested here."
         )
     if metrics["counts"].get("mixed_grade_patients"):
-        found.append("Some patients have images of more than one grade and count as the most frequent one.")
-    found.append(
+        sentences.append(
+            "Some patients have images of more than one grade and count as the most frequent one."
+        )
+    sentences.append(
         "The grades in the manifest are taken as the truth; how far pathologists agree on them is not known "
         "here."
     )
-    return found
+    return sentences

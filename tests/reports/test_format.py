@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from livergrade.evaluation.summary import evaluate
-from livergrade.reports.format import shown, table
+from livergrade.reports.format import format_estimate, table
 from tests.evaluation.simulated import predict
 
 
@@ -47,4 +47,4 @@ def test_the_table_says_when_the_split_leaks():
     ],
 )
 def test_how_a_figure_is_written(found: dict, share: bool, text: str) -> None:
-    assert shown(found, "share" if share else "score") == text
+    assert format_estimate(found, "share" if share else "score") == text

@@ -163,7 +163,7 @@ def test_reliability_shows_every_filled_bin(scored):
 def test_titles_say_synthetic_and_notes_say_leaking(scored, history):
     predictions, metrics = scored
     leaking = metrics | {"leakage": {"leaking": True, "sentence": "3 of 4 test images share a patient."}}
-    drawn = f.run_figures(predictions, leaking, history, synthetic=True)
+    drawn = f.plot_run(predictions, leaking, history, synthetic=True)
     assert sorted(drawn) == [
         "class_bars",
         "confusion_image",
@@ -175,7 +175,7 @@ def test_titles_say_synthetic_and_notes_say_leaking(scored, history):
     for name, figure in drawn.items():
         assert "synthetic cohort" in texts(figure), name
         assert "LEAKING: 3 of 4" in texts(figure), name
-    drawn = f.run_figures(predictions, metrics)
+    drawn = f.plot_run(predictions, metrics)
     assert sorted(drawn) == ["class_bars", "confusion_image", "confusion_patient", "reliability", "roc"]
     for name, figure in drawn.items():
         assert "synthetic" not in texts(figure), name

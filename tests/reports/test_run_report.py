@@ -15,7 +15,7 @@ from livergrade.evaluation.subgroups import subgroups
 from livergrade.evaluation.summary import evaluate
 from livergrade.evaluation.uncertainty import fit_calibration, uncertainty_metrics
 from livergrade.io.files import write_json
-from livergrade.reports.run_plots import run_figures
+from livergrade.reports.run_plots import plot_run
 from livergrade.reports.run_report import write_report
 from livergrade.reports.style import save
 from livergrade.reports.thumbnails import write_thumbnails
@@ -89,7 +89,7 @@ def write_run(folder, *, name="synthetic", leaking=False, drawn=True):
     }
     (folder / "environment.json").write_text(json.dumps(environment))
     if drawn:
-        for label, figure in run_figures(predictions, metrics).items():
+        for label, figure in plot_run(predictions, metrics).items():
             save(figure, folder / "figures" / label)
     return folder
 
@@ -262,7 +262,7 @@ def test_the_same_folder_gives_the_same_page(run):
 
 
 def test_the_verdict_claims_what_the_interval_holds(run):
-    assert "senet graded 8 of 9 test patients rightly, more than always answering “poor” (33.3 %)" in (
+    assert "senet graded 8 of 9 test patients correctly, more than always answering “poor” (33.3 %)" in (
         page_of(run).text
     )
 

@@ -32,7 +32,7 @@ def metrics(low: float | None, high: float | None, *, leaking: bool = False) -> 
 )
 def test_the_sentence_follows_the_interval(found: dict[str, Any], told: str) -> None:
     sentence = verdict(found, "senet")
-    assert sentence.startswith("senet graded 15 of 20 test patients rightly")
+    assert sentence.startswith("senet graded 15 of 20 test patients correctly")
     assert told in sentence
 
 
