@@ -1,1 +1,1 @@
-"""What several runs say together: sweeps, comparisons and studies."""
+"""Joint analysis of several runs: sweeps, comparisons and hyperparameter searches."""

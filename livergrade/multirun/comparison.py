@@ -1,4 +1,4 @@
-"""Everything of a comparison: ``comparison.json``, tables, figures and the page, from runs' folders."""
+"""Write a comparison from run folders: ``comparison.json``, tables, figures and the HTML page."""
 
 import logging
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from livergrade.config.schema import CompareConfig
 from livergrade.evaluation.leakage import warning
 from livergrade.io.files import write_json
 from livergrade.multirun.grouping import arms, differences, leakage_gap, measure
-from livergrade.multirun.plots import arm_figures
+from livergrade.multirun.plots import plot_arm
 from livergrade.multirun.report import write_comparison
 from livergrade.multirun.tables import arm_tables, gap_table, write_table
 from livergrade.reports.style import save
@@ -20,43 +20,45 @@ from livergrade.runs.run import Run
 log = logging.getLogger(__name__)
 
 
-def _cautions(runs: Sequence[Run]) -> list[str]:
-    """What must be said before any figure."""
-    found = []
+def _warnings(runs: Sequence[Run]) -> list[str]:
+    """Warnings that the page prints before any metric."""
+    messages = []
     if any(run.config.data.name == "synthetic" for run in runs):
-        found.append("Synthetic cohort: every image is computer-generated. Nothing here is about patients.")
+        messages.append(
+            "Synthetic cohort: every image is computer-generated. Nothing here is about patients."
+        )
     if any(run.config.trainer.limit_batches for run in runs):
-        found.append("A trial: passes were stopped after a few batches, so that no figure is a result.")
-    return found
+        messages.append("A trial: passes were stopped after a few batches, so no metric is a result.")
+    return messages
 
 
 def write_comparison_results(config: CompareConfig, out: Path, command: str) -> Path:
     """Compare finished runs.
 
     Args:
-        config: which runs, and how.
-        out: folder that is written into.
-        command: what was typed, for the record.
+        config: run folders and options of the comparison.
+        out: output folder.
+        command: the command line, for the record.
 
     Returns:
-        Path of the page.
+        Path of the HTML page.
 
     Raises:
-        UserError: no run is finished, or they can't be compared.
+        UserError: no run is finished, or the runs can't be compared.
     """
     runs, left_out = find_runs(config.runs)
-    found, incomplete = arms(runs)
+    groups, incomplete = arms(runs)
     measured = []
-    for arm in found:
+    for arm in groups:
         names = ", ".join(arm.models)
         log.info("%s: %s; %d resamples of the patients", arm.kind, names, config.resamples)
         measured.append(
             measure(arm, resamples=config.resamples, permutations=config.permutations, seed=config.seed)
         )
-    differing = differences(found)
+    differing = differences(groups)
     for option, values in differing.items():
-        told = "; ".join(f"{model}: {value}" for model, value in values.items())
-        log.info("  %s  %s", option, told)
+        by_model = "; ".join(f"{model}: {value}" for model, value in values.items())
+        log.info("  %s  %s", option, by_model)
     gaps = leakage_gap(measured)
     compared: dict[str, Any] = {
         "classes": runs[0].classes,
@@ -65,7 +67,7 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
         "leakage_gap": gaps,
         "differences": differing,
         "left_out": left_out + incomplete,
-        "cautions": _cautions([run for arm in found for run in arm.runs]),
+        "cautions": _warnings([run for arm in groups for run in arm.runs]),
         "command": command,
         "made": datetime.now().astimezone().isoformat(timespec="seconds"),
         "resamples": config.resamples,
@@ -74,19 +76,22 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
     }
     out.mkdir(parents=True, exist_ok=True)
     write_json(compared, out / "comparison.json")
-    tables = {arm.kind: arm_tables(arm, one, config.level) for arm, one in zip(found, measured, strict=True)}
+    tables = {
+        arm.kind: arm_tables(arm, results, config.level)
+        for arm, results in zip(groups, measured, strict=True)
+    }
     if gaps:
         tables["gap"] = [gap_table(gaps)]
     for table in [table for group in tables.values() for table in group]:
         write_table(table, out / "tables")
-    for arm, one in zip(found, measured, strict=True):
-        for name, figure in arm_figures(arm, one, config.level, note=warning(one["leakage"])).items():
+    for arm, results in zip(groups, measured, strict=True):
+        for name, figure in plot_arm(arm, results, config.level, note=warning(results["leakage"])).items():
             save(figure, out / "figures" / name)
     page = write_comparison(out, compared, tables)
     for line in compared["left_out"]:
         log.warning("left out: %s", line)
-    for arm in found:
-        shown = next(table for table in tables[arm.kind] if table.name.startswith("accuracy"))
-        log.info("\n%s, %s\n%s", shown.title, arm.kind, shown.shown.to_string(index=False))
+    for arm in groups:
+        accuracies = next(table for table in tables[arm.kind] if table.name.startswith("accuracy"))
+        log.info("\n%s, %s\n%s", accuracies.title, arm.kind, accuracies.shown.to_string(index=False))
     log.info("\n%s", page)
     return page

@@ -1,8 +1,9 @@
-"""What several runs say together: repeats gathered, models compared on the same patients, the leak's worth.
+"""Group runs into repeats, compare models on the same patients, and measure the effect of data leakage.
 
-Runs fall into arms by the unit of their split, since figures of different test sets are not comparable. In an
-arm the folds of one seed are one repeat, in which every patient is tested once; the seeds are the repeats of
-a model. Runs of a model that differ in other options count as models of their own, named by what differs.
+Runs are grouped into arms by the unit of their split, since metrics of different test sets are not
+comparable. Within an arm, the folds of one seed form one repeat, in which every patient is tested once; the
+seeds are the repeats of a model. Runs of one model that differ in other options count as separate models,
+named by the options that differ.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ KINDS = {
     "image": "split by image",
 }
 
-MOST_IN_A_NAME = 3
-"""Options that a model's name tells."""
+MAX_OPTIONS_IN_NAME = 3
+"""Maximum number of options in a model's name."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Group:
 
     Attributes:
         kind: unit of the split, a key of `KINDS`.
-        models: name → repeat (its seed) → the runs that make it up, one a fold.
+        models: name → repeat (its seed) → its runs, one per fold.
     """
 
     kind: str
@@ -48,60 +49,62 @@ class Group:
 
     @property
     def runs(self) -> list[Run]:
-        """All its runs."""
+        """All runs of the group."""
         return [run for repeats in self.models.values() for folds in repeats.values() for run in folds]
 
 
 def arms(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
-    """Sort runs into arms, models and repeats.
+    """Group runs into arms, models and repeats.
 
     Returns:
-        The arms in the order of `KINDS`, and a line for each run that is left out: it was run again later, or
-        folds are missing beside it.
+        The arms in the order of `KINDS`, and one line for each excluded run: it was repeated later,
+        or other folds of its repeat are missing.
 
     Raises:
-        UserError: runs have different grades, or nothing is left.
+        UserError: runs have different grades, or no run remains.
     """
     if len({tuple(run.classes) for run in runs}) > 1:
         lines = [f"  {run.folder}: {', '.join(run.classes)}" for run in runs]
-        raise UserError("these runs have different grades, so no figure compares:\n" + "\n".join(lines))
+        raise UserError(
+            "these runs have different grades, so their metrics are not comparable:\n" + "\n".join(lines)
+        )
     left_out: list[str] = []
-    found = []
+    groups = []
     for kind in KINDS:
         models: dict[str, dict[str, list[Run]]] = {}
-        these = [run for run in runs if run.config.split.name == kind]
-        for name, group in _by_name(these).items():
+        runs_of_kind = [run for run in runs if run.config.split.name == kind]
+        for name, group in _by_name(runs_of_kind).items():
             for repeat, folds in _by_repeat(group).items():
-                kept, lines = _one_a_fold(folds)
+                complete, lines = _one_per_fold(folds)
                 left_out += lines
-                if kept:
-                    models.setdefault(name, {})[repeat] = kept
+                if complete:
+                    models.setdefault(name, {})[repeat] = complete
         if models:
-            found.append(Group(kind, models))
-    if not found:
+            groups.append(Group(kind, models))
+    if not groups:
         raise UserError("nothing to compare:\n" + "\n".join(f"  {line}" for line in left_out))
-    return found, left_out
+    return groups, left_out
 
 
 def _by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by their model, and by the options in which runs of the same model differ.
+    """Group runs by model, and by the options in which runs of the same model differ.
 
-    Of more options than a figure has room for `differences` has the table; letters tell the runs apart.
+    If more options differ than fit in a figure, letters distinguish the models; `differences` lists them.
     """
-    named: dict[str, list[Run]] = {}
+    by_name: dict[str, list[Run]] = {}
     for model in dict.fromkeys(run.model for run in runs):
         group = [run for run in runs if run.model == model]
         varied = [key for key in group[0].settings if len({str(run.settings[key]) for run in group}) > 1]
-        kinds = {run.folder: tuple(f"{key}={run.settings[key]}" for key in varied) for run in group}
-        letters = dict(zip(dict.fromkeys(kinds.values()), string.ascii_uppercase, strict=False))
+        option_values = {run.folder: tuple(f"{key}={run.settings[key]}" for key in varied) for run in group}
+        letters = dict(zip(dict.fromkeys(option_values.values()), string.ascii_uppercase, strict=False))
         for run in group:
-            kind = kinds[run.folder]
-            if len(varied) > MOST_IN_A_NAME and len(set(kinds.values())) <= len(letters):
-                name = f"{model} {letters[kind]}"
+            values = option_values[run.folder]
+            if len(varied) > MAX_OPTIONS_IN_NAME and len(set(option_values.values())) <= len(letters):
+                name = f"{model} {letters[values]}"
             else:
-                name = ", ".join([model, *kind])
-            named.setdefault(name, []).append(run)
-    return named
+                name = ", ".join([model, *values])
+            by_name.setdefault(name, []).append(run)
+    return by_name
 
 
 def _by_repeat(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -112,8 +115,8 @@ def _by_repeat(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return repeats
 
 
-def _one_a_fold(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """The latest run of each fold, if every fold is there; and why others are left out."""
+def _one_per_fold(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The latest run of each fold, if every fold exists; and the reasons why other runs are excluded."""
     latest: dict[int, Run] = {}
     lines = []
     for run in sorted(runs, key=lambda run: (run.folder / "finished.json").stat().st_mtime):
@@ -130,13 +133,13 @@ def _one_a_fold(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 
 def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict[str, Any]:
-    """Every figure of an arm, and every pair of its models compared.
+    """Compute all metrics of an arm, and compare every pair of its models.
 
     Returns:
-        Plain values: ``kind``, ``leakage`` (a sentence, and whether any run leaks), ``models`` (name → what
-        was run, and ``repeats``: seed → what `livergrade.evaluation.summary.evaluate` returns), ``repeats``
-        (the seeds that all models share) and ``pairs`` (what `livergrade.evaluation.paired.compare` returns
-        for those).
+        JSON-ready values: ``kind``, ``leakage`` (a sentence, and whether any run leaks), ``models`` (name →
+        facts about its runs, and ``repeats``: seed → result of `livergrade.evaluation.summary.evaluate`),
+        ``repeats`` (the seeds that all models share) and ``pairs`` (result of
+        `livergrade.evaluation.paired.compare` for those).
     """
     tables: dict[str, dict[str, pd.DataFrame]] = {
         name: {
@@ -146,21 +149,23 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict
         for name, repeats in arm.models.items()
     }
     shared = [
-        repeat for repeat in next(iter(tables.values())) if all(repeat in found for found in tables.values())
+        repeat
+        for repeat in next(iter(tables.values()))
+        if all(repeat in repeats for repeats in tables.values())
     ]
-    same = {name: [found[repeat] for repeat in shared] for name, found in tables.items()}
+    shared_tables = {name: [repeats[repeat] for repeat in shared] for name, repeats in tables.items()}
     pairs: list[dict[str, Any]] = []
-    if len(same) > 1 and shared:
-        refuse_different_tests(same)
-        pairs = compare(same, resamples=resamples, permutations=permutations, seed=seed)
+    if len(shared_tables) > 1 and shared:
+        refuse_different_tests(shared_tables)
+        pairs = compare(shared_tables, resamples=resamples, permutations=permutations, seed=seed)
     leaks = [run.metrics["leakage"] for run in arm.runs]
-    worst = max(leaks, key=lambda found: (found["leaking"] is not False, found.get("with_sibling") or 0))
+    worst = max(leaks, key=lambda leak: (leak["leaking"] is not False, leak.get("with_sibling") or 0))
     return {
         "kind": arm.kind,
         "leakage": worst,
         "repeats": shared,
         "models": {
-            name: _what_was_run([run for folds in repeats.values() for run in folds])
+            name: _run_facts([run for folds in repeats.values() for run in folds])
             | {
                 "repeats": {
                     repeat: evaluate(table, None, resamples=resamples, seed=seed) | {"leakage": worst}
@@ -173,56 +178,58 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict
     }
 
 
-def _what_was_run(runs: Sequence[Run]) -> dict[str, Any]:
-    facts = [run.environment for run in runs]
-    seconds = [found["seconds"] for found in facts if "seconds" in found]
+def _run_facts(runs: Sequence[Run]) -> dict[str, Any]:
+    environments = [run.environment for run in runs]
+    seconds = [environment["seconds"] for environment in environments if "seconds" in environment]
     return {
         "model": runs[0].config.model.name,
         "folders": [str(run.folder) for run in runs],
-        "commands": list(dict.fromkeys(found.get("command", "") for found in facts)),
-        "initialisation": "; ".join(dict.fromkeys(found.get("initialisation", "") for found in facts)),
-        "parameters": facts[0].get("parameters"),
-        "epochs": max((found.get("epochs", 0) for found in facts), default=0),
+        "commands": list(dict.fromkeys(environment.get("command", "") for environment in environments)),
+        "initialisation": "; ".join(
+            dict.fromkeys(environment.get("initialisation", "") for environment in environments)
+        ),
+        "parameters": environments[0].get("parameters"),
+        "epochs": max((environment.get("epochs", 0) for environment in environments), default=0),
         "minutes": round(fmean(seconds) / 60, 1) if seconds else None,
     }
 
 
-def figure(model: dict[str, Any], level: str, metric: str, grade: str | None = None) -> Estimate:
-    """One figure of a model over its repeats.
+def estimate(model: dict[str, Any], level: str, metric: str, grade: str | None = None) -> Estimate:
+    """Estimate of one metric of a model over its repeats.
 
     Returns:
-        With one repeat its ``value``, ``low``, ``high`` and ``n`` as measured. With several their mean as
-        ``value``, no interval, and ``sd`` and ``values`` beside it; null if any repeat's is undefined.
+        For one repeat: its ``value``, ``low``, ``high`` and ``n`` as measured. For several: their mean as
+        ``value``, no interval, and additionally ``sd`` and ``values``; null if undefined in any repeat.
     """
-    found: list[Estimate] = [
+    estimates: list[Estimate] = [
         metrics[level]["per_class"][grade][metric] if grade else metrics[level][metric]
         for metrics in model["repeats"].values()
     ]
-    if len(found) == 1:
-        return found[0]
-    values = [one["value"] for one in found if one["value"] is not None]
-    n = sum(one["n"] or 0 for one in found)
-    if len(values) < len(found):
-        return undefined(n, next(one["reason"] for one in found if one["value"] is None))
+    if len(estimates) == 1:
+        return estimates[0]
+    values = [item["value"] for item in estimates if item["value"] is not None]
+    n = sum(item["n"] or 0 for item in estimates)
+    if len(values) < len(estimates):
+        return undefined(n, next(item["reason"] for item in estimates if item["value"] is None))
     over = spread(values)
     return {"value": over["mean"], "low": None, "high": None, "n": n, "sd": over["sd"], "values": values}
 
 
 def order(measured: dict[str, Any], level: str) -> list[str]:
-    """The models of a measured arm, the most accurate first."""
+    """The models of a measured arm, by descending accuracy."""
     models = measured["models"]
-    return sorted(models, key=lambda name: -(figure(models[name], level, "accuracy")["value"] or 0))
+    return sorted(models, key=lambda name: -(estimate(models[name], level, "accuracy")["value"] or 0))
 
 
 def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """How much higher each model scores when the split is over images.
+    """Increase of each model's accuracy when the split is by image instead of by patient.
 
     Args:
-        measured: what `measure` returned for each arm.
+        measured: result of `measure` for each arm.
 
     Returns:
-        For each model that has both kinds of split, and each level: the mean ``accuracy`` by patient and by
-        image over the repeats, and their difference. No interval: the test sets differ.
+        For each model that has both kinds of split, and each level: the mean accuracy over the repeats for
+        the split by patient and by image, and their difference. No interval: the test sets differ.
     """
     by_kind = {arm["kind"]: arm["models"] for arm in measured}
     honest = by_kind.get("patient") or by_kind.get("kfold") or {}
@@ -231,8 +238,8 @@ def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "model": name,
             "level": level,
-            "by_patient": (fair := figure(honest[name], level, "accuracy")["value"] or 0.0),
-            "by_image": (leaky := figure(leaking[name], level, "accuracy")["value"] or 0.0),
+            "by_patient": (fair := estimate(honest[name], level, "accuracy")["value"] or 0.0),
+            "by_image": (leaky := estimate(leaking[name], level, "accuracy")["value"] or 0.0),
             "gap": leaky - fair,
             "repeats": [len(honest[name]["repeats"]), len(leaking[name]["repeats"])],
         }
@@ -242,14 +249,14 @@ def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def differences(found: Sequence[Group]) -> dict[str, dict[str, str]]:
-    """Options in which models differ beyond the network itself: option → model → value.
+def differences(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
+    """Options in which models differ besides the network itself: option → model → value.
 
-    What every model shares is left out.
+    Options that all models share are omitted.
     """
     by_option: dict[str, dict[str, set[str]]] = {}
-    named = [(name, repeats) for arm in found for name, repeats in arm.models.items()]
-    for name, repeats in named:
+    models_of_all_arms = [(name, repeats) for arm in groups for name, repeats in arm.models.items()]
+    for name, repeats in models_of_all_arms:
         for run in (run for folds in repeats.values() for run in folds):
             for key, value in run.settings.items():
                 if key not in ("model.name", "model.backbone", "split.name"):

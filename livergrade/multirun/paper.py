@@ -1,14 +1,14 @@
-"""What the reference paper printed, and the confusion matrices that its numbers imply.
+"""Printed results of the reference paper, and the confusion matrices that they imply.
 
 Chen et al., BMC Medical Informatics and Decision Making 2022, 22:176, doi 10.1186/s12911-022-01919-1. It
-tests 3,132 views: 87 images, each turned 36 times, of a split over images. Its intervals, had it printed any,
-would have to be of images or patients and not of views.
+tests 3,132 views: 87 images, each rotated 36 times, from a split by image. It prints no confidence intervals;
+they would have to be computed over images or patients, not over views.
 
-Each printed recall and precision is a quotient of integers, and the integers are unique: they give the
-diagonal and the margins of each model's confusion matrix. The six cells off the diagonal have five
-independent sums, so one number stays free (`feasible`). Nothing symmetric depends on it: besides accuracy,
-precision, recall and F1, the errors between each two grades, the mean absolute error and every kappa are
-exact.
+Each printed recall and precision is a quotient of integers, and these integers are unique: they determine
+the diagonal and the margins of each model's confusion matrix. The six off-diagonal cells have five
+independent sums, so one number remains free (`feasible`). No symmetric metric depends on it: besides
+accuracy, precision, recall and F1, the errors between each pair of grades, the mean absolute error and every
+kappa are exact.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ TABLE_3 = {
     "moderate": {"images": 168, "views": 6048, "train": 4860, "test": 1188},
     "well": {"images": 132, "views": 4752, "train": 3816, "test": 936},
 }
-"""Images, and views on each side of the split."""
+"""Images, and views of each split part."""
 
 TABLE_5 = {
     "vgg16": {"poor": 77.98, "moderate": 79.12, "well": 73.08, "total": 76.95},
@@ -59,7 +59,7 @@ TABLE_6 = {
 
 
 def printed(table: dict[str, dict[str, Any]], model: str, classes: Sequence[str]) -> dict[str, Any] | None:
-    """A model's row of `TABLE_5` or `TABLE_6`, where model and grades are the paper's."""
+    """A model's row of `TABLE_5` or `TABLE_6`; None if the model or the grades are not the paper's."""
     return table.get(model) if list(classes) == list(CLASSES) else None
 
 
@@ -68,10 +68,10 @@ class Misprint:
     """A printed number that contradicts the others.
 
     Attributes:
-        where: the table, row and column.
-        printed: what stands there.
-        implied: what the other numbers imply.
-        why: how that is known.
+        where: table, row and column.
+        printed: the printed number.
+        implied: the number that the other numbers imply.
+        why: evidence.
     """
 
     where: str
@@ -85,7 +85,7 @@ MISPRINTS = (
         "Table 6, SENet, poor, recall",
         99.41,
         98.41,
-        "no number of 1,008 views is 99.41 %; Table 5 and the text say 98.41 %, which with the other figures "
+        "no number of 1,008 views is 99.41 %; Table 5 and the text say 98.41 %, which with the other numbers "
         "gives the printed accuracy, precision and F1",
     ),
     Misprint(
@@ -98,16 +98,16 @@ MISPRINTS = (
 
 
 def counts(model: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Diagonal and column sums of a model's confusion matrix, int64 [3] each, from the printed shares.
+    """Diagonal and column sums of a model's confusion matrix, int64 [3] each, from the printed percentages.
 
     Args:
         model: A key of `TABLE_5`.
 
     Raises:
-        ValueError: The printed figures do not determine them.
+        ValueError: The printed numbers do not determine them.
     """
     true = [TABLE_3[grade]["test"] for grade in CLASSES]
-    right, called = [], []
+    correct, predicted = [], []
     for grade, n in zip(CLASSES, true, strict=True):
         hits = [k for k in range(n + 1) if _rounds_to(k / n, TABLE_5[model][grade])]
         sums = [
@@ -118,10 +118,10 @@ def counts(model: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
             and _rounds_to(2 * k / (n + total), TABLE_6[model][grade]["f1"])
         ]
         if len(sums) != 1:
-            raise ValueError(f"{model}, {grade}: {len(sums)} pairs of integers fit the printed figures")
-        right.append(sums[0][0])
-        called.append(sums[0][1])
-    return np.array(right), np.array(called)
+            raise ValueError(f"{model}, {grade}: {len(sums)} pairs of integers fit the printed numbers")
+        correct.append(sums[0][0])
+        predicted.append(sums[0][1])
+    return np.array(correct), np.array(predicted)
 
 
 def _rounds_to(share: float, printed: float) -> bool:
@@ -129,28 +129,29 @@ def _rounds_to(share: float, printed: float) -> bool:
 
 
 def feasible(model: str) -> npt.NDArray[np.int64]:
-    """Every confusion matrix that agrees with a model's printed figures.
+    """All confusion matrices that agree with a model's printed numbers.
 
     Returns:
-        Counts, rows are the truth, int64 [M, 3, 3], by how many poor views are called moderate.
+        Counts, rows are the truth, int64 [M, 3, 3], ordered by the number of poor views called moderate.
     """
     true = np.array([TABLE_3[grade]["test"] for grade in CLASSES])
-    right, called = counts(model)
-    missed, alarms = true - right, called - right  # sums of the rows and columns without the diagonal
-    found = []
-    for poor_as_moderate in range(missed[0] + 1):
-        poor_as_well = missed[0] - poor_as_moderate
-        well_as_moderate = alarms[1] - poor_as_moderate
-        well_as_poor = missed[2] - well_as_moderate
-        moderate_as_poor = alarms[0] - well_as_poor
-        moderate_as_well = missed[1] - moderate_as_poor
+    correct, predicted = counts(model)
+    # row and column sums without the diagonal
+    false_negatives, false_positives = true - correct, predicted - correct
+    matrices = []
+    for poor_as_moderate in range(false_negatives[0] + 1):
+        poor_as_well = false_negatives[0] - poor_as_moderate
+        well_as_moderate = false_positives[1] - poor_as_moderate
+        well_as_poor = false_negatives[2] - well_as_moderate
+        moderate_as_poor = false_positives[0] - well_as_poor
+        moderate_as_well = false_negatives[1] - moderate_as_poor
         matrix = np.array(
             [
-                [right[0], poor_as_moderate, poor_as_well],
-                [moderate_as_poor, right[1], moderate_as_well],
-                [well_as_poor, well_as_moderate, right[2]],
+                [correct[0], poor_as_moderate, poor_as_well],
+                [moderate_as_poor, correct[1], moderate_as_well],
+                [well_as_poor, well_as_moderate, correct[2]],
             ]
         )
         if (matrix >= 0).all():
-            found.append(matrix)
-    return np.array(found)
+            matrices.append(matrix)
+    return np.array(matrices)

@@ -1,4 +1,4 @@
-"""Figures of a comparison: accuracies, differences, curves as the paper's, confusion matrices."""
+"""Figures of a comparison: accuracies, differences, training curves as in the paper, confusion matrices."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.evaluation.estimate import Estimate
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import Group, figure, order
+from livergrade.multirun.grouping import Group, estimate, order
 from livergrade.reports.palette import BLUE, GRADES, INK, MUTED, RULE
 from livergrade.reports.style import SHARE, heading, hide_spines
 
 ZOOM = (160, 300)
-"""Epochs that the paper's Figure 3 shows once more, enlarged."""
+"""Epochs that the paper's Figure 3 shows again, enlarged."""
 
 
-def arm_figures(arm: Group, measured: dict[str, Any], level: str, *, note: str = "") -> dict[str, Figure]:
-    """Every figure of an arm; ``note`` is a warning printed on each."""
+def plot_arm(arm: Group, measured: dict[str, Any], level: str, *, note: str = "") -> dict[str, Figure]:
+    """All figures of an arm; ``note`` is a warning printed on each."""
     models = order(measured, level)
-    drawn = {
+    figures = {
         "accuracy": accuracy(measured, models, arm.runs[0].classes, note=note),
         "confusion": confusion(measured, models, arm.runs[0].classes, level, note=note),
     }
     if measured["pairs"]:
-        drawn["pairs"] = differences(measured["pairs"], level, note=note)
+        figures["pairs"] = differences(measured["pairs"], level, note=note)
     histories = mean_histories(arm)
     if any(len(history) for history in histories.values()):
-        drawn["curves"] = curves(histories, note=note)
-    return {f"{name}_{arm.kind}": found for name, found in drawn.items()}
+        figures["curves"] = curves(histories, note=note)
+    return {f"{name}_{arm.kind}": figure for name, figure in figures.items()}
 
 
 def accuracy(
     measured: dict[str, Any], models: Sequence[str], classes: Sequence[str], *, note: str = ""
 ) -> Figure:
-    """Accuracy of each model by patient and by image, with its interval or its repeats; the paper's too."""
+    """Accuracy of each model per patient and per image with interval or repeats, and the paper's accuracy."""
     rings = False
-    drawn = Figure((8.4, 1.5 + 0.5 * len(models)), layout="constrained")
-    for axes, level in zip(drawn.subplots(1, 2, sharey=True), ("patient", "image"), strict=True):
+    figure = Figure((8.4, 1.5 + 0.5 * len(models)), layout="constrained")
+    for axes, level in zip(figure.subplots(1, 2, sharey=True), ("patient", "image"), strict=True):
         for row, name in enumerate(models):
             model = measured["models"][name]
-            found = figure(model, level, "accuracy")
-            _whisker(axes, row, found)
+            _whisker(axes, row, estimate(model, level, "accuracy"))
             printed = paper.printed(paper.TABLE_5, model["model"], classes)
             if printed:
                 axes.plot(printed["total"] / 100, row, "o", mfc="none", mec=MUTED, ms=7)
@@ -56,23 +55,23 @@ def accuracy(
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_title(f"by {level}", loc="left", fontsize=10, color=INK)
     rings_are = "; rings: the paper's, over images and views" if rings else ""
-    heading(drawn, f"Accuracy with 95 % intervals{rings_are}", note)
-    return drawn
+    heading(figure, f"Accuracy with 95 % intervals{rings_are}", note)
+    return figure
 
 
 def differences(pairs: Sequence[dict[str, Any]], level: str, *, note: str = "") -> Figure:
-    """Difference in accuracy of each two models, with the interval; filled where Holm's p is below 0.05."""
+    """Difference in accuracy of each pair of models with its interval; filled if Holm-corrected p < 0.05."""
     names = [f"{pair['first']} − {pair['second']}" for pair in pairs]
-    drawn = Figure((8.4, 1.5 + 0.34 * len(pairs)), layout="constrained")
-    axes = drawn.subplots()
+    figure = Figure((8.4, 1.5 + 0.34 * len(pairs)), layout="constrained")
+    axes = figure.subplots()
     for row, pair in enumerate(pairs):
         p = pair[level]["permutation"]["p_holm"]
         _whisker(axes, row, pair[level]["difference"]["accuracy"], filled=p is not None and p < 0.05)
     axes.axvline(0, color=MUTED, lw=1)
     _forest(axes, names)
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" pts"))
-    heading(drawn, f"Difference in accuracy by {level}; filled: p < 0.05 after Holm's correction", note)
-    return drawn
+    heading(figure, f"Difference in accuracy by {level}; filled: p < 0.05 after Holm's correction", note)
+    return figure
 
 
 def confusion(
@@ -82,13 +81,13 @@ def confusion(
     across = min(3, len(models))
     down = -(-len(models) // across)
     side = max(2.6, 0.62 * len(classes) + 1.1)
-    drawn = Figure((0.3 + side * across, 0.6 + side * down), layout="constrained")
-    for place, axes in enumerate(np.ravel(drawn.subplots(down, across, squeeze=False))):
+    figure = Figure((0.3 + side * across, 0.6 + side * down), layout="constrained")
+    for place, axes in enumerate(np.ravel(figure.subplots(down, across, squeeze=False))):
         if place >= len(models):
             axes.set_axis_off()
             continue
-        found = measured["models"][models[place]]["repeats"].values()
-        counts = np.sum([metrics[level]["confusion"] for metrics in found], axis=0)
+        repeats = measured["models"][models[place]]["repeats"].values()
+        counts = np.sum([metrics[level]["confusion"] for metrics in repeats], axis=0)
         shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         axes.imshow(shares, cmap=SHARE, vmin=0, vmax=1)
         for i, j in np.ndindex(counts.shape):
@@ -100,12 +99,12 @@ def confusion(
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_title(models[place], fontsize=10, color=INK)
-    heading(drawn, f"{level.capitalize()}s: truth by row, prediction by column", note)
-    return drawn
+    heading(figure, f"{level.capitalize()}s: truth by row, prediction by column", note)
+    return figure
 
 
 def mean_histories(arm: Group) -> dict[str, pd.DataFrame]:
-    """Each model's curves, the mean over its folds and repeats."""
+    """Training curves of each model, averaged over its folds and repeats."""
     return {
         name: pd.concat([run.history for folds in repeats.values() for run in folds])
         .groupby("epoch", as_index=False)
@@ -115,21 +114,21 @@ def mean_histories(arm: Group) -> dict[str, pd.DataFrame]:
 
 
 def curves(histories: dict[str, pd.DataFrame], *, note: str = "") -> Figure:
-    """Accuracy over the epochs as the paper's Figure 3: training and held-out, the last epochs enlarged.
+    """Accuracy per epoch as in the paper's Figure 3: training and held-out data, the last epochs enlarged.
 
-    What is held out is the validation side: the paper followed the test images, by which no epoch may be
-    chosen.
+    The held-out data is the validation split: the paper plotted the test images, which must not be used to
+    choose an epoch.
     """
     longest = max(int(history["epoch"].max()) for history in histories.values() if len(history))
     spans = [None, ZOOM] if longest > ZOOM[0] + 20 else [None]
-    drawn = Figure((8.4, 3.4 * len(spans)), layout="constrained")
-    grid = drawn.subplots(len(spans), 2, squeeze=False)
+    figure = Figure((8.4, 3.4 * len(spans)), layout="constrained")
+    grid = figure.subplots(len(spans), 2, squeeze=False)
     for row, span in zip(grid, spans, strict=True):
-        for axes, side in zip(row, ("train", "val"), strict=True):
+        for axes, split in zip(row, ("train", "val"), strict=True):
             for number, (name, history) in enumerate(histories.items()):
-                if f"{side}/accuracy" not in history:
+                if f"{split}/accuracy" not in history:
                     continue
-                points = history[["epoch", f"{side}/accuracy"]].dropna()
+                points = history[["epoch", f"{split}/accuracy"]].dropna()
                 axes.plot(
                     *points.to_numpy(float).T,
                     color=GRADES[number % len(GRADES)],
@@ -143,7 +142,7 @@ def curves(histories: dict[str, pd.DataFrame], *, note: str = "") -> Figure:
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-            title = {"train": "training", "val": "validation"}[side]
+            title = {"train": "training", "val": "validation"}[split]
             if span:
                 _zoom(axes, span)
                 title += f", epochs {span[0]} to {span[1]}"
@@ -153,11 +152,11 @@ def curves(histories: dict[str, pd.DataFrame], *, note: str = "") -> Figure:
             if not axes.lines:
                 axes.text(0.5, 0.5, "not recorded", ha="center", transform=axes.transAxes, color=MUTED)
     handles, labels = grid[0][0].get_legend_handles_labels()
-    drawn.legend(
+    figure.legend(
         handles, labels, loc="outside lower center", ncols=min(5, len(labels)), frameon=False, fontsize=8.5
     )
-    heading(drawn, "Accuracy over the epochs, of views", note)
-    return drawn
+    heading(figure, "Accuracy over the epochs, of views", note)
+    return figure
 
 
 def _zoom(axes: Axes, span: tuple[int, int]) -> None:
@@ -167,15 +166,15 @@ def _zoom(axes: Axes, span: tuple[int, int]) -> None:
         axes.set_ylim(min(inside) - 0.01, min(1.002, max(inside) + 0.01))
 
 
-def _whisker(axes: Axes, row: int, found: Estimate, *, filled: bool = True) -> None:
-    """A figure with its interval, or with each repeat's value."""
-    if found["value"] is None:
+def _whisker(axes: Axes, row: int, item: Estimate, *, filled: bool = True) -> None:
+    """Plot an estimate with its interval, or with the value of each repeat."""
+    if item["value"] is None:
         return
-    if found["low"] is not None and found["high"] is not None:
-        axes.plot((found["low"], found["high"]), (row, row), color=BLUE, lw=2)
-    for value in found.get("values", []):
+    if item["low"] is not None and item["high"] is not None:
+        axes.plot((item["low"], item["high"]), (row, row), color=BLUE, lw=2)
+    for value in item.get("values", []):
         axes.plot(value, row, "|", color=BLUE, ms=9)
-    axes.plot(found["value"], row, "o", color=BLUE, mfc=BLUE if filled else "white", ms=6)
+    axes.plot(item["value"], row, "o", color=BLUE, mfc=BLUE if filled else "white", ms=6)
 
 
 def _forest(axes: Axes, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about several runs, made from a comparison's tables and figures."""
+"""Self-contained HTML page of a comparison, made from its tables and figures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from livergrade.multirun.grouping import KINDS, figure, order
+from livergrade.multirun.grouping import KINDS, estimate, order
 from livergrade.multirun.paper import MISPRINTS, TABLE_5, printed
 from livergrade.multirun.tables import Table
-from livergrade.reports.format import shown
+from livergrade.reports.format import format_estimate
 from livergrade.reports.html import inlined_figures, write_page
 
 CAPTIONS = {
@@ -27,12 +27,12 @@ def write_comparison(
     """Write ``report.html`` beside the comparison's ``figures/``, whole or not at all.
 
     Args:
-        folder: of the comparison.
-        compared: what ``comparison.json`` holds.
-        tables: by arm, and ``gap`` where both kinds of split are there.
+        folder: folder of the comparison.
+        compared: content of ``comparison.json``.
+        tables: tables per arm, and ``gap`` if there are splits by patient and by image.
 
     Returns:
-        Path of the page. It refers to nothing outside itself and holds no script.
+        Path of the page. It has no external resources and no script.
     """
     level = compared["level"]
     sections = [
@@ -63,19 +63,19 @@ def write_comparison(
 
 
 def verdict(arm: Mapping[str, Any], level: str) -> str:
-    """What an arm says, in a sentence or two that claim no more than the tests do."""
+    """Summary of an arm in one or two sentences that claim no more than the statistical tests support."""
     models = order(dict(arm), level)
-    best = figure(arm["models"][models[0]], level, "accuracy")
-    told = f"{models[0]} graded most {level}s rightly: {shown(best, 'share')} %"
-    told += f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else ""
+    best = estimate(arm["models"][models[0]], level, "accuracy")
+    text = f"{models[0]} graded most {level}s correctly: {format_estimate(best, 'share')} %"
+    text += f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else ""
     if not arm["pairs"]:
-        return told + ". Nothing was compared with it on the same patients."
-    clear = [
+        return text + ". Nothing was compared with it on the same patients."
+    significant = [
         f"{pair['first']} and {pair['second']}"
         for pair in arm["pairs"]
         if (p := pair[level]["permutation"]["p_holm"]) is not None and p < 0.05
     ]
     total = f"{len(arm['pairs'])} {'pair' if len(arm['pairs']) == 1 else 'pairs'}"
-    if not clear:
-        return told + f". No two of the models can be told apart on these patients ({total}, Holm)."
-    return told + f". After Holm's correction {len(clear)} of {total} differ: {'; '.join(clear)}."
+    if not significant:
+        return text + f". No two of the models can be told apart on these patients ({total}, Holm)."
+    return text + f". After Holm's correction {len(significant)} of {total} differ: {'; '.join(significant)}."

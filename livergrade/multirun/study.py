@@ -1,4 +1,4 @@
-"""A search over options: what is searched, and how good a trained run is by its validation patients alone."""
+"""Hyperparameter search: the search space, and the objective, computed on the validation patients alone."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ OBJECTIVE = "balanced accuracy of the validation patients"
 
 
 class Trial(Protocol):
-    """What a trial of Optuna offers that is used here."""
+    """The part of the interface of an Optuna trial that is used here."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Draw a number."""
+        """Sample a number."""
         ...
 
     def suggest_categorical(self, name: str, choices: Sequence[str]) -> Any:  # noqa: ANN401
-        """Draw one of these."""
+        """Sample one of the choices."""
         ...
 
 
 def read_space(words: Sequence[str]) -> tuple[list[str], list[Override]]:
-    """Part the words into those that every trial gets, and those that are searched.
+    """Split the overrides into fixed ones, which every trial gets, and searched ones.
 
     Args:
-        words: as they are typed after ``livergrade.train``: ``key=value`` is fixed, ``key=a,b``,
+        words: overrides as typed after ``livergrade.train``: ``key=value`` is fixed, ``key=a,b``,
             ``key=range(1,9,2)``, ``key=interval(low,high)`` and ``key=tag(log,interval(low,high))`` are
             searched.
 
     Raises:
-        UserError: a word can't be read, or nothing is searched.
+        UserError: an override can't be parsed, or nothing is searched.
     """
     try:
-        found = OverridesParser.create().parse_overrides(list(words))
+        overrides = OverridesParser.create().parse_overrides(list(words))
     except OverrideParseException as error:
         raise UserError(f"{' '.join(words)}: can't be read: {error}") from None
-    fixed = [override.input_line or "" for override in found if not override.is_sweep_override()]
-    searched = [override for override in found if override.is_sweep_override()]
+    fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
+    searched = [override for override in overrides if override.is_sweep_override()]
     for override in searched:
         span = override.value()
         if isinstance(span, IntervalSweep) and "log" in span.tags and (span.start or 0) <= 0:
@@ -60,7 +60,7 @@ def read_space(words: Sequence[str]) -> tuple[list[str], list[Override]]:
 
 
 def draw(trial: Trial, searched: Sequence[Override]) -> list[str]:
-    """The words of one trial."""
+    """Sample the overrides of one trial."""
     words = []
     for override in searched:
         key, span = override.get_key_element(), override.value()
@@ -74,21 +74,21 @@ def draw(trial: Trial, searched: Sequence[Override]) -> list[str]:
 
 
 def objective(run: Path) -> float:
-    """How good a run is: `OBJECTIVE`. Its test rows are not looked at.
+    """Value of `OBJECTIVE` for a run. Its test predictions are not used.
 
     Raises:
-        UserError: the run has no validation side.
+        UserError: the run has no validation split.
     """
     predictions = read_predictions(run / "predictions.csv")
-    validated = predictions[predictions["split"] == "val"].assign(split="test")
-    if validated.empty:
-        raise UserError("no patient is set apart to validate; give split.val_fraction more than 0")
-    found = evaluate(validated, None, resamples=1)["patient"]["balanced_accuracy"]
-    return float(found["value"])
+    validation = predictions[predictions["split"] == "val"].assign(split="test")
+    if validation.empty:
+        raise UserError("there are no validation patients; set split.val_fraction above 0")
+    balanced_accuracy = evaluate(validation, None, resamples=1)["patient"]["balanced_accuracy"]
+    return float(balanced_accuracy["value"])
 
 
 def trials_table(trials: Sequence[Any]) -> pd.DataFrame:
-    """One row a trial: number, state, value, seconds, what was drawn, folder and why it failed."""
+    """One row per trial: number, state, value, seconds, sampled options, folder and reason of failure."""
     rows = [
         {
             "trial": trial.number,

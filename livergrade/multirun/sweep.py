@@ -1,7 +1,7 @@
-"""A sweep as one experiment: what failed is told, the rest compared.
+"""Conclude a sweep: report the failed jobs and compare the finished ones.
 
-Hydra runs the jobs, each on its own; nothing here starts one. The command that started the sweep looks at all
-the folders when it ends. Imports are light: every command has them.
+Hydra runs the jobs independently; this module starts none. The command that started the sweep reads all job
+folders when it ends. Imports are kept light, because every command imports this module.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Started:
-    """The sweep that this process started: its folder, and each job's overrides where they are known."""
+class StartedSweep:
+    """The sweep that this process started: its folder, and the overrides of each job if known."""
 
     folder: Path
     jobs: list[list[str]]
 
 
 class Sweep(Callback):
-    """Told by Hydra that a sweep starts."""
+    """Hydra callback for the start of a sweep."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Note the sweep's folder and its jobs, to conclude it where the command ends."""
+        """Record the sweep's folder and jobs, to conclude the sweep when the command ends."""
         jobs: list[list[str]] = []
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
-            jobs = planned(list(config.hydra.overrides.task))
-        started = Started(Path(config.hydra.sweep.dir).absolute(), jobs)
+            jobs = job_overrides(list(config.hydra.overrides.task))
+        started = StartedSweep(Path(config.hydra.sweep.dir).absolute(), jobs)
         at_end(lambda stopped: conclude(started, stopped=stopped))
 
 
-def planned(words: Sequence[str]) -> list[list[str]]:
-    """The overrides of each job of a sweep, in the order in which Hydra's own sweeper runs them."""
+def job_overrides(words: Sequence[str]) -> list[list[str]]:
+    """Overrides of each job of a sweep, in the order in which Hydra's basic sweeper runs the jobs."""
     varied: dict[str, list[str]] = {}
     for override in OverridesParser.create().parse_overrides(list(words)):
         key = override.get_key_element()
@@ -60,11 +60,11 @@ def planned(words: Sequence[str]) -> list[list[str]]:
     return [list(job) for job in itertools.product(*varied.values())]
 
 
-def conclude(sweep: Started, *, stopped: bool) -> None:
-    """Say at the end of a sweep what failed, and compare what did not unless somebody stopped it."""
+def conclude(sweep: StartedSweep, *, stopped: bool) -> None:
+    """Report failed and unfinished jobs, and compare the finished ones unless the sweep was interrupted."""
     if not sweep.folder.is_dir():
         return
-    # The jobs' own logs are closed and Hydra's lines are dated; these are for the screen.
+    # The log files of the jobs are closed, and Hydra's format adds dates; these lines are for the terminal.
     logging.basicConfig(format="%(message)s", stream=sys.stdout, level=logging.INFO, force=True)
     failed = sorted(sweep.folder.glob("*/failed.json"), key=lambda path: job_order(path.parent))
     finished = sorted(sweep.folder.glob("*/finished.json"), key=lambda path: job_order(path.parent))
@@ -75,8 +75,8 @@ def conclude(sweep: Started, *, stopped: bool) -> None:
             log.error("\n%d of %d jobs %s:\n%s", len(lines), total, title, "\n".join(lines))
     if failed or open_jobs:
         log.error(
-            "Each folder's train.log says more. The same command with hydra.sweep.dir=%s runs what is "
-            "missing.",
+            "Details are in the train.log of each folder. The same command with hydra.sweep.dir=%s runs "
+            "the missing jobs.",
             sweep.folder,
         )
     if len(finished) > 1 and not stopped:
@@ -93,14 +93,14 @@ def conclude(sweep: Started, *, stopped: bool) -> None:
 
 
 def _failure(path: Path) -> str:
-    told = json.loads(path.read_text("utf-8"))
-    return f"  {path.parent.name}: {textwrap.shorten(told['message'] or told['error'], 300)}"
+    failure = json.loads(path.read_text("utf-8"))
+    return f"  {path.parent.name}: {textwrap.shorten(failure['message'] or failure['error'], 300)}"
 
 
-def _not_finished(sweep: Started, known: set[Path]) -> list[str]:
-    """Jobs that neither finished nor failed: they were interrupted, or never began."""
-    begun = {path.parent for path in sweep.folder.glob("*/config.yaml")} - known
-    names = [path.name for path in sorted(begun, key=job_order)]
+def _not_finished(sweep: StartedSweep, known: set[Path]) -> list[str]:
+    """Jobs that neither finished nor failed: interrupted or never started."""
+    started = {path.parent for path in sweep.folder.glob("*/config.yaml")} - known
+    names = [path.name for path in sorted(started, key=job_order)]
     all_jobs = [job_name(number, words) for number, words in enumerate(sweep.jobs)]
     names += [name for name in all_jobs if sweep.folder / name not in known and name not in names]
     return [f"  {name}" for name in names]

@@ -1,4 +1,4 @@
-"""Tables of a comparison, in the shape the paper prints them: CSV with every number, Markdown and LaTeX."""
+"""Tables of a comparison in the layout of the paper: CSV with all numbers, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.io.files import atomic_write
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import KINDS, Group, figure, order
-from livergrade.reports.format import shown
+from livergrade.multirun.grouping import KINDS, Group, estimate, order
+from livergrade.reports.format import format_estimate
 
 PAPER = "the paper: view"
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """One table in display form and in long form.
 
     Attributes:
-        name: of its files.
-        title: what it shows.
-        note: how to read it.
+        name: file name without extension.
+        title: caption.
+        note: explanation printed with it.
         shown: cells as text; the first column names the row.
-        numbers: the same in long form, a row a figure, unrounded.
-        labels: how many columns at the left name the row; the others hold figures.
+        numbers: the same in long form, one row per estimate, unrounded.
+        labels: number of leading columns that name the row; the others hold estimates.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Table:
 
 
 def write_table(table: Table, folder: Path) -> None:
-    """Write a table as ``.csv`` (the numbers), ``.md`` and ``.tex`` (as shown), each whole or not at all."""
+    """Write a table as ``.csv`` (unrounded numbers), ``.md`` and ``.tex`` (display form), each atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [list(table.shown.columns), ["---"] * table.shown.shape[1], *table.shown.values.tolist()]
     lines = ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in row) + " |" for row in rows]
@@ -58,13 +58,13 @@ def write_table(table: Table, folder: Path) -> None:
             part.write_text(text, encoding="utf-8")
 
 
-def _number(found: Estimate, **where: object) -> dict[str, object]:
-    kept = {key: found.get(key) for key in ("value", "low", "high", "sd", "n", "reason")}
-    return where | kept | {"values": " ".join(map(str, found.get("values", [])))}
+def _number(item: Estimate, **where: object) -> dict[str, object]:
+    fields = {key: item.get(key) for key in ("value", "low", "high", "sd", "n", "reason")}
+    return where | fields | {"values": " ".join(map(str, item.get("values", [])))}
 
 
 def arm_tables(arm: Group, measured: dict[str, Any], level: str) -> list[Table]:
-    """Every table of an arm, the best model first by accuracy at this level."""
+    """All tables of an arm, with the models sorted by accuracy at this level, best first."""
     models, classes = order(measured, level), arm.runs[0].classes
     tables = [
         cohort_table(arm),
@@ -79,7 +79,7 @@ def arm_tables(arm: Group, measured: dict[str, Any], level: str) -> list[Table]:
 
 
 def cohort_table(arm: Group) -> Table:
-    """Patients, images and carried columns by grade, as the paper's Table 1."""
+    """Patients, images and extra manifest columns by grade, as in the paper's Table 1."""
     split = pd.concat([run.split for run in arm.runs]).drop_duplicates("image")
     classes = arm.runs[0].classes
     rows: list[tuple[str, list[int]]] = [
@@ -89,12 +89,12 @@ def cohort_table(arm: Group) -> Table:
     tested = pd.concat([run.tested for run in arm.runs]).drop_duplicates("image")
     for column in carried_columns(tested):
         values = sorted(value for value in tested[column].unique() if value != "")
-        # A column that differs between the images of a patient, as a place on the slide, tells no patients.
+        # Skip a column that differs between images of a patient (a position): it does not describe patients.
         if not 2 <= len(values) <= 8 or (tested.groupby("patient")[column].nunique() > 1).any():
             continue
         for value in values:
-            having = tested[tested[column] == value]
-            counts = [having.loc[having["grade"] == grade, "patient"].nunique() for grade in classes]
+            matching = tested[tested[column] == value]
+            counts = [matching.loc[matching["grade"] == grade, "patient"].nunique() for grade in classes]
             rows.append((f"{column}: {value} (tested patients)", counts))
     table = pd.DataFrame([[name, *map(str, counts)] for name, counts in rows], columns=["", *classes])
     numbers = pd.DataFrame([[name, *counts] for name, counts in rows], columns=["characteristic", *classes])
@@ -103,14 +103,14 @@ def cohort_table(arm: Group) -> Table:
 
 
 def split_table(arm: Group) -> Table:
-    """Patients and images on each side by grade, as the paper's Table 3; one row a distinct split."""
+    """Patients and images per split part and grade, as in the paper's Table 3; one row per distinct split."""
     rows = []
     for number, run in enumerate(_distinct_splits(arm)):
         views = len(run.tested) / max(1, run.tested["image"].nunique())
         for side in ("train", "val", "test"):
-            there = run.split[run.split["split"] == side]
+            part = run.split[run.split["split"] == side]
             for grade in (*run.classes, "all"):
-                rows_of = there if grade == "all" else there[there["grade"] == grade]
+                selected = part if grade == "all" else part[part["grade"] == grade]
                 rows.append(
                     {
                         "split": number,
@@ -118,8 +118,8 @@ def split_table(arm: Group) -> Table:
                         "fold": run.config.split.fold if arm.kind == "kfold" else None,
                         "side": side,
                         "grade": grade,
-                        "patients": rows_of["patient"].nunique(),
-                        "images": len(rows_of),
+                        "patients": selected["patient"].nunique(),
+                        "images": len(selected),
                         "views_an_image": round(views, 2) if side == "test" else None,
                     }
                 )
@@ -142,20 +142,22 @@ def _distinct_splits(arm: Group) -> list[Any]:
 
 
 def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Sequence[str]) -> Table:
-    """Share graded rightly, by grade and in all, as the paper's Table 5, at each level."""
+    """Accuracy (%) by grade and in total at each level, as in the paper's Table 5."""
     lines, numbers = [], []
     for name in models:
         model = measured["models"][name]
         for level in reversed(LEVELS):
-            found = {grade: figure(model, level, "recall", grade) for grade in classes}
-            found["total"] = figure(model, level, "accuracy")
-            lines.append([name, level, *(shown(one, "share") for one in found.values())])
-            numbers += [_number(one, model=name, level=level, grade=grade) for grade, one in found.items()]
+            estimates = {grade: estimate(model, level, "recall", grade) for grade in classes}
+            estimates["total"] = estimate(model, level, "accuracy")
+            lines.append([name, level, *(format_estimate(item, "share") for item in estimates.values())])
+            numbers += [
+                _number(item, model=name, level=level, grade=grade) for grade, item in estimates.items()
+            ]
         if printed := paper.printed(paper.TABLE_5, model["model"], classes):
             cells = [f"{printed[grade]:.2f}" for grade in (*classes, "total")]
             lines.append([name, PAPER, *cells])
     table = pd.DataFrame(lines, columns=["Model", "Level", *classes, "Total"])
-    note = "Share graded rightly in %, with the 95 % interval over patients, or ± the sd over repeats."
+    note = "Share graded correctly in %, with the 95 % interval over patients, or ± the sd over repeats."
     if table["Level"].eq(PAPER).any():
         note += (
             " The paper counts rotated views and splits over images; ours compares at the view level alone, "
@@ -167,19 +169,19 @@ def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Seq
 def grades_table(
     measured: dict[str, Any], models: Sequence[str], classes: Sequence[str], level: str
 ) -> Table:
-    """Precision, recall and F1 by grade and model, as the paper's Table 6."""
+    """Precision, recall and F1 by grade and model, as in the paper's Table 6."""
     names = ("precision", "recall", "f1")
     lines, numbers = [], []
     for grade in classes:
         for name in models:
             model = measured["models"][name]
             cells = []
-            for at in LEVELS:
+            for row_level in LEVELS:
                 for metric in names:
-                    found = figure(model, at, metric, grade)
-                    numbers.append(_number(found, grade=grade, model=name, level=at, metric=metric))
-                    if at == level:
-                        cells.append(shown(found, "share"))
+                    item = estimate(model, row_level, metric, grade)
+                    numbers.append(_number(item, grade=grade, model=name, level=row_level, metric=metric))
+                    if row_level == level:
+                        cells.append(format_estimate(item, "share"))
             printed = paper.printed(paper.TABLE_6, model["model"], classes)
             cells += [f"{printed[grade][metric]:.2f}" if printed else "" for metric in names]
             lines.append([grade, name, *cells])
@@ -195,26 +197,26 @@ def grades_table(
 
 
 def scores_table(measured: dict[str, Any], models: Sequence[str], level: str) -> Table:
-    """Every overall figure by model."""
+    """All overall metrics by model."""
     lines, numbers = [], []
-    for metric in (one for one in overall() if one.compared):
+    for metric in (metric for metric in overall() if metric.compared):
         cells = []
         for name in models:
-            for at in LEVELS:
-                found = figure(measured["models"][name], at, metric.name)
-                numbers.append(_number(found, model=name, level=at, metric=metric.name))
-                if at == level:
-                    cells.append(shown(found, metric.unit))
+            for row_level in LEVELS:
+                item = estimate(measured["models"][name], row_level, metric.name)
+                numbers.append(_number(item, model=name, level=row_level, metric=metric.name))
+                if row_level == level:
+                    cells.append(format_estimate(item, metric.unit))
         lines.append([f"{metric.short or metric.heading}{', %' * (metric.unit == 'share')}", *cells])
     table = pd.DataFrame(lines, columns=["Figure", *models])
     return Table("scores", f"All figures, {level} level", "", table, pd.DataFrame(numbers), labels=1)
 
 
 def pairs_table(measured: dict[str, Any], level: str) -> Table:
-    """Each two models: difference in accuracy with its interval, and the tests."""
+    """Each pair of models: differences with their intervals, and significance tests."""
     lines, numbers = [], []
     for pair in measured["pairs"]:
-        two = f"{pair['first']} − {pair['second']}"
+        names = f"{pair['first']} − {pair['second']}"
         accuracy = pair[level]["difference"]["accuracy"]
         kappa = pair[level]["difference"]["quadratic_kappa"]
         permutation = pair[level]["permutation"]
@@ -222,25 +224,26 @@ def pairs_table(measured: dict[str, Any], level: str) -> Table:
         counts = "n/a" if mcnemar["p"] is None else f"{mcnemar['only_first']} : {mcnemar['only_second']}"
         lines.append(
             [
-                two,
-                shown(accuracy, "share"),
-                shown(kappa, "score"),
+                names,
+                format_estimate(accuracy, "share"),
+                format_estimate(kappa, "score"),
                 _p(permutation["p"]),
                 _p(permutation["p_holm"]),
                 counts,
                 _p(mcnemar["p_holm"]),
             ]
         )
-        for at in ("image", "patient"):
-            where = {"first": pair["first"], "second": pair["second"], "level": at}
+        for row_level in ("image", "patient"):
+            where = {"first": pair["first"], "second": pair["second"], "level": row_level}
             numbers += [
-                _number(found, **where, figure=metric) for metric, found in pair[at]["difference"].items()
+                _number(item, **where, figure=metric)
+                for metric, item in pair[row_level]["difference"].items()
             ]
             numbers.append(
-                where | {"figure": "permutation p, accuracy", "value": pair[at]["permutation"]["p"]}
+                where | {"figure": "permutation p, accuracy", "value": pair[row_level]["permutation"]["p"]}
             )
             numbers.append(
-                where | {"figure": "permutation p, Holm", "value": pair[at]["permutation"]["p_holm"]}
+                where | {"figure": "permutation p, Holm", "value": pair[row_level]["permutation"]["p_holm"]}
             )
     columns = [
         *("Models", "Accuracy, points", "Quadratic kappa"),
@@ -262,7 +265,7 @@ def _p(value: float | None) -> str:
 
 
 def gap_table(gaps: Sequence[dict[str, Any]]) -> Table:
-    """What the split over images adds, by model and level."""
+    """Increase in accuracy from a split by image, by model and level."""
     lines = [
         [
             row["model"],

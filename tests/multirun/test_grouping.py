@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.multirun.grouping import arms, differences, figure, leakage_gap, measure, order
+from livergrade.multirun.grouping import arms, differences, estimate, leakage_gap, measure, order
 from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
 
@@ -26,7 +26,7 @@ def test_folds_make_a_repeat_in_which_every_patient_is_tested_once(tmp_path: Pat
         "senet": ["0"],
     }
     measured = measure(found[0], **FEW)
-    accuracy = figure(measured["models"]["senet"], "patient", "accuracy")
+    accuracy = estimate(measured["models"]["senet"], "patient", "accuracy")
     assert accuracy["n"] == 30
     confusions = [run.metrics["patient"]["confusion"] for run in found[0].models["senet"]["0"]]
     pooled = measured["models"]["senet"]["repeats"]["0"]["patient"]["confusion"]
@@ -50,7 +50,7 @@ def test_seeds_are_repeats_with_mean_and_sd(tmp_path: Path) -> None:
     found, _ = arms(find_runs([tmp_path])[0])
     assert list(found[0].models["senet"]) == ["0", "1", "2"]
     measured = measure(found[0], **FEW)
-    over = figure(measured["models"]["senet"], "image", "accuracy")
+    over = estimate(measured["models"]["senet"], "image", "accuracy")
     each = [run.metrics["image"]["accuracy"]["value"] for run in found[0].runs]
     assert over["values"] == pytest.approx(each)
     assert over["value"] == pytest.approx(np.mean(each))
@@ -112,8 +112,8 @@ def test_the_most_accurate_comes_first_and_pairs_are_tested(tmp_path: Path) -> N
     (pair,) = measured["pairs"]
     assert {pair["first"], pair["second"]} == {"senet", "vgg16"}
     assert pair["patient"]["difference"]["accuracy"]["value"] == pytest.approx(
-        figure(measured["models"][pair["first"]], "patient", "accuracy")["value"]
-        - figure(measured["models"][pair["second"]], "patient", "accuracy")["value"]
+        estimate(measured["models"][pair["first"]], "patient", "accuracy")["value"]
+        - estimate(measured["models"][pair["second"]], "patient", "accuracy")["value"]
     )
 
 

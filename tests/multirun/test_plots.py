@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from livergrade.multirun.grouping import arms, measure
-from livergrade.multirun.plots import ZOOM, arm_figures, curves, mean_histories
+from livergrade.multirun.plots import ZOOM, curves, mean_histories, plot_arm
 from livergrade.reports.style import save
 from livergrade.runs.find import find_runs
 from tests.conftest import finished_run
@@ -25,7 +25,7 @@ def test_every_model_is_in_every_figure(tmp_path: Path) -> None:
         finished_run(tmp_path / model, model)
     arm = arms(find_runs([tmp_path])[0])[0][0]
     measured = measure(arm, resamples=20, permutations=20, seed=0)
-    figures = arm_figures(arm, measured, "patient", note="LEAKING: so and so")
+    figures = plot_arm(arm, measured, "patient", note="LEAKING: so and so")
     assert set(figures) == {"accuracy_patient", "confusion_patient", "pairs_patient", "curves_patient"}
     for name, figure in figures.items():
         texts = written(figure)
@@ -42,7 +42,7 @@ def test_repeats_are_strokes_and_no_interval(tmp_path: Path) -> None:
     for seed in (0, 1):
         finished_run(tmp_path / str(seed), "senet", seed=seed)
     arm = arms(find_runs([tmp_path])[0])[0][0]
-    figures = arm_figures(arm, measure(arm, resamples=20, permutations=20, seed=0), "patient")
+    figures = plot_arm(arm, measure(arm, resamples=20, permutations=20, seed=0), "patient")
     assert "pairs_patient" not in figures
     strokes = [line for line in figures["accuracy_patient"].axes[0].lines if line.get_marker() == "|"]
     assert len(strokes) == 2

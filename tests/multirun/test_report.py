@@ -33,8 +33,8 @@ def arm(*accuracies: float, p: float | None = None, repeats: int = 1) -> dict[st
     ],
 )
 def test_it_claims_what_the_tests_do(given: dict[str, Any], told: str) -> None:
-    assert verdict(given, "patient") == f"a graded most patients rightly: 80.0 (70.0–90.0) % of 20. {told}"
+    assert verdict(given, "patient") == f"a graded most patients correctly: 80.0 (70.0–90.0) % of 20. {told}"
 
 
 def test_the_best_is_named_whatever_the_order() -> None:
-    assert verdict(arm(0.6, 0.8), "patient").startswith("b graded most patients rightly: 80.0")
+    assert verdict(arm(0.6, 0.8), "patient").startswith("b graded most patients correctly: 80.0")

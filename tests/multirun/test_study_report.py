@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from livergrade.config.schema import TuneConfig
-from livergrade.multirun.study_report import trials_figure, write_study
+from livergrade.multirun.study_report import plot_trials, write_study
 from tests.reports.test_run_report import Page
 
 TRIALS = pd.DataFrame(
@@ -23,7 +23,7 @@ TRIALS = pd.DataFrame(
 
 
 def test_each_option_that_was_drawn_has_its_axes() -> None:
-    figure = trials_figure(TRIALS)
+    figure = plot_trials(TRIALS)
     axes = {one.get_title(loc="left"): one for one in figure.axes}
     assert list(axes) == ["trial", "model", "optim.lr"]
     assert axes["optim.lr"].get_xscale() == "log"
