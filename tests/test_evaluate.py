@@ -88,7 +88,7 @@ def test_what_was_trained_on_is_no_other_cohort(
     with pytest.raises(SystemExit):
         command("evaluate", f"run={trained}", *words, outputs=tmp_path)
     told = capfd.readouterr().err
-    assert f"copied.png: the very file that was trained on as {seen['image']}" in told
+    assert f"copied.png: the same file was trained on as {seen['image']}" in told
     assert f"1 patient trained on: {seen['patient']}" in told
     assert "same_names=true" in told
     assert not (trained / "evaluations").exists() or not list((trained / "evaluations").iterdir())

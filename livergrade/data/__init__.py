@@ -1,1 +1,1 @@
-"""From a manifest or a folder to batches of views; knows nothing of models or of Hydra."""
+"""Data pipeline from a manifest or folder to batches of views; independent of models and Hydra."""

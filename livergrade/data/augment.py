@@ -1,7 +1,7 @@
-"""Make the views of a batch: one resample and one colour step from the cached images, where the network is.
+"""Compute the views of a batch from cached images, on the network's device, in one warp and one colour step.
 
-A view is one image at one angle. The paper's rotation (its equation 1) turns about the image's centre; so
-does this, composed with mirror and crop into one affine map, so that a pixel is interpolated once.
+A view is one image at one angle. As in the paper (equation 1), the rotation is about the image centre. It is
+composed with mirror and crop into one affine map, so that every pixel is interpolated only once.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True)
 class ViewParams:
-    """How each view of a batch is made of its image.
+    """Transformation parameters of each view of a batch.
 
     Attributes:
         degrees: ``float [B]``, counter-clockwise.
-        mirrored: ``bool [B]``, left to right before turning.
-        window: ``float [B, 3]``: side of the square that the view shows, as a share of the whole; and where
-            it lies, right and down, from -1 to 1 of the room that this leaves.
-        density: ``float [B, 3]``, factor of each channel's optical density: by Beer and Lambert's law,
-            transmittance to that power.
-        light: ``float [B, 2]``: contrast, the factor of the distance from mid-grey; and brightness, which is
-            added, as a share of white.
+        mirrored: ``bool [B]``, left-right flip before the rotation.
+        window: ``float [B, 3]``: side of the square crop as a fraction of the image side; and its
+            offset right and down, from -1 to 1 of the remaining margin.
+        density: ``float [B, 3]``, factor of each channel's optical density: by the Beer–Lambert law,
+            the exponent of the transmittance.
+        light: ``float [B, 2]``: contrast, the factor of the distance from mid-grey; and brightness, an
+            additive offset as a fraction of white.
     """
 
     degrees: Tensor
@@ -43,7 +43,7 @@ class ViewParams:
 
     @classmethod
     def upright(cls, views: int, device: torch.device | None = None) -> ViewParams:
-        """The images as they are."""
+        """Parameters of the unchanged images."""
         return cls(
             degrees=torch.zeros(views, device=device),
             mirrored=torch.zeros(views, dtype=torch.bool, device=device),
@@ -56,21 +56,21 @@ class ViewParams:
 def make_views(
     images: Tensor, params: ViewParams, *, size: int, border: str, normalisation: Normalisation
 ) -> Tensor:
-    """Turn, mirror, cut, colour and normalise a batch.
+    """Rotate, mirror, crop, colour and normalise a batch.
 
     Args:
         images: ``uint8 [B, S, S, 3]``, as cached.
-        params: what is done to each, on the images' device.
+        params: transformation of each image, on the images' device.
         size: side of the views, pixels.
         border: ``black``, ``reflect`` or ``crop``, as ``augment.border``.
-        normalisation: mean and standard deviation of the channels, of images scaled to [0, 1].
+        normalisation: mean and standard deviation per channel, for images scaled to [0, 1].
 
     Returns:
         ``float32 [B, 3, size, size]`` on the images' device, normalised.
     """
     maps = _affine_maps(params, images.shape[1], size, border)
     if images.device.type == "cpu":
-        # One uint8 warp and one table a view are several times faster here than tensors over the batch.
+        # Here one uint8 warp and one lookup table per view are several times faster than batched tensors.
         levels = torch.arange(256.0).div(255).expand(len(images), 3, 256)
         tables = _coloured(levels.unsqueeze(2), params, normalisation).squeeze(2)
         return _warped(images, maps, tables, size, border)
@@ -78,44 +78,44 @@ def make_views(
 
 
 def as_seen(view: Tensor, normalisation: Normalisation) -> NDArray[np.uint8]:
-    """One normalised view, ``float [3, H, W]``, as a picture again, ``uint8 [H, W, 3]``."""
-    mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in normalisation)
-    seen = view.float().cpu() * deviation + mean
-    pixels: NDArray[np.uint8] = (seen.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    """Undo the normalisation of one view ``float [3, H, W]``; returns ``uint8 [H, W, 3]``."""
+    mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in normalisation)
+    image = view.float().cpu() * deviation + mean
+    pixels: NDArray[np.uint8] = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     return pixels
 
 
 def _affine_maps(params: ViewParams, source: int, size: int, border: str) -> Tensor:
-    """Maps from a view's pixel centres to the source's, ``float32 [B, 2, 3]``, pixels."""
+    """Affine maps from view pixels to source pixels, ``float32 [B, 2, 3]``."""
     angle = torch.deg2rad(params.degrees)
-    whole = source / math.sqrt(2) if border == "crop" else source  # side of the square there is to show
+    whole = source / math.sqrt(2) if border == "crop" else source  # side of the usable square
     share, *place = params.window.unbind(1)
     cos, sin = angle.cos() * whole / size * share, angle.sin() * whole / size * share
     sign = 1 - 2 * params.mirrored.float()
     rows = torch.stack([torch.stack([sign * cos, -sign * sin], -1), torch.stack([sin, cos], -1)], -2)
-    # The window lies in the turned and mirrored image: its centre goes through the same map.
+    # The window is placed in the rotated and mirrored image, so its centre is mapped in the same way.
     centre = torch.stack(place, -1) * ((1 / share - 1) * size / 2).unsqueeze(1)
     shift = (source - 1) / 2 + ((centre - (size - 1) / 2).unsqueeze(1) * rows).sum(-1)
     return torch.cat([rows, shift.unsqueeze(-1)], -1)
 
 
-def _coloured(through: Tensor, params: ViewParams, normalisation: Normalisation) -> Tensor:
-    """Transmittances ``[B, 3, H, W]`` from 0 to 1, in the stain and the light that were drawn, normalised."""
+def _coloured(transmittance: Tensor, params: ViewParams, normalisation: Normalisation) -> Tensor:
+    """Apply stain, contrast and brightness to transmittances ``[B, 3, H, W]`` in [0, 1], and normalise."""
     contrast, brightness = params.light[:, :, None, None, None].unbind(1)
-    stained = through.pow(params.density[:, :, None, None])
-    seen = ((stained - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
-    mean, std = _channels(normalisation, through.device)
-    return (seen - mean) / std
+    stained = transmittance.pow(params.density[:, :, None, None])
+    image = ((stained - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+    mean, std = _channels(normalisation, transmittance.device)
+    return (image - mean) / std
 
 
 @lru_cache
 def _channels(normalisation: Normalisation, device: torch.device) -> list[Tensor]:
-    """The constants once: sent with every batch, they would make the host wait for the device."""
+    """Cached constants: copying them with every batch would make the host wait for the device."""
     return [torch.tensor(values, device=device).view(3, 1, 1) for values in normalisation]
 
 
 def _warped(images: Tensor, maps: Tensor, tables: Tensor, size: int, border: str) -> Tensor:
-    """Warp each image in uint8 and look its levels up in a table for each channel, ``[B, 3, 256]``."""
+    """Warp each image in uint8 and apply a lookup table for each channel, ``[B, 3, 256]``."""
     mode = cv2.BORDER_CONSTANT if border == "black" else cv2.BORDER_REFLECT
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     views = np.empty((len(images), 3, size, size), np.float32)
@@ -127,31 +127,31 @@ def _warped(images: Tensor, maps: Tensor, tables: Tensor, size: int, border: str
 
 
 def _grid_sampled(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
-    """The same for a whole batch: levels ``float32 [B, 3, size, size]`` from 0 to 255."""
+    """Warp a whole batch: pixel values ``float32 [B, 3, size, size]`` from 0 to 255."""
     grid = _grid(maps, images.shape[1], size)
     return sampled(images.permute(0, 3, 1, 2).float(), grid, border)
 
 
 def view_grids(params: ViewParams, *, source: int, size: int, border: str) -> Tensor:
-    """Where in its image each view reads, for :func:`sampled`, ``float32 [B, size, size, 2]``.
+    """Sampling grid of each view for :func:`sampled`, ``float32 [B, size, size, 2]``.
 
     Args:
-        params: how each view is made; of it the angle, the mirroring and the window.
+        params: transformation of each view; only angle, mirroring and window are used.
         source: side of the images, pixels.
         size: side of the views, pixels.
-        border: as :func:`make_views` has it.
+        border: as in :func:`make_views`.
     """
     return _grid(_affine_maps(params, source, size, border), source, size)
 
 
 def sampled(source: Tensor, grid: Tensor, border: str) -> Tensor:
-    """The levels of ``float32 [B, 3, S, S]`` where a grid reads them, ``float32 [B, 3, size, size]``."""
+    """Sample ``float32 [B, 3, S, S]`` at the points of a grid; returns ``float32 [B, 3, size, size]``."""
     padding = "zeros" if border == "black" else "reflection"
     return F.grid_sample(source, grid, mode="bilinear", padding_mode=padding, align_corners=False)
 
 
 def _grid(maps: Tensor, source: int, size: int) -> Tensor:
-    """Affine maps in pixels as grids in shares of the source from -1 to 1, ``float32 [B, size, size, 2]``."""
+    """Convert affine maps in pixels to grids in [-1, 1] of the source, ``float32 [B, size, size, 2]``."""
     steps = torch.arange(size, device=maps.device, dtype=maps.dtype)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], -1) @ maps.mT.unsqueeze(1)

@@ -1,6 +1,6 @@
 """Decode every image of a cohort once, into one uint8 array that all later runs share.
 
-The paper wrote each image 36 times and read 15,984 files an epoch; here no view is ever a file.
+The paper stored each image 36 times and read 15,984 files per epoch; here no view is stored as a file.
 """
 
 import contextlib
@@ -26,72 +26,71 @@ from livergrade.io.images import ImageError, read_square
 
 log = logging.getLogger(__name__)
 
-FORMAT = "2"  # part of every key: raise it when the pixels of an array would come out differently
+FORMAT = "2"  # part of every key: increase it when the pixel values of an array would change
 OVERSAMPLING = 1.6
-"""Cached pixels for each pixel of a view, along a side. One bilinear warp from there is as true to the image
-as turning it whole and then reducing it; from fewer pixels it blurs, from more it aliases
-(docs/performance.md)."""
+"""Cached pixels per view pixel along each side. One bilinear warp from this size is as accurate as rotating
+the full image and then downsampling it; fewer pixels blur, more pixels alias (docs/performance.md)."""
 
 
 def cached_size(image_size: int, border: str) -> int:
-    """Side, in pixels, of the cached square from which views of ``image_size`` are cut.
+    """Side, in pixels, of the cached center crop from which views of ``image_size`` are computed.
 
     With ``border=crop`` a view is the square inscribed in the circle inscribed in the image, whose side is
-    1/sqrt(2) of the image's shorter one.
+    1/sqrt(2) of the image's shorter side.
     """
     return math.ceil(image_size * OVERSAMPLING * (math.sqrt(2) if border == "crop" else 1))
 
 
-class Undecoded:
-    """A cohort as an array whose rows are decoded each time they are read: nothing is kept."""
+class UncachedImages:
+    """Array-like view of a cohort that decodes rows at each access and caches nothing."""
 
     def __init__(self, cohort: Cohort, size: int) -> None:
         self.paths, self.size = cohort.paths, size
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The central squares of these rows, ``uint8 [rows, size, size, 3]``."""
+        """Center crops of these rows, ``uint8 [rows, size, size, 3]``."""
         return np.stack([read_square(self.paths[row], self.size) for row in rows])
 
 
-def decoded(cohort: Cohort, size: int, folder: Path, *, limit: float = math.inf) -> NDArray[np.uint8]:
-    """The central square of every image, reduced with antialiasing to ``size`` pixels a side.
+def decoded_images(cohort: Cohort, size: int, folder: Path, *, limit: float = math.inf) -> NDArray[np.uint8]:
+    """Center crop of every image, downsampled with antialiasing to ``size`` × ``size`` pixels.
 
-    They are kept as one file, keyed by the content of the cohort's files and ``size``. Of several runs that
-    need it at once one decodes and the others wait.
+    The array is cached as one file, keyed by the content of the cohort's files and ``size``. If several runs
+    need it at the same time, one decodes and the others wait.
 
     Args:
         cohort: the images.
-        size: side of the squares, pixels.
-        folder: where arrays are kept.
-        limit: bytes that all arrays in ``folder`` may take; the longest unused make room.
+        size: side of the crops, pixels.
+        folder: cache folder.
+        limit: maximum bytes of all arrays in ``folder``; the least recently used are removed.
 
     Returns:
         ``uint8 [images, size, size, 3]`` in the cohort's order, a read-only memory map.
 
     Raises:
-        UserError: images are damaged (all are listed), or the array is over the limit or the disk.
+        UserError: images are damaged (all are listed), or the array exceeds the limit or the free disk space.
     """
     shape = (len(cohort.table), size, size, 3)
     key = hashlib.sha256("\n".join([FORMAT, str(size), *cohort.table["sha256"]]).encode()).hexdigest()[:16]
     path = folder / f"{key}_{shape[0]}x{size}px.npy"
-    if (kept := _opened(path, shape)) is not None:
-        return kept
-    with _told(path), _alone(path):
-        if (kept := _opened(path, shape)) is not None:  # another run made it while this one waited
-            return kept
-        remove_parts(folder, path.name)  # they can be as large as the array
+    if (cached := _opened(path, shape)) is not None:
+        return cached
+    with _disk_errors(path), _locked(path):
+        if (cached := _opened(path, shape)) is not None:  # another run wrote it while this one waited
+            return cached
+        remove_parts(folder, path.name)  # unfinished files can be as large as the array
         _make_room(folder, math.prod(shape), limit)
         with atomic_write(path) as part:
-            fresh = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-            decode(cohort, size, fresh)
-            fresh.flush()
+            array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            decode(cohort, size, array)
+            array.flush()
     loaded = _opened(path, shape)
     assert loaded is not None
     return loaded
 
 
 def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
-    """Fill ``array``, ``uint8 [images, size, size, 3]``; every damaged file is told at once."""
+    """Fill ``array``, ``uint8 [images, size, size, 3]``; all damaged files are reported together."""
     broken: list[str] = []
 
     def fill(row: int, path: Path) -> None:
@@ -112,30 +111,30 @@ def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
 
 
 def _opened(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """The array in a file, or None if it isn't there or isn't whole."""
+    """Open the array of a file; None if it is missing or incomplete."""
     try:
-        kept: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         log.warning("%s: %s; decoding again", path, error)
         return None
-    if kept.shape != shape:
-        log.warning("%s: not what its name says; decoding again", path)
+    if array.shape != shape:
+        log.warning("%s: shape differs from the file name; decoding again", path)
         return None
-    with contextlib.suppress(OSError):  # another user's cache
+    with contextlib.suppress(OSError):  # cache of another user
         os.utime(path)
-    return kept
+    return array
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process makes ``path``; the lock of one that dies is free."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of ``path``, so that one process writes it; a dead process releases its lock."""
     lock = FileLock(path.with_name(f".{path.stem}.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log.info("waiting for another run that decodes the same images")
+        log.info("waiting for another run that is decoding the same images")
         lock.acquire()
     try:
         yield
@@ -144,8 +143,8 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Make the folder, and tell what goes wrong on the disk."""
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Create the folder, and convert disk errors to a user error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -156,15 +155,15 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _make_room(folder: Path, need: int, limit: float) -> None:
-    """Remove the arrays that were not used for longest until ``need`` bytes fit."""
-    kept = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npy"))
-    taken = sum(size for _, size, _ in kept)
-    for _, size, path in kept:
-        if taken + need <= limit:
+    """Remove the least recently used arrays until ``need`` bytes fit."""
+    arrays = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npy"))
+    used = sum(size for _, size, _ in arrays)
+    for _, size, path in arrays:
+        if used + need <= limit:
             break
-        log.info("%s: removed, to keep the cache below %.0f GB", path, limit / 1e9)
-        path.unlink(missing_ok=True)  # a run that has it open keeps it
-        taken -= size
+        log.info("%s: removed to keep the cache below %.0f GB", path, limit / 1e9)
+        path.unlink(missing_ok=True)  # a run that has it open can still read it
+        used -= size
     free = shutil.disk_usage(folder).free
     if need > limit or need * 1.05 > free:
         room = f"data.cache_limit is {limit / 1e9:g} GB" if need > limit else f"{free / 1e9:,.1f} GB is free"

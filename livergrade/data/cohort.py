@@ -1,4 +1,4 @@
-"""Read a manifest or a folder of images into one table, and tell everything that is wrong with it at once."""
+"""Read a manifest or a folder of images into one table, and report all its problems together."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from livergrade.data.validation import (
     REQUIRED,
     RESERVED,
     broken_files,
-    leading_out,
+    conflicting_duplicates,
     mixed_patients,
+    paths_outside,
     row_problems,
-    twins,
 )
 from livergrade.errors import UserError
 from livergrade.evaluation.levels import patient_grades
@@ -37,10 +37,10 @@ class Cohort:
     """Images with their patients and grades.
 
     Attributes:
-        table: one row an image, sorted by ``image``: ``image`` (path below ``root``), ``patient``, ``grade``,
+        table: one row per image, sorted by ``image``: ``image`` (path in ``root``), ``patient``, ``grade``,
             the manifest's other columns, and ``sha256`` of the file.
         classes: the grades, worst to best.
-        root: the folder that ``image`` starts from.
+        root: root folder of the ``image`` paths.
     """
 
     table: pd.DataFrame
@@ -49,14 +49,14 @@ class Cohort:
 
     @property
     def paths(self) -> list[Path]:
-        """The image files, in the table's order."""
+        """Paths of the image files, in the order of the table."""
         return [self.root / image for image in self.table["image"]]
 
 
 def cache_root(options: DataConfig) -> Path:
-    """Where generated and decoded images are kept between runs."""
-    chosen = options.cache_dir or os.environ.get("LIVERGRADE_CACHE") or "~/.cache/livergrade"
-    return Path(chosen).expanduser().absolute()
+    """Cache folder of generated and decoded images."""
+    folder = options.cache_dir or os.environ.get("LIVERGRADE_CACHE") or "~/.cache/livergrade"
+    return Path(folder).expanduser().absolute()
 
 
 def from_manifest(
@@ -68,10 +68,10 @@ def from_manifest(
     mixed: bool = False,
     outside: bool = False,
 ) -> Cohort:
-    """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root``, else beside it.
+    """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
 
-    Images that did not change since they were last read are not read again; ``memory`` is the folder in which
-    that is remembered. With a column ``sha256`` the files must be those. ``mixed`` and ``outside`` are
+    Images unchanged since they were last checked are not read again; ``memory`` is the folder that stores
+    their fingerprints. A column ``sha256`` must match the files. ``mixed`` and ``outside`` are
     ``data.mixed_grades`` and ``data.outside``.
     """
     if not path.exists():
@@ -83,7 +83,7 @@ def from_manifest(
             f"{', '.join(table.columns)}"
         )
     table = table.apply(lambda column: column.str.strip())
-    # Row 1 is the header, as a spreadsheet shows it.
+    # Row 1 is the header, as in a spreadsheet.
     return checked_cohort(
         table,
         classes,
@@ -106,28 +106,28 @@ def from_folder(
     mixed: bool = False,
     outside: bool = False,
 ) -> Cohort:
-    """Read ``root/<grade>/**/<image file>``; the patient is the pattern's group ``patient`` in the path.
+    """Read ``root/<grade>/**/<image file>``; the patient is the group ``patient`` of the pattern.
 
-    The pattern is searched in the path below ``root`` with forward slashes. Hidden files are passed over.
+    The pattern is searched in the path relative to ``root`` with forward slashes. Hidden files are ignored.
     """
     pattern = _patient_regex(patient_pattern)
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder")
-    found = sorted(
+    folders = sorted(
         entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
     )
-    if missing := [grade for grade in classes if grade not in found]:
+    if missing := [grade for grade in classes if grade not in folders]:
         raise UserError(
-            f"{root}: no folder named {', '.join(missing)}; its folders are {', '.join(found) or 'none'}. "
-            f"Give those that are grades, worst to best, as in 'data.classes=[{','.join(found)}]'"
+            f"{root}: no folder named {', '.join(missing)}; its folders are {', '.join(folders) or 'none'}. "
+            f"Give those that are grades, worst to best, as in 'data.classes=[{','.join(folders)}]'"
         )
-    folded = {grade.casefold(): grade for grade in classes}
-    if doubled := [name for name in found if name not in classes and name.casefold() in folded]:
-        told = ", ".join(f"{name} and {folded[name.casefold()]}" for name in doubled)
-        raise UserError(f"{root}: folders {told} differ in case alone; make one of them")
-    if others := [name for name in found if name not in classes]:
-        log.warning("%s: passed over, not in data.classes: %s", root, ", ".join(others))
-    rows, unnamed = [], []
+    by_lowercase = {grade.casefold(): grade for grade in classes}
+    if duplicates := [name for name in folders if name not in classes and name.casefold() in by_lowercase]:
+        pairs = ", ".join(f"{name} and {by_lowercase[name.casefold()]}" for name in duplicates)
+        raise UserError(f"{root}: folders {pairs} differ in case alone; make one of them")
+    if ignored := [name for name in folders if name not in classes]:
+        log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(ignored))
+    rows, problems = [], []
     for grade in classes:
         for path in sorted((root / grade).rglob("*")):
             image = path.relative_to(root).as_posix()
@@ -138,7 +138,7 @@ def from_folder(
             if match and match["patient"]:
                 rows.append((image, match["patient"], grade))
             else:
-                unnamed.append(f"{image}: data.patient_pattern={patient_pattern} names no patient")
+                problems.append(f"{image}: data.patient_pattern={patient_pattern} names no patient")
     table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
     where = table["image"].tolist()
     return checked_cohort(
@@ -148,7 +148,7 @@ def from_folder(
         str(root),
         lambda row: where[row],
         "correct those files",
-        unnamed,
+        problems,
         memory=memory,
         mixed=mixed,
         outside=outside,
@@ -156,10 +156,10 @@ def from_folder(
 
 
 def _patient_regex(patient_pattern: str) -> re.Pattern[str]:
-    """The compiled pattern.
+    """Compile the pattern.
 
     Raises:
-        UserError: it is no regular expression, or has no group ``patient``.
+        UserError: it is not a regular expression, or has no group ``patient``.
     """
     try:
         pattern = re.compile(patient_pattern)
@@ -188,76 +188,76 @@ def checked_cohort(
     mixed: bool,
     outside: bool,
 ) -> Cohort:
-    """Collect every problem of the table and its files; a cohort comes back only when there is none.
+    """Check the table and its files; return a cohort only if there is no problem.
 
     Args:
-        table: one row an image, all text: ``image``, ``patient``, ``grade``, and what else is carried.
+        table: one row per image, all text: ``image``, ``patient``, ``grade``, and optional further columns.
         classes: the grades, worst to best.
-        root: the folder that ``image`` starts from.
-        source: what to call the whole in a message.
-        where: what to call a row in a message, by its number from 0.
-        fix: what to do about a problem.
-        problems: those that were found before.
-        memory: folder in which it is remembered what files held; None: nowhere.
+        root: root folder of the ``image`` paths.
+        source: name of the manifest or folder in messages.
+        where: name of a row in messages, by its number from 0.
+        fix: remedy named in the message.
+        problems: problems found before.
+        memory: folder that stores file fingerprints; None: not stored.
         mixed: ``data.mixed_grades``.
         outside: ``data.outside``.
 
     Raises:
-        UserError: with every problem, one a line.
+        UserError: with all problems, one per line.
     """
-    found = [*problems, *row_problems(table, classes, where)]
+    messages = [*problems, *row_problems(table, classes, where)]
     if reserved := [name for name in table.columns if name in RESERVED or name.startswith("p_")]:
-        found.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
-    if table.empty and not found:
-        found.append(f"no images ({', '.join(SUFFIXES)})")
+        messages.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
+    if table.empty and not messages:
+        messages.append(f"no images ({', '.join(SUFFIXES)})")
     paths = [root / image for image in table["image"]]
     if not outside:
-        found += [
+        messages += [
             f"{where(row)}: image {paths[row]} lies outside {root}; set data.root, or data.outside=true"
-            for row in leading_out(paths, root)
+            for row in paths_outside(paths, root)
         ]
-    files = Fingerprints(memory / f"{_name(root)}.json" if memory else None)
-    named = {
+    files = Fingerprints(memory / f"{_path_hash(root)}.json" if memory else None)
+    unchecked = {
         row: path
         for row, (path, image) in enumerate(zip(paths, table["image"], strict=True))
         if image and not files.recalls(path)
     }
-    broken = broken_files(named, opened_only=not found)
-    if broken and not found:  # the run ends here anyway: decode all, so that every bad file is told at once
-        broken = broken_files(named, opened_only=False)
-    found += [f"{where(row)}: image {paths[row]} {reason}" for row, reason in broken.items()]
-    if not found:
-        stated = table.get("sha256")
+    damaged = broken_files(unchecked, opened_only=not messages)
+    if damaged and not messages:  # the run fails anyway: decode all, to report all bad files together
+        damaged = broken_files(unchecked, opened_only=False)
+    messages += [f"{where(row)}: image {paths[row]} {reason}" for row, reason in damaged.items()]
+    if not messages:
+        expected = table.get("sha256")
         table = table.assign(sha256=files.of(paths))
-        if stated is not None:
-            found += [
-                f"{where(row)}: image {paths[row]} is not the file that the manifest's sha256 tells of"
-                for row in rows_where((stated.str.lower() != table["sha256"]) & (stated != ""))
+        if expected is not None:
+            messages += [
+                f"{where(row)}: image {paths[row]} does not match the sha256 in the manifest"
+                for row in rows_where((expected.str.lower() != table["sha256"]) & (expected != ""))
             ]
-        found += twins(table, where)
-        several = mixed_patients(table)
-        found += [] if mixed else several
-    if found:
-        listed = "\n".join(f"  {line}" for line in found)
-        raise UserError(f"{source}: {len(found)} problem{'s' * (len(found) > 1)}; {fix}:\n{listed}")
+        messages += conflicting_duplicates(table, where)
+        mixed_grades = mixed_patients(table)
+        messages += [] if mixed else mixed_grades
+    if messages:
+        listed = "\n".join(f"  {line}" for line in messages)
+        raise UserError(f"{source}: {len(messages)} problem{'s' * (len(messages) > 1)}; {fix}:\n{listed}")
     table = table.sort_values("image", ignore_index=True)
-    if several:
+    if mixed_grades:
         log.warning(
             "%d of %d patients have images of more than one grade; each stays on one side of the split, "
             "stratified by its most frequent grade (ties: the worse)",
-            len(several),
+            len(mixed_grades),
             table["patient"].nunique(),
         )
     return Cohort(table, classes, root)
 
 
-def _name(folder: Path) -> str:
-    """A short name for a folder, wherever it lies."""
+def _path_hash(folder: Path) -> str:
+    """Short hash of a folder's absolute path."""
     return hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
 
 
 def majority_grades(table: pd.DataFrame, classes: list[str]) -> pd.Series[str]:
-    """The grade of each patient: its most frequent one, ties to the worse; indexed and sorted by patient."""
+    """Most frequent grade of each patient, ties to the worse grade; indexed and sorted by patient."""
     patient, patients = pd.factorize(table["patient"], sort=True)
     grade = pd.Index(classes).get_indexer(pd.Index(table["grade"]))
     codes = patient_grades(np.asarray(patient, np.int64), np.asarray(grade, np.int64), len(classes))

@@ -1,4 +1,4 @@
-"""Every kind of cohort as one entry of :data:`KINDS`: which options it takes, and how it is read."""
+"""Registry of cohort kinds, :data:`KINDS`: the options of each kind, and the function that reads it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from livergrade.errors import UserError
 
 @dataclass(frozen=True)
 class CohortKind:
-    """One entry.
+    """One kind of cohort.
 
     Attributes:
-        read: makes the cohort of ``data.*``.
-        needs: options of ``data`` that it can't do without; the first tells what it is read from.
-        takes: options of ``data`` that it takes beyond those and the ones that every kind takes.
-        asks: what ``needs`` are and how they are given, for the message.
+        read: function that reads the cohort from the options ``data.*``.
+        needs: required options of ``data``; the first is the source of the cohort.
+        takes: optional options of ``data`` besides those that every kind accepts.
+        asks: description and example of ``needs``, for the error message.
     """
 
     read: Callable[[DataConfig], Cohort]
@@ -52,9 +52,9 @@ def _folder(options: DataConfig) -> Cohort:
 
 
 def _synthetic(options: DataConfig) -> Cohort:
-    drawn = options.synthetic
+    synthetic = options.synthetic
     try:
-        manifest = synthetic_cohort(cache_root(options), seed=drawn.seed, scale=drawn.scale)
+        manifest = synthetic_cohort(cache_root(options), seed=synthetic.seed, scale=synthetic.scale)
     except OSError as error:
         raise UserError(f"the embedded cohort can't be drawn: {error}; set data.cache_dir=<folder>") from None
     return from_manifest(manifest, options.classes, memory=cache_root(options) / "fingerprints")
@@ -71,34 +71,34 @@ KINDS: dict[str, CohortKind] = {
         asks="both, as in data.root=images \"data.patient_pattern='(?P<patient>P\\d+)'\"",
     ),
 }
-"""Each kind by its name on the command line, ``data=<name>``."""
+"""Cohort kinds by their name on the command line, ``data=<name>``."""
 
 
 def cohort_problems(options: DataConfig) -> list[str]:
-    """What is wrong with the options of a cohort; a line each."""
+    """Problems of the options of a cohort, one line each."""
     if options.name not in KINDS:
         return [f"data.name={options.name}: must be one of {', '.join(KINDS)}"]
     kind = KINDS[options.name]
-    found = []
-    for key in sorted({key for each in KINDS.values() for key in (*each.needs, *each.takes)}):
-        users = [name for name, each in KINDS.items() if key in (*each.needs, *each.takes)]
+    problems = []
+    for key in sorted({key for entry in KINDS.values() for key in (*entry.needs, *entry.takes)}):
+        users = [name for name, entry in KINDS.items() if key in (*entry.needs, *entry.takes)]
         if (value := getattr(options, key)) and options.name not in users:
-            found.append(
+            problems.append(
                 f"data.{key}={value}: has no effect with data={options.name}; set data={' or '.join(users)}"
             )
     if not all(getattr(options, key) for key in kind.needs):
-        found.append(
+        problems.append(
             f"{', '.join(f'data.{key}' for key in kind.needs)}: data={options.name} needs {kind.asks}"
         )
-    return found
+    return problems
 
 
 def read_cohort(options: DataConfig) -> Cohort:
-    """Read the cohort that ``data.name`` names.
+    """Read the cohort of kind ``data.name``.
 
     Raises:
-        UserError: with every problem of the options, or else of the cohort, one a line.
+        UserError: with all problems of the options, else of the cohort, one per line.
     """
-    if found := cohort_problems(options):
-        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+    if problems := cohort_problems(options):
+        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in problems))
     return KINDS[options.name].read(options)

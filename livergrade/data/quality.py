@@ -1,6 +1,6 @@
-"""Is an image fit to be graded: enough tissue, in focus, without pen marks, folds or burnt-out parts?
+"""Image quality control: tissue content, focus, pen marks, tissue folds and overexposure.
 
-Everything is measured on the image reduced to about 1 µm a pixel, so that limits hold at any resolution.
+All measures are computed at about 1 µm per pixel, so that the limits are valid at any resolution.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-UM = 1.0  # what a pixel is reduced to
+UM = 1.0  # µm per pixel of the measured image
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What was measured of one image.
+    """Quality measures of one image.
 
     Attributes:
-        tissue: share of the image that is tissue: coloured, or dark.
+        tissue: fraction of the image that is tissue: coloured or dark.
         focus: standard deviation of the Laplacian of the grey image (0 to 255) over the tissue.
-        pen: share of the image in hues that haematoxylin and eosin do not have (green, blue, black ink).
-        fold: share of the tissue in which more than twice a section's light is taken away.
-        burnt: share of the image at the end of the scale in all three channels, and not glass around tissue.
+        pen: fraction of the image in hues that do not occur in H&E (green, blue, black ink).
+        fold: fraction of the tissue with more than twice the optical density of a single section.
+        burnt: fraction of the image saturated in all three channels, excluding glass around tissue.
     """
 
     tissue: float
@@ -35,7 +35,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an image must keep within to be used; the names are those of :class:`Quality`."""
+    """Limits of an acceptable image; same fields as :class:`Quality`."""
 
     tissue: float
     focus: float
@@ -45,11 +45,11 @@ class Limits:
 
 
 def measure(image: NDArray[np.uint8], mpp: float) -> Quality:
-    """Measure one image.
+    """Measure the quality of one image.
 
     Args:
         image: ``uint8 [height, width, 3]``, RGB.
-        mpp: µm a pixel.
+        mpp: µm per pixel.
     """
     factor = min(1.0, mpp / UM)
     if factor < 1:
@@ -57,7 +57,7 @@ def measure(image: NDArray[np.uint8], mpp: float) -> Quality:
     hue, saturation, _ = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     tissue = (cv2.medianBlur(saturation, 5) > 20) | (grey < 120)
-    # Of OpenCV's 180 hues, H&E lies between violet (about 115) and red (about 10, over the end).
+    # In OpenCV's hue range of 180, H&E lies between violet (about 115) and red (about 10, wrapped).
     green_or_blue = (hue > 25) & (hue < 112) & (saturation > 80) & (grey < 200)
     black = (grey < 45) & (saturation < 60)
     density = -np.log10(np.maximum(image, 1) / 255).mean(2)
@@ -73,12 +73,12 @@ def measure(image: NDArray[np.uint8], mpp: float) -> Quality:
 
 
 def reasons(quality: Quality, limits: Limits) -> list[str]:
-    """Why an image is not to be used; empty where it is."""
-    found = []
+    """Reasons for rejecting an image; empty if it is accepted."""
+    problems = []
     for item in fields(Limits):
         value, limit = getattr(quality, item.name), getattr(limits, item.name)
-        least = item.name in ("tissue", "focus")
-        if value < limit if least else value > limit:
-            shown = f"{value:.3g} {'below' if least else 'above'} {limit:g}"
-            found.append(f"{item.name} {shown}")
-    return found
+        is_minimum = item.name in ("tissue", "focus")
+        if value < limit if is_minimum else value > limit:
+            text = f"{value:.3g} {'below' if is_minimum else 'above'} {limit:g}"
+            problems.append(f"{item.name} {text}")
+    return problems

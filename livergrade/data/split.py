@@ -1,7 +1,7 @@
-"""Decide who is trained on and who is tested, so that no patient is on two sides.
+"""Split a cohort into training, validation and test patients without leakage.
 
-Every draw depends on the seed and the sorted patient names alone: the order of the manifest's rows changes
-nothing. Patients are stratified by grade; one with images of several grades counts by its most frequent one.
+The random split depends only on the seed and the sorted patient names, not on the row order of the manifest.
+Patients are stratified by grade; a patient with images of several grades counts with the most frequent one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from livergrade.evaluation.splits import COLUMNS, SPLITS, read_split_table
 
 
 def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
-    """Draw the split that ``split.name`` says.
+    """Draw the random split of kind ``split.name``.
 
     Returns:
         The cohort's images in its order: ``image,patient,grade,split,sha256``, and ``fold`` for ``kfold``
         (the fold in which the image is tested).
 
     Raises:
-        UserError: a grade has too few patients (images, for the paper's split) to be on every side.
+        UserError: a grade has too few patients (images, for the paper's split) for every split part.
     """
     if options.name == "image":
         units = pd.Series(cohort.table["grade"].to_numpy(), index=cohort.table["image"])
@@ -54,9 +54,9 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
 
 
 def open_split(cohort: Cohort, options: SplitConfig, reused: Path | str | None = None) -> pd.DataFrame:
-    """The split of a run: the one in the file ``reused``, or a new one; no patient is on two sides.
+    """The split of a run: the one in the file ``reused``, or a new one; checked for patient leakage.
 
-    Only the paper's split, ``split=image``, may have patients on two sides.
+    Only the paper's split, ``split=image``, may have patients in more than one split part.
 
     Raises:
         UserError: the split can't be drawn or read, or does not fit the cohort.
@@ -68,149 +68,155 @@ def open_split(cohort: Cohort, options: SplitConfig, reused: Path | str | None =
 
 
 def _shuffled(units: pd.Series[str], classes: list[str], seed: int) -> list[tuple[str, list[str]]]:
-    """The units of each grade, sorted and then permuted by a generator of its own."""
-    drawn = []
+    """The units of each grade, sorted and then permuted with a separate generator per grade."""
+    shuffled = []
     for number, grade in enumerate(classes):
         names = sorted(units.index[units == grade])
         order = np.random.default_rng([seed, number]).permutation(len(names))
-        drawn.append((grade, [names[i] for i in order]))
-    return drawn
+        shuffled.append((grade, [names[i] for i in order]))
+    return shuffled
 
 
 def _draw(
     units: pd.Series[str], classes: list[str], fraction: float, seed: int, unit: str, *, floor: bool = False
 ) -> set[str]:
-    """Draw ``fraction`` of the units of each grade: the nearest number, or the floor as in the paper."""
-    drawn, short = set(), []
+    """Draw ``fraction`` of the units of each grade, rounded to nearest, or down as in the paper."""
+    drawn, too_small = set(), []
     for grade, names in _shuffled(units, classes, seed):
         number = int(fraction * len(names) + (1e-9 if floor else 0.5))
         number = min(max(number, 1), len(names) - 1)
         if len(names) < 2:
-            short.append(f"{grade} has {len(names)} {unit}{'s' * (len(names) != 1)} left, need at least 2")
+            too_small.append(
+                f"{grade} has {len(names)} {unit}{'s' * (len(names) != 1)} left, need at least 2"
+            )
         drawn.update(names[:number])
-    if short:
+    if too_small:
         raise UserError(
-            "cannot split: " + "; ".join(short) + ". Add data, merge grades or set val_fraction=0."
+            "cannot split: " + "; ".join(too_small) + ". Add data, merge grades or set val_fraction=0."
         )
     return drawn
 
 
 def _folds(units: pd.Series[str], classes: list[str], folds: int, seed: int) -> pd.Series[int]:
-    """Deal the patients of each grade over the folds, going on where the grade before stopped."""
-    dealt: dict[str, int] = {}
-    short = []
+    """Assign the patients of each grade to folds in turn, continuing where the previous grade ended."""
+    fold_of: dict[str, int] = {}
+    too_small = []
     for grade, names in _shuffled(units, classes, seed):
         if len(names) < folds:
-            short.append(f"{grade} has {len(names)}")
+            too_small.append(f"{grade} has {len(names)}")
         for name in names:
-            dealt[name] = len(dealt) % folds
-    if short:
+            fold_of[name] = len(fold_of) % folds
+    if too_small:
         raise UserError(
             f"cannot split into split.folds={folds}: each grade needs at least {folds} patients, but "
-            + ", ".join(short)
+            + ", ".join(too_small)
         )
-    return pd.Series(list(dealt.values()), index=list(dealt))
+    return pd.Series(list(fold_of.values()), index=list(fold_of))
 
 
 def external_split(cohort: Cohort, trained: Path, *, same_names: bool = False) -> pd.DataFrame:
-    """All images of another cohort as the test side, beside what the run was trained on.
+    """Split with all images of an external cohort as test images, and the training images of the run.
 
     Args:
         cohort: the other cohort.
         trained: ``split.csv`` of the trained run.
-        same_names: a patient's name that is in both cohorts means two people; the trained one is renamed.
+        same_names: equal patient names in both cohorts are different people; the training one is renamed.
 
     Returns:
-        The run's training and validation images, then the cohort's in its order, as ``split.csv`` has them.
+        The run's training and validation images, then the cohort's in its order, as in ``split.csv``.
 
     Raises:
-        UserError: an image, or a patient's name, was trained on; all are listed.
+        UserError: an image or a patient name occurs in the training data; all are listed.
     """
     split = read_split_table(trained)
-    seen = split[split["split"] != "test"][["image", "patient", "grade", "split", "sha256"]]
+    training = split[split["split"] != "test"][["image", "patient", "grade", "split", "sha256"]]
     table = cohort.table[["image", "patient", "grade", "sha256"]].assign(split="test")
-    origin = dict(zip(seen["sha256"], seen["image"], strict=True))
-    found = [
-        f"{row.image}: the very file that was trained on as {origin[row.sha256]}"
-        for row in table[table["sha256"].isin(seen["sha256"])].itertuples()
+    origin = dict(zip(training["sha256"], training["image"], strict=True))
+    messages = [
+        f"{row.image}: the same file was trained on as {origin[row.sha256]}"
+        for row in table[table["sha256"].isin(training["sha256"])].itertuples()
     ]
-    both = sorted(set(table["patient"]) & set(seen["patient"]))
-    if both and not same_names:
-        found.append(
-            f"{len(both)} patient{'s' * (len(both) > 1)} trained on: {', '.join(both[:10])}"
-            f"{', …' * (len(both) > 10)}; if others are named alike in this cohort, say same_names=true"
+    common = sorted(set(table["patient"]) & set(training["patient"]))
+    if common and not same_names:
+        messages.append(
+            f"{len(common)} patient{'s' * (len(common) > 1)} trained on: {', '.join(common[:10])}"
+            f"{', …' * (len(common) > 10)}; if these are other people, set same_names=true"
         )
-    if found:
-        listed = "\n".join(f"  {line}" for line in found)
+    if messages:
+        listed = "\n".join(f"  {line}" for line in messages)
         raise UserError(f"leakage: the run of {trained} has seen what it would be tested on:\n{listed}")
-    renamed = seen.assign(
-        patient=seen["patient"].where(~seen["patient"].isin(both), seen["patient"] + " (of training)")
+    renamed = training.assign(
+        patient=training["patient"].where(
+            ~training["patient"].isin(common), training["patient"] + " (of training)"
+        )
     )
     return pd.concat([renamed, table], ignore_index=True)[list(renamed.columns)]
 
 
 def refuse_leakage(split: pd.DataFrame) -> None:
-    """Raise when a patient is on two sides.
+    """Check that every patient is in one split part only.
 
     Raises:
-        UserError: naming the patients.
+        UserError: a patient is in several; lists the patients.
     """
-    sides = split.groupby("patient")["split"].nunique()
-    if both := sides.index[sides > 1].tolist():
+    part_counts = split.groupby("patient")["split"].nunique()
+    if leaking := part_counts.index[part_counts > 1].tolist():
         raise UserError(
-            f"leakage: {len(both)} patient{'s' * (len(both) > 1)} on two sides of the split: "
-            f"{', '.join(map(str, both[:10]))}{', …' * (len(both) > 10)}; only split=image allows that"
+            f"leakage: {len(leaking)} patient{'s' * (len(leaking) > 1)} on two sides of the split: "
+            f"{', '.join(map(str, leaking[:10]))}{', …' * (len(leaking) > 10)}; only split=image allows that"
         )
 
 
 def summary(split: pd.DataFrame, classes: list[str]) -> str:
-    """Patients and images by grade and side, as text."""
+    """Text table of patients and images by grade and split part."""
     width = max(12, *map(len, classes))
-    lines = [f"{'':>{width}}" + "".join(f"{side:>20}" for side in SPLITS if (split["split"] == side).any())]
+    lines = [f"{'':>{width}}" + "".join(f"{part:>20}" for part in SPLITS if (split["split"] == part).any())]
     for grade in [*classes, "all"]:
         rows = split if grade == "all" else split[split["grade"] == grade]
         cells = ""
-        for side in SPLITS:
-            if (split["split"] == side).any():
-                there = rows[rows["split"] == side]
-                cells += f"{there['patient'].nunique():>5} pat. {len(there):>5} img."
+        for part in SPLITS:
+            if (split["split"] == part).any():
+                selected = rows[rows["split"] == part]
+                cells += f"{selected['patient'].nunique():>5} pat. {len(selected):>5} img."
         lines.append(f"{grade:>{width}}{cells}")
     return "\n".join(lines)
 
 
 def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
-    """Read a ``split.csv`` and check that it is a split of this cohort.
+    """Read a ``split.csv`` and check that it matches this cohort.
 
     Raises:
         UserError: images are missing or unknown, or their patient, grade or content changed; all are listed.
     """
     split = read_split_table(path)
-    found = [f"split {name!r} is none of {', '.join(SPLITS)}" for name in set(split["split"]) - set(SPLITS)]
-    found += [f"no image is in {side}" for side in ("train", "test") if side not in set(split["split"])]
-    found += [f"{image}: listed twice" for image in split["image"][split["image"].duplicated()]]
+    messages = [
+        f"split {name!r} is none of {', '.join(SPLITS)}" for name in set(split["split"]) - set(SPLITS)
+    ]
+    messages += [f"no image is in {part}" for part in ("train", "test") if part not in set(split["split"])]
+    messages += [f"{image}: listed twice" for image in split["image"][split["image"].duplicated()]]
     joined = cohort.table[["image", "patient", "grade", "sha256"]].merge(
         split.drop_duplicates("image"), on="image", how="outer", suffixes=("", "_split"), indicator=True
     )
     for row in joined.to_dict("records"):
         if row["_merge"] == "left_only":
-            found.append(f"{row['image']}: in the cohort, not in the split")
+            messages.append(f"{row['image']}: in the cohort, not in the split")
         elif row["_merge"] == "right_only":
-            found.append(f"{row['image']}: in the split, not in the cohort")
+            messages.append(f"{row['image']}: in the split, not in the cohort")
         else:
-            found += [
+            messages += [
                 f"{row['image']}: {name} was {row[f'{name}_split']} when the split was made, is {row[name]}"
                 for name in ("patient", "grade", "sha256")
                 if row[name] != row[f"{name}_split"]
             ]
-    if found:
-        listed = "\n".join(f"  {line}" for line in found)
+    if messages:
+        listed = "\n".join(f"  {line}" for line in messages)
         raise UserError(f"{path}: does not fit this cohort; draw a new split or restore the data:\n{listed}")
     split = split.set_index("image").loc[cohort.table["image"]].reset_index()
     return split[[name for name in COLUMNS if name in split]]
 
 
 def fingerprint(split: pd.DataFrame) -> str | None:
-    """One hash of every image's name, side and content: the same for the same data and split alone."""
+    """Hash of every image's name, split part and content: equal only for the same data and split."""
     if "sha256" not in split:
         return None
     lines = sorted(

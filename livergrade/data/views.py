@@ -1,4 +1,4 @@
-"""Which views a pass shows, and how a batch of them is gathered from the decoded images."""
+"""Samplers and datasets of views: the views of an epoch, and batches of them from the decoded images."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,25 +10,25 @@ from torch.utils.data import Dataset, Sampler
 
 from livergrade.config.schema import AugmentConfig
 from livergrade.config.views import view_count
-from livergrade.data.cache import Undecoded
+from livergrade.data.cache import UncachedImages
 
 Batch = dict[str, Tensor]
 Key = tuple[float, ...]
-"""A view: row of the cohort, number of the angle, then what :class:`ViewParams` holds but the degrees:
+"""Key of a view: row of the cohort, index of the angle, then the fields of :class:`ViewParams` but degrees:
 mirrored (1), window (3), density (3), light (2)."""
 
-IDENTITY = (0, 1, 0, 0, 1, 1, 1, 1, 0)  # what is drawn for a view that nothing is done to
+IDENTITY = (0, 1, 0, 0, 1, 1, 1, 1, 0)  # parameters of an unchanged view
 
 
 class Views(Dataset[Batch]):
-    """Cached images by view key; a whole batch is gathered in one indexing of the array.
+    """Dataset of cached images by view key; a whole batch is read with one array indexing.
 
     Args:
-        images: ``uint8 [images, S, S, 3]``, or None if they lie on the device already.
-        grades: of the cohort's rows.
+        images: ``uint8 [images, S, S, 3]``, or None if they are already on the device.
+        grades: grade of each row of the cohort.
     """
 
-    def __init__(self, images: NDArray[np.uint8] | Undecoded | None, grades: NDArray[np.int64]) -> None:
+    def __init__(self, images: NDArray[np.uint8] | UncachedImages | None, grades: NDArray[np.int64]) -> None:
         self.images = images
         self.grades = grades
 
@@ -43,18 +43,18 @@ class Views(Dataset[Batch]):
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def as_gathered(batch: Batch) -> Batch:
-    """Collate nothing: ``Views`` hands out whole batches (named, so that workers can be sent it)."""
+def identity_collate(batch: Batch) -> Batch:
+    """Return the batch unchanged: ``Views`` returns whole batches. Named, so that workers can unpickle it."""
     return batch
 
 
 class Embedded(Dataset[Batch]):
-    """What a frozen network makes of each view, by view key.
+    """Dataset of the embeddings of a frozen network, by view key.
 
     Args:
         keys: the views.
-        embeddings: ``float32 [views, features]``, in their order.
-        grades: of the cohort's rows.
+        embeddings: ``float32 [views, features]``, in the order of ``keys``.
+        grades: grade of each row of the cohort.
     """
 
     def __init__(self, keys: Sequence[Key], embeddings: Tensor, grades: NDArray[np.int64]) -> None:
@@ -74,19 +74,19 @@ class Embedded(Dataset[Batch]):
 
 
 class ViewSampler(Sampler[Key]):
-    """Which views a pass shows, and in which order.
+    """Sampler of the views of an epoch, and their order.
 
-    All that is random comes from a generator seeded by (seed, epoch), so that an epoch is the same whatever
-    the batch size, the number of workers or of processes, and after a resume.
+    All randomness comes from a generator seeded by (seed, epoch), so that an epoch does not depend on the
+    batch size, the number of workers or processes, or a resume.
 
     Args:
-        rows: the rows of the cohort that take part.
-        views: ``all``, ``upright``, ``sample`` (one drawn each epoch) or a number as text: so many, drawn
-            each epoch when ``train``, else spread evenly over the circle.
-        augment: the angles, and in training what else is drawn.
-        train: shuffled and with all that ``augment`` varies; otherwise by row, then angle.
-        seed: of the draws.
-        rank: of this process.
+        rows: rows of the cohort to sample from.
+        views: ``all``, ``upright``, ``sample`` (one random view per epoch) or a number as text: so many,
+            drawn at random per epoch if ``train``, else spread evenly over the circle.
+        augment: the angles, and the random augmentations of training.
+        train: shuffled and with the random augmentations; otherwise ordered by row, then angle.
+        seed: random seed.
+        rank: rank of this process.
         world: number of processes; each gets every ``world``-th view, the last ones repeated to equal length.
     """
 
@@ -115,11 +115,11 @@ class ViewSampler(Sampler[Key]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this at the start of every epoch."""
+        """Set the epoch; Lightning calls this at the start of every epoch."""
         self.epoch = epoch
 
     def resume(self, epoch: int, shown: int) -> None:
-        """Start at an epoch, and leave out the views that were shown of it (to each process) before."""
+        """Start at an epoch, and skip its first ``shown`` views (per process), which were already used."""
         self.epoch = epoch
         self.shown = (epoch, shown)
 
@@ -134,17 +134,17 @@ class ViewSampler(Sampler[Key]):
             spread = np.arange(self.count) * self.angles // self.count
             chosen = np.broadcast_to(spread, (len(self.rows), self.count))
         keys = np.column_stack(
-            [np.repeat(self.rows, self.count), chosen.ravel(), self._drawn(generator, chosen.size)]
+            [np.repeat(self.rows, self.count), chosen.ravel(), self._random_params(generator, chosen.size)]
         )
         if self.train:
             generator.shuffle(keys)
         padded = np.resize(keys, (len(self) * self.world, keys.shape[1]))
         epoch, shown = self.shown
-        here = padded[self.rank :: self.world][shown if epoch == self.epoch else 0 :]
-        return map(tuple, here.tolist())
+        shard = padded[self.rank :: self.world][shown if epoch == self.epoch else 0 :]
+        return map(tuple, shard.tolist())
 
-    def _drawn(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:
-        """The columns of :data:`IDENTITY`; as many numbers are drawn whatever is varied."""
+    def _random_params(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:
+        """Random columns of :data:`IDENTITY`; the number of random draws does not depend on the options."""
         if not self.train:
             return np.tile(IDENTITY, (views, 1))
         varied = self.augment

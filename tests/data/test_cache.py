@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livergrade.data.cache import Undecoded, cached_size, decode, decoded
+from livergrade.data.cache import UncachedImages, cached_size, decode, decoded_images
 from livergrade.data.cohort import Cohort, from_manifest
 from livergrade.errors import UserError
 from tests.conftest import GRADES, write_cohort
@@ -23,45 +23,45 @@ def cohort(manifest: Path) -> Cohort:
 
 
 def test_the_central_square_in_the_tables_order(cohort: Cohort, tmp_path: Path) -> None:
-    array = decoded(cohort, 40, tmp_path)
+    array = decoded_images(cohort, 40, tmp_path)
     assert array.shape == (24, 40, 40, 3)
     for row in (0, 11, 23):  # 44 × 40 px: two columns are cut on each side, nothing is resampled
         np.testing.assert_array_equal(array[row], np.asarray(Image.open(cohort.paths[row]))[:, 2:42])
 
 
 def test_what_is_not_kept_is_the_same(cohort: Cohort, tmp_path: Path) -> None:
-    kept = decoded(cohort, 32, tmp_path)
+    kept = decoded_images(cohort, 32, tmp_path)
     again = np.empty_like(kept)
     decode(cohort, 32, again)
     np.testing.assert_array_equal(again, kept)
     rows = np.array([5, 0, 5])
-    np.testing.assert_array_equal(Undecoded(cohort, 32)[rows], kept[rows])
+    np.testing.assert_array_equal(UncachedImages(cohort, 32)[rows], kept[rows])
     assert len(list(tmp_path.glob("*.npy"))) == 1
 
 
 def test_a_second_start_decodes_nothing(tmp_path: Path) -> None:
     cohort = from_manifest(write_cohort(tmp_path / "data"), list(GRADES))
-    first = np.array(decoded(cohort, 32, tmp_path / "cache"))
+    first = np.array(decoded_images(cohort, 32, tmp_path / "cache"))
     for path in cohort.paths:
         path.unlink()
-    np.testing.assert_array_equal(decoded(cohort, 32, tmp_path / "cache"), first)
+    np.testing.assert_array_equal(decoded_images(cohort, 32, tmp_path / "cache"), first)
 
 
 def test_changed_content_or_size_is_decoded_anew(cohort: Cohort, tmp_path: Path) -> None:
-    decoded(cohort, 32, tmp_path)
-    decoded(cohort, 36, tmp_path)
+    decoded_images(cohort, 32, tmp_path)
+    decoded_images(cohort, 36, tmp_path)
     changed = Cohort(
         cohort.table.assign(sha256=cohort.table["sha256"].str[::-1]), cohort.classes, cohort.root
     )
-    decoded(changed, 32, tmp_path)
+    decoded_images(changed, 32, tmp_path)
     assert len(list(tmp_path.glob("*.npy"))) == 3
 
 
 def test_a_damaged_cache_is_made_again(cohort: Cohort, tmp_path: Path) -> None:
-    whole = np.array(decoded(cohort, 32, tmp_path))
+    whole = np.array(decoded_images(cohort, 32, tmp_path))
     (path,) = tmp_path.glob("*.npy")
     path.write_bytes(path.read_bytes()[:1000])
-    np.testing.assert_array_equal(decoded(cohort, 32, tmp_path), whole)
+    np.testing.assert_array_equal(decoded_images(cohort, 32, tmp_path), whole)
 
 
 def test_all_damaged_images_are_told_and_nothing_is_left(tmp_path: Path) -> None:
@@ -69,13 +69,13 @@ def test_all_damaged_images_are_told_and_nothing_is_left(tmp_path: Path) -> None
     for path in cohort.paths[:2]:
         path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match="2 images can't be decoded"):
-        decoded(cohort, 32, tmp_path / "cache")
+        decoded_images(cohort, 32, tmp_path / "cache")
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def _decode(manifest: Path, folder: Path, said: Path) -> None:
     logging.basicConfig(filename=said, level=logging.INFO)
-    decoded(from_manifest(manifest, list(GRADES)), 32, folder)
+    decoded_images(from_manifest(manifest, list(GRADES)), 32, folder)
 
 
 def test_of_two_processes_at_once_one_decodes(manifest: Path, tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_the_longest_unused_makes_room(cohort: Cohort, tmp_path: Path) -> None:
     size = 24 * 32 * 32 * 3
     used = {}
     for day, name in enumerate(("older", "old")):
-        decoded(replace(cohort, table=cohort.table.assign(sha256=name)), 32, tmp_path)
+        decoded_images(replace(cohort, table=cohort.table.assign(sha256=name)), 32, tmp_path)
         (used[name],) = set(tmp_path.glob("*.npy")) - set(used.values())
         os.utime(used[name], (day, day))
-    decoded(cohort, 32, tmp_path, limit=2.5 * size)
+    decoded_images(cohort, 32, tmp_path, limit=2.5 * size)
     left = set(tmp_path.glob("*.npy"))
     assert len(left) == 2
     assert used["old"] in left
@@ -106,7 +106,7 @@ def test_the_longest_unused_makes_room(cohort: Cohort, tmp_path: Path) -> None:
 
 def test_an_array_over_the_limit_is_told(cohort: Cohort, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.cache_limit is 1e-05 GB; .*data\.cache=none"):
-        decoded(cohort, 32, tmp_path, limit=1e4)
+        decoded_images(cohort, 32, tmp_path, limit=1e4)
     assert not list(tmp_path.glob("*.npy"))
 
 

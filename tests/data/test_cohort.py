@@ -98,7 +98,7 @@ def test_a_manifests_hashes_are_checked(tmp_path: Path) -> None:
     assert len(from_manifest(manifest, CLASSES).table) == 24
     changed = tmp_path / table["image"][3]
     draw_image(changed, 77, 0)
-    with pytest.raises(UserError, match=r"row 5: image .* is not the file that the manifest's sha256"):
+    with pytest.raises(UserError, match=r"row 5: image .* does not match the sha256 in the manifest"):
         from_manifest(manifest, CLASSES)
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livergrade.data.duplicates import ALIKE, near_duplicates, picture_hashes
+from livergrade.data.duplicates import MAX_HASH_DISTANCE, near_duplicates, picture_hashes
 
 
 def tissue(seed: int) -> np.ndarray:
@@ -24,4 +24,4 @@ def test_a_turned_or_mirrored_copy_is_found(quarters: int, mirrored: bool) -> No
 
 def test_others_are_far_apart() -> None:
     first, second = picture_hashes(tissue(0))[0], picture_hashes(tissue(1))[0]
-    assert np.bitwise_count(first ^ second).sum() > 3 * ALIKE
+    assert np.bitwise_count(first ^ second).sum() > 3 * MAX_HASH_DISTANCE

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from livergrade.data.cohort import from_manifest
-from livergrade.data.validation import leading_out, mixed_patients, twins
+from livergrade.data.validation import conflicting_duplicates, mixed_patients, paths_outside
 from livergrade.errors import UserError
 from tests.conftest import GRADES, draw_image, write_cohort
 
@@ -94,7 +94,7 @@ def test_links_and_dots_that_lead_out_are_found_by_row(tmp_path: Path) -> None:
     (root / "out").symlink_to(tmp_path)
     (root / "in" / "ring.png").symlink_to(root / "in" / "ring.png")
     names = ("in/a.png", "in/../in/a.png", "../a.png", "out/a.png", "in/..", "in/../..", "in/ring.png")
-    assert leading_out([root / name for name in names], root) == [2, 3, 5]
+    assert paths_outside([root / name for name in names], root) == [2, 3, 5]
 
 
 def test_twins_are_told_where_patient_or_grade_differ() -> None:
@@ -105,7 +105,7 @@ def test_twins_are_told_where_patient_or_grade_differ() -> None:
         ("d", "1", "well", "y"),
     ]
     table = pd.DataFrame(rows, columns=["image", "patient", "grade", "sha256"])
-    (told,) = twins(table, lambda row: f"row {row + 2}")
+    (told,) = conflicting_duplicates(table, lambda row: f"row {row + 2}")
     assert told.endswith("row 4: c (1, poor); row 5: d (1, well)")
     assert mixed_patients(table) == [
         "patient 1: images of poor, well; one grade a patient, or set data.mixed_grades=true"

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from livergrade.data.cache import decoded
+from livergrade.data.cache import decoded_images
 from livergrade.data.cohort import from_manifest
 from tests.conftest import GRADES, TINY, command, write_cohort
 
@@ -158,15 +158,15 @@ def cache_pair(folder: Path, manifest: Path, tried: Tried, longest: float) -> No
     """Two processes make one cache at once, and one of them is killed: the other has it whole."""
     folder.mkdir()
     cohort = from_manifest(manifest, list(GRADES))
-    task = functools.partial(decoded, cohort, 320, folder / "cache")
+    task = functools.partial(decoded_images, cohort, 320, folder / "cache")
     first, second = start(task, folder), start(task, folder)
     tried.kill("cache", first, longest)
     if code := killed(second, signal.SIGKILL, time.monotonic() + 60):
         tried.lost.append(f"{folder}: the other process ended with {code}")
     elif not (folder / "cache").is_dir():
         tried.lost.append(f"{folder}: nothing was made")
-    array = decoded(cohort, 320, folder / "cache")
-    if not np.array_equal(array, decoded(cohort, 320, manifest.parent / "cache")):
+    array = decoded_images(cohort, 320, folder / "cache")
+    if not np.array_equal(array, decoded_images(cohort, 320, manifest.parent / "cache")):
         tried.lost.append(f"{folder}: other pixels")
     if left := [path.name for path in (folder / "cache").glob("*.part")]:
         tried.lost.append(f"{folder}: {left} left")
@@ -195,7 +195,9 @@ def main(folder: Path, least: int, seed: int) -> dict:
     words = [f"run={run}", str(manifest), "accelerator=cpu"]
     grading = timed(functools.partial(command, "predict", *words, f"out={graded}", outputs=whole), whole)
     decoding = timed(
-        functools.partial(decoded, from_manifest(manifest, list(GRADES)), 320, manifest.parent / "cache"),
+        functools.partial(
+            decoded_images, from_manifest(manifest, list(GRADES)), 320, manifest.parent / "cache"
+        ),
         whole,
     )
     number = 0

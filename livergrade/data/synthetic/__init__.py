@@ -1,1 +1,1 @@
-"""The embedded cohort: made-up patients with H&E-like images."""
+"""The synthetic cohort: invented patients with H&E-like images."""

@@ -1,4 +1,4 @@
-"""What differs between grades and patients in the embedded cohort."""
+"""Parameters that differ between grades and patients in the synthetic cohort."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Trend:
     well: float
 
     def at(self, differentiation: float | Array) -> Array:
-        """Value at `differentiation`, linear between the two ends and held a little way beyond them."""
+        """Value at `differentiation`, linear between the two ends, and constant a little beyond them."""
         weight = np.clip((np.asarray(differentiation, np.float32) + 1) / 2, -0.25, 1.25)
         return np.asarray(self.poor + (self.well - self.poor) * weight, np.float32)
 
@@ -26,12 +26,12 @@ class Trend:
 class Anatomy:
     """Sizes (µm), densities and stain uptake (optical density) of the parts of liver tissue.
 
-    What changes with differentiation follows the description of the grades by Edmondson & Steiner
+    The changes with differentiation follow the description of the grades by Edmondson & Steiner
     (Cancer 7:462, 1954) and the WHO classification; stain uptake was matched to scanned liver sections.
     """
 
     cell_spacing_um: Trend = Trend(13.6, 20.2)
-    plate_um: Trend = Trend(95.0, 42.0)  # from one sinusoid to the next
+    plate_um: Trend = Trend(95.0, 42.0)  # distance between sinusoids
     sinusoid_um: Trend = Trend(4.6, 5.2)
     sinusoid_open: Trend = Trend(-0.15, 0.68)  # share of the full width, before local variation
     nucleus_um: Trend = Trend(9.3, 7.3)
@@ -52,7 +52,7 @@ class Anatomy:
     vessel_spacing_um: float = 420.0
     vessel_um: tuple[float, float] = (14.0, 38.0)  # radius
     vessel_wall_um: float = 4.0
-    band_um: float = 330.0  # from one fibrous band to the next
+    band_um: float = 330.0  # distance between fibrous bands
     fibre_um: float = 2.6
     red_cell_um: float = 6.6
     lymphocyte_um: float = 5.8
@@ -73,9 +73,9 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient's tissue and how it was cut, stained and photographed: the patient random effects.
+    """Random effects of one patient: the tissue, and how it was cut, stained and photographed.
 
-    Multipliers are about 1. Stain vectors are the optical densities of red, green and blue at unit uptake.
+    Multipliers are around 1. Stain vectors are the optical densities of red, green and blue at unit uptake.
     """
 
     seed: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""A picture of one region that shapes are drawn on, in optical densities."""
+"""Canvas of one tissue region, on which shapes are drawn as optical densities."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Canvas:
-    """Tissue that reaches over `size_um` (height, width), sampled at `shape` pixels `um_per_px` apart.
+    """Tissue of extent `size_um` (height, width), sampled at `shape` pixels with spacing `um_per_px`.
 
-    Things are laid out on the whole extent, which does not depend on the sampling; the pixels start at its
-    upper left corner. Each part of the tissue has a source of randomness of its own, and draws for every
-    site where it could lie before the pixels decide where it does: one cell more or less moves no other.
+    The layout covers the whole extent, which does not depend on the sampling; the pixels start at its upper
+    left corner. Each part of the tissue has its own random generator, and draws for every possible site
+    before the pixels decide which sites are used: an additional or missing cell moves no other cell.
     """
 
     size_um: tuple[float, float]
@@ -29,7 +29,7 @@ class Canvas:
     seed: tuple[int, ...]
 
     def rng(self, part: str) -> np.random.Generator:
-        """A generator for one part of the tissue: no part depends on how, or whether, another was drawn."""
+        """Random generator of one tissue part: no part depends on how, or whether, another was drawn."""
         return np.random.default_rng([*self.seed, zlib.crc32(part.encode())])
 
     def noise(
@@ -44,21 +44,21 @@ class Canvas:
         """Smooth noise of mean 0 and variance 1, sampled at the pixels.
 
         Args:
-            part: Name of the source of randomness.
-            grain_um: About the width of its features; the period if `banded`.
+            part: Name of the random generator.
+            grain_um: Approximate width of the features; the period if `banded`.
             banded: Keep one octave, so that the level sets form a labyrinth.
-            stretch: How much longer the features are along `angle_rad` than across.
+            stretch: Ratio of the feature length along `angle_rad` to that across it.
             angle_rad: Direction of the stretch.
         """
         px = self.um_per_px
-        if grain_um < 1.4 * px:  # a pixel averages it out
+        if grain_um < 1.4 * px:  # averaged out within a pixel
             return np.zeros(self.shape, np.float32)
         step = grain_um / 5.7 if banded else grain_um / 2  # 5.7: the period of the band below, in nodes
         n = math.ceil(self.size_um[0] / step) + 1, math.ceil(self.size_um[1] / step) + 1
-        # bytes are quick to draw, and the filter makes them nearly Gaussian
-        drawn = n if stretch == 1 else (math.ceil(math.hypot(*n)),) * 2
-        drawn_bytes = self.rng(part).bytes(math.prod(drawn))
-        nodes = np.frombuffer(drawn_bytes, np.uint8).reshape(drawn).astype(np.float32)
+        # random bytes are fast, and the filter makes them nearly Gaussian
+        node_shape = n if stretch == 1 else (math.ceil(math.hypot(*n)),) * 2
+        random_bytes = self.rng(part).bytes(math.prod(node_shape))
+        nodes = np.frombuffer(random_bytes, np.uint8).reshape(node_shape).astype(np.float32)
         nodes = (nodes - np.float32(127.5)) / np.float32(math.sqrt((256**2 - 1) / 12))
         smooth = np.asarray(cv2.GaussianBlur(nodes, (5, 5), 1.0), np.float32)
         if banded:
@@ -68,11 +68,11 @@ class Canvas:
             smooth /= np.float32((cv2.getGaussianKernel(5, 1.0) ** 2).sum())
         if stretch != 1:
             cosine, sine = math.cos(angle_rad), math.sin(angle_rad)
-            turn = np.array([[cosine / stretch, sine / stretch], [-sine, cosine]])
-            shift = np.array(drawn) / 2 - turn @ np.array(n[::-1]) / 2
+            rotation = np.array([[cosine / stretch, sine / stretch], [-sine, cosine]])
+            shift = np.array(node_shape) / 2 - rotation @ np.array(n[::-1]) / 2
             flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-            smooth = cv2.warpAffine(smooth, np.column_stack([turn, shift]), n[::-1], flags=flags)  # type: ignore[assignment]
-        if step > 4 * px:  # so far apart that straight lines between the nodes would show
+            smooth = cv2.warpAffine(smooth, np.column_stack([rotation, shift]), n[::-1], flags=flags)  # type: ignore[assignment]
+        if step > 4 * px:  # nodes so far apart that linear interpolation would be visible
             smooth = cv2.resize(smooth, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
         size = round(n[1] * step / px), round(n[0] * step / px)
         return np.asarray(cv2.resize(smooth, size)[: self.shape[0], : self.shape[1]], np.float32)
@@ -83,7 +83,7 @@ class Canvas:
         return sum(layers, np.zeros(self.shape, np.float32))
 
     def sites(self, part: str, spacing_um: float, jitter: float) -> Array:
-        """Points (N, 2), x and y in µm, of a hexagonal lattice, each moved by up to `jitter` spacings."""
+        """Points (N, 2), x and y in µm, of a hexagonal lattice, each shifted by up to `jitter` spacings."""
         height, width = self.size_um
         row_um = spacing_um * math.sqrt(3) / 2
         y, x = np.mgrid[0 : int(height / row_um) + 2, 0 : int(width / spacing_um) + 2].astype(np.float32)
@@ -92,12 +92,12 @@ class Canvas:
         return self.inside(xy)
 
     def inside(self, xy: Array) -> Array:
-        """The points that fall on the canvas."""
+        """The points inside the canvas."""
         height, width = self.size_um
         return xy[((xy > 0) & (xy < (width - 0.01, height - 0.01))).all(1)]
 
     def pixels(self, xy: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Row and column of the pixel under each point, the nearest one for points outside."""
+        """Row and column of the pixel at each point; the nearest pixel for points outside."""
         rows, cols = self.shape
         column, row = np.clip((xy / self.um_per_px).astype(np.intp), 0, (cols - 1, rows - 1)).T
         return row, column
@@ -114,7 +114,7 @@ class Canvas:
         return np.asarray(rise / (2 * reach), np.float32)
 
     def territories(self, xy: Array) -> tuple[NDArray[np.int32], Array]:
-        """For every pixel the index of the nearest point and the distance to it in µm."""
+        """Index of the nearest point, and the distance to it in µm, for every pixel."""
         where = self.pixels(xy)
         blank = np.ones(self.shape, np.uint8)
         blank[where] = 0
@@ -126,9 +126,9 @@ class Canvas:
         return index[labels], np.asarray(distance, np.float32) * np.float32(self.um_per_px)
 
     def blobs(self, part: str, xy: Array, radius_um: Array, wobble: float) -> Array:
-        """Coverage of each pixel by round shapes whose radius varies around them by `wobble` of itself.
+        """Pixel coverage by round shapes; the radius varies along the outline by `wobble` of itself.
 
-        Shapes of radius 0 are left out.
+        Shapes of radius 0 are skipped.
         """
         mask = np.zeros(self.shape, np.uint8)
         angle = np.linspace(0, 2 * math.pi, 20, endpoint=False, dtype=np.float32)

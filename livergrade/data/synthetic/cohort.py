@@ -1,9 +1,9 @@
-"""The embedded cohort: images that look like liver H&E, drawn from a seed. Not data about patients.
+"""The synthetic cohort: images that look like liver H&E, generated from a seed. Not data about patients.
 
-Every patient has a latent degree of differentiation about the centre of the grade, and random effects: how
-the tissue is built and how it was cut, stained and photographed. The images of a patient are neighbouring
-fields of one region, so they share both. Grades overlap, and siblings resemble each other more than their
-grade: a split that lets siblings stray to both sides scores higher than one that keeps patients whole.
+Every patient has a latent differentiation around the centre of its grade, and random effects: tissue
+architecture, cutting, staining and imaging. The images of a patient are neighbouring fields of one region, so
+they share both. Grades overlap, and images of a patient resemble each other more than images of a grade: a
+split that puts images of a patient into both training and test scores higher than a split by patient.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from livergrade.data.synthetic.tissue import draw_region
 from livergrade.errors import UserError
 
 GENERATOR_VERSION = 1
-"""Raise it with every change to what is drawn: it is part of the key in the cohort's folder name."""
+"""Increase it with every change of the images: it is part of the key in the cohort's folder name."""
 
 GRADES = ("poor", "moderate", "well")
 DIFFERENTIATION = {"poor": -1.0, "moderate": 0.0, "well": 1.0}
 DIFFERENTIATION_SPREAD = 0.27
-"""Standard deviation of patients about the centre of their grade; one half is where two grades meet."""
+"""Standard deviation of patients around the centre of their grade; grades meet at a distance of one half."""
 
 FULL_SIZE_PX = (1393, 1665)
 """Rows and columns of an image at scale 1, as in the paper."""
 FULL_UM_PER_PX = 0.275
 MARGIN_UM = 20.0
-"""Tissue laid out beyond the last image, for sizes that are rounded up to whole pixels."""
+"""Additional tissue beyond the last image, because sizes are rounded up to whole pixels."""
 GRID_COLUMNS = 3
 JPEG_QUALITY = 95
 
@@ -62,7 +62,7 @@ Nothing measured on it says anything about liver cancer.
 
 @dataclass(frozen=True)
 class _Cohort:
-    """The arguments that, with the version, determine every byte."""
+    """Arguments that, with the version, determine every byte of the cohort."""
 
     seed: int
     scale: float
@@ -82,7 +82,7 @@ class _Cohort:
         }
         if any(faults.values()):
             raise UserError(
-                "synthetic cohort: " + "; ".join(fault for fault, is_so in faults.items() if is_so)
+                "synthetic cohort: " + "; ".join(message for message, is_wrong in faults.items() if is_wrong)
             )
 
     @property
@@ -99,24 +99,24 @@ def synthetic_cohort(
     patients: Sequence[int] = (24, 28, 22),
     images_per_patient: int = 6,
 ) -> Path:
-    """Return the manifest of the synthetic cohort, drawing the cohort at first use.
+    """Return the manifest of the synthetic cohort; the cohort is generated at first use.
 
-    The folder appears under its final name only when it is complete. Processes that start at the same
-    moment each draw the cohort; the first to finish provides it for all.
+    The folder gets its final name only when it is complete. Processes that start at the same time each
+    generate the cohort; the first to finish provides it for all.
 
     Args:
-        cache_dir: Folder that holds drawn cohorts; made if missing.
+        cache_dir: Folder of generated cohorts; created if missing.
         seed: Determines every byte, together with the other arguments.
-        scale: Share of the full size of 1665 × 1393 px at 0.275 µm per pixel, 0.05 to 1. Another scale
+        scale: Fraction of the full size of 1665 × 1393 px at 0.275 µm per pixel, 0.05 to 1. Another scale
             shows the same tissue.
-        patients: How many are poorly, moderately and well differentiated; the default is the paper's.
-        images_per_patient: Fields cut from each patient's region, three to a row.
+        patients: Number of poorly, moderately and well differentiated patients; default as in the paper.
+        images_per_patient: Fields cut from each patient's region, three per row.
 
     Returns:
         Path of `manifest.csv`: image, patient, grade, slide, grid_row, grid_column (from 1), age, sex.
 
     Raises:
-        UserError: An argument is out of range, or the folder's place is taken by something else.
+        UserError: An argument is out of range, or another folder or file has the cohort's name.
     """
     cohort = _Cohort(int(seed), float(scale), tuple(int(n) for n in patients), int(images_per_patient))
     folder = Path(cache_dir) / cohort.folder
@@ -126,7 +126,7 @@ def synthetic_cohort(
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        building.chmod(0o755)  # mkdtemp hides it from everyone else
+        building.chmod(0o755)  # mkdtemp makes it private
         _draw(building, cohort, workers=min(os.cpu_count() or 1, 8))
         try:
             building.rename(folder)
@@ -139,18 +139,19 @@ def synthetic_cohort(
 
 
 def _draw(folder: Path, cohort: _Cohort, workers: int) -> None:
-    """Fill a folder with the images, the manifest and the read-me."""
+    """Write the images, the manifest and the README into a folder."""
     (folder / "images").mkdir()
     grades = np.repeat(GRADES, cohort.patients)
-    np.random.default_rng([cohort.seed, 0]).shuffle(grades)  # or a patient's number would tell the grade
+    # Shuffled, otherwise a patient's number would reveal the grade.
+    np.random.default_rng([cohort.seed, 0]).shuffle(grades)
     numbers = range(1, len(grades) + 1)
     with (
-        ThreadPoolExecutor(workers) as pool,  # OpenCV and numpy let go of the interpreter while they draw
+        ThreadPoolExecutor(workers) as pool,  # OpenCV and numpy release the GIL
         tqdm(total=len(grades), desc="drawing the synthetic cohort", unit="patient") as bar,
     ):
         rows: list[dict[str, str | int]] = []
-        for drawn in pool.map(lambda n: _draw_patient(folder, cohort, n, str(grades[n - 1])), numbers):
-            rows += drawn
+        for patient_rows in pool.map(lambda n: _draw_patient(folder, cohort, n, str(grades[n - 1])), numbers):
+            rows += patient_rows
             bar.update()
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -161,7 +162,7 @@ def _draw(folder: Path, cohort: _Cohort, workers: int) -> None:
 
 
 def _draw_patient(folder: Path, cohort: _Cohort, number: int, grade: str) -> list[dict[str, str | int]]:
-    """Draw one patient's region, cut it into images, and return their rows of the manifest."""
+    """Draw one patient's region, cut it into images, and return their manifest rows."""
     rng = np.random.default_rng([cohort.seed, 1, number])
     name = f"P{number:03d}"
     weights = np.array(AGE_AND_SEX[grade]) / sum(AGE_AND_SEX[grade])
@@ -199,7 +200,7 @@ def _draw_patient(folder: Path, cohort: _Cohort, number: int, grade: str) -> lis
 
 
 def _patient(rng: np.random.Generator, seed: tuple[int, ...], grade: str) -> Patient:
-    """Draw a patient's random effects. Multipliers and amounts are log-normal about those of `Patient`."""
+    """Sample a patient's random effects. Multipliers and amounts are log-normal around those of `Patient`."""
 
     def vary(spread: float) -> float:
         return math.exp(spread * rng.standard_normal())

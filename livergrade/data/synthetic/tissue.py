@@ -1,8 +1,8 @@
-"""Draw one region of liver-like tissue, stained with haematoxylin and eosin, as a microscope shows it.
+"""Draw one region of liver-like tissue, stained with haematoxylin and eosin, as in a microscope.
 
-Everything is laid out in micrometres and only then sampled, so a region is the same tissue at any
-resolution. Each part of the tissue holds some of each stain; the image follows from the Beer–Lambert law
-with one optical-density vector per stain (Ruifrok & Johnston, Anal Quant Cytol Histol 23:291, 2001).
+The layout is in micrometres and is sampled afterwards, so a region is the same tissue at any resolution.
+Each part of the tissue takes up some of each stain; the image follows from the Beer–Lambert law with one
+optical-density vector per stain (Ruifrok & Johnston, Anal Quant Cytol Histol 23:291, 2001).
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from livergrade.data.synthetic.canvas import Array, Canvas, Mask
 
 @dataclass
 class Section:
-    """What has been put on the glass so far: uptake of the stains and of the red cells' own colour."""
+    """State of the section: uptake of the stains, and absorption by the red cells' own colour."""
 
     haematoxylin: Array
     eosin: Array
     red: Array
 
     def cover(self, share: Array, haematoxylin: float | Array, eosin: float | Array) -> None:
-        """Replace what is there by something new on `share` of each pixel."""
+        """Replace the fraction `share` of each pixel by new material."""
         self.haematoxylin += share * (haematoxylin - self.haematoxylin)
         self.eosin += share * (eosin - self.eosin)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Where the parts of the tissue lie. Coverages are between 0 and 1 for each pixel."""
+    """Positions of the parts of the tissue. Coverages are between 0 and 1 for each pixel."""
 
     differentiation: Array
-    blood: Array  # µm inside the nearest blood space, negative outside
+    blood: Array  # depth in µm inside the nearest blood space, negative outside
     stroma: Array
     fibres: Array  # constant along the fibres of the stroma
     lumen: Array
@@ -49,7 +49,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Cells:
-    """Sites where a hepatocyte can lie, (N, 2) in µm, and whether one does."""
+    """Possible hepatocyte sites, (N, 2) in µm, and whether each is occupied."""
 
     xy: Array
     present: Mask
@@ -83,8 +83,8 @@ def draw_region(
     """Draw a region of tissue.
 
     Args:
-        patient: Whose tissue it is.
-        size_um: Height and width over which the tissue is laid out; the same tissue at any sampling.
+        patient: Patient of the tissue.
+        size_um: Height and width of the layout; the same tissue at any sampling.
         shape: Rows and columns of the image, in pixels.
         um_per_px: Micrometres per pixel.
         anatomy: Sizes and stain uptake of the parts.
@@ -113,7 +113,7 @@ def draw_region(
 
 
 def _soft(depth_um: Array, um_per_px: float) -> Array:
-    """Coverage of a pixel by a shape, from the pixel's depth inside the shape's edge."""
+    """Coverage of a pixel by a shape, from the depth of the pixel inside the shape."""
     return np.asarray(np.clip(depth_um / np.float32(max(um_per_px, 0.8)) + np.float32(0.5), 0, 1), np.float32)
 
 
@@ -128,7 +128,7 @@ def _architecture(canvas: Canvas, p: Patient, a: Anatomy) -> Architecture:
     plate_um = float(a.plate_um.at(p.differentiation)) * p.plate_width
     width = a.sinusoid_um.at(d) * p.sinusoid_width
     sinusoids = np.full(canvas.shape, -1e3, np.float32)
-    for part, closed in (("plates", 0.0), ("links", 0.45)):  # links join the sinusoids, and are fewer
+    for part, closed in (("plates", 0.0), ("links", 0.45)):  # links connect the sinusoids, and are rarer
         run = canvas.noise(part, 2 * plate_um, banded=True, stretch=p.stretch, angle_rad=p.direction_rad)
         run += 0.13 * canvas.noise(f"{part} detail", 26)
         variation = canvas.noise(f"{part} width", 45)
@@ -165,7 +165,7 @@ def _architecture(canvas: Canvas, p: Patient, a: Anatomy) -> Architecture:
 
 
 def _depth(coverage: Array, reach_um: float, um_per_px: float) -> Array:
-    """Depth in µm inside a shape, near its edge: `reach_um` either side, the blurred edge is an even ramp."""
+    """Depth in µm inside a shape, near its edge: within `reach_um` the blurred edge is a linear ramp."""
     ramp = np.asarray(cv2.GaussianBlur(coverage, (0, 0), reach_um / um_per_px), np.float32) - np.float32(0.5)
     return ramp * np.float32(reach_um * math.sqrt(2 * math.pi))
 
@@ -181,18 +181,18 @@ def _distance_to_zero(field: Array, um_per_px: float) -> Array:
 
 
 def _glands(canvas: Canvas, a: Anatomy, d: Array) -> tuple[Array, Array]:
-    """Sites of pseudoacini and the radii (µm) of their lumens, 0 where there is none."""
+    """Sites of pseudoacini and the radii (µm) of their lumens, 0 if there is none."""
     rng = canvas.rng("glands")
     xy = canvas.sites("glands", a.gland_spacing_um, 0.25)
     per_mm2 = 1e6 / (a.gland_spacing_um**2 * math.sqrt(3) / 2)
-    often = math.exp(0.4 * rng.standard_normal())
-    keep = rng.random(len(xy)) < a.glands_per_mm2.at(canvas.at(d, xy)) / per_mm2 * often
+    frequency = math.exp(0.4 * rng.standard_normal())
+    keep = rng.random(len(xy)) < a.glands_per_mm2.at(canvas.at(d, xy)) / per_mm2 * frequency
     radius = np.clip(a.gland_lumen_um * rng.lognormal(0, 0.45, len(xy)), 4, 22).astype(np.float32)
     return xy, np.where(keep, radius, np.float32(0))
 
 
 def _cells(canvas: Canvas, place: Architecture) -> Cells:
-    """Place the hepatocytes: in plates, clear of the sinusoids, and in rings around glandular lumens."""
+    """Place the hepatocytes: in plates outside the sinusoids, and in rings around glandular lumens."""
     clear_um = 4.5
     xy = canvas.sites("cells", place.cell_um, 0.33)
     slope = canvas.slope(place.blood, xy, 2.0)
@@ -208,13 +208,13 @@ def _cells(canvas: Canvas, place: Architecture) -> Cells:
     angle = 2 * math.pi * (np.arange(slots[1]) + rng.uniform(-0.2, 0.2, slots)) / n
     ring = (middle[:, None] + rng.uniform(-1, 1.5, slots)) * np.exp(1j * angle)
     around = (place.gland_xy[:, None] + np.stack([ring.real, ring.imag], -1)).reshape(-1, 2)
-    there = ((np.arange(slots[1]) < n) & (place.gland_um[:, None] > 0)).ravel()
-    there &= ((around > 0) & (around < canvas.size_um[::-1])).all(1)
-    return Cells(np.concatenate([xy, around.astype(np.float32)]), np.concatenate([free, there]))
+    present = ((np.arange(slots[1]) < n) & (place.gland_um[:, None] > 0)).ravel()
+    present &= ((around > 0) & (around < canvas.size_um[::-1])).all(1)
+    return Cells(np.concatenate([xy, around.astype(np.float32)]), np.concatenate([free, present]))
 
 
 def _cytoplasm(canvas: Canvas, p: Patient, a: Anatomy, place: Architecture, cells: Cells) -> Section:
-    """Granular cytoplasm, a tone of its own for each cell, and the borders between cells."""
+    """Granular cytoplasm with a different tone for each cell, and the borders between cells."""
     px = np.float32(canvas.um_per_px)
     owner, _ = canvas.territories(cells.xy[cells.present])
     rng = canvas.rng("cell tone")
@@ -237,7 +237,7 @@ def _cytoplasm(canvas: Canvas, p: Patient, a: Anatomy, place: Architecture, cell
 
 def _stroma(canvas: Canvas, a: Anatomy, place: Architecture, section: Section) -> None:
     """Collagen in wavy fibres that run along the bands."""
-    per_fibre = np.float32(2 * 0.32 * a.band_um / a.fibre_um)  # nodes of the strands in one unit of `fibres`
+    per_fibre = np.float32(2 * 0.32 * a.band_um / a.fibre_um)  # strand nodes per unit of `fibres`
     across = place.fibres * per_fibre + np.float32(1.2) * canvas.noise("fibre waves", 22)
     along = canvas.noise("fibre ends", 180) * np.float32(12)
     strands = canvas.rng("strands").standard_normal((512, 128), np.float32)
@@ -255,7 +255,7 @@ def _lumens(canvas: Canvas, a: Anatomy, place: Architecture, section: Section) -
 
 
 def _vacuoles(canvas: Canvas, p: Patient, place: Architecture, cells: Cells) -> tuple[Array, Cells]:
-    """Fat: round empty holes in some cells, and where these push the nuclei of their cells."""
+    """Fat: round empty vacuoles in some cells, and the displaced nuclei of these cells."""
     rng = canvas.rng("fat")
     n = len(cells.xy)
     zone = np.exp(0.7 * canvas.noise("fat zone", 220) - 0.25)
@@ -270,7 +270,7 @@ def _vacuoles(canvas: Canvas, p: Patient, place: Architecture, cells: Cells) -> 
 
 
 def _without_overlap(xy: Array, radius: Array) -> Mask:
-    """Of round things that would overlap, keep the largest; a wall of cytoplasm stays between neighbours."""
+    """Of overlapping circles keep the largest; a wall of cytoplasm remains between neighbours."""
     order = np.argsort(-radius)
     distance = np.hypot(*(xy[order, None] - xy[None, order]).transpose(2, 0, 1))
     meet = np.triu(distance < 1.06 * (radius[order, None] + radius[order]), 1)
@@ -289,18 +289,18 @@ def _red_cells(
     """Red cells in the congested part of the blood spaces."""
     rng = canvas.rng("red cells")
     xy = canvas.sites("red cells", 0.8 * a.red_cell_um, 0.33)
-    slope = canvas.slope(place.blood, xy, 2.0)  # in a narrow sinusoid they queue along its middle
+    slope = canvas.slope(place.blood, xy, 2.0)  # in a narrow sinusoid they form a line along its middle
     depth = canvas.at(place.blood, xy)[:, None]
     xy = xy + np.where((depth > -3) & (depth < 2), slope * np.clip(2 - depth, 0, 4), 0).astype(np.float32)
-    filled = canvas.at(canvas.noise("congestion", 90), xy) + rng.normal(0, 0.5, len(xy))
-    present = (canvas.at(room, xy) > 0.6) & (filled > 1.2 - 2.4 * p.congestion)
+    congestion = canvas.at(canvas.noise("congestion", 90), xy) + rng.normal(0, 0.5, len(xy))
+    present = (canvas.at(room, xy) > 0.6) & (congestion > 1.2 - 2.4 * p.congestion)
     radius = np.where(present, rng.uniform(0.4, 0.52, len(xy)) * a.red_cell_um, 0).astype(np.float32)
     uptake = a.red_cell_uptake * (1 + 0.15 * canvas.noise("red cell tone", 5))
     section.red += uptake * room * canvas.blobs("red cells", xy, radius, 0.12)
 
 
 def _hepatocyte_nuclei(canvas: Canvas, p: Patient, a: Anatomy, place: Architecture, cells: Cells) -> Nuclei:
-    """Round nuclei; larger, darker and less alike with loss of differentiation, some of them in mitosis."""
+    """Round nuclei; larger, darker and more variable with loss of differentiation, some in mitosis."""
     rng = canvas.rng("hepatocyte nuclei")
     n = len(cells.xy)
     d = canvas.at(place.differentiation, cells.xy)
@@ -357,7 +357,7 @@ def _other_nuclei(canvas: Canvas, p: Patient, a: Anatomy, place: Architecture) -
 
 
 def _stain_nuclei(canvas: Canvas, a: Anatomy, nuclei: Nuclei, empty: Array, section: Section) -> None:
-    """Draw outline, membrane, chromatin and nucleolus. What is thinner than a pixel keeps its integral."""
+    """Draw outline, membrane, chromatin and nucleolus. Parts thinner than a pixel keep their integral."""
     if not len(nuclei.xy):
         return
     px = np.float32(canvas.um_per_px)
@@ -394,7 +394,7 @@ def _stain_nuclei(canvas: Canvas, a: Anatomy, nuclei: Nuclei, empty: Array, sect
 
 
 def _photograph(canvas: Canvas, p: Patient, section: Section) -> NDArray[np.uint8]:
-    """Absorb the lamp's light by Beer and Lambert's law; add the blur of the focus and the sensor's noise."""
+    """Apply the Beer–Lambert law to the lamp's light; add defocus blur and sensor noise."""
     thickness = p.thickness * (1 + 0.05 * canvas.noise("thickness", 250))
     uptake = cv2.merge([layer * thickness for layer in (section.haematoxylin, section.eosin, section.red)])
     vectors = np.array([p.haematoxylin_vector, p.eosin_vector, p.red_cell_vector])
