@@ -1,1 +1,1 @@
-"""The run folder as a contract: where it lies, what it holds, and how it is read back."""
+"""The run folder: its location, its content, and how it is read."""

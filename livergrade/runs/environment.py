@@ -1,4 +1,4 @@
-"""What a run ran on: for ``environment.json`` and for whoever must run it again."""
+"""Software and hardware environment of a run, for ``environment.json`` and for reproduction."""
 
 import os
 import platform
@@ -27,26 +27,26 @@ PACKAGES = (
 
 
 class Environment(TypedDict, total=False):
-    """What a run ran on and was started with, as ``environment.json`` holds it.
+    """Environment and command of a run, as stored in ``environment.json``.
 
     Attributes:
-        versions: by package, and ``python``.
-        platform: of the machine.
-        cores: of its processors.
-        gpu: its name; null without one.
-        git_commit: of the checkout; empty outside one.
-        git_changed: whether tracked files differed from it.
-        command: what was typed.
-        device: where the network ran.
-        precision: as Lightning names it.
-        parameters: of the network.
-        trained_parameters: those that were trained.
-        initialisation: what the weights were at first.
-        epochs: how many there were.
-        best_epoch: the one that was tested, from 0.
-        seconds: from start to end.
-        trained_run: of an evaluation, folder of the run whose network graded.
-        trained_by: what was typed to train that.
+        versions: version by package, and of ``python``.
+        platform: operating system and architecture.
+        cores: number of CPU cores.
+        gpu: name of the GPU; null without one.
+        git_commit: commit of the checkout; empty outside a checkout.
+        git_changed: whether tracked files differed from that commit.
+        command: the command line.
+        device: device of the network.
+        precision: Lightning's name of the precision.
+        parameters: number of parameters of the network.
+        trained_parameters: number of trained parameters.
+        initialisation: origin of the initial weights.
+        epochs: number of epochs.
+        best_epoch: the tested epoch, from 0.
+        seconds: duration from start to end.
+        trained_run: for an evaluation, the folder of the run whose network was evaluated.
+        trained_by: command line of that training run.
     """
 
     versions: dict[str, str]
@@ -69,7 +69,7 @@ class Environment(TypedDict, total=False):
 
 
 def read_environment(path: Path) -> Environment:
-    """A run's ``environment.json``.
+    """Read the ``environment.json`` of a run.
 
     Raises:
         UserError: it is missing or damaged.
@@ -78,8 +78,8 @@ def read_environment(path: Path) -> Environment:
 
 
 def environment() -> Environment:
-    """Versions, machine, device and the commit of this checkout, as plain values."""
-    import torch  # what reads runs needs none of it
+    """Versions, machine, device and the commit of this checkout, JSON-ready."""
+    import torch  # not needed to read runs
 
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},

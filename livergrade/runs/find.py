@@ -1,4 +1,4 @@
-"""Which finished runs lie in folders that somebody names."""
+"""Find the finished runs in given folders."""
 
 from __future__ import annotations
 
@@ -11,44 +11,43 @@ from livergrade.runs.run import Run
 
 
 def find_runs(folders: Sequence[str | Path]) -> tuple[list[Run], list[str]]:
-    """Every run in these folders, each a run's own or one that holds runs, as a sweep's does.
+    """Find all runs in these folders; each is a run folder or contains runs, like the folder of a sweep.
 
     Returns:
-        The finished runs in the order given and by job number, and a line for each that is not finished.
+        The finished runs in the order given and by job number, and one line for each unfinished run.
 
     Raises:
-        UserError: a folder is not there or holds no finished run, or a run is of another format; all are
-            listed.
+        UserError: a folder is missing or holds no finished run, or a run has another format; all are listed.
     """
     runs: dict[Path, Run] = {}
-    unfinished, found = [], []
-    for given in map(Path, folders):
-        if not given.is_dir():
-            found.append(f"{given}: there is no such folder")
+    unfinished, errors = [], []
+    for path in map(Path, folders):
+        if not path.is_dir():
+            errors.append(f"{path}: there is no such folder")
             continue
-        before = len(runs)
-        for folder in _run_folders(given.absolute()):
+        count_before = len(runs)
+        for folder in _run_folders(path.absolute()):
             run = Run(folder)
             if run.finished:
                 try:
-                    runs.setdefault(folder, run).config  # noqa: B018 - read now, for all to be listed at once
+                    runs.setdefault(folder, run).config  # noqa: B018 - read now, to list all errors together
                 except UserError as error:
-                    found.append(str(error))
+                    errors.append(str(error))
             else:
                 unfinished.append(f"{folder}: not finished")
-        if len(runs) == before:
-            found.append(f"{given}: holds no finished run")
-    if found or not folders:
-        lines = found or ["no folder was given; name runs or a sweep's folder"]
+        if len(runs) == count_before:
+            errors.append(f"{path}: holds no finished run")
+    if errors or not folders:
+        lines = errors or ["no folder was given; name runs or a sweep's folder"]
         raise UserError("nothing to compare:\n" + "\n".join(f"  {line}" for line in lines))
     return list(runs.values()), unfinished
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
-    """The folder itself, or the runs at any depth below it; not what lies inside a run."""
+    """The folder itself if it is a run, else the runs at any depth below it; none inside a run."""
     if (folder / "config.yaml").is_file():
         yield folder
         return
-    below = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
-    for path in sorted(below, key=job_order):
+    subfolders = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
+    for path in sorted(subfolders, key=job_order):
         yield from _run_folders(path)

@@ -1,4 +1,4 @@
-"""Take a folder for a run, and record in it how the run was started and why it failed."""
+"""Create the folder of a run, and record the options and a failure in it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from livergrade.errors import UserError
 from livergrade.io.files import atomic_write, remove_parts, write_json
 
 FORMAT = 1
-"""Of a run's folder, see docs/files.md: another number is another contract; more columns or keys are not."""
+"""Format of a run folder, see docs/files.md. New columns or keys keep the number; other changes raise it."""
 
 
 def create_run_dir(run: Path, config: TrainConfig) -> None:
-    """Take an unused folder for this run, or the one to resume, and record the options in it.
+    """Use a new folder for this run, or the one to resume, and write the options into it.
 
-    Called once all that the options ask for is there, so that a mistake leaves no half-made run behind.
+    Called after all inputs are checked, so that a mistake leaves no incomplete run behind.
 
     Raises:
-        UserError: another run is there already.
+        UserError: the folder already holds another run.
     """
     if config.train.resume:
         (run / "finished.json").unlink(missing_ok=True)
         remove_parts(run)
     else:
         try:
-            (run / "checkpoints").mkdir()  # one process alone can make it
+            (run / "checkpoints").mkdir()  # succeeds in one process only
         except FileExistsError:
             raise UserError(
                 f"{run}: another run is there; continue it with train.resume={run}, or choose another folder"
@@ -40,7 +40,7 @@ def create_run_dir(run: Path, config: TrainConfig) -> None:
 
 
 def save_config(run: Path, config: TrainConfig) -> None:
-    """Write the options to ``config.yaml``, whole or not at all."""
+    """Write the options to ``config.yaml`` atomically."""
     options = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     values = {"format": FORMAT} | cast("dict[str, Any]", options)
     with atomic_write(run / "config.yaml") as part:
@@ -48,10 +48,10 @@ def save_config(run: Path, config: TrainConfig) -> None:
 
 
 def read_options(folder: Path) -> TrainConfig:
-    """The options that a run was started with.
+    """Read the options that a run was started with.
 
     Raises:
-        UserError: the folder holds no run, or one of another format.
+        UserError: the folder holds no run, or a run of another format.
     """
     stored = folder / "config.yaml"
     if not stored.is_file():
@@ -71,16 +71,16 @@ def read_options(folder: Path) -> TrainConfig:
 
 
 def mark_finished(run: Path) -> None:
-    """Write ``finished.json``, last of all: without it the folder is not complete."""
+    """Write ``finished.json`` as the last file; without it the run is incomplete."""
     write_json({"finished": datetime.now().astimezone().isoformat()}, run / "finished.json")
 
 
 def note_failure(run: Path, error: Exception, overrides: list[str]) -> None:
-    """Write ``failed.json`` into a job's folder."""
-    told = {
+    """Write ``failed.json`` into the folder of a sweep job."""
+    failure = {
         "job": overrides,
         "error": type(error).__name__,
         "message": str(error),
         "at": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
-    write_json(told, run / "failed.json")
+    write_json(failure, run / "failed.json")

@@ -1,4 +1,4 @@
-"""Where configs lie, and where runs, sweeps and everything made of them go."""
+"""Paths of the configs, and output folders of runs, sweeps, evaluations, exports and comparisons."""
 
 from __future__ import annotations
 
@@ -19,77 +19,77 @@ CONF = CHECKOUT / "conf" if CHECKOUT else PACKAGE / "conf"
 
 
 def output_root() -> str:
-    """Where runs go: ``$LIVERGRADE_OUTPUTS``, else ``outputs/`` of the checkout, else of this folder."""
+    """Root of outputs: ``$LIVERGRADE_OUTPUTS``, else ``outputs/`` of the checkout or working directory."""
     return os.environ.get("LIVERGRADE_OUTPUTS") or str((CHECKOUT or Path.cwd()) / "outputs")
 
 
-def _now() -> str:
-    """This moment, as a folder's name."""
+def _timestamp() -> str:
+    """Current time, as a folder name."""
     return f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
 
 
 def run_dir(resume: str | None, model: str, backbone: str | None) -> str:
-    """The folder of a single run: the resumed one, or a new one named by model and microsecond."""
+    """Folder of a single run: the resumed one, or a new one named by model and microsecond."""
     if resume and (Path(resume) / "config.yaml").is_file():
         return str(Path(resume).absolute())
-    return f"{output_root()}/{label(model, backbone)}/{_now()}"
+    return f"{output_root()}/{label(model, backbone)}/{_timestamp()}"
 
 
 def evaluation_dir(run: str | None) -> str:
-    """The folder of an evaluation: within the run that is evaluated."""
-    within = Path(run).absolute() if run and (Path(run) / "config.yaml").is_file() else Path(output_root())
-    return f"{within}/evaluations/{_now()}"
+    """Folder of an evaluation: inside the evaluated run."""
+    parent = Path(run).absolute() if run and (Path(run) / "config.yaml").is_file() else Path(output_root())
+    return f"{parent}/evaluations/{_timestamp()}"
 
 
 def export_dir(run: str | None, given: str | None) -> str:
-    """The folder of an export: the one that is given, else within the run that is exported."""
+    """Folder of an export: the given one, else inside the exported run."""
     if given:
         return str(Path(given).absolute())
     if run and (Path(run) / "config.yaml").is_file():
         return f"{Path(run).absolute()}/export"
-    return f"{output_root()}/exports/{_now()}"
+    return f"{output_root()}/exports/{_timestamp()}"
 
 
 def comparison_dir(folders: list[str]) -> str:
-    """The folder of a comparison: within the one folder that is given, else a new one of its own."""
+    """Folder of a comparison: inside the given folder if there is exactly one, else a new one."""
     if len(folders) == 1 and Path(folders[0]).is_dir():
         return f"{Path(folders[0]).absolute()}/comparison"
-    return f"{output_root()}/comparisons/{_now()}"
+    return f"{output_root()}/comparisons/{_timestamp()}"
 
 
-def _typed() -> list[str]:
-    """What was typed, also in the worker processes of a parallel sweep."""
+def _argv() -> list[str]:
+    """Command-line words, also in the worker processes of a parallel sweep."""
     words: list[str] = json.loads(os.environ.get("LIVERGRADE_TYPED", "[]"))
     return words
 
 
 def job_name(number: int, overrides: list[str]) -> str:
-    """The folder of a job below its sweep: its number and what the sweep varies, not what all jobs share."""
-    typed = OverridesParser.create().parse_overrides([word for word in _typed()[1:] if "=" in word])
+    """Folder name of a sweep job: its number and the varied options, not those that all jobs share."""
+    typed = OverridesParser.create().parse_overrides([word for word in _argv()[1:] if "=" in word])
     shared = {override.key_or_group for override in typed if not override.is_sweep_override()}
-    # By key, since Hydra hands values over as it understood them: False for false, without quotes.
+    # Compared by key, since Hydra passes parsed values: False for false, without quotes.
     varied = [override for override in overrides if override.partition("=")[0].lstrip("+~") not in shared]
-    words = [re.sub(r"[^\w.+-]+", "-", word).strip("-") for word in varied]  # so that a path can be typed
+    words = [re.sub(r"[^\w.+-]+", "-", word).strip("-") for word in varied]  # keeps the path easy to type
     return "_".join([str(number), *words])[:120]
 
 
 def job_order(folder: Path) -> tuple[int, str]:
-    """What sorts jobs' folders: the number that a name begins with, 0 without one, then the name."""
+    """Sort key of job folders: the leading number of the name (0 without one), then the name."""
     head = folder.name.partition("_")[0]
     return (int(head) if head.isdecimal() else 0, folder.name)
 
 
 def record_dir(resume: str | None) -> str:
-    """Where, in a run's folder, Hydra records how it was started: a resume must not overwrite the first."""
+    """Subfolder of Hydra's record in a run folder; a resume must not overwrite the first record."""
     return ".hydra_resumed" if resume else ".hydra"
 
 
 def named_folder(kind: str, given: str | None) -> str:
-    """The folder that is given, or a new one below that of its kind."""
-    return str(Path(given).absolute()) if given else f"{output_root()}/{kind}/{_now()}"
+    """The given folder, or a new one in the output folder of its kind."""
+    return str(Path(given).absolute()) if given else f"{output_root()}/{kind}/{_timestamp()}"
 
 
 def command_line() -> str:
-    """What was typed, for the record."""
-    program, *words = _typed()
+    """Command line, for the record."""
+    program, *words = _argv()
     return shlex.join(["python", "-m", f"livergrade.{Path(program).stem}", *words])

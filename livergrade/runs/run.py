@@ -1,4 +1,4 @@
-"""One finished run, read back from its folder: what was tried, on which split, and what came of it."""
+"""One finished run, read from its folder: options, split, predictions and results."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from livergrade.models.catalog import label
 from livergrade.runs.environment import Environment, read_environment
 from livergrade.runs.folder import read_options
 
-# What does not make two runs different experiments: which repeat it is, and, in MACHINE, where it ran.
+# Options that do not distinguish experiments: the repeat, and (MACHINE) the hardware.
 REPEATS = ("seed", "split.seed", "split.fold")
 
 
 class Run:
-    """Everything that a run's folder holds, each file read when it is first asked for.
+    """Content of a run folder; each file is read at first access.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
 
     Raises:
-        UserError: from each attribute, where its file is missing, damaged or of another format.
+        UserError: from each attribute, if its file is missing, damaged or of another format.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,37 +39,37 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it ran to its end."""
+        """Whether the run completed."""
         return (self.folder / "finished.json").is_file()
 
     @property
     def best(self) -> Path:
-        """Its best checkpoint."""
+        """Path of the best checkpoint."""
         return self.folder / "checkpoints" / "best.ckpt"
 
     @functools.cached_property
     def config(self) -> TrainConfig:
-        """Its options."""
+        """Options of the run."""
         return read_options(self.folder)
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
-        """The options that tell experiments apart, dotted key → value."""
+        """Options that distinguish experiments, dotted key → value."""
         return {key: value for key, _, value in options(self.config) if key not in (*REPEATS, *MACHINE)}
 
     @property
     def model(self) -> str:
-        """The network's name, or a timm network's own."""
+        """Name of the network, or of the timm backbone."""
         return label(self.config.model.name, self.config.model.backbone)
 
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
-        """Its checked predictions, one row a view."""
+        """Checked predictions, one row per view."""
         return read_predictions(self.folder / "predictions.csv")
 
     @functools.cached_property
     def tested(self) -> pd.DataFrame:
-        """Those of the test side."""
+        """Predictions of the test split."""
         return self.predictions[self.predictions["split"] == "test"].reset_index(drop=True)
 
     @functools.cached_property
@@ -79,41 +79,41 @@ class Run:
 
     @functools.cached_property
     def split(self) -> pd.DataFrame:
-        """Its ``split.csv``."""
+        """Table of ``split.csv``."""
         return read_split_table(self.folder / "split.csv")
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:
-        """Its curves, one row an epoch; empty where it was only evaluated."""
+        """Training curves, one row per epoch; empty for an evaluation."""
         path = self.folder / "history.csv"
         return pd.read_csv(path) if path.is_file() else pd.DataFrame({"epoch": []})
 
     @functools.cached_property
     def metrics(self) -> RunMetrics:
-        """Its ``metrics.json``."""
+        """Content of ``metrics.json``."""
         return read_metrics(self.folder / "metrics.json")
 
     @functools.cached_property
     def environment(self) -> Environment:
-        """Its ``environment.json``."""
+        """Content of ``environment.json``."""
         return read_environment(self.folder / "environment.json")
 
     @functools.cached_property
     def calibration(self) -> Calibration:
-        """Its ``calibration.json``."""
+        """Content of ``calibration.json``."""
         return read_calibration(self.folder / "calibration.json")
 
     @functools.cached_property
     def appearance(self) -> Appearance | None:
-        """Its ``appearance.json``; None where it has none."""
+        """Content of ``appearance.json``; None if missing."""
         return read_appearance(self.folder / "appearance.json")
 
     def require_trained(self) -> None:
-        """Refuse a run that has no trained network.
+        """Check that the run has a trained network.
 
         Raises:
-            UserError: the folder holds no run, or one that was not trained to its end.
+            UserError: the folder holds no run, or its training did not finish.
         """
-        self.config  # noqa: B018 - tells what is wrong with the folder, before the rest does
+        self.config  # noqa: B018 - raises first if the folder is no run
         if not self.finished or not self.best.is_file():
             raise UserError(f"{self.folder}: was not trained to its end; give the folder of a run that was")

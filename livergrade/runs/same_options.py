@@ -1,4 +1,4 @@
-"""What an earlier start left in a folder is kept only where it was made by the same options."""
+"""Reuse the files of an earlier start in a folder only if its options were the same."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +10,16 @@ from livergrade.errors import UserError
 def refuse_other_options(
     folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], *, fix: str
 ) -> None:
-    """Compare the options of now with those of an earlier start.
+    """Compare the current options with those of an earlier start.
 
     Args:
-        folder: that both write into.
-        before: the options then.
-        now: the options now; those that ``before`` has beyond these may differ.
-        fix: what to do.
+        folder: common output folder.
+        before: options of the earlier start.
+        now: current options; keys that only ``before`` has are ignored.
+        fix: remedy named in the message.
 
     Raises:
-        UserError: with every option that differs.
+        UserError: lists all options that differ.
     """
     if differing := [key for key in now if before.get(key) != now[key]]:
         lines = [f"  {key}: {before.get(key, 'unknown')} there, {now[key]} now" for key in differing]
