@@ -1,1 +1,1 @@
-"""From whole slides to images and a manifest, and from graded tiles to a map of the slide."""
+"""Whole slides: cut images with a manifest, and map graded tiles back onto the slide."""

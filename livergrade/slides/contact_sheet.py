@@ -1,4 +1,4 @@
-"""Pictures for a person to check a slide by: its regions, and the images that were cut from them."""
+"""Overview images for visual review of a slide: its regions, and the images cut from them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CONTACT_PIXELS = 420  # width of an image on a contact sheet
 
 def outlined(tissue: Tissue, regions: Sequence[Region]) -> NDArray[np.uint8]:
     """The slide's thumbnail with the regions drawn on it."""
-    picture = Image.fromarray(tissue.thumbnail)
-    draw = ImageDraw.Draw(picture)
+    overview = Image.fromarray(tissue.thumbnail)
+    draw = ImageDraw.Draw(overview)
     for region in regions:
         for part in getattr(region.outline, "geoms", [region.outline]):
             for ring in (part.exterior, *part.interiors):
@@ -29,36 +29,44 @@ def outlined(tissue: Tissue, regions: Sequence[Region]) -> NDArray[np.uint8]:
         left, top, _, _ = region.outline.bounds
         corner = (left / tissue.scale[0] + 8, top / tissue.scale[1] + 6)
         draw.text(corner, f"{region.name} {region.kind}".strip(), fill="#0a4d9c", font_size=22)
-    return np.asarray(picture)
+    return np.asarray(overview)
 
 
 def write_contact(
     images: Sequence[dict[str, Any]], out: Path, slide: str, overview: NDArray[np.uint8]
 ) -> None:
-    """Write ``contact/<slide>.png``: where the regions lie, and each image with its name and fate."""
+    """Write ``contact/<slide>.png``: the regions, and each image with name, grade and reason of rejection."""
     tiles = []
     for row in images:
         with Image.open(out / row["image"]) as image:
-            small = image.reduce(max(1, image.width // (2 * CONTACT_PIXELS)))
-            small = small.resize((CONTACT_PIXELS, round(CONTACT_PIXELS * small.height / small.width)))
-        tiles.append((small, row))
-    columns, side = 3, tiles[0][0].height
-    whole = Image.fromarray(overview)
-    whole.thumbnail((columns * (CONTACT_PIXELS + 10), 700))
+            thumbnail = image.reduce(max(1, image.width // (2 * CONTACT_PIXELS)))
+            thumbnail = thumbnail.resize(
+                (CONTACT_PIXELS, round(CONTACT_PIXELS * thumbnail.height / thumbnail.width))
+            )
+        tiles.append((thumbnail, row))
+    columns, tile_height = 3, tiles[0][0].height
+    overview_image = Image.fromarray(overview)
+    overview_image.thumbnail((columns * (CONTACT_PIXELS + 10), 700))
     rows = -(-len(tiles) // columns)
     sheet = Image.new(
-        "RGB", (columns * (CONTACT_PIXELS + 10) + 10, whole.height + 20 + rows * (side + 54)), "white"
+        "RGB",
+        (columns * (CONTACT_PIXELS + 10) + 10, overview_image.height + 20 + rows * (tile_height + 54)),
+        "white",
     )
-    sheet.paste(whole, (10, 10))
+    sheet.paste(overview_image, (10, 10))
     draw = ImageDraw.Draw(sheet)
-    for number, (small, row) in enumerate(tiles):
+    for number, (thumbnail, row) in enumerate(tiles):
         x = 10 + number % columns * (CONTACT_PIXELS + 10)
-        y = whole.height + 20 + number // columns * (side + 54)
-        sheet.paste(small, (x, y))
+        y = overview_image.height + 20 + number // columns * (tile_height + 54)
+        sheet.paste(thumbnail, (x, y))
         draw.rectangle(
-            (x, y, x + CONTACT_PIXELS, y + side), outline="#b03030" if row["rejected"] else "#b8c0c8", width=3
+            (x, y, x + CONTACT_PIXELS, y + tile_height),
+            outline="#b03030" if row["rejected"] else "#b8c0c8",
+            width=3,
         )
-        draw.text((x, y + side + 4), f"{Path(row['image']).stem}  {row['grade']}", fill="black", font_size=15)
-        draw.text((x, y + side + 24), row["rejected"], fill="#b03030", font_size=14)
+        draw.text(
+            (x, y + tile_height + 4), f"{Path(row['image']).stem}  {row['grade']}", fill="black", font_size=15
+        )
+        draw.text((x, y + tile_height + 24), row["rejected"], fill="#b03030", font_size=14)
     with atomic_write(out / "contact" / f"{slide}.png") as part:
         sheet.save(part, format="PNG")

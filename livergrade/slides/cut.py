@@ -1,4 +1,4 @@
-"""Cut the images of the regions marked on slides, as the paper did, with a manifest and contact sheets."""
+"""Cut images from the regions marked on slides, as in the paper, with a manifest and contact sheets."""
 
 from __future__ import annotations
 
@@ -26,42 +26,46 @@ log = logging.getLogger(__name__)
 
 
 def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out: Path) -> list[str]:
-    """Write the images of every slide's regions, then the manifest and what was left out and why.
+    """Write the images of all regions, then the manifest and the rejected images with reasons.
 
-    What an earlier start wrote is kept where it is what would be written now.
+    Images of an earlier start are reused if they would not change.
 
     Returns:
-        A line for each slide that failed.
+        One line for each failed slide.
 
     Raises:
-        UserError: no image at all is fit to be used.
+        UserError: no image is accepted.
     """
     assert config.regions
     for folder in ("images", "contact"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    before = _earlier(out / "images.csv")
+    before = _earlier_rows(out / "images.csv")
     rows: list[dict[str, Any]] = []
     excluded = read_exclusions(config.exclude)
 
-    def one(path: Path) -> None:
+    def cut_slide(path: Path) -> None:
         assert config.regions
-        marked = Path(config.regions) / f"{path.stem}.geojson"
-        if not marked.is_file():
-            raise SlideError(f"has no regions ({marked} is missing)")
-        told = {str(key): str(value) for key, value in table.loc[path.stem].items()}
-        slide = Slide(path, float(told["mpp"]) if told.get("mpp") else config.slide_mpp)
-        regions = [region for region in read_regions(marked) if not region.kind.lower().startswith("ignore")]
+        region_file = Path(config.regions) / f"{path.stem}.geojson"
+        if not region_file.is_file():
+            raise SlideError(f"has no regions ({region_file} is missing)")
+        attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
+        slide = Slide(path, float(attributes["mpp"]) if attributes.get("mpp") else config.slide_mpp)
+        regions = [
+            region for region in read_regions(region_file) if not region.kind.lower().startswith("ignore")
+        ]
         if not regions:
-            raise SlideError(f"has no region marked in {marked}")
-        found = [row for region in regions for row in _images(slide, region, told, config, out, before)]
-        for row in found:
+            raise SlideError(f"has no region marked in {region_file}")
+        images = [
+            row for region in regions for row in _images(slide, region, attributes, config, out, before)
+        ]
+        for row in images:
             if row["image"] in excluded or Path(row["image"]).name in excluded:
                 row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
-        rows.extend(found)
-        write_contact(found, out, path.stem, outlined(slide.tissue, regions))
+        rows.extend(images)
+        write_contact(images, out, path.stem, outlined(slide.tissue, regions))
         slide.close()
 
-    failed = each_slide(slides, one, "cutting")
+    failed = each_slide(slides, cut_slide, "cutting")
     _write(pd.DataFrame(rows), table, out)
     return failed
 
@@ -69,13 +73,13 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
 def _images(
     slide: Slide,
     region: Region,
-    told: dict[str, str],
+    attributes: dict[str, str],
     config: PrepareConfig,
     out: Path,
-    before: dict[str, dict[str, Any]],
+    earlier_rows: dict[str, dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Cut the images of one region, measure them and say which are not to be used."""
-    grade = region.kind if region.kind in config.classes else told["grade"]
+    """Cut the images of one region, measure their quality and mark rejected ones."""
+    grade = region.kind if region.kind in config.classes else attributes["grade"]
     if not grade:
         raise SlideError(
             f"has no grade: neither the table nor region {region.name} ({region.kind!r}) says one"
@@ -83,32 +87,36 @@ def _images(
     factor = config.mpp / slide.mpp
     width, height = config.width * factor, config.height * factor
     limits = Limits(config.min_tissue, config.min_focus, config.max_pen, config.max_fold, config.max_burnt)
-    found = []
+    rows = []
     for number, (x, y) in enumerate(
         zip(*grid(region, width, height, config.rows, config.columns), strict=True), 1
     ):
         name = f"images/{slide.path.stem}_{region.name}_{number}.png"
-        place = {"x": round(x, 2), "y": round(y, 2), "width": round(width, 2), "height": round(height, 2)}
+        position = {"x": round(x, 2), "y": round(y, 2), "width": round(width, 2), "height": round(height, 2)}
         row: dict[str, Any] = {
             "image": name,
             "slide": slide.path.stem,
             "region": region.name,
-            "patient": told["patient"],
+            "patient": attributes["patient"],
         }
-        row |= {"grade": grade, **place, "mpp": config.mpp}
+        row |= {"grade": grade, **position, "mpp": config.mpp}
         inside = shapely.box(x, y, x + width, y + height).intersection(region.outline).area / (width * height)
-        earlier, file = before.get(name), out / name
-        if earlier and file.is_file() and all(abs(earlier[key] - row[key]) < 0.01 for key in (*place, "mpp")):
+        earlier, file = earlier_rows.get(name), out / name
+        if (
+            earlier
+            and file.is_file()
+            and all(abs(earlier[key] - row[key]) < 0.01 for key in (*position, "mpp"))
+        ):
             image = read_rgb(file)
         else:
             image = slide.read(x, y, width, height, (config.width, config.height))
             with atomic_write(file) as part:
                 Image.fromarray(image).save(part, format="PNG", compress_level=3)
         quality = measure(image, config.mpp)
-        wrong = [f"{inside:.0%} of it in the region"] if inside < config.min_inside else []
-        row |= dataclasses.asdict(quality) | {"rejected": "; ".join(wrong + reasons(quality, limits))}
-        found.append(row)
-    return found
+        problems = [f"{inside:.0%} of it in the region"] if inside < config.min_inside else []
+        row |= dataclasses.asdict(quality) | {"rejected": "; ".join(problems + reasons(quality, limits))}
+        rows.append(row)
+    return rows
 
 
 def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
@@ -141,7 +149,7 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
     log.info("%d images of %d are in manifest.csv, %d in rejected.csv", len(used), len(images), len(left_out))
 
 
-def _earlier(path: Path) -> dict[str, dict[str, Any]]:
+def _earlier_rows(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     rows = pd.read_csv(path).to_dict("records")

@@ -1,4 +1,4 @@
-"""A slide's grade out of its tiles' grades: areas by grade, a map over the slide, and GeoJSON for QuPath."""
+"""Slide-level grade from tile grades: area by grade, a map over the slide, and GeoJSON for QuPath."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from livergrade.slides.regions import feature, write_features
 
 @dataclass(frozen=True)
 class TileGrid:
-    """The squares that a slide is divided into; a tile lies about the centre of each.
+    """Square cells of a slide; a tile is centred on each cell.
 
     Attributes:
-        x: left sides, pixels of the slide, ``float64 [cells]``.
-        y: upper sides.
-        side: of a cell: the distance of tiles.
-        tile: side of a tile, at least that of a cell.
+        x: left edges of the cells, pixels of the slide, ``float64 [cells]``.
+        y: upper edges of the cells.
+        side: side of a cell, the stride of the tiles.
+        tile: side of a tile, at least the side of a cell.
     """
 
     x: NDArray[np.float64]
@@ -46,50 +46,52 @@ class TileGrid:
         return np.column_stack([self.x, self.y]) - (self.tile - self.side) / 2
 
     def only(self, chosen: NDArray[np.bool_]) -> TileGrid:
-        """Some of them."""
+        """Select some of the cells."""
         return TileGrid(self.x[chosen], self.y[chosen], self.side, self.tile)
 
 
 def make_grid(width: int, height: int, side: float, tile: float) -> TileGrid:
-    """Cells from the upper left corner on; those at the right and lower edge may reach beyond the slide."""
+    """Make cells from the upper left corner; those at the right and lower edge may exceed the slide."""
     x, y = np.meshgrid(np.arange(0, width, side), np.arange(0, height, side))
     return TileGrid(x.ravel().astype(float), y.ravel().astype(float), side, tile)
 
 
 def summary(tiles: pd.DataFrame, classes: Sequence[str], *, side: float, mpp: float) -> dict[str, Any]:
-    """A slide's grade: that of the mean probability over its area, and the share of the area by grade.
+    """Slide-level results: the grade with the highest mean probability, and the area fraction of each grade.
 
     Args:
-        tiles: one row a cell with ``predicted``, ``p_<grade>`` and ``unlike``.
+        tiles: one row per cell with ``predicted``, ``p_<grade>`` and ``unlike``.
         classes: the grades, worst to best.
-        side: of a cell, pixels.
-        mpp: µm a pixel.
+        side: side of a cell, pixels.
+        mpp: µm per pixel.
     """
     mean = tiles[[f"p_{grade}" for grade in classes]].mean()
-    told: dict[str, Any] = {"predicted": classes[int(mean.to_numpy().argmax())]}
-    told |= {str(name): float(value) for name, value in mean.items()}
-    told |= {f"area_{grade}": float((tiles["predicted"] == grade).mean()) for grade in classes}
-    told["unlike"] = float(tiles["unlike"].mean())
-    return told | {"tiles": len(tiles), "area_mm2": len(tiles) * (side * mpp / 1000) ** 2}
+    results: dict[str, Any] = {"predicted": classes[int(mean.to_numpy().argmax())]}
+    results |= {str(name): float(value) for name, value in mean.items()}
+    results |= {f"area_{grade}": float((tiles["predicted"] == grade).mean()) for grade in classes}
+    results["unlike"] = float(tiles["unlike"].mean())
+    return results | {"tiles": len(tiles), "area_mm2": len(tiles) * (side * mpp / 1000) ** 2}
 
 
 def write_tiles_geojson(tiles: pd.DataFrame, classes: Sequence[str], side: float, path: Path) -> None:
-    """Write the cells as tiles and each grade's whole area as an annotation, as QuPath opens them."""
+    """Write the cells as QuPath tiles, and the total area of each grade as an annotation."""
     colours = {grade: _bytes(GRADES[number]) for number, grade in enumerate(classes)}
     outlines = [shapely.box(x, y, x + side, y + side) for x, y in zip(tiles["x"], tiles["y"], strict=True)]
     features = []
     for grade in classes:
-        of_grade = [box for box, called in zip(outlines, tiles["predicted"], strict=True) if called == grade]
+        of_grade = [
+            box for box, predicted in zip(outlines, tiles["predicted"], strict=True) if predicted == grade
+        ]
         if of_grade:
-            # Cells that touch share their sides only up to rounding: a thousandth of a pixel joins them.
+            # Adjacent cells share their edges only up to rounding: a precision of 0.001 pixel joins them.
             area = shapely.set_precision(shapely.unary_union(shapely.set_precision(of_grade, 1e-3)), 1e-3)
             assert isinstance(area, shapely.Polygon | shapely.MultiPolygon)
             features.append(feature(area, "annotation", grade, {}, colour=colours[grade]))
     for outline, row in zip(outlines, tiles.to_dict("records"), strict=True):
-        measured = {f"p_{grade}": round(float(row[f"p_{grade}"]), 5) for grade in classes}
-        measured["spread"] = round(float(row["spread"]), 5)
-        called = str(row["predicted"])
-        features.append(feature(outline, "tile", called, measured, colour=colours[called]))
+        measurements = {f"p_{grade}": round(float(row[f"p_{grade}"]), 5) for grade in classes}
+        measurements["spread"] = round(float(row["spread"]), 5)
+        predicted = str(row["predicted"])
+        features.append(feature(outline, "tile", predicted, measurements, colour=colours[predicted]))
     write_features(features, path)
 
 
@@ -103,16 +105,16 @@ def map_figure(
     mpp: float,
     title: str,
 ) -> Figure:
-    """The slide as it is, and with each cell in the colour of its grade, the stronger the surer.
+    """Plot the slide without and with each cell in the colour of its grade; opacity shows the confidence.
 
     Args:
         thumbnail: ``uint8 [height, width, 3]``.
-        scale: pixels of the slide for each of the thumbnail, along x and y.
-        tiles: one row a cell: ``x``, ``y``, ``predicted`` and ``p_<grade>``.
+        scale: slide pixels per thumbnail pixel, along x and y.
+        tiles: one row per cell: ``x``, ``y``, ``predicted`` and ``p_<grade>``.
         classes: the grades, worst to best.
-        side: of a cell, pixels of the slide.
-        mpp: µm a pixel.
-        title: of the figure.
+        side: side of a cell, pixels of the slide.
+        mpp: µm per pixel.
+        title: title of the figure.
     """
     height, width = thumbnail.shape[:2]
     figure, (plain, graded) = _side_by_side(thumbnail)
@@ -156,16 +158,16 @@ def write_maps(
     classes: Sequence[str],
     path: Path,
 ) -> None:
-    """Write the maps of a slide's tiles as an archive of numpy.
+    """Write the attribution maps of a slide's tiles as a NumPy archive.
 
     Args:
-        maps: by number of the tile, ``float32 [classes, h, w]``.
-        corners: of all tiles, upper left, pixels of the slide, ``[tiles, 2]``.
+        maps: map by tile number, ``float32 [classes, h, w]``.
+        corners: upper left corners of all tiles, pixels of the slide, ``[tiles, 2]``.
         tile: side of a tile, pixels of the slide.
-        seen: side of what the network sees of a tile, in its middle, as a share.
+        seen: side of the central part that the network sees, as a fraction of the tile.
         classes: the grades, worst to best.
-        path: of the archive: ``maps`` ``float32 [tiles, classes, h, w]``, ``x``, ``y`` and ``side`` of what
-            each shows, pixels of the slide, and ``classes``.
+        path: path of the archive: ``maps`` ``float32 [tiles, classes, h, w]``, ``x``, ``y`` and ``side`` of
+            the area of each map, pixels of the slide, and ``classes``.
     """
     numbers = sorted(maps)
     x, y = (corners[numbers] + tile * (1 - seen) / 2).T
@@ -175,49 +177,49 @@ def write_maps(
         np.savez_compressed(file, **raw)
 
 
-def stitched(
+def stitch_maps(
     maps: NDArray[np.float32], boxes: NDArray[np.float64], width: int, height: int
 ) -> NDArray[np.float32]:
-    """Maps of tiles laid beside each other; the mean where they overlap, NaN where there is none.
+    """Stitch the maps of tiles; the mean where they overlap, NaN where there is no map.
 
     Args:
         maps: ``float32 [tiles, h, w]``.
-        boxes: left, upper, right and lower edges on the picture, pixels, ``[tiles, 4]``.
-        width: of the picture.
-        height: of it.
+        boxes: left, upper, right and lower edges in the stitched map, pixels, ``[tiles, 4]``.
+        width: width of the stitched map, pixels.
+        height: height of the stitched map, pixels.
     """
-    total, times = np.zeros((2, height, width), np.float32)
+    total, counts = np.zeros((2, height, width), np.float32)
     for heat, (left, upper, right, lower) in zip(maps, boxes.round().astype(int), strict=True):
         rows, columns = max(lower - upper, 1), max(right - left, 1)
-        larger = cv2.resize(heat, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        resized = cv2.resize(heat, (columns, rows), interpolation=cv2.INTER_LINEAR)
         top, side = max(upper, 0), max(left, 0)
-        shown = larger[top - upper : height - upper, side - left : width - left]
-        total[top:lower, side:right] += shown
-        times[top:lower, side:right] += 1
+        visible = resized[top - upper : height - upper, side - left : width - left]
+        total[top:lower, side:right] += visible
+        counts[top:lower, side:right] += 1
     with np.errstate(invalid="ignore"):
-        found: NDArray[np.float32] = total / times
-    return found
+        mean: NDArray[np.float32] = total / counts
+    return mean
 
 
 def why_figure(
     thumbnail: NDArray[np.uint8], scale: tuple[float, float], archive: Path, grade: str, *, title: str
 ) -> Figure:
-    """The slide as it is, and in grey under what speaks for its grade, in red, and against it, in blue.
+    """Plot the slide, and its attribution map: red supports the grade, blue opposes it.
 
     Args:
         thumbnail: ``uint8 [height, width, 3]``.
-        scale: pixels of the slide for each of the thumbnail, along x and y.
-        archive: of :func:`write_maps`.
-        grade: the slide's.
-        title: of the figure.
+        scale: slide pixels per thumbnail pixel, along x and y.
+        archive: file of :func:`write_maps`.
+        grade: grade of the slide.
+        title: title of the figure.
     """
     height, width = thumbnail.shape[:2]
     with np.load(archive) as raw:
         maps = raw["maps"][:, list(raw["classes"]).index(grade)]
         left, upper = raw["x"] / scale[0], raw["y"] / scale[1]
         right, lower = (raw["x"] + raw["side"]) / scale[0], (raw["y"] + raw["side"]) / scale[1]
-    heat = stitched(maps, np.column_stack([left, upper, right, lower]), width, height)
-    most = float(np.nanquantile(np.abs(heat), 0.99))  # one bright spot must not leave the rest pale
+    heat = stitch_maps(maps, np.column_stack([left, upper, right, lower]), width, height)
+    most = float(np.nanquantile(np.abs(heat), 0.99))  # a single extreme value must not make the rest pale
     figure, (plain, reasons) = _side_by_side(thumbnail)
     plain.set_title("the slide", fontsize=9)
     reasons.imshow(overlay(thumbnail, np.nan_to_num(heat), most), interpolation="bilinear")

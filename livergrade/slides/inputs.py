@@ -1,4 +1,4 @@
-"""Which slides are prepared, what a table says of them, and what happens to one that fails."""
+"""Inputs of slide preparation: slide files, slide table and exclusions; and the loop over slides."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from livergrade.io.tables import formulas, read_text_table
 log = logging.getLogger(__name__)
 
 
-def find_slides(given: Sequence[str]) -> list[Path]:
-    """The slide files that are named, or lie in a folder that is.
+def find_slides(paths: Sequence[str]) -> list[Path]:
+    """Find the given slide files, and the slides in given folders.
 
     Raises:
-        UserError: a name is not there, a folder has none, or two slides have one name.
+        UserError: a path is missing, a folder has no slide, or two slides have the same name.
     """
-    found, missing = [], []
-    for path in map(Path, given):
+    slides, problems = [], []
+    for path in map(Path, paths):
         if path.is_dir():
             inside = sorted(
-                one for one in path.iterdir() if one.suffix.lower() in SUFFIXES and one.name[0] != "."
+                file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
             )
-            found += inside
+            slides += inside
             if not inside:
-                missing.append(f"  {path}: holds no slide ({', '.join(SUFFIXES)})")
+                problems.append(f"  {path}: holds no slide ({', '.join(SUFFIXES)})")
         elif path.is_file():
-            found.append(path)
+            slides.append(path)
         else:
-            missing.append(f"  {path}: there is no such file or folder")
-    stems = pd.Series([path.stem for path in found], dtype=str)
-    missing += [
+            problems.append(f"  {path}: there is no such file or folder")
+    stems = pd.Series([path.stem for path in slides], dtype=str)
+    problems += [
         f"  {stem}: more than one slide has this name" for stem in sorted(set(stems[stems.duplicated()]))
     ]
-    if missing:
-        raise UserError("these slides can't be used:\n" + "\n".join(missing))
-    return found
+    if problems:
+        raise UserError("these slides can't be used:\n" + "\n".join(problems))
+    return slides
 
 
 def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.DataFrame:
-    """The slide table, by the slides' names without ending.
+    """Read the slide table, indexed by slide name without extension.
 
     Raises:
-        UserError: it lacks columns, or slides, or has blank patients or unknown grades; all rows are listed.
+        UserError: columns or slides are missing, patients are blank or grades unknown; all rows are listed.
     """
     table = read_text_table(path)
     if missing := [name for name in ("slide", "patient", "grade") if name not in table.columns]:
@@ -59,32 +59,32 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     stems = [Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name for name in table["slide"]]
     table.index = pd.Index(stems)
     rows = dict(zip(range(2, len(table) + 2), table.itertuples(), strict=True))
-    wrong = [f"  row {row}: no patient" for row, told in rows.items() if not told.patient]
-    wrong += [
-        f"  row {row}: grade {told.grade!r} is not in classes={','.join(config.classes)}"
-        for row, told in rows.items()
-        if told.grade and told.grade not in config.classes
+    problems = [f"  row {row}: no patient" for row, row_values in rows.items() if not row_values.patient]
+    problems += [
+        f"  row {row}: grade {row_values.grade!r} is not in classes={','.join(config.classes)}"
+        for row, row_values in rows.items()
+        if row_values.grade and row_values.grade not in config.classes
     ]
-    wrong += [
+    problems += [
         f"  {stem}: in more than one row" for stem in sorted(set(table.index[table.index.duplicated()]))
     ]
-    wrong += [f"  {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
-    wrong += [f"  {slide.name}: in no row" for slide in slides if slide.stem not in table.index]
-    if wrong:
-        raise UserError(f"{path}: correct these rows:\n" + "\n".join(wrong))
+    problems += [f"  {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
+    problems += [f"  {slide.name}: in no row" for slide in slides if slide.stem not in table.index]
+    if problems:
+        raise UserError(f"{path}: correct these rows:\n" + "\n".join(problems))
     return table
 
 
-def each_slide(slides: Sequence[Path], one: Callable[[Path], None], doing: str) -> list[str]:
-    """Do something to every slide; one that fails stops no other.
+def each_slide(slides: Sequence[Path], process: Callable[[Path], None], description: str) -> list[str]:
+    """Call ``process`` for every slide; a failed slide does not stop the others.
 
     Returns:
-        A line for each slide that failed.
+        One line for each failed slide.
     """
     failed = []
-    for path in tqdm(slides, doing, unit="slide"):
+    for path in tqdm(slides, description, unit="slide"):
         try:
-            one(path)
+            process(path)
         except (SlideError, UserError) as error:
             failed.append(f"  {path} {error}" if isinstance(error, SlideError) else f"  {error}")
             log.error("%s", failed[-1].strip())
@@ -92,7 +92,7 @@ def each_slide(slides: Sequence[Path], one: Callable[[Path], None], doing: str) 
 
 
 def read_exclusions(path: str | None) -> set[str]:
-    """Names of images to leave out, one a line; ``#`` begins a comment.
+    """Read the names of images to exclude, one per line; ``#`` begins a comment.
 
     Raises:
         UserError: the file can't be read.

@@ -1,4 +1,4 @@
-"""Propose regions on a slide: where its tissue has most nuclei."""
+"""Propose regions on a slide: the tissue areas with the most nuclei."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from livergrade.slides.contact_sheet import outlined
 from livergrade.slides.inputs import each_slide
 from livergrade.slides.regions import Region, write_regions
 
-# Optical density of haematoxylin and eosin in red, green and blue, and of what is neither
+# Optical density of haematoxylin, eosin and the residual in red, green and blue
 # (Ruifrok & Johnston, Anal Quant Cytol Histol 23:291, 2001).
 STAINS = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]])
 
 
 def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[str]:
-    """Write ``regions/<slide>.geojson`` and a picture of each: where the tissue has most nuclei.
+    """Write ``regions/<slide>.geojson`` and an overview image of each: the areas with the most nuclei.
 
     Returns:
-        A line for each slide that failed.
+        One line for each failed slide.
     """
     (out / "regions").mkdir(parents=True, exist_ok=True)
 
-    def one(path: Path) -> None:
+    def propose_for_slide(path: Path) -> None:
         target = out / "regions" / f"{path.stem}.geojson"
         if target.is_file():
-            return  # a person may have moved them
+            return  # a user may have edited the regions
         slide = Slide(path, config.slide_mpp)
-        regions = proposed(slide, config)
+        regions = find_regions(slide, config)
         if not regions:
             raise SlideError("has no tissue to propose a region in")
-        picture = outlined(slide.tissue, regions)
+        overview = outlined(slide.tissue, regions)
         with atomic_write(target.with_suffix(".png")) as part:
-            Image.fromarray(picture).save(part, format="PNG")
+            Image.fromarray(overview).save(part, format="PNG")
         write_regions(regions, target)
         slide.close()
 
-    return each_slide(slides, one, "proposing")
+    return each_slide(slides, propose_for_slide, "proposing")
 
 
-def proposed(slide: Slide, config: PrepareConfig) -> list[Region]:
-    """Regions of a grid's size with the most haematoxylin within tissue; none overlaps an earlier one."""
+def find_regions(slide: Slide, config: PrepareConfig) -> list[Region]:
+    """Find non-overlapping regions of the size of the image grid with the most haematoxylin in tissue."""
     tissue = slide.tissue
     factor = config.mpp / slide.mpp
     size = (
@@ -59,7 +59,7 @@ def proposed(slide: Slide, config: PrepareConfig) -> list[Region]:
     stain = haematoxylin(tissue.thumbnail) * tissue.mask
     box = [max(1, round(side / scale)) for side, scale in zip(size, tissue.scale, strict=True)]
     sums = cv2.integral(stain)
-    dense = (
+    density = (
         sums[box[1] :, box[0] :]
         - sums[: -box[1], box[0] :]
         - sums[box[1] :, : -box[0]]
@@ -67,10 +67,10 @@ def proposed(slide: Slide, config: PrepareConfig) -> list[Region]:
     )
     regions: list[Region] = []
     for number in range(1, config.proposals + 1):
-        row, column = np.unravel_index(int(dense.argmax()), dense.shape)
-        if dense[row, column] <= 0:
+        row, column = np.unravel_index(int(density.argmax()), density.shape)
+        if density[row, column] <= 0:
             break
-        dense[max(0, row - box[1] + 1) : row + box[1], max(0, column - box[0] + 1) : column + box[0]] = 0
+        density[max(0, row - box[1] + 1) : row + box[1], max(0, column - box[0] + 1) : column + box[0]] = 0
         left = min(column * tissue.scale[0], slide.width - size[0])
         top = min(row * tissue.scale[1], slide.height - size[1])
         outline = shapely.box(left, top, left + size[0], top + size[1])
@@ -79,7 +79,7 @@ def proposed(slide: Slide, config: PrepareConfig) -> list[Region]:
 
 
 def haematoxylin(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How much haematoxylin each pixel holds, optical density, ``float32 [height, width]``, not below 0."""
+    """Haematoxylin per pixel by colour deconvolution, optical density ≥ 0, ``float32 [height, width]``."""
     density = -np.log10(np.maximum(image, 1).astype(np.float32) / 255)
     unit = STAINS / np.linalg.norm(STAINS, axis=1, keepdims=True)
     amount: NDArray[np.float32] = np.maximum(density @ np.linalg.inv(unit)[:, 0].astype(np.float32), 0)

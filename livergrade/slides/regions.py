@@ -1,4 +1,4 @@
-"""Regions marked on a slide: read from and written as the GeoJSON that QuPath exchanges."""
+"""Regions marked on a slide, read and written as GeoJSON of QuPath."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from livergrade.io.files import atomic_write
 
 @dataclass(frozen=True)
 class Region:
-    """A marked part of a slide.
+    """A marked region of a slide.
 
     Attributes:
-        name: unique on its slide; it names the images.
-        kind: the class it was given, blank without one.
-        outline: its area, pixels of the slide at full resolution; it may have holes and several parts.
+        name: unique name on the slide, part of the image names.
+        kind: its class, empty without one.
+        outline: polygon in slide pixels at full resolution; it may have holes and several parts.
     """
 
     name: str
@@ -35,18 +35,18 @@ class Region:
 
 
 def read_regions(path: Path) -> list[Region]:
-    """The areas in a GeoJSON file: a feature collection, a list of features or one feature.
+    """Read the areas in a GeoJSON file: a feature collection, a list of features or one feature.
 
-    Points and lines are passed over, as are empty areas; crossing outlines are mended.
+    Points, lines and empty areas are ignored; self-intersecting outlines are repaired.
 
     Raises:
-        UserError: it is no GeoJSON, or parts of it are broken; all are listed.
+        UserError: the file is no GeoJSON, or features are invalid; all are listed.
     """
     try:
-        told = json.loads(path.read_text("utf-8-sig"))
+        geojson = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: can't be read as GeoJSON: {error}") from None
-    features = told.get("features", [told]) if isinstance(told, dict) else told
+    features = geojson.get("features", [geojson]) if isinstance(geojson, dict) else geojson
     if not isinstance(features, list):
         raise UserError(f"{path}: holds no GeoJSON features; export the annotations from QuPath as GeoJSON")
     regions, broken = [], []
@@ -71,8 +71,8 @@ def _region(feature: Any, number: int) -> Region | None:  # noqa: ANN401
     if not all(map(math.isfinite, area.bounds)):
         raise ValueError("a coordinate is not a finite number")
     if not area.is_valid:
-        mended = shapely.make_valid(area)
-        parts = [part for part in getattr(mended, "geoms", [mended]) if part.area]
+        repaired = shapely.make_valid(area)
+        parts = [part for part in getattr(repaired, "geoms", [repaired]) if part.area]
         area = shapely.unary_union(parts)
         if not isinstance(area, shapely.Polygon | shapely.MultiPolygon) or area.is_empty:
             return None
@@ -81,7 +81,7 @@ def _region(feature: Any, number: int) -> Region | None:  # noqa: ANN401
 
 
 def write_regions(regions: Sequence[Region], path: Path) -> None:
-    """Write regions as annotations that QuPath opens."""
+    """Write regions as QuPath annotations."""
     features = [
         feature(region.outline, "annotation", region.kind, {}, name=region.name) for region in regions
     ]
@@ -97,7 +97,7 @@ def feature(
     name: str = "",
     colour: tuple[int, int, int] | None = None,
 ) -> dict[str, Any]:
-    """A GeoJSON feature as QuPath has them: ``annotation``, ``detection`` or ``tile``."""
+    """Make a GeoJSON feature of QuPath: ``annotation``, ``detection`` or ``tile``."""
     properties: dict[str, Any] = {"objectType": object_type}
     if name:
         properties["name"] = name
@@ -109,7 +109,7 @@ def feature(
 
 
 def write_features(features: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write a feature collection, whole or not at all."""
+    """Write a feature collection atomically."""
     with atomic_write(path) as part:
         part.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
 
@@ -119,24 +119,24 @@ def grid(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Upper left corners of images placed evenly over a region, row by row.
 
-    The first lies at the left and upper side of its bounding box, the last at the right and lower; a single
-    row or column lies in the middle. Images overlap where the region is narrower than all of them.
+    The first is at the upper left corner of the bounding box, the last at the lower right; a single row or
+    column is in the middle. Images overlap if the region is smaller than all of them together.
 
     Args:
         region: the region.
-        width: of an image, pixels of the slide.
-        height: of an image.
-        rows: of images.
-        columns: of images.
+        width: image width, pixels of the slide.
+        height: image height, pixels of the slide.
+        rows: number of rows of images.
+        columns: number of columns of images.
 
     Returns:
         x and y, ``float64 [rows × columns]``.
     """
     left, top, right, bottom = region.outline.bounds
 
-    def placed(first: float, last: float, side: float, count: int) -> NDArray[np.float64]:
-        room = last - first - side
-        return first + (np.linspace(0, room, count) if count > 1 else np.array([room / 2]))
+    def positions(first: float, last: float, side: float, count: int) -> NDArray[np.float64]:
+        free = last - first - side
+        return first + (np.linspace(0, free, count) if count > 1 else np.array([free / 2]))
 
-    x, y = np.meshgrid(placed(left, right, width, columns), placed(top, bottom, height, rows))
+    x, y = np.meshgrid(positions(left, right, width, columns), positions(top, bottom, height, rows))
     return x.ravel(), y.ravel()

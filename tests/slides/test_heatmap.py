@@ -10,7 +10,7 @@ import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from livergrade.io.slide_reader import Slide
-from livergrade.slides.heatmap import make_grid, map_figure, stitched, summary, write_tiles_geojson
+from livergrade.slides.heatmap import make_grid, map_figure, stitch_maps, summary, write_tiles_geojson
 from livergrade.slides.regions import read_regions
 from tests.conftest import COLOURS, GRADES, write_slide
 
@@ -97,7 +97,7 @@ def test_the_map_colours_the_squares_and_nothing_else(truth: pd.DataFrame, tmp_p
 def test_maps_of_tiles_are_laid_where_the_tiles_are() -> None:
     """Two that overlap by half, one of them over the edge: their mean in between, NaN elsewhere."""
     maps = np.stack([np.full((2, 2), 1, np.float32), np.full((2, 2), 3, np.float32)])
-    shown = stitched(maps, np.array([[-2, 0, 2, 4], [0, 0, 4, 4]], float), width=6, height=5)
+    shown = stitch_maps(maps, np.array([[-2, 0, 2, 4], [0, 0, 4, 4]], float), width=6, height=5)
     assert (shown[:4, :2] == 2).all()
     assert (shown[:4, 2:4] == 3).all()
     assert np.isnan(shown[4:]).all()
