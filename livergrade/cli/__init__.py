@@ -1,1 +1,1 @@
-"""How a command starts: its options, its help, and what is printed when something goes wrong."""
+"""Command-line entry points: options, help texts and error messages."""

@@ -1,6 +1,6 @@
-"""How every command starts: Hydra finds ``conf/``, the schema checks the options, errors are told.
+"""Common start of all commands: Hydra reads ``conf/``, the schema checks the options, errors are reported.
 
-Only Hydra is imported here, so that ``--help`` and ``--cfg job`` answer at once.
+No heavy package is imported here, so that ``--help`` and ``--cfg job`` are fast.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from livergrade.errors import UserError
 from livergrade.runs.folder import note_failure
 from livergrade.runs.paths import CONF
 
-failures = logging.getLogger("livergrade.failures")  # to the job's log only: Hydra tells the screen
+failures = logging.getLogger("livergrade.failures")  # job's log file only: Hydra prints to the terminal
 Config = TypeVar("Config")
 
 HELP = """{summary}
@@ -45,33 +45,33 @@ HELP = """{summary}
 """
 
 PROBE = 2**16
-"""Bytes that a new run's folder must have room for: Hydra's record and the first lines of the log."""
+"""Bytes that must be free for a new run folder: Hydra's record and the first lines of the log."""
 
 
 class Folder(Callback):
-    """Make the folder of a run, and write into it, before Hydra does, which shows a traceback if it can't.
+    """Hydra callback that creates and tests the output folder first, since Hydra would fail with a traceback.
 
-    A launcher sends this object along to the processes that it starts jobs in; no command starts there that
-    would make the names of ``conf/`` known, so that this does.
+    A launcher pickles this object into its job processes. No command starts there to register the resolvers
+    of ``conf/``, so this object does it.
     """
 
     def __init__(self) -> None:
         register_resolvers()
 
     def __reduce__(self) -> tuple[type["Folder"], tuple[()]]:
-        """Be made anew where it is sent to."""
+        """Construct a new object when unpickled."""
         return Folder, ()
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Of a single run."""
-        _make(Path(config.hydra.run.dir))
+        """Create the folder of a single run."""
+        _create_folder(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Of a sweep."""
-        _make(Path(config.hydra.sweep.dir))
+        """Create the folder of a sweep."""
+        _create_folder(Path(config.hydra.sweep.dir))
 
 
-def _make(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".{os.getpid()}.part"
@@ -79,13 +79,13 @@ def _make(folder: Path) -> None:
         probe.unlink(missing_ok=True)
     except OSError as error:
         error.filename = str(folder)
-        told = explain_system_error(error) or f"{folder}: can't be made: {error}"
-        sys.stderr.write(f"\n{told}\n")
+        message = explain_system_error(error) or f"{folder}: can't be made: {error}"
+        sys.stderr.write(f"\n{message}\n")
         raise SystemExit(1) from None
 
 
-class _ToldError(CompactHydraException):
-    """Carries a user's error through Hydra, which prints its message without a traceback."""
+class _ReportedError(CompactHydraException):
+    """Carries a user error through Hydra, which prints its message without a traceback."""
 
 
 def command(
@@ -99,25 +99,25 @@ def command(
 ) -> Callable[[Callable[[Config], None]], Callable[[], None]]:
     """Turn ``task(config)`` into the command ``python -m livergrade.<name>``.
 
-    The task gets a checked, plain dataclass. A :class:`UserError` ends the command with its message alone
-    and exit code 1; any other exception keeps its traceback, in the job's log too, since a Hydra sweep
-    otherwise leaves the log of a failed job empty.
+    The task gets a checked dataclass. A :class:`UserError` ends the command with its message only and exit
+    code 1. Any other exception keeps its traceback, also in the job's log, since a Hydra sweep otherwise
+    leaves the log of a failed job empty.
 
     Args:
-        name: of the command, of its YAML file under ``conf/``, and of its log.
-        example: what may be typed after the command, for the help text.
-        summary: the help text's first line.
+        name: name of the command, of its YAML file under ``conf/``, and of its log.
+        example: example arguments, for the help text.
+        summary: first line of the help text.
         schema: the options, as a dataclass with their defaults.
-        check: makes of the composed options the dataclass that the task gets.
-        words: the option, a list, that takes what is typed without ``key=``; none if empty.
-        all_words: it takes also ``key=value`` where the key is none of the command's own.
+        check: converts the composed options to the dataclass of the task.
+        words: list option that collects the arguments without ``key=``; none if empty.
+        all_words: it also collects ``key=value`` if the key is no option of the command.
     """
 
     def decorate(task: Callable[[Config], None]) -> Callable[[], None]:
         @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
         @functools.wraps(task)
         def run(composed: DictConfig) -> None:
-            if _local_rank():  # one process of a distributed run speaks for all
+            if _local_rank():  # only one process of a distributed run logs
                 logging.getLogger().setLevel(logging.ERROR)
             try:
                 task(check(composed))
@@ -125,31 +125,31 @@ def command(
                 failures.error("%s", error)
                 _note_failure(error)
                 _remove_empty_run()
-                raise _ToldError(f"\n{error}") from None
+                raise _ReportedError(f"\n{error}") from None
             except Exception as error:
-                if told := explain_system_error(error):
-                    failures.error("%s", told)
+                if message := explain_system_error(error):
+                    failures.error("%s", message)
                     _note_failure(error)
-                    raise _ToldError(f"\n{told}") from None
+                    raise _ReportedError(f"\n{message}") from None
                 failures.exception("this run failed")
                 _note_failure(error)
                 raise
 
         def start() -> None:
             os.environ["LIVERGRADE_TYPED"] = json.dumps(sys.argv)
-            # OpenMP threads spin while they wait. By default so long that a training step on two cores took
-            # nine times as long when another process used one of them; so briefly, it took twice as long, for
-            # a fifth more where nobody else did. Read when torch is imported; your own value wins.
+            # OpenMP threads spin while they wait. With the default, a training step on two cores took nine
+            # times as long when another process used one of them; with this shorter spin, twice as long, at
+            # the cost of 20 % on an idle machine. Read when torch is imported; a value set by the user wins.
             os.environ.setdefault("GOMP_SPINCOUNT", "10000")
             groups, options = _groups(CONF / f"{name}.yaml"), describe(schema)
             text = HELP.format(name=name, example=example, summary=summary, groups=groups, options=options)
             register(name, schema, text)
             if words:
-                own = {item.name for item in fields(schema)} if all_words else None
-                sys.argv = _collect_positionals(sys.argv, words, own)
+                own_options = {item.name for item in fields(schema)} if all_words else None
+                sys.argv = _collect_positionals(sys.argv, words, own_options)
             with contextlib.suppress(ValueError):  # not the main thread
-                signal.signal(signal.SIGTERM, _terminated)
-            with _ended():
+                signal.signal(signal.SIGTERM, _on_sigterm)
+            with _run_end_callbacks():
                 run()
 
         return start
@@ -157,17 +157,17 @@ def command(
     return decorate
 
 
-_endings: list[Callable[[bool], None]] = []
+_end_callbacks: list[Callable[[bool], None]] = []
 
 
 def at_end(ending: Callable[[bool], None]) -> None:
-    """Have ``ending(stopped)`` called when the command that now runs ends; ``stopped``: somebody ended it."""
-    _endings.append(ending)
+    """Call ``ending(stopped)`` at the end of the current command; ``stopped``: it was interrupted."""
+    _end_callbacks.append(ending)
 
 
 @contextlib.contextmanager
-def _ended() -> Iterator[None]:
-    _endings.clear()
+def _run_end_callbacks() -> Iterator[None]:
+    _end_callbacks.clear()
     stopped = False
     try:
         yield
@@ -178,12 +178,12 @@ def _ended() -> Iterator[None]:
         stopped = end.code not in (None, 0, 1)
         raise
     finally:
-        for ending in _endings:
+        for ending in _end_callbacks:
             ending(stopped)
 
 
 def _groups(primary: Path) -> str:
-    """The groups that a command's YAML file chooses from, as help text; empty without any."""
+    """Help text of the config groups of a command's YAML file; empty without groups."""
     defaults = yaml.safe_load(primary.read_text("utf-8"))["defaults"]
     chosen = [key.split()[-1] for item in defaults if isinstance(item, dict) for key in item]
     lines = [
@@ -196,46 +196,46 @@ def _groups(primary: Path) -> str:
     )
 
 
-def _collect_positionals(typed: list[str], option: str, own: set[str] | None = None) -> list[str]:
-    """Gather what was typed without ``key=`` and is no flag or a flag's value into ``option=[...]``.
+def _collect_positionals(arguments: list[str], option: str, own: set[str] | None = None) -> list[str]:
+    """Collect arguments without ``key=`` that are no flag and no value of a flag into ``option=[...]``.
 
-    With ``own`` also ``key=value``, unless the key is one of those or Hydra's.
+    With ``own`` also ``key=value``, unless the key is in ``own`` or belongs to Hydra.
     """
 
-    def foreign(word: str) -> bool:
+    def collected(word: str) -> bool:
         key = word.partition("=")[0]
         return "=" not in word or (own is not None and key not in own and not key.startswith("hydra"))
 
-    bare = [
+    positionals = [
         word
-        for before, word in itertools.pairwise(typed)
-        if not before.startswith("-") and not word.startswith(("-", "~", "+")) and foreign(word)
+        for previous, word in itertools.pairwise(arguments)
+        if not previous.startswith("-") and not word.startswith(("-", "~", "+")) and collected(word)
     ]
-    if not bare:
-        return typed
-    quoted = ",".join("'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in bare)
-    return [*(word for word in typed if word not in bare), f"{option}=[{quoted}]"]
+    if not positionals:
+        return arguments
+    quoted = ",".join("'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in positionals)
+    return [*(word for word in arguments if word not in positionals), f"{option}=[{quoted}]"]
 
 
 def _local_rank() -> int:
-    """Which process of a distributed run this is on its machine, as Lightning, torchrun or srun say."""
+    """Local rank of this process in a distributed run, as set by Lightning, torchrun or srun."""
     return int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
 
 
-def _terminated(number: int, _frame: object) -> None:
-    """End as an interrupt does, so that a run says how to go on and a sweep what is left."""
+def _on_sigterm(number: int, _frame: object) -> None:
+    """Exit like on an interrupt, so that a run prints how to resume and a sweep what is left."""
     raise SystemExit(128 + number)
 
 
 def _note_failure(error: Exception) -> None:
-    """A job of a sweep says in its folder that it failed, since the sweep goes on."""
-    running = HydraConfig.get()
-    if running.mode == RunMode.MULTIRUN:
-        note_failure(Path(running.runtime.output_dir), error, list(running.overrides.task))
+    """Record the failure of a sweep job in its folder, since the sweep continues."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode == RunMode.MULTIRUN:
+        note_failure(Path(hydra_config.runtime.output_dir), error, list(hydra_config.overrides.task))
 
 
 def _remove_empty_run() -> None:
-    """Remove the folder of a single run that ended before it began: it holds Hydra's record and the log."""
+    """Remove the folder of a single run that failed before its start: only Hydra's record and the log."""
     if HydraConfig.get().mode == RunMode.RUN and _local_rank() == 0:
         folder = Path(HydraConfig.get().runtime.output_dir)
         if {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}:

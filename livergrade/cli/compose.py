@@ -1,4 +1,4 @@
-"""From what was typed to a checked config: composed by Hydra, held against the schema, made plain."""
+"""From the command line to a checked config: composed by Hydra, checked against the schema, as dataclass."""
 
 import os
 from dataclasses import fields
@@ -34,12 +34,12 @@ Flags of Hydra (--cfg job prints what would be run, -m sweeps over comma-separat
 
 $FLAGS_HELP
 """
-"""The end of every help text, a string.Template."""
+"""End of every help text, a string.Template."""
 
 
 def register_resolvers() -> None:
-    """Make known what ``conf/`` names as ``${livergrade.…:}``: the folders that commands write into."""
-    for name, resolver, kept in (
+    """Register the resolvers ``${livergrade.…:}`` of ``conf/``: the output folders of the commands."""
+    for name, resolver, use_cache in (
         ("folder", named_folder, True),
         ("job", job_name, False),
         ("outputs", output_root, False),
@@ -49,38 +49,38 @@ def register_resolvers() -> None:
         ("comparison_dir", comparison_dir, True),
         ("record", record_dir, False),
     ):
-        OmegaConf.register_new_resolver(f"livergrade.{name}", resolver, replace=True, use_cache=kept)
+        OmegaConf.register_new_resolver(f"livergrade.{name}", resolver, replace=True, use_cache=use_cache)
 
 
 def register(name: str, schema: Any, help_text: str = "") -> None:  # noqa: ANN401
-    """Make known to Hydra what ``conf/<name>.yaml`` is composed of.
+    """Register the schema and help text of ``conf/<name>.yaml`` with Hydra.
 
     Args:
-        name: of the command.
-        schema: its options, a dataclass with every default.
-        help_text: what ``--help`` prints.
+        name: name of the command.
+        schema: its options, a dataclass with all defaults.
+        help_text: text of ``--help``.
     """
     register_resolvers()
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=type(schema))
-    shown = {"app_name": name, "header": "", "template": help_text.replace("$", "$$") + FLAGS}
-    store.store(group="hydra/help", name="livergrade", node=shown)
+    help_node = {"app_name": name, "header": "", "template": help_text.replace("$", "$$") + FLAGS}
+    store.store(group="hydra/help", name="livergrade", node=help_node)
 
 
-def raise_if_invalid(found: list[str]) -> None:
-    """Raise a `UserError` that lists what is wrong with the options; nothing where nothing is."""
-    if found:
-        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in found))
+def raise_if_invalid(messages: list[str]) -> None:
+    """Raise a `UserError` that lists the problems of the options, if there are any."""
+    if messages:
+        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in messages))
 
 
 def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
-    """The composed options as their dataclass, every value checked.
+    """Convert the composed options to their dataclass, and check all values.
 
     Raises:
         UserError: values are out of range or do not fit together; all of them are listed.
     """
     try:
-        # Merged once more, since +key=value on the command line gets past the schema.
+        # Merged again, since +key=value on the command line bypasses the schema.
         values = OmegaConf.to_container(composed)
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
     except OmegaConfBaseException as error:
@@ -95,7 +95,7 @@ def _cohort_problems(config: object) -> list[str]:
     data = getattr(config, "data", None)
     if not isinstance(data, DataConfig):
         return []
-    from livergrade.data.kinds import cohort_problems  # with pandas, which --help need not wait for
+    from livergrade.data.kinds import cohort_problems  # imports pandas, too slow for --help
 
     return cohort_problems(data)
 
@@ -108,7 +108,7 @@ def make_absolute(data: DataConfig) -> None:
 
 
 def parse_config(composed: DictConfig) -> TrainConfig:
-    """The options of a run to train, every value checked, paths made absolute."""
+    """Options of a training run, with checked values and absolute paths."""
     config = to_dataclass(_resumed(composed), TrainConfig)
     raise_if_invalid(_launch_problems(config))
     make_absolute(config.data)
@@ -118,30 +118,30 @@ def parse_config(composed: DictConfig) -> TrainConfig:
 
 
 def _launch_problems(config: TrainConfig) -> list[str]:
-    """What Hydra's way of starting the run rules out."""
+    """Problems of options that conflict with the way Hydra starts the run."""
     if not HydraConfig.initialized():
         return []
     hydra_config = HydraConfig.get()
     sweep = hydra_config.mode == RunMode.MULTIRUN
-    found = []
+    messages = []
     if sweep and config.train.resume:
-        found.append("train.resume: continues one run; leave out -m")
+        messages.append("train.resume: continues one run; leave out -m")
     if sweep and (config.trainer.devices != "1" or config.trainer.num_nodes > 1):
-        found.append(
+        messages.append(
             f"trainer.devices={config.trainer.devices}: a sweep gives each job one device, since every "
             "process of a distributed job would start the whole sweep again; start such runs one by one"
         )
     tasks = int(os.environ.get("SLURM_NTASKS", "1"))
     by_srun = tasks > 1 and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
-    elsewhere = config.trainer.num_nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ or by_srun
-    named = any(word.startswith("hydra.run.dir=") for word in hydra_config.overrides.hydra)
-    if elsewhere and not named and not config.train.resume:
-        found.append("hydra.run.dir: processes that start by themselves need one named folder to share")
-    return found
+    external_launch = config.trainer.num_nodes > 1 or "TORCHELASTIC_RUN_ID" in os.environ or by_srun
+    dir_given = any(word.startswith("hydra.run.dir=") for word in hydra_config.overrides.hydra)
+    if external_launch and not dir_given and not config.train.resume:
+        messages.append("hydra.run.dir: processes that start by themselves need one named folder to share")
+    return messages
 
 
 def _resumed(composed: DictConfig) -> DictConfig:
-    """A resumed run keeps the options it was started with; only ``trainer.*`` may be changed."""
+    """Load the stored options of a resumed run; only ``trainer.*`` may be changed."""
     folder = composed.train.resume
     if not folder:
         return composed

@@ -1,4 +1,4 @@
-"""What to do when the machine gives out: a full disk, no memory, a reader that was killed."""
+"""User messages for failures of the machine: full disk, out of memory, killed loader process."""
 
 import errno
 from pathlib import Path
@@ -7,23 +7,23 @@ from livergrade.io.disk import free_space
 
 _ELSEWHERE = "choose another folder"
 _DISK = {
-    errno.ENOSPC: ("the disk is full", "make room"),
-    errno.EDQUOT: ("your quota of the disk is used up", "make room"),
-    errno.EROFS: ("the disk can only be read", _ELSEWHERE),
-    errno.EACCES: ("you may not write or read there", _ELSEWHERE),
-    errno.EPERM: ("you may not write or read there", _ELSEWHERE),
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("your quota of the disk is used up", "free some space"),
+    errno.EROFS: ("the disk is read-only", _ELSEWHERE),
+    errno.EACCES: ("no permission to read or write there", _ELSEWHERE),
+    errno.EPERM: ("no permission to read or write there", _ELSEWHERE),
     errno.EMFILE: ("too many files are open", "raise ulimit -n, or lower data.workers"),
 }
 
 
 def explain_system_error(error: BaseException) -> str | None:
-    """One line on what happened and what to do; None for what is nobody's fault but ours."""
+    """One line with the cause and the remedy; None for errors that are bugs of livergrade."""
     text, kind = str(error), type(error).__name__
     if isinstance(error, OSError) and error.errno in _DISK:
         name = error.filename or "a file"
-        what, fix = _DISK[error.errno]
-        left = f", {free_space(Path(str(name)))}" if error.errno == errno.ENOSPC else ""
-        return f"{name}: {what}{left}. What was finished is whole; {fix}, then start again"
+        cause, fix = _DISK[error.errno]
+        space_left = f", {free_space(Path(str(name)))}" if error.errno == errno.ENOSPC else ""
+        return f"{name}: {cause}{space_left}. Finished files are complete; {fix}, then start again"
     if kind == "OutOfMemoryError" or "CUDA out of memory" in text:
         return (
             "the GPU's memory ran out. Lower data.batch_size or data.image_size, set "
@@ -33,7 +33,7 @@ def explain_system_error(error: BaseException) -> str | None:
         return "memory ran out. Lower data.batch_size, data.image_size or data.workers; set data.cache=disk"
     if "does not have a deterministic implementation" in text:
         return (
-            f"{text.split()[0]} gives other bits each time on this device, and PyTorch has no other kernel "
+            f"{text.split()[0]} is not deterministic on this device, and PyTorch has no other kernel "
             "for it. Leave out trainer.deterministic=true, train on a CPU, or choose another model"
         )
     if "DataLoader worker" in text and ("killed" in text or "exited unexpectedly" in text):

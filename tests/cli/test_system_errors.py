@@ -52,15 +52,15 @@ def test_a_run_on_a_full_disk_says_so(small: list[str], narrow: None, full_disk:
 def test_what_the_machine_lacks_is_told_with_what_to_do(tmp_path: Path) -> None:
     for error, words in (
         (OSError(errno.ENOSPC, "No space left", str(tmp_path / "a")), ("a: the disk is full", "MB are left")),
-        (OSError(errno.EROFS, "Read-only", "/x"), ("/x: the disk can only be read",)),
-        (PermissionError(errno.EACCES, "denied", "/x"), ("/x: you may not",)),
+        (OSError(errno.EROFS, "Read-only", "/x"), ("/x: the disk is read-only",)),
+        (PermissionError(errno.EACCES, "denied", "/x"), ("/x: no permission",)),
         (torch.OutOfMemoryError("CUDA out of memory"), ("GPU's memory", "data.batch_size")),
         (MemoryError(), ("memory ran out", "data.image_size")),
         (
             RuntimeError(
                 "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set"
             ),
-            ("adaptive_avg_pool2d_backward_cuda gives", "trainer.deterministic=true"),
+            ("adaptive_avg_pool2d_backward_cuda is not deterministic", "trainer.deterministic=true"),
         ),
     ):
         told = explain_system_error(error)
@@ -76,12 +76,12 @@ def test_a_killed_loader_process_is_told(
 ) -> None:
     import signal
 
-    from livergrade.data.cache import Undecoded
+    from livergrade.data.cache import UncachedImages
 
-    def die(self: Undecoded, rows: object) -> None:
+    def die(self: UncachedImages, rows: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(Undecoded, "__getitem__", die)
+    monkeypatch.setattr(UncachedImages, "__getitem__", die)
     with pytest.raises(SystemExit) as end:
         command("train", *small, "data.workers=1", "data.cache=none", outputs=tmp_path)
     assert end.value.code == 1

@@ -51,7 +51,7 @@ def test_a_run_folder_that_can_not_be_written_is_told_at_the_start(
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert f"{read_only / 'run'}" in done.stderr
-    assert "can only be read" in done.stderr
+    assert "the disk is read-only" in done.stderr
     assert "Traceback" not in done.stderr
 
 
