@@ -36,9 +36,8 @@ def save(figure: Figure, path: str | Path) -> None:
     ):
         buffer = io.BytesIO()
         canvas(figure)
-        with mpl.rc_context(
-            {"svg.hashsalt": "livergrade", "text.parse_math": False}
-        ):  # same figure, same bytes
+        # a fixed salt, so that the same figure gives the same bytes
+        with mpl.rc_context({"svg.hashsalt": "livergrade", "text.parse_math": False}):
             figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
         target = path.with_suffix(suffix)
         with atomic_write(target) as part:

@@ -68,7 +68,7 @@ def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = ""
     low, high = (np.array([point[key] for point in curve], float) for key in ("low", "high"))
     if not np.isnan(low).all():
         axes.fill_between(share, low, high, color=BLUE, alpha=0.15, lw=0, label="95 % of resamples")
-    axes.plot(share, risk, color=BLUE, lw=1.8, label=f"surest first: area {np.mean(risk):.3f}")
+    axes.plot(share, risk, color=BLUE, lw=1.8, label=f"most confident first: area {np.mean(risk):.3f}")
     axes.axhline(risk[-1], color=MUTED, lw=1, ls="--", label=f"random order: area {risk[-1]:.3f}")
     axes.plot(
         [row["answered"] / len(curve) for row in abstention["table"]],
@@ -170,7 +170,7 @@ def plot_uncertainty(metrics: RunMetrics, *, synthetic: bool = False) -> dict[st
         title = f"Prediction sets, target coverage {target:g} %{suffix}"
         figures["set_sizes"] = set_sizes(metrics["conformal"], title=title, note=note)
     if "familiarity" in metrics:
-        title = f"How far images look from the training images{suffix}"
+        title = f"Distance of images from the training images{suffix}"
         figures["familiarity"] = plot_ood(metrics["familiarity"], title=title, note=note)
     title = f"Error among the patients answered{suffix}"
     figures["risk_coverage"] = plot_risk_coverage(metrics["abstention"], title=title, note=note)
