@@ -24,7 +24,7 @@ CAPTIONS = {
 def write_comparison(
     folder: Path, compared: Mapping[str, Any], tables: Mapping[str, Sequence[Table]]
 ) -> Path:
-    """Write ``report.html`` beside the comparison's ``figures/``, whole or not at all.
+    """Write ``report.html`` into the folder of the comparison, atomically.
 
     Args:
         folder: folder of the comparison.

@@ -208,8 +208,8 @@ def scores_table(measured: dict[str, Any], models: Sequence[str], level: str) ->
                 if row_level == level:
                     cells.append(format_estimate(item, metric.unit))
         lines.append([f"{metric.short or metric.heading}{', %' * (metric.unit == 'share')}", *cells])
-    table = pd.DataFrame(lines, columns=["Figure", *models])
-    return Table("scores", f"All figures, {level} level", "", table, pd.DataFrame(numbers), labels=1)
+    table = pd.DataFrame(lines, columns=["Metric", *models])
+    return Table("scores", f"All metrics, {level} level", "", table, pd.DataFrame(numbers), labels=1)
 
 
 def pairs_table(measured: dict[str, Any], level: str) -> Table:

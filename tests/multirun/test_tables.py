@@ -48,7 +48,7 @@ def test_figures_are_those_measured(tables: dict[str, Table], measured: tuple[Gr
         ):
             row = numbers.loc[("senet", level, key)]
             assert (row["value"], row["low"], row["high"]) == (figure["value"], figure["low"], figure["high"])
-    text = tables["scores_patient"].shown.set_index("Figure").loc["Quadratic kappa", "senet"]
+    text = tables["scores_patient"].shown.set_index("Metric").loc["Quadratic kappa", "senet"]
     kappa = found["patient"]["quadratic_kappa"]
     assert text.replace("−", "-").startswith(f"{kappa['value']:.3f} (")
 
