@@ -17,8 +17,8 @@ from livergrade.slides.regions import Region
 CONTACT_PIXELS = 420  # width of an image on a contact sheet
 
 
-def outlined(tissue: Tissue, regions: Sequence[Region]) -> NDArray[np.uint8]:
-    """The slide's thumbnail with the regions drawn on it."""
+def draw_regions(tissue: Tissue, regions: Sequence[Region]) -> NDArray[np.uint8]:
+    """Draw the regions on the slide's thumbnail."""
     overview = Image.fromarray(tissue.thumbnail)
     draw = ImageDraw.Draw(overview)
     for region in regions:

@@ -18,7 +18,7 @@ from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.reports.html import write_page
-from livergrade.slides.contact_sheet import outlined, write_contact
+from livergrade.slides.contact_sheet import draw_regions, write_contact
 from livergrade.slides.inputs import each_slide, read_exclusions
 from livergrade.slides.regions import Region, grid, read_regions
 
@@ -62,7 +62,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
             if row["image"] in excluded or Path(row["image"]).name in excluded:
                 row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
         rows.extend(images)
-        write_contact(images, out, path.stem, outlined(slide.tissue, regions))
+        write_contact(images, out, path.stem, draw_regions(slide.tissue, regions))
         slide.close()
 
     failed = each_slide(slides, cut_slide, "cutting")

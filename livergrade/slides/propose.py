@@ -14,7 +14,7 @@ from PIL import Image
 from livergrade.config.schema import PrepareConfig
 from livergrade.io.files import atomic_write
 from livergrade.io.slide_reader import Slide, SlideError
-from livergrade.slides.contact_sheet import outlined
+from livergrade.slides.contact_sheet import draw_regions
 from livergrade.slides.inputs import each_slide
 from livergrade.slides.regions import Region, write_regions
 
@@ -39,7 +39,7 @@ def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[st
         regions = find_regions(slide, config)
         if not regions:
             raise SlideError("has no tissue to propose a region in")
-        overview = outlined(slide.tissue, regions)
+        overview = draw_regions(slide.tissue, regions)
         with atomic_write(target.with_suffix(".png")) as part:
             Image.fromarray(overview).save(part, format="PNG")
         write_regions(regions, target)

@@ -7,7 +7,7 @@ import shapely
 from PIL import Image
 
 from livergrade.io.slide_reader import Tissue
-from livergrade.slides.contact_sheet import CONTACT_PIXELS, outlined, write_contact
+from livergrade.slides.contact_sheet import CONTACT_PIXELS, draw_regions, write_contact
 from livergrade.slides.regions import Region
 
 WHITE = np.full((100, 200, 3), 255, np.uint8)
@@ -17,7 +17,7 @@ INK = (10, 77, 156)
 def test_outlines_and_holes_are_drawn_where_they_lie() -> None:
     ring = shapely.box(400, 400, 1600, 800).difference(shapely.box(800, 500, 1200, 700))
     tissue = Tissue(np.ones((100, 200), bool), WHITE, (10.0, 10.0))
-    drawn = (outlined(tissue, [Region("", "", ring)]) == INK).all(2)
+    drawn = (draw_regions(tissue, [Region("", "", ring)]) == INK).all(2)
     for x, y in ((40, 60), (100, 40), (160, 60), (100, 80), (80, 60), (100, 50)):  # edges, then the hole's
         assert drawn[y, x], (x, y)
     for x, y in ((20, 20), (60, 60), (100, 60), (180, 60)):
