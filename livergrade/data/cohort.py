@@ -124,7 +124,7 @@ def from_folder(
     by_lowercase = {grade.casefold(): grade for grade in classes}
     if duplicates := [name for name in folders if name not in classes and name.casefold() in by_lowercase]:
         pairs = ", ".join(f"{name} and {by_lowercase[name.casefold()]}" for name in duplicates)
-        raise UserError(f"{root}: folders {pairs} differ in case alone; make one of them")
+        raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
     if ignored := [name for name in folders if name not in classes]:
         log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(ignored))
     rows, problems = [], []

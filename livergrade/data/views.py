@@ -103,7 +103,7 @@ class ViewSampler(Sampler[Key]):
     ) -> None:
         self.rows, self.augment, self.train, self.seed = rows, augment, train, seed
         self.rank, self.world = rank, world
-        self.shown = (0, 0)
+        self.skipped = (0, 0)
         self.angles = round(360 / augment.step_degrees)
         count = 1 if views == "sample" else view_count(views, self.angles)
         if count is None:
@@ -121,7 +121,7 @@ class ViewSampler(Sampler[Key]):
     def resume(self, epoch: int, shown: int) -> None:
         """Start at an epoch, and skip its first ``shown`` views (per process), which were already used."""
         self.epoch = epoch
-        self.shown = (epoch, shown)
+        self.skipped = (epoch, shown)
 
     def __len__(self) -> int:
         return -(-len(self.rows) * self.count // self.world)
@@ -139,8 +139,8 @@ class ViewSampler(Sampler[Key]):
         if self.train:
             generator.shuffle(keys)
         padded = np.resize(keys, (len(self) * self.world, keys.shape[1]))
-        epoch, shown = self.shown
-        shard = padded[self.rank :: self.world][shown if epoch == self.epoch else 0 :]
+        epoch, skipped = self.skipped
+        shard = padded[self.rank :: self.world][skipped if epoch == self.epoch else 0 :]
         return map(tuple, shard.tolist())
 
     def _random_params(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:

@@ -124,5 +124,5 @@ def test_folders_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
     write_cohort(tmp_path)
     draw_image(tmp_path / "Poor" / "P09_0.png", 5, 0)
     if not (tmp_path / "poor" / "P09_0.png").exists():  # not on a disk that knows no case
-        with pytest.raises(UserError, match="Poor and poor differ in case alone"):
+        with pytest.raises(UserError, match="Poor and poor differ only in upper and lower case"):
             from_folder(tmp_path, r"(?P<patient>P\d\d)_", CLASSES)
