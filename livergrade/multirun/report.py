@@ -13,8 +13,8 @@ from livergrade.reports.format import format_estimate
 from livergrade.reports.html import inlined_figures, write_page
 
 CAPTIONS = {
-    "accuracy": "Accuracy of each model with its 95 % interval over patients, or a stroke a repeat.",
-    "pairs": "Difference in accuracy of each two models on the same patients.",
+    "accuracy": "Accuracy of each model with its 95 % interval over patients, or one stroke per repeat.",
+    "pairs": "Difference in accuracy of each pair of models on the same patients.",
     "confusion": "Confusion matrices, summed over repeats.",
     "curves": "Accuracy over the epochs, of views, the mean over folds and repeats. Validation stands where "
     "the paper followed the test images.",

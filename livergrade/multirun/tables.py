@@ -161,7 +161,7 @@ def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Seq
     if table["Level"].eq(PAPER).any():
         note += (
             " The paper counts rotated views and splits over images; ours compares at the view level alone, "
-            "and not where patients are kept apart."
+            "and not for splits by patient."
         )
     return Table("accuracy", "Accuracy by grade and in all", note, table, pd.DataFrame(numbers))
 
@@ -247,7 +247,7 @@ def pairs_table(measured: dict[str, Any], level: str) -> Table:
             )
     columns = [
         *("Models", "Accuracy, points", "Quadratic kappa"),
-        *("Permutation p", "Holm p", "Right in one alone", "McNemar, Holm p"),
+        *("Permutation p", "Holm p", "Correct in one model only", "McNemar, Holm p"),
     ]
     note = (
         f"First minus second at the {level} level, with the 95 % interval of a bootstrap that draws the same "
@@ -280,4 +280,4 @@ def gap_table(gaps: Sequence[dict[str, Any]]) -> Table:
         lines, columns=["Model", "Level", "Split by patient", "Split by image", "Gap, points"]
     )
     note = "Accuracy in %, mean over repeats. The test sets differ, so a single pair can go either way."
-    return Table("leakage_gap", "What leakage is worth", note, table, pd.DataFrame(gaps))
+    return Table("leakage_gap", "Effect of leakage on accuracy", note, table, pd.DataFrame(gaps))
