@@ -1,4 +1,4 @@
-"""What a run keeps and shows while it trains: two checkpoints, maps of a few images, and the time left."""
+"""Callbacks of a training run: two checkpoints, maps of a few validation images, and a progress bar."""
 
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,15 @@ def run_callbacks(
     map_epochs: int = 0,
     ema: float | None = None,
 ) -> list[Callback]:
-    """The callbacks of a run.
+    """Return the callbacks of a run.
 
     Args:
         checkpoints: folder for ``best.ckpt`` and ``last.ckpt``.
-        validated: there is a validation side to choose the best epoch by (lowest ``val/loss_smooth``).
-        progress: show a bar.
-        minutes: between two checkpoints within an epoch.
+        validated: there is a validation split; the best epoch has the lowest ``val/loss_smooth``.
+        progress: show a progress bar.
+        minutes: time between two checkpoints within an epoch.
         map_epochs: epochs between maps of validation images; 0: none.
-        ema: decay of the average of the weights; None: no average.
+        ema: decay of the moving average of the weights; None: no average.
     """
     best = ModelCheckpoint(
         dirpath=checkpoints,
@@ -42,9 +42,9 @@ def run_callbacks(
         save_weights_only=True,
         enable_version_counter=False,
     )
-    # Not the same callback: one with ``save_last`` can leave the first epoch as the last.
+    # A separate callback: ModelCheckpoint with ``save_last`` can leave the first epoch as the last.
     last = LastCheckpoint(checkpoints / "last.ckpt", minutes)
-    # Best comes first: last then holds the best score up to date, for a resumed run to beat.
+    # Best runs first: last.ckpt then contains the updated best score, which a resumed run needs.
     callbacks: list[Callback] = [best, last] if validated else [last]
     if ema is not None:
         callbacks.insert(0, AveragedWeights(ema))
@@ -54,12 +54,12 @@ def run_callbacks(
 
 
 class ValidationMaps(Callback):
-    """The same few validation images in TensorBoard, each with its class-activation map of every grade.
+    """Log the same few validation images to TensorBoard, each with the class-activation map of every grade.
 
-    Shown after the first epoch and every so many: two upright views of each grade, the first that come.
+    Logged after the first epoch and then every ``every`` epochs: the first two upright views of each grade.
 
     Args:
-        every: epochs.
+        every: number of epochs between two logs.
     """
 
     def __init__(self, every: int) -> None:
@@ -67,8 +67,8 @@ class ValidationMaps(Callback):
         self.views: dict[int, list[Tensor]] = {}
 
     def _due(self, trainer: L.Trainer) -> bool:
-        shown = isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero
-        return shown and trainer.current_epoch % self.every == 0
+        can_log = isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero
+        return can_log and trainer.current_epoch % self.every == 0
 
     def on_validation_batch_end(
         self,
@@ -79,37 +79,38 @@ class ValidationMaps(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first views of each grade; a frozen network's batches have none."""
+        """Keep the first two views of each grade; batches of a frozen network have embeddings, not views."""
         if not self._due(trainer) or "view" not in batch or not has_maps(pl_module.get_submodule("net")):
             return
-        for number in (batch["degrees"] == 0).nonzero().flatten().tolist():
-            kept = self.views.setdefault(int(batch["grade"][number]), [])
-            if len(kept) < 2:
-                kept.append(batch["view"][number].clone())
+        for index in (batch["degrees"] == 0).nonzero().flatten().tolist():
+            views_of_grade = self.views.setdefault(int(batch["grade"][index]), [])
+            if len(views_of_grade) < 2:
+                views_of_grade.append(batch["view"][index].clone())
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Draw their maps: a row a view, the true grades in order; the view, then a map for each grade."""
-        kept, self.views = [view for grade in sorted(self.views) for view in self.views[grade]], {}
-        if not kept:
+        """Log one row per view, sorted by true grade: the view, then its map for each grade."""
+        collected, self.views = [view for grade in sorted(self.views) for view in self.views[grade]], {}
+        if not collected:
             return
         from livergrade.data.augment import as_seen
         from livergrade.explanations.maps import class_activation
         from livergrade.reports.overlay import overlay
 
-        views = torch.stack(kept)
+        views = torch.stack(collected)
         _, maps = class_activation(pl_module.get_submodule("net"), views.to(pl_module.dtype))
         rows = []
-        for view, heats in zip(views, maps["hires_cam"].cpu().numpy(), strict=True):
-            seen = as_seen(view, trainer.datamodule.normalisation)  # type: ignore[attr-defined]
-            most = float(np.abs(heats).max())
-            rows.append(np.concatenate([seen, *(overlay(seen, heat, most) for heat in heats)], axis=1))
+        for view, heatmaps in zip(views, maps["hires_cam"].cpu().numpy(), strict=True):
+            pixels = as_seen(view, trainer.datamodule.normalisation)  # type: ignore[attr-defined]
+            limit = float(np.abs(heatmaps).max())
+            overlays = [overlay(pixels, heatmap, limit) for heatmap in heatmaps]
+            rows.append(np.concatenate([pixels, *overlays], axis=1))
         assert isinstance(trainer.logger, TensorBoardLogger)
-        picture = np.concatenate(rows)
-        trainer.logger.experiment.add_image("maps/val", picture, trainer.global_step, dataformats="HWC")
+        image = np.concatenate(rows)
+        trainer.logger.experiment.add_image("maps/val", image, trainer.global_step, dataformats="HWC")
 
 
 class RunProgress(Callback):
-    """One bar over all epochs, so that the time left is the run's and not the epoch's."""
+    """One progress bar over all epochs, so that the time left is that of the run, not of the epoch."""
 
     bar: "tqdm[Any]"
 
@@ -118,7 +119,7 @@ class RunProgress(Callback):
         self.bar = tqdm(total=total, initial=done, desc=text, unit="step", mininterval=1, disable=hidden)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open the bar where a resumed run stands."""
+        """Open the bar; a resumed run starts at its current step."""
         epochs, steps = trainer.max_epochs or 1, int(trainer.num_training_batches)
         self._open(trainer, "training", epochs * steps, trainer.global_step)
 
@@ -130,11 +131,11 @@ class RunProgress(Callback):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Go on by one; tqdm draws once a second at most."""
+        """Advance by one step; tqdm redraws at most once a second."""
         self.bar.update()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Name the epoch, and how the one before it validated."""
+        """Show the epoch and the validation accuracy of the previous epoch."""
         self.bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
         if (accuracy := trainer.callback_metrics.get("val/accuracy")) is not None:
             self.bar.set_postfix_str(f"val/accuracy {accuracy:.3f}", refresh=False)
@@ -144,7 +145,7 @@ class RunProgress(Callback):
         self.bar.close()
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open a bar over all loaders."""
+        """Open a bar over all test loaders."""
         self._open(trainer, "grading", int(sum(trainer.num_test_batches)))
 
     def on_test_batch_end(
@@ -156,7 +157,7 @@ class RunProgress(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Go on by one."""
+        """Advance by one step."""
         self.bar.update()
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -166,6 +167,6 @@ class RunProgress(Callback):
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Leave the screen in order."""
+        """Close the bar, so that the error message starts on a new line."""
         if hasattr(self, "bar"):
             self.bar.close()

@@ -1,4 +1,4 @@
-"""Checkpoints that are written whole, while training goes on, and where a run can go on from."""
+"""Checkpoints: written atomically in the background, and the state from which a run resumes."""
 
 import contextlib
 import logging
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Write a checkpoint straight to the disk, beside its name, and rename it when it is whole.
+    """Write a checkpoint to a temporary file in the target folder and rename it when it is complete.
 
-    Lightning's own gathers the file in memory first and moves it from the system's temporary folder, which
-    took three times as long and is no rename where that folder is on another disk.
+    Lightning's default builds the file in memory and moves it from the system's temporary folder. That took
+    three times as long, and the move is not atomic if the temporary folder is on another disk.
     """
 
     def save_checkpoint(
@@ -43,76 +43,76 @@ class WholeCheckpointIO(TorchCheckpointIO):
             with atomic_write(Path(path)) as part:
                 torch.save(checkpoint, part)
         except (OSError, RuntimeError) as error:
-            # PyTorch's writer tells a full disk as a RuntimeError.
+            # PyTorch's writer reports a full disk as a RuntimeError.
             if isinstance(error, RuntimeError) and not re.search("StreamWriter|unexpected pos", str(error)):
                 raise
             reason = str(error).splitlines()[0]
             raise UserError(
-                f"{path}: can't be written ({reason}; {free_space(Path(path))}). "
-                "What was saved before is whole: "
-                f"make room, then go on with train.resume={Path(path).parent.parent}"
+                f"{path}: can't be written ({reason}; {free_space(Path(path))}). Earlier checkpoints are intact: "
+                f"free disk space, then resume with train.resume={Path(path).parent.parent}"
             ) from error
 
 
 def checkpoint_writer() -> AsyncCheckpointIO:
-    """What a trainer writes its checkpoints with: a copy is taken at once and written in the background."""
+    """Return the checkpoint writer of a trainer: it copies the state at once and writes in the background."""
     return AsyncCheckpointIO(WholeCheckpointIO())
 
 
 def save_now(trainer: L.Trainer, path: Path) -> None:
-    """Write the weights and wait until they are on the disk."""
+    """Write the weights and wait until they are on disk."""
     trainer.save_checkpoint(path, weights_only=True)
     trainer.strategy.checkpoint_io.teardown()
 
 
 def checkpoint_position(path: Path, *, fix: str) -> str:
-    """Read a checkpoint that a run is to go on from, and say where in training it was written.
+    """Read a checkpoint to resume from; return the step and epoch at which it was written, as text.
 
     Raises:
-        UserError: it is damaged, could run code, or no run goes on from it; ``fix`` says what to do.
+        UserError: the file is damaged, could run code, or has no training state; the message ends with
+            ``fix``.
     """
-    content = safe_load(path, fix=fix)  # Lightning's own message names no file
+    content = safe_load(path, fix=fix)  # Lightning's error message does not name the file
     if not isinstance(content, dict) or not {"epoch", "global_step", "state_dict", "loops"} <= content.keys():
-        raise UserError(f"{path}: no run can go on from it, it holds no state of training; {fix}")
+        raise UserError(f"{path}: can't resume from it, it contains no training state; {fix}")
     return f"step {content['global_step']}, in epoch {content['epoch'] + 1}"
 
 
 class LastCheckpoint(Checkpoint):
-    """Keep in one file what a run goes on from, however it ends.
+    """Keep one checkpoint from which a run can resume, however it ends.
 
-    It is written after each epoch, every so often within one, and once more when a signal asks the run to
-    end: Ctrl-C, SIGTERM, or what a cluster sends before it takes the machine away. Such a signal is heeded
-    between two batches, since in the middle of one there is no state to go on from; a second one ends the
-    run at once. In the last batch of an epoch the epoch is finished first.
+    It is written after each epoch, every ``minutes`` within an epoch, and when a signal asks the run to stop:
+    Ctrl-C, SIGTERM, or the signal that a cluster sends before it takes the machine away. The run acts on the
+    signal between two batches, because there is no state to resume from within a batch; a second signal ends
+    the run at once. In the last batch of an epoch the epoch is finished first.
 
     Args:
-        path: of the checkpoint.
-        minutes: between two that are written within an epoch.
+        path: the checkpoint file.
+        minutes: time between two checkpoints within an epoch.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
     def __init__(self, path: Path, minutes: float) -> None:
         self.path, self.seconds = path, 60 * minutes
-        self.saved = 0.0
-        self.asked = 0
-        self.before: dict[int, Any] = {}
-        self.measured: dict[str, float] = {}
+        self.last_saved = 0.0
+        self.received_signal = 0
+        self.previous_handlers: dict[int, Any] = {}
+        self.last_metrics: dict[str, float] = {}
         self.step = 0
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log once more what the last epoch before a resume may not have logged."""
-        if self.measured and trainer.logger:
-            trainer.logger.log_metrics(self.measured, self.step)
+        """After a resume, log the last epoch's metrics again: they may not have reached the log."""
+        if self.last_metrics and trainer.logger:
+            trainer.logger.log_metrics(self.last_metrics, self.step)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Watch for signals."""
-        self.saved = time.monotonic()
-        with contextlib.suppress(ValueError):  # not the main thread, which alone hears signals
+        """Install the signal handlers."""
+        self.last_saved = time.monotonic()
+        with contextlib.suppress(ValueError):  # not the main thread: only that one can set signal handlers
             for number in self.SIGNALS:
-                if (before := signal.getsignal(number)) not in (None, signal.SIG_IGN):
-                    self.before[number] = before
-                    signal.signal(number, self._ask)
+                if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN):
+                    self.previous_handlers[number] = handler
+                    signal.signal(number, self._on_signal)
 
     def on_train_batch_end(
         self,
@@ -122,80 +122,84 @@ class LastCheckpoint(Checkpoint):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Save where it is time or the run is to end, unless the epoch's end will."""
-        due = time.monotonic() - self.saved >= self.seconds
-        wanted = self._agreed(trainer, self.asked or int(due))
-        if wanted and not trainer.is_last_batch:
+        """Save if a checkpoint is due or a signal came; after the last batch, the end of the epoch saves."""
+        due = time.monotonic() - self.last_saved >= self.seconds
+        request = self._max_over_processes(trainer, self.received_signal or int(due))
+        if request and not trainer.is_last_batch:
             self._save(trainer)
-            self._end(trainer, wanted)
+            self._stop_if_signalled(trainer, request)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save, after the epoch was measured."""
-        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.measured = figures | {"epoch": float(trainer.current_epoch)}
+        """Save, after the epoch's metrics were computed."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.last_metrics = metrics | {"epoch": float(trainer.current_epoch)}
         self.step = trainer.global_step - 1  # as Lightning counts it
         self._save(trainer)
-        self._end(trainer, self._agreed(trainer, self.asked))
+        self._stop_if_signalled(trainer, self._max_over_processes(trainer, self.received_signal))
 
     def state_dict(self) -> dict[str, Any]:
-        """The last epoch's figures: they reach TensorBoard only after the checkpoint is written."""
-        return {"measured": self.measured, "step": self.step}
+        """Return the last epoch's metrics: they reach TensorBoard only after the checkpoint is written."""
+        return {"measured": self.last_metrics, "step": self.step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them up."""
-        self.measured, self.step = state_dict["measured"], state_dict["step"]
+        """Restore the last epoch's metrics and their step."""
+        self.last_metrics, self.step = state_dict["measured"], state_dict["step"]
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave signals to whom they were."""
-        self._give_back()
+        """Restore the previous signal handlers."""
+        self._restore_handlers()
 
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Leave signals to whom they were."""
-        self._give_back()
+        """Restore the previous signal handlers."""
+        self._restore_handlers()
 
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        if self.asked:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self.received_signal:
             raise SystemExit(128 + number)
-        self.asked = number
+        self.received_signal = number
         log.warning("%s: saving after this batch", signal.Signals(number).name)
 
-    def _agreed(self, trainer: L.Trainer, wanted: int) -> int:
-        """The most that any process wants: 0 nothing, 1 a checkpoint, more the end by that signal."""
+    def _max_over_processes(self, trainer: L.Trainer, request: int) -> int:
+        """Return the largest request of any process: 0 nothing, 1 save, above 1 save and stop by signal."""
         if trainer.world_size == 1:
-            return wanted
-        there = torch.tensor(wanted, device=trainer.strategy.root_device)
-        return int(trainer.strategy.reduce(there, reduce_op="max"))
+            return request
+        on_device = torch.tensor(request, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(on_device, reduce_op="max"))
 
     def _save(self, trainer: L.Trainer) -> None:
-        weights = [
-            each.detach().abs().max() for each in trainer.lightning_module.parameters() if each.numel()
+        largest = [
+            weight.detach().abs().max() for weight in trainer.lightning_module.parameters() if weight.numel()
         ]
         if (
-            not torch.stack(weights).isfinite().all()
-        ):  # the next batch's loss would tell, too late for the file
+            not torch.stack(largest).isfinite().all()
+        ):  # the next batch's loss would show it, but after this file was overwritten
             raise UserError(
-                f"weights are no finite numbers after step {trainer.global_step}; {self.path} holds those "
-                "before. Lower optim.lr, or set trainer.precision=32-true."
+                f"weights are not finite after step {trainer.global_step}; {self.path} contains the previous "
+                "ones. Lower optim.lr, or set trainer.precision=32-true."
             )
         if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
-            trainer.logger.experiment.flush()  # a killed run keeps the curves of the epochs before
+            trainer.logger.experiment.flush()  # a killed run keeps the curves of the previous epochs
         trainer.save_checkpoint(self.path)
-        self.saved = time.monotonic()
+        self.last_saved = time.monotonic()
 
-    def _end(self, trainer: L.Trainer, number: int) -> None:
-        """End the run if a signal is to; one that a cluster's software waits for is handed on to it."""
+    def _stop_if_signalled(self, trainer: L.Trainer, number: int) -> None:
+        """End the run if a signal came; SIGUSR1 and SIGUSR2 are passed on to the cluster's own handler."""
         if number <= 1:
             return
-        trainer.strategy.checkpoint_io.teardown()  # on the disk now
-        self._give_back()
+        trainer.strategy.checkpoint_io.teardown()  # wait until it is on disk
+        self._restore_handlers()
         handler = signal.getsignal(number)
-        if number == self.asked and number in (signal.SIGUSR1, signal.SIGUSR2) and callable(handler):
+        if (
+            number == self.received_signal
+            and number in (signal.SIGUSR1, signal.SIGUSR2)
+            and callable(handler)
+        ):
             handler(number, None)
         raise SystemExit(128 + number)
 
-    def _give_back(self) -> None:
-        for number, before in self.before.items():
-            signal.signal(number, before)
-        self.before.clear()
+    def _restore_handlers(self) -> None:
+        for number, handler in self.previous_handlers.items():
+            signal.signal(number, handler)
+        self.previous_handlers.clear()

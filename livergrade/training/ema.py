@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, which is what is validated, tested and kept."""
+"""Exponential moving average of the weights: the network that is validated, tested and saved as best."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class AveragedWeights(Callback):
-    """Average what a network learns, its batch norms' statistics included, after every step.
+    """Average the trained weights, including batch-norm statistics, after every step.
 
-    After step t the average keeps ``min(decay, (1 + t) / (10 + t))`` of itself, so that the random weights of
-    the start are soon forgotten. It changes places with the weights from the validation of an epoch to the
-    next epoch's first batch, and for good where training ends: whatever looks at the network meanwhile, and
-    ``best.ckpt``, has the average. Lightning's own ``WeightAveraging`` does not fit: it gives the average to
-    whole checkpoints alone, and it averages the task's smoothed loss with the network.
+    After step t the decay is ``min(decay, (1 + t) / (10 + t))``, so that the random initial weights are soon
+    forgotten. The average is swapped into the network from the validation of an epoch to the first batch of
+    the next epoch, and for good at the end of training: validation, callbacks and ``best.ckpt`` use the
+    average. Lightning's ``WeightAveraging`` does not fit: it stores the average in full checkpoints only, and
+    it also averages the task's smoothed loss.
 
     Args:
-        decay: what a step leaves of the average.
+        decay: share of the average that is kept at each step.
     """
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
-        self.other: dict[str, Tensor] = {}
-        self.shown = False
+        self.swapped_out: dict[str, Tensor] = {}
+        self.average_in_net = False
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin with the weights as they are, or take up what a checkpoint held."""
-        self.other = {
-            name: self.other.get(name, tensor).to(tensor.device, copy=True)
-            for name, tensor in _changing(pl_module.get_submodule("net")).items()
+        """Start from the current weights, or from the average that a checkpoint restored."""
+        self.swapped_out = {
+            name: self.swapped_out.get(name, tensor).to(tensor.device, copy=True)
+            for name, tensor in _averaged_tensors(pl_module.get_submodule("net")).items()
         }
 
     def on_train_batch_start(
@@ -44,7 +44,7 @@ class AveragedWeights(Callback):
         batch_idx: int,
     ) -> None:
         """Train the weights, not their average."""
-        self._show(pl_module, average=False)
+        self._swap(pl_module, average=False)
 
     def on_train_batch_end(
         self,
@@ -54,41 +54,41 @@ class AveragedWeights(Callback):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """Take in the step."""
+        """Update the average with the weights after this step."""
         step = trainer.global_step
         average = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))  # type: ignore[no-untyped-call]
-        learnt = _changing(pl_module.get_submodule("net"))
-        average([self.other[name] for name in learnt], list(learnt.values()), step)
+        weights = _averaged_tensors(pl_module.get_submodule("net"))
+        average([self.swapped_out[name] for name in weights], list(weights.values()), step)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Validate the average."""
-        self._show(pl_module, average=True)
+        self._swap(pl_module, average=True)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Leave the average."""
-        self._show(pl_module, average=True)
+        """Leave the average in the network."""
+        self._swap(pl_module, average=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """The one of the two that the network does not hold, and which it is."""
-        return {"other": self.other, "shown": self.shown}
+        """Return the set of tensors that is not in the network, and whether the network has the average."""
+        return {"other": self.swapped_out, "shown": self.average_in_net}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them up."""
-        self.other, self.shown = state_dict["other"], state_dict["shown"]
+        """Restore both sets of weights: the swapped-out tensors and which of the two the network has."""
+        self.swapped_out, self.average_in_net = state_dict["other"], state_dict["shown"]
 
     @torch.no_grad()
-    def _show(self, pl_module: L.LightningModule, *, average: bool) -> None:
-        """Have the network hold the average, or the weights that are trained."""
-        if average == self.shown:
+    def _swap(self, pl_module: L.LightningModule, *, average: bool) -> None:
+        """Put the average, or the trained weights, into the network."""
+        if average == self.average_in_net:
             return
-        for name, tensor in _changing(pl_module.get_submodule("net")).items():
-            kept = tensor.clone()
-            tensor.copy_(self.other[name])
-            self.other[name].copy_(kept)
-        self.shown = average
+        for name, tensor in _averaged_tensors(pl_module.get_submodule("net")).items():
+            current = tensor.clone()
+            tensor.copy_(self.swapped_out[name])
+            self.swapped_out[name].copy_(current)
+        self.average_in_net = average
 
 
-def _changing(net: nn.Module) -> dict[str, Tensor]:
-    """What training changes, by name: parameters that are trained, and buffers but for counters."""
-    trained = {name: each.detach() for name, each in net.named_parameters() if each.requires_grad}
-    return trained | {name: each for name, each in net.named_buffers() if each.is_floating_point()}
+def _averaged_tensors(net: nn.Module) -> dict[str, Tensor]:
+    """Return the tensors that training changes, by name: trainable parameters and floating-point buffers."""
+    parameters = {name: weight.detach() for name, weight in net.named_parameters() if weight.requires_grad}
+    return parameters | {name: buffer for name, buffer in net.named_buffers() if buffer.is_floating_point()}

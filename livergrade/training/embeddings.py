@@ -1,4 +1,4 @@
-"""With a frozen network every view is embedded once, and the epochs train the head on embeddings."""
+"""Frozen network: every view is embedded once, and the head is trained on the embeddings."""
 
 import logging
 
@@ -12,12 +12,13 @@ log = logging.getLogger(__name__)
 
 
 def embed_views(trainer: L.Trainer, task: GradingTask, data: GradingData) -> None:
-    """Have ``data`` show the embeddings of its views from now on.
+    """Replace the views of ``data`` by their embeddings.
 
     Args:
-        trainer: says for how many epochs, on which device and in which precision.
-        task: the network, as it stays.
-        data: its training, validation and test views to come are drawn ahead; each is made once.
+        trainer: gives the number of epochs, the device and the precision.
+        task: the frozen network.
+        data: its training, validation and test views of the whole run are drawn in advance; each is computed
+            once.
     """
     data.prepare_data()
     data.setup("fit")

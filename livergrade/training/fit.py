@@ -1,4 +1,4 @@
-"""Fit a network, stop it so that it can go on, and test the best checkpoint."""
+"""Train a network so that it can be stopped and resumed, and test the best checkpoint."""
 
 import logging
 from pathlib import Path
@@ -18,17 +18,17 @@ log = logging.getLogger(__name__)
 def fit_and_test(
     trainer: L.Trainer, task: GradingTask, data: GradingData, config: TrainConfig, run: Path
 ) -> None:
-    """Train from the start or from ``last.ckpt``, then grade the test and validation views by ``best.ckpt``.
+    """Train from the start or from ``last.ckpt``, then grade test and validation views with ``best.ckpt``.
 
     Args:
-        trainer: of :func:`livergrade.training.trainer.make_trainer`.
-        task: the network; afterwards :attr:`GradingTask.graded` holds what the views were graded.
+        trainer: from :func:`livergrade.training.trainer.make_trainer`.
+        task: the network; afterwards :attr:`GradingTask.graded` has the predictions for the views.
         data: the views.
         config: the run's options.
-        run: its folder.
+        run: the run folder.
 
     Raises:
-        SystemExit: somebody ended the run, with 130 for an interrupt and 143 for SIGTERM.
+        SystemExit: the run was stopped: 130 for an interrupt, 143 for SIGTERM.
     """
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     if config.trainer.compile:
@@ -38,16 +38,16 @@ def fit_and_test(
             if config.model.frozen:
                 embed_views(trainer, task, data)
             trainer.fit(task, data, ckpt_path=last if config.train.resume else None)
-            if "val" not in data.test_splits:  # no validation to choose by: the last epoch is tested
+            if "val" not in data.test_splits:  # no validation split: the last epoch is tested
                 save_now(trainer, best)
             trainer.test(task, data, ckpt_path=best, verbose=False)
     except (KeyboardInterrupt, SystemExit) as end:
         if last.is_file():
-            log.warning("stopped; go on with: python -m livergrade.train train.resume=%s", run)
+            log.warning("stopped; resume with: python -m livergrade.train train.resume=%s", run)
         else:
-            log.warning("stopped before anything was saved")
-        # Lightning makes an interrupt exit code 1 and SIGTERM 0; by convention they are 130 and 143.
+            log.warning("stopped before the first checkpoint")
+        # Lightning exits with 1 for an interrupt and 0 for SIGTERM; the convention is 130 and 143.
         code = end.code if isinstance(end, SystemExit) else 130
         raise SystemExit(130 if code == 1 else 143 if code is None else code) from None
     if config.model.frozen and trainer.is_global_zero:
-        save_now(trainer, best)  # whole now
+        save_now(trainer, best)  # now with the weights of the whole network

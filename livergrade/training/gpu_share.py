@@ -1,4 +1,4 @@
-"""Several runs side by side on one GPU: each has its share of the memory, and waits for one to be free."""
+"""Several runs on one GPU at the same time: each gets a share of the memory and waits for a free slot."""
 
 import contextlib
 import logging
@@ -15,41 +15,41 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def gpu_share(device: torch.device, share: float | None) -> Iterator[None]:
-    """Have this share of a GPU's memory, and no more, for as long as the context lasts.
+    """Limit this process to a share of the GPU's memory while the context is active.
 
-    PyTorch refuses the run what goes beyond it, so that a run that needs more fails alone. The runs of one
-    machine that ask for an equal share count together; one that asks for none is not counted.
+    PyTorch refuses allocations beyond the share, so that a run that needs more fails without harming others.
+    Runs on one machine with the same share use the same slots; a run without a share takes no slot.
 
     Args:
-        device: where the run is; nothing happens unless it is a CUDA device.
-        share: of its memory, in (0, 1]; None for no limit.
+        device: device of the run; no effect unless it is a CUDA device.
+        share: share of the device's memory, in (0, 1]; None for no limit.
     """
     if share is None or device.type != "cuda":
         yield
         return
-    card = torch.cuda.get_device_properties(device).uuid
+    gpu_id = torch.cuda.get_device_properties(device).uuid
     torch.cuda.set_per_process_memory_fraction(share, device)
-    with one_of(int(1 / share), Path(tempfile.gettempdir()) / f"livergrade-{card}"):
+    with gpu_slot(int(1 / share), Path(tempfile.gettempdir()) / f"livergrade-{gpu_id}"):
         try:
             yield
         finally:
-            torch.cuda.empty_cache()  # this process may have other jobs to run
+            torch.cuda.empty_cache()  # this process may run further jobs
 
 
 @contextlib.contextmanager
-def one_of(places: int, folder: Path) -> Iterator[None]:
-    """Hold one of so many places, and wait where all are taken; one whose holder was killed is free.
+def gpu_slot(slots: int, folder: Path) -> Iterator[None]:
+    """Take one of the slots and wait while all are taken; the slot of a killed process is free again.
 
     Args:
-        places: how many there are.
-        folder: what names them, for all processes of this machine.
+        slots: number of slots.
+        folder: folder of the lock files, the same for all processes of this machine.
     """
     folder.mkdir(exist_ok=True)
     waited = False
     while True:
-        for place in range(places):
+        for slot in range(slots):
             try:
-                lock = FileLock(folder / f"{place + 1} of {places}", timeout=0)
+                lock = FileLock(folder / f"{slot + 1} of {slots}", timeout=0)
                 lock.acquire()
             except Timeout:
                 continue
@@ -59,6 +59,6 @@ def one_of(places: int, folder: Path) -> Iterator[None]:
                 lock.release()
             return
         if not waited:
-            log.info("waiting for one of %d places on the GPU", places)
+            log.info("waiting for one of %d slots on the GPU", slots)
         waited = True
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Mixing training views, and their targets with them."""
+"""Mixup of training views and their targets."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import torch
 from torch import Tensor
 
 
-def mixed(shown: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Mixup (arXiv:1710.09412, its equation 1), each view with a share of its own.
+def apply_mixup(inputs: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Mixup (arXiv:1710.09412, equation 1) with a separate mixing weight for each view.
 
-    Shares come from Beta(alpha, alpha), and of two views the one with the larger share counts as the view
-    itself, which draws the same pairs and leaves each with the grade that most of it shows. All is drawn on
-    the host, so that a seed means the same on every device.
+    Weights come from Beta(alpha, alpha). Of two mixed views the one with the larger weight counts as the
+    view itself: the distribution of pairs is the same, and each view keeps the grade of its larger part.
+    All random numbers are drawn on the host, so that a seed gives the same result on every device.
 
     Args:
-        shown: views ``float [B, 3, H, W]`` or embeddings ``float [B, features]``.
+        inputs: views ``float [B, 3, H, W]`` or embeddings ``float [B, features]``.
         targets: ``float [B, grades]``.
-        alpha: above 0; towards 0 views are left alone, at 1 all shares are alike.
+        alpha: above 0; near 0 views hardly change, at 1 the weights are uniform.
 
     Returns:
-        Both, mixed.
+        Mixed inputs and mixed targets.
     """
-    beta = torch.tensor(alpha, dtype=torch.float32)  # it can't be drawn in half precision
-    drawn = torch.distributions.Beta(beta, beta).sample((len(shown),))
-    own = torch.maximum(drawn, 1 - drawn).to(shown.device)
-    other = torch.randperm(len(shown)).to(shown.device)
-    share = own.view(-1, *[1] * (shown.ndim - 1)).to(shown.dtype)
+    beta = torch.tensor(alpha, dtype=torch.float32)  # sampling is not possible in half precision
+    samples = torch.distributions.Beta(beta, beta).sample((len(inputs),))
+    weight = torch.maximum(samples, 1 - samples).to(inputs.device)
+    partner = torch.randperm(len(inputs)).to(inputs.device)
+    input_weight = weight.view(-1, *[1] * (inputs.ndim - 1)).to(inputs.dtype)
     return (
-        share * shown + (1 - share) * shown[other],
-        own[:, None] * targets + (1 - own[:, None]) * targets[other],
+        input_weight * inputs + (1 - input_weight) * inputs[partner],
+        weight[:, None] * targets + (1 - weight[:, None]) * targets[partner],
     )

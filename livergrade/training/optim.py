@@ -1,4 +1,4 @@
-"""The optimiser of a run and its learning rates."""
+"""Optimizer and learning-rate schedule of a run."""
 
 import math
 from typing import Any
@@ -11,41 +11,41 @@ from livergrade.models.layers import layer_depths
 
 
 def make_optimizer(net: nn.Module, options: OptimConfig, *, fused: bool) -> torch.optim.Optimizer:
-    """SGD or AdamW over what of a network is trained.
+    """Return SGD or AdamW over the trainable parameters of a network.
 
     Args:
         net: the network.
         options: ``optim.*``.
-        fused: one kernel for all parameters.
+        fused: use one fused kernel for all parameters.
     """
     shared: dict[str, Any] = {"lr": options.lr, "weight_decay": options.weight_decay, "fused": fused}
     trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    groups = _layers(net, options.lr, options.layer_decay) if options.layer_decay < 1 else trained
+    groups = _layer_groups(net, options.lr, options.layer_decay) if options.layer_decay < 1 else trained
     if options.name == "sgd":
         return torch.optim.SGD(groups, momentum=options.momentum, nesterov=options.nesterov, **shared)
     return torch.optim.AdamW(groups, **shared)
 
 
-def _layers(net: nn.Module, lr: float, decay: float) -> list[dict[str, Any]]:
-    """A group of parameters for each layer, the head first, with a rate that falls towards the image."""
-    height = layer_depths(net)
-    top = max(height.values())
+def _layer_groups(net: nn.Module, lr: float, decay: float) -> list[dict[str, Any]]:
+    """Return one parameter group per layer, head first; the learning rate decays towards the input layer."""
+    layer_index = layer_depths(net)
+    top = max(layer_index.values())
     groups: dict[int, list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
-        groups.setdefault(top - height[name], []).append(parameter)
+        groups.setdefault(top - layer_index[name], []).append(parameter)
     return [{"params": groups[depth], "lr": lr * decay**depth} for depth in sorted(groups)]
 
 
 def cosine_schedule(
     optimizer: torch.optim.Optimizer, steps: int, *, warmup: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Learning rates that rise linearly over ``warmup`` of ``steps`` and fall to zero along a cosine."""
+    """Linear warm-up over the first ``warmup`` of ``steps`` steps, then cosine decay to zero."""
     warmup = min(warmup, steps - 1)
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / (warmup + 1)
-        share = min(1.0, (step - warmup) / max(1, steps - warmup))
-        return (1 + math.cos(math.pi * share)) / 2
+        progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+        return (1 + math.cos(math.pi * progress)) / 2
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

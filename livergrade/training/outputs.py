@@ -1,4 +1,4 @@
-"""What training and evaluation both leave in their folder."""
+"""Output files that training and evaluation have in common."""
 
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ from livergrade.training.task import GradingTask
 
 
 def run_facts(trainer: L.Trainer) -> Environment:
-    """What ``environment.json`` holds of any run: versions, machine, what was typed, device and precision."""
+    """Return the content of ``environment.json``: versions, machine, command line, device and precision."""
     return environment() | {
         "command": command_line(),
         "device": str(trainer.strategy.root_device),
@@ -30,10 +30,10 @@ def run_facts(trainer: L.Trainer) -> Environment:
 
 
 def evaluation_facts(trainer: L.Trainer, trained: Run) -> Environment:
-    """The same of an evaluation: beside it what is known of the network, and which run trained it."""
+    """Return the same for an evaluation, with the facts about the network and the run that trained it."""
     facts = trained.environment | run_facts(trainer)
     facts |= {"trained_run": str(trained.folder), "trained_by": trained.environment.get("command")}
-    facts.pop("epochs", None)  # of the training
+    facts.pop("epochs", None)  # these describe the training, not the evaluation
     facts.pop("seconds", None)
     return facts
 
@@ -49,20 +49,20 @@ def write_outputs(
     started: float = 0.0,
     trained: Run | None = None,
 ) -> RunMetrics:
-    """Write what follows from a test pass: predictions, appearance, maps, metrics, figures and the report.
+    """Write the outputs of a test pass: predictions, OOD statistics, maps, metrics, figures and the report.
 
     Args:
-        out: the folder.
-        trainer: that tested the task.
-        task: what it graded.
+        out: the output folder.
+        trainer: the trainer that tested the task.
+        task: the network with its predictions.
         data: the views that were graded.
         config: the run's options.
-        facts: what ``environment.json`` is to hold.
-        started: when training began, by `time.monotonic`.
-        trained: the run whose network was evaluated; None where it was trained here.
+        facts: content of ``environment.json``.
+        started: start of training, from `time.monotonic`.
+        trained: the run that trained the evaluated network; None if it was trained in this run.
 
     Returns:
-        What ``metrics.json`` holds.
+        The content of ``metrics.json``.
     """
     cohort = data.cohort
     reference = trained.appearance if trained else None
@@ -74,7 +74,7 @@ def write_outputs(
         seconds = round(time.monotonic() - started, 1)
         facts = facts | {"epochs": epochs, "best_epoch": best, "seconds": seconds}
     write_json(facts, out / "environment.json")
-    # Another cohort has no validation side: it is answered with the care that was learned from the run's own.
+    # An external cohort has no validation split: it uses the calibration of the run that was evaluated.
     external = config.split.name == "external"
     calibration = trained.calibration if trained and external else None
     return write_results(out, cohort.root, calibration)
@@ -84,11 +84,11 @@ def write_history(run: Path) -> tuple[int, int]:
     """Write ``history.csv`` from the run's TensorBoard files.
 
     Returns:
-        How many epochs there were, and which was tested, counted from 0.
+        Number of epochs, and the epoch that was tested, counted from 0.
     """
     history = read_history(run / "tensorboard")
     with atomic_write(run / "history.csv") as part:
         history.to_csv(part, index=False)
-    by = "val/loss_smooth"
-    chosen = history[by].argmin() if by in history else len(history) - 1
-    return len(history), int(history["epoch"].iloc[chosen])
+    criterion = "val/loss_smooth"
+    best = history[criterion].argmin() if criterion in history else len(history) - 1
+    return len(history), int(history["epoch"].iloc[best])

@@ -1,4 +1,4 @@
-"""What is measured of a pass, for TensorBoard: torchmetrics, by grade and over all."""
+"""Metrics of one pass over the data, for TensorBoard: torchmetrics, per grade and overall."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from livergrade.training.pass_record import SeenViews
+from livergrade.training.pass_record import GradedBatchViews
 
 
 def grading_metrics(classes: int) -> MetricCollection:
-    """What is computed at the end of a pass; every average is explicit, since torchmetrics' defaults differ.
+    """Return the metrics of a pass; every average is explicit, because torchmetrics' defaults differ.
 
-    Accuracy of one class is the paper's (its Table 5): the share of that class graded right, which is recall.
-    Views are gathered before they are counted, so the metrics themselves do not synchronise processes.
+    The accuracy of one class is that of the paper's Table 5: the share of that class graded correctly, which
+    is recall. Views are gathered from all processes first, so the metrics need no synchronisation.
     """
     options: dict[str, Any] = {"num_classes": classes, "sync_on_compute": False}
     return MetricCollection(
@@ -47,16 +47,16 @@ def grading_metrics(classes: int) -> MetricCollection:
 
 
 def measure(
-    metrics: MetricCollection, seen: SeenViews, classes: list[str]
+    metrics: MetricCollection, seen: GradedBatchViews, classes: list[str]
 ) -> tuple[dict[str, Tensor], NDArray[np.int64]]:
-    """The figures of a pass by name, as ``accuracy`` or ``recall/poor``, and its confusion matrix.
+    """Return the metrics of a pass by name, like ``accuracy`` or ``recall/poor``, and the confusion matrix.
 
-    A grade that is absent has no figures, and a single grade neither kappa nor AUROC: torchmetrics would give
-    0 and NaN.
+    A grade without views has no metrics; with a single grade there is no kappa and no AUROC: torchmetrics
+    would return 0 and NaN.
 
     Args:
-        metrics: of :func:`grading_metrics`.
-        seen: the views.
+        metrics: from :func:`grading_metrics`.
+        seen: the graded views of the pass.
         classes: the grades, worst to best.
     """
     metrics.reset()
@@ -67,11 +67,11 @@ def measure(
         measured["macro_auroc"] = measured["class_auroc"][present].mean()
     else:
         del measured["quadratic_kappa"], measured["class_auroc"]
-    figures = {"loss": seen.loss.mean()}
+    named_values = {"loss": seen.loss.mean()}
     for name, value in measured.items():
         if name.startswith("class_"):
             tag = name.removeprefix("class_")
-            figures |= {f"{tag}/{classes[number]}": value[number] for number in present}
+            named_values |= {f"{tag}/{classes[number]}": value[number] for number in present}
         else:
-            figures[name] = value
-    return {name: value.float() for name, value in figures.items()}, confusion
+            named_values[name] = value
+    return {name: value.float() for name, value in named_values.items()}, confusion

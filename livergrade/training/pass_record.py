@@ -1,4 +1,4 @@
-"""What a pass over the data saw, kept on the device until its end."""
+"""Results of each view in a pass over the data, kept on the device until the end of the pass."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FACTS = 4
 
 
 @dataclass(frozen=True)
-class SeenViews:
-    """The views of a pass and what they were graded.
+class GradedBatchViews:
+    """The views of a pass and their predictions.
 
     Attributes:
-        values: ``float32 [views, 4 + classes]``: row of the cohort, degrees, grade, loss, probabilities.
+        values: ``float32 [views, 4 + classes]``: row in the cohort, degrees, grade, loss, probabilities.
     """
 
     values: Tensor
@@ -37,48 +37,49 @@ class SeenViews:
 
     @property
     def probabilities(self) -> Tensor:
-        """``float32 [views, classes]``."""
+        """Predicted probabilities, ``float32 [views, classes]``."""
         return self.values[:, FACTS:]
 
-    def each_once(self) -> SeenViews:
-        """Without the views that were graded twice; in the order of row and angle."""
+    def without_duplicates(self) -> GradedBatchViews:
+        """Return the views without duplicates, sorted by row and angle."""
         first = np.unique(self.values[:, :2].cpu().numpy(), axis=0, return_index=True)[1]
-        return SeenViews(self.values[torch.from_numpy(first).to(self.values.device)])
+        return GradedBatchViews(self.values[torch.from_numpy(first).to(self.values.device)])
 
     def graded(self) -> GradedViews:
-        """For ``predictions.csv``."""
+        """Return the predictions on the CPU, for ``predictions.csv``."""
         values = self.values.cpu().numpy()
         return GradedViews(values[:, 0].astype(np.int64), values[:, 1], values[:, FACTS:])
 
 
 class PassRecord:
-    """What this process saw of a pass, a tensor a batch.
+    """Results of this process in a pass, one tensor per batch.
 
-    A metric update a step costs milliseconds and a synchronisation: a pass is measured once, at its end.
+    A metric update in each step costs milliseconds and a synchronisation; metrics are computed once, at the
+    end of the pass.
 
     Args:
-        parts: ``float32 [views, 4 + classes]`` each, as :class:`SeenViews` has them.
+        parts: tensors ``float32 [views, 4 + classes]`` with the columns of :class:`GradedBatchViews`.
     """
 
     def __init__(self, parts: Iterable[Tensor] = ()) -> None:
         self.parts = list(parts)
 
     def add(self, batch: dict[str, Tensor], losses: Tensor, probabilities: Tensor) -> None:
-        """Keep a batch: its ``row``, ``degrees`` and ``grade``, each view's loss and its probabilities."""
+        """Store a batch: ``row``, ``degrees``, ``grade``, loss and probabilities of each view."""
         facts = torch.stack([batch["row"], batch["degrees"], batch["grade"], losses], 1)
         self.parts.append(torch.cat([facts, probabilities], 1))
 
-    def together(self, device: torch.device) -> Tensor:
-        """All of it, ``float32 [views, 4 + classes]``."""
+    def concatenated(self, device: torch.device) -> Tensor:
+        """Return all batches as one tensor, ``float32 [views, 4 + classes]``."""
         return torch.cat([part.to(device) for part in self.parts])
 
-    def finite(self, latest: int) -> bool:
-        """Whether the latest so many batches hold finite numbers alone; looking waits for the device."""
+    def latest_are_finite(self, latest: int) -> bool:
+        """Return whether the ``latest`` last batches are finite; this waits for the device."""
         return bool(torch.stack([part.isfinite().all() for part in self.parts[-latest:]]).all())
 
-    def not_finite(self) -> tuple[int, list[int]] | None:
-        """The first batch, from 0, with a number that is not finite, and its rows of the cohort, or None."""
-        for number, part in enumerate(self.parts):
+    def first_not_finite(self) -> tuple[int, list[int]] | None:
+        """Return the first batch (from 0) with a value that is not finite, and its cohort rows, or None."""
+        for batch_index, part in enumerate(self.parts):
             if not part.isfinite().all():
-                return number, list(dict.fromkeys(part[:, 0].long().tolist()))
+                return batch_index, list(dict.fromkeys(part[:, 0].long().tolist()))
         return None

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before a run starts."""
+"""Checks of machine, cohort, split and weights before a run starts."""
 
 from __future__ import annotations
 
@@ -33,25 +33,26 @@ log = logging.getLogger(__name__)
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 SIDE = 256
-"""Shorter side, px, that images are measured at."""
+"""Images are resized to this shorter side (px) before they are measured."""
 LEAST_TISSUE = 0.05
+"""Share of tissue below which an image counts as blank."""
 LEAST_FOCUS = 0.25
-"""Of the cohort's median."""
-FAR = 6.0
-"""Median absolute deviations from the cohort's stain."""
+"""Sharpness relative to the cohort's median, below which an image counts as blurred."""
+OUTLIER_MADS = 6.0
+"""Distance from the cohort's median stain, in median absolute deviations, beyond which is an outlier."""
 LARGE_FOR_A_CPU = 128
-"""Pixels a side of a view."""
+"""Side of a view in pixels, above which training on a CPU is slow."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """Result of one check.
 
     Attributes:
         level: ``PASS``, ``WARN`` or ``FAIL``.
-        what: was checked.
-        message: what was found.
-        fix: what to do; empty where nothing is.
+        what: the item that was checked.
+        message: the result.
+        fix: what to do; empty if nothing is needed.
     """
 
     level: str
@@ -61,8 +62,8 @@ class Finding:
 
 
 def checks(config: TrainConfig) -> Iterator[Finding]:
-    """Check everything that a run with these options needs; what fails stops no other check."""
-    yield from environment(config)
+    """Check everything that a run with these options needs; a failed check does not stop the others."""
+    yield from check_environment(config)
     try:
         cohort = read_cohort(config.data)
     except UserError as error:
@@ -71,177 +72,186 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
         table = cohort.table
         message = f"{len(table)} images of {table['patient'].nunique()} patients"
         yield Finding(PASS, "cohort", message)
-        drawn = None
+        split = None
         try:
-            given = config.data.split_file
-            drawn = read_split(Path(given), cohort) if given else make_split(cohort, config.split)
+            file = config.data.split_file
+            split = read_split(Path(file), cohort) if file else make_split(cohort, config.split)
         except UserError as error:
             yield Finding(FAIL, "split", str(error))
-        if drawn is not None:
-            yield from split(drawn, cohort.classes)
-        yield from images(cohort, config, drawn)
-    yield from weights(config)
+        if split is not None:
+            yield from check_split(split, cohort.classes)
+        yield from check_images(cohort, config, split)
+    yield from check_weights(config)
 
 
 def raise_on_failures(findings: Iterable[Finding]) -> None:
-    """Tell the warnings of a run that starts, and stop it where a check failed.
+    """Log the warnings, and stop the run if a check failed.
 
     Raises:
-        UserError: with every check that failed, one a line.
+        UserError: lists every failed check, one per line.
     """
-    message = [
-        (each.level, f"{each.what}: {each.message}{'; ' * bool(each.fix)}{each.fix}") for each in findings
+    messages = [
+        (finding.level, f"{finding.what}: {finding.message}{'; ' * bool(finding.fix)}{finding.fix}")
+        for finding in findings
     ]
-    for level, line in message:
+    for level, line in messages:
         if level == WARN:
             log.warning("%s", line)
-    if failed := [f"  {line}" for level, line in message if level == FAIL]:
+    if failed := [f"  {line}" for level, line in messages if level == FAIL]:
         raise UserError("this run can't start:\n" + "\n".join(failed))
 
 
-def environment(config: TrainConfig) -> Iterator[Finding]:
-    """Versions, device, disk and shared memory."""
+def check_environment(config: TrainConfig) -> Iterator[Finding]:
+    """Check versions, device, disk and shared memory."""
     import torch
 
-    from livergrade.runs.environment import environment as versions
+    from livergrade.runs.environment import environment
 
-    found = versions()["versions"]
+    versions = environment()["versions"]
     yield Finding(
-        PASS, "versions", ", ".join(f"{name} {found[name]}" for name in ("python", "torch", "lightning"))
+        PASS, "versions", ", ".join(f"{name} {versions[name]}" for name in ("python", "torch", "lightning"))
     )
-    wanted = config.trainer.accelerator
+    accelerator = config.trainer.accelerator
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         name = torch.cuda.get_device_name()
         yield Finding(PASS, "device", f"{name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
-    elif wanted in ("gpu", "cuda"):
+    elif accelerator in ("gpu", "cuda"):
         yield Finding(
-            FAIL, "device", "PyTorch finds no GPU", "set trainer.accelerator=cpu, or mend the driver"
+            FAIL, "device", "PyTorch finds no GPU", "set trainer.accelerator=cpu, or repair the driver"
         )
     else:
-        slow = wanted != "cpu" and config.data.image_size > LARGE_FOR_A_CPU
-        fix = "training on images of 224 px takes hours there; data.image_size=64 minutes"
-        yield _unless(slow, "device", "no GPU: the CPU is used", fix)
+        slow = accelerator != "cpu" and config.data.image_size > LARGE_FOR_A_CPU
+        fix = "training on images of 224 px takes hours on a CPU; with data.image_size=64 it takes minutes"
+        yield _warn_if(slow, "device", "no GPU: the CPU is used", fix)
     if importlib.util.find_spec("tensorboard") is None:
         yield Finding(FAIL, "tensorboard", "is not installed", "pip install tensorboard")
-    outputs = next(each for each in Path(output_root(), "x").absolute().parents if each.is_dir())
+    outputs = next(folder for folder in Path(output_root(), "x").absolute().parents if folder.is_dir())
     free = shutil.disk_usage(outputs).free
-    # Two checkpoints of the largest network with its optimiser's state, and one more while one is replaced.
+    # Two checkpoints of the largest network with its optimizer state, and one more while one is replaced.
     need = 3 * 3 * 4 * 140e6
-    fix = f"a run may need {need / 1e9:.1f} GB; make room, or set LIVERGRADE_OUTPUTS"
-    yield _unless(free < need, "disk", f"{free / 1e9:.1f} GB free at {outputs}", fix)
-    shared = Path("/dev/shm")  # noqa: S108 - where loader processes hand over their batches
+    fix = f"a run may need {need / 1e9:.1f} GB; free disk space, or set LIVERGRADE_OUTPUTS"
+    yield _warn_if(free < need, "disk", f"{free / 1e9:.1f} GB free at {outputs}", fix)
+    shared = Path("/dev/shm")  # noqa: S108 - data loader processes pass their batches through it
     if config.data.workers and shared.is_dir():
         free = shutil.disk_usage(shared).free
         batch = (
             4 * 3 * config.data.batch_size * cached_size(config.data.image_size, config.augment.border) ** 2
         )
         need = 3 * config.data.workers * batch
-        fix = f"{need / 1e9:.1f} GB may be needed; lower data.workers, 0 is right for a cache"
-        yield _unless(free < need, "shared memory", f"{free / 1e9:.1f} GB free", fix)
+        fix = f"{need / 1e9:.1f} GB may be needed; lower data.workers (0 if images are cached)"
+        yield _warn_if(free < need, "shared memory", f"{free / 1e9:.1f} GB free", fix)
 
 
-def split(drawn: pd.DataFrame, classes: list[str]) -> Iterator[Finding]:
-    """Leakage, and grades that are tested on few patients."""
-    leaks = leakage(drawn)
-    fix = "use split=patient: figures of this split do not hold for new patients"
-    yield _unless(leaks["leaking"], "leakage", leaks["sentence"], fix)
-    yield tested(drawn, classes)
+def check_split(split: pd.DataFrame, classes: list[str]) -> Iterator[Finding]:
+    """Check for leakage, and for grades with few test patients."""
+    leaks = leakage(split)
+    fix = "use split=patient: metrics of this split do not generalise to new patients"
+    yield _warn_if(leaks["leaking"], "leakage", leaks["sentence"], fix)
+    yield check_test_patients(split, classes)
 
 
-def tested(drawn: pd.DataFrame, classes: list[str]) -> Finding:
-    """Whether a split tests enough patients of each grade for its figures to say something."""
-    patients = drawn[drawn["split"] == "test"].drop_duplicates(["patient", "grade"])
+def check_test_patients(split: pd.DataFrame, classes: list[str]) -> Finding:
+    """Check that each grade has enough test patients for reliable estimates."""
+    patients = split[split["split"] == "test"].drop_duplicates(["patient", "grade"])
     counts = patients["grade"].value_counts().reindex(classes, fill_value=0)
-    few = [f"{grade} {number}" for grade, number in counts.items() if number < FEW]
-    message = ", ".join(f"{grade} {number}" for grade, number in counts.items())
+    few = [f"{grade} {count}" for grade, count in counts.items() if count < FEW]
+    message = ", ".join(f"{grade} {count}" for grade, count in counts.items())
     fix = (
         f"fewer than {FEW} test patients ({', '.join(few)}): estimates are unreliable; split=kfold tests "
         "every patient once"
     )
-    return _unless(few, "test patients", message, fix)
+    return _warn_if(few, "test patients", message, fix)
 
 
-def images(cohort: Cohort, config: TrainConfig, drawn: pd.DataFrame | None) -> Iterator[Finding]:
-    """Decode every image: sizes, modes, blank and blurred ones, stain, and pictures that come twice."""
+def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None) -> Iterator[Finding]:
+    """Decode every image; check sizes, colour modes, blank and blurred images, stain and duplicates."""
     with ThreadPoolExecutor() as pool:
-        every = list(
-            tqdm(pool.map(_measured, cohort.paths), "checking images", len(cohort.paths), leave=False)
+        results = list(
+            tqdm(pool.map(_measure_image, cohort.paths), "checking images", len(cohort.paths), leave=False)
         )
-    broken = [f"{path} {one}" for path, one in zip(cohort.paths, every, strict=True) if isinstance(one, str)]
-    yield Finding(FAIL if broken else PASS, "images", _some(broken) or f"all {len(every)} decode")
-    kept = [number for number, one in enumerate(every) if isinstance(one, _Measured)]
-    seen = [one for one in every if isinstance(one, _Measured)]
-    if not seen:
+    broken = [
+        f"{path} {result}"
+        for path, result in zip(cohort.paths, results, strict=True)
+        if isinstance(result, str)
+    ]
+    yield Finding(FAIL if broken else PASS, "images", _join_some(broken) or f"all {len(results)} decode")
+    rows = [row for row, result in enumerate(results) if isinstance(result, _ImageStats)]
+    stats = [result for result in results if isinstance(result, _ImageStats)]
+    if not stats:
         return
-    table = cohort.table.iloc[kept].reset_index(drop=True)
+    table = cohort.table.iloc[rows].reset_index(drop=True)
     names = table["image"].tolist()
 
-    sizes = Counter(one.size for one in seen)
+    sizes = Counter(image.size for image in stats)
     message = ", ".join(
-        f"{number} of {width} × {height} px" for (width, height), number in sizes.most_common(3)
+        f"{count} of {width} × {height} px" for (width, height), count in sizes.most_common(3)
     )
     message += f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
-    small = [name for name, one in zip(names, seen, strict=True) if min(one.size) < config.data.image_size]
-    fix = f"{len(small)} are smaller than data.image_size and enlarged: {_some(small)}"
-    yield _unless(small, "sizes", message, fix)
-    modes = Counter(one.mode for one in seen if one.mode != "RGB")
-    message = ", ".join(f"{number} of mode {mode}" for mode, number in modes.items()) or "all RGB"
-    yield _unless(modes, "colour modes", message, "they are converted to RGB")
+    small = [
+        name for name, image in zip(names, stats, strict=True) if min(image.size) < config.data.image_size
+    ]
+    fix = f"{len(small)} are smaller than data.image_size and enlarged: {_join_some(small)}"
+    yield _warn_if(small, "sizes", message, fix)
+    modes = Counter(image.mode for image in stats if image.mode != "RGB")
+    message = ", ".join(f"{count} of mode {mode}" for mode, count in modes.items()) or "all RGB"
+    yield _warn_if(modes, "colour modes", message, "they are converted to RGB")
 
-    blank = [name for name, one in zip(names, seen, strict=True) if one.tissue < LEAST_TISSUE]
-    yield _unless(blank, "blank images", _some(blank) or "none", "take them out of the cohort")
-    usual = float(np.median([one.focus for one in seen]))
+    blank = [name for name, image in zip(names, stats, strict=True) if image.tissue < LEAST_TISSUE]
+    yield _warn_if(blank, "blank images", _join_some(blank) or "none", "remove them from the cohort")
+    median_focus = float(np.median([image.focus for image in stats]))
     blurred = [
         name
-        for name, one in zip(names, seen, strict=True)
-        if one.tissue >= LEAST_TISSUE and one.focus < LEAST_FOCUS * usual
+        for name, image in zip(names, stats, strict=True)
+        if image.tissue >= LEAST_TISSUE and image.focus < LEAST_FOCUS * median_focus
     ]
-    fix = f"sharpness below a {LEAST_FOCUS:g} of the median; look at them"
-    yield _unless(blurred, "blurred images", _some(blurred) or "none", fix)
-    density = np.array([one.density for one in seen])
-    away = np.abs(density - np.median(density, 0))
-    far = np.flatnonzero((away > FAR * np.maximum(np.median(away, 0), 0.01)).any(1))
-    strange = [names[number] for number in far]
-    fix = "another stain or scanner? compare figures by subgroup"
-    yield _unless(strange, "stain outliers", _some(strange) or "none", fix)
+    fix = f"sharpness below {LEAST_FOCUS:g} times the median; look at them"
+    yield _warn_if(blurred, "blurred images", _join_some(blurred) or "none", fix)
+    density = np.array([image.density for image in stats])
+    deviation = np.abs(density - np.median(density, 0))
+    outliers = np.flatnonzero((deviation > OUTLIER_MADS * np.maximum(np.median(deviation, 0), 0.01)).any(1))
+    outlier_names = [names[row] for row in outliers]
+    fix = "another stain or scanner? compare metrics by subgroup"
+    yield _warn_if(outlier_names, "stain outliers", _join_some(outlier_names) or "none", fix)
 
-    empty = {*blank, *blurred}  # all of them look alike
-    usable = [number for number, name in enumerate(names) if name not in empty]
-    sides = None if drawn is None else drawn["split"].to_numpy()[kept]
-    yield from _twins(table, [one.hashes for one in seen], usable, sides)
+    unusable = {*blank, *blurred}  # these all look alike, so they would count as duplicates
+    usable = [row for row, name in enumerate(names) if name not in unusable]
+    splits = None if split is None else split["split"].to_numpy()[rows]
+    yield from _check_near_duplicates(table, [image.hashes for image in stats], usable, splits)
 
 
-def _twins(
+def _check_near_duplicates(
     table: pd.DataFrame,
     hashes: list[NDArray[np.uint64]],
     usable: list[int],
-    sides: NDArray[np.object_] | None,
+    splits: NDArray[np.object_] | None,
 ) -> Iterator[Finding]:
-    """Pictures of one place that come twice, under two patients or one.
+    """Find near-duplicate images, across patients and within a patient.
 
     Args:
-        table: one row an image.
-        hashes: of their pictures.
-        usable: places of the images that show something.
-        sides: of the split; None where there is none.
+        table: one row per image.
+        hashes: perceptual hashes of the images.
+        usable: rows of the images that are neither blank nor blurred.
+        splits: split of each image; None if there is no split.
     """
     names, patients = table["image"], table["patient"]
-    twins = [pair for pair in near_duplicates(np.array(hashes)) if {*pair} <= {*usable}]
-    strangers = [pair for pair in twins if patients[pair[0]] != patients[pair[1]]]
-    own = len(twins) - len(strangers)
-    message = _some([f"{names[one]} and {names[other]}" for one, other in strangers])
-    if strangers and sides is not None:
-        apart = sum(sides[one] != sides[other] for one, other in strangers)
-        message += f" ({apart} of {len(strangers)} on two sides of the split)"
-    fix = "the same place under two patients leaks; look at them, and take one of each out"
-    yield _unless(strangers, "near duplicates across patients", message or "none", fix)
-    if own:
-        yield Finding(PASS, "near duplicates within patients", f"{own}, which stay on one side")
+    pairs = [pair for pair in near_duplicates(np.array(hashes)) if {*pair} <= {*usable}]
+    across_patients = [pair for pair in pairs if patients[pair[0]] != patients[pair[1]]]
+    within_patients = len(pairs) - len(across_patients)
+    message = _join_some([f"{names[first]} and {names[second]}" for first, second in across_patients])
+    if across_patients and splits is not None:
+        across_splits = sum(splits[first] != splits[second] for first, second in across_patients)
+        message += f" ({across_splits} of {len(across_patients)} in different splits)"
+    fix = "the same place under two patients leaks; look at them, and remove one of each pair"
+    yield _warn_if(across_patients, "near duplicates across patients", message or "none", fix)
+    if within_patients:
+        yield Finding(
+            PASS, "near duplicates within patients", f"{within_patients}, each pair in the same split"
+        )
 
 
-def weights(config: TrainConfig) -> Iterator[Finding]:
-    """The files that a run starts from."""
+def check_weights(config: TrainConfig) -> Iterator[Finding]:
+    """Check the files that a run starts from."""
     from livergrade.io.safe_load import safe_load
     from livergrade.models.build import build
     from livergrade.models.weights import load_weights
@@ -250,7 +260,7 @@ def weights(config: TrainConfig) -> Iterator[Finding]:
         if config.train.resume:
             last = Path(config.train.resume) / "checkpoints" / "last.ckpt"
             safe_load(last, fix="start a new run")
-            yield Finding(PASS, "checkpoint", f"{last} is whole")
+            yield Finding(PASS, "checkpoint", f"{last} is readable")
         if config.model.weights:
             model = config.model
             net = build(model.name, len(config.data.classes), model.head, **model.architecture())
@@ -260,7 +270,7 @@ def weights(config: TrainConfig) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _ImageStats:
     size: tuple[int, int]
     mode: str
     tissue: float
@@ -269,8 +279,8 @@ class _Measured:
     hashes: NDArray[np.uint64]
 
 
-def _measured(path: Path) -> _Measured | str:
-    """What is known of an image, or why it can't be read."""
+def _measure_image(path: Path) -> _ImageStats | str:
+    """Return the statistics of an image, or the reason why it can't be read."""
     try:
         with open_image(path) as image:
             size, mode = image.size, image.mode
@@ -279,13 +289,13 @@ def _measured(path: Path) -> _Measured | str:
         return str(error)
     quality = measure(pixels, UM)
     density = -np.log10(np.maximum(pixels, 1) / 255).mean((0, 1))
-    return _Measured(size, mode, quality.tissue, quality.focus, density, picture_hashes(pixels))
+    return _ImageStats(size, mode, quality.tissue, quality.focus, density, picture_hashes(pixels))
 
 
-def _unless(odd: object, what: str, message: str, fix: str) -> Finding:
-    """A warning with its fix where something is odd, else a pass."""
-    return Finding(WARN, what, message, fix) if odd else Finding(PASS, what, message)
+def _warn_if(problem: object, what: str, message: str, fix: str) -> Finding:
+    """Return a warning with its fix if ``problem`` is truthy, else a pass."""
+    return Finding(WARN, what, message, fix) if problem else Finding(PASS, what, message)
 
 
-def _some(lines: list[str], most: int = 5) -> str:
+def _join_some(lines: list[str], most: int = 5) -> str:
     return "; ".join(lines[:most]) + (f"; and {len(lines) - most} more" if len(lines) > most else "")

@@ -1,4 +1,4 @@
-"""From a run's options to what Lightning trains: the views, the task, and the weights it starts from."""
+"""Build the split, the data module, the task and the initial weights from a run's options."""
 
 import logging
 from pathlib import Path
@@ -19,7 +19,7 @@ from livergrade.models.weights import load_weights
 from livergrade.runs.environment import Environment, read_environment
 from livergrade.training.checkpoints import checkpoint_position
 from livergrade.training.losses import grade_weights
-from livergrade.training.preflight import environment, raise_on_failures, tested
+from livergrade.training.preflight import check_environment, check_test_patients, raise_on_failures
 from livergrade.training.task import GradingTask
 from livergrade.training.trainer import channels_last
 
@@ -27,29 +27,29 @@ log = logging.getLogger(__name__)
 
 
 def choose_split(config: TrainConfig, cohort: Cohort, run: Path) -> tuple[pd.DataFrame, str]:
-    """The split of a run, and what every figure of it must carry; what is odd about it is logged.
+    """Return the split of a run and the note for its figures; log warnings about split and machine.
 
     A resumed run keeps its split.
 
     Raises:
-        UserError: the split can't be drawn or read, or the machine can't run this.
+        UserError: the split can't be drawn or read, or a check of the machine failed.
     """
-    reused = run / "split.csv" if config.train.resume else config.data.split_file
-    split = open_split(cohort, config.split, reused)
+    file = run / "split.csv" if config.train.resume else config.data.split_file
+    split = open_split(cohort, config.split, file)
     note = describe_split(split, cohort.classes)
-    raise_on_failures([*environment(config), tested(split, cohort.classes)])
+    raise_on_failures([*check_environment(config), check_test_patients(split, cohort.classes)])
     return split, note
 
 
 def describe_split(split: pd.DataFrame, classes: list[str]) -> str:
-    """Log who is on which side; returns the warning of a split that leaks, empty for one that does not."""
+    """Log the size of each split; return a warning if patients leak between splits, else an empty string."""
     note = warning(leakage(split))
     log.info("%s\n%s", summary(split, classes), f"\n{note}\n" if note else "")
     return note
 
 
 def make_data(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> GradingData:
-    """The batches of a run: a split of a cohort, normalised as its network expects."""
+    """Return the data module of a run: a split of a cohort, normalised as its network expects."""
     channels = normalisation(config.model.name, **config.model.architecture())
     cache = cache_root(config.data) / "images"
     return GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels)
@@ -58,14 +58,14 @@ def make_data(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> Gradi
 def make_task(
     config: TrainConfig, classes: list[str], note: str, split: pd.DataFrame | None = None
 ) -> GradingTask:
-    """The task of a run, with random weights.
+    """Return the task of a run, with random weights.
 
     Args:
-        config: its options.
+        config: the run's options.
         classes: the grades, worst to best.
         note: printed on every figure.
-        split: the images trained on, whose grades are weighed with ``loss.class_weights``; None when the
-            task is only tested.
+        split: the split from which ``loss.class_weights`` counts the training images; None if the task is
+            only tested.
 
     Raises:
         UserError: the network can't take images of this size, or can't be built.
@@ -89,25 +89,25 @@ def make_task(
 
 
 def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment:
-    """Load the weights that a run begins with, or say from where a resumed one goes on.
+    """Load the initial weights of a run, or log the checkpoint from which a run resumes.
 
     Returns:
-        For ``environment.json``: ``parameters``, ``trained_parameters``, and ``initialisation``, what the
-        weights were at first.
+        For ``environment.json``: ``parameters``, ``trained_parameters``, and ``initialisation``, the source
+        of the initial weights.
 
     Raises:
-        UserError: the weights, or the checkpoint to go on from, can't be read.
+        UserError: the weights or the checkpoint can't be read.
     """
     initial = "random"
-    if config.train.resume and not config.model.frozen:  # no unfinished checkpoint holds a frozen network
+    if config.train.resume and not config.model.frozen:  # its checkpoints lack the frozen layers
         initial = read_environment(run / "environment.json")["initialisation"]
     elif config.model.weights:
         initial = load_weights(net, config.model.weights, name=config.model.name)
     if config.model.frozen and not config.model.weights:
-        log.warning("model.frozen: the network stays as random as it starts; give model.weights=<file>")
+        log.warning("model.frozen: the frozen layers keep random weights; set model.weights=<file>")
     parameters, trained = count(net)
     log.info(
-        "%s: %s parameters, %s of them trained; initial weights: %s",
+        "%s: %s parameters, %s of them trainable; initial weights: %s",
         label(config.model.name, config.model.backbone),
         f"{parameters:,}",
         "all" if trained == parameters else f"{trained:,}",
@@ -115,6 +115,6 @@ def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment
     )
     if config.train.resume:
         best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
-        fix = f"start a new run, with model.weights={best} to begin where that was best"
-        log.info("going on from %s, saved at %s", last, checkpoint_position(last, fix=fix))
+        fix = f"start a new run, with model.weights={best} to start from its best weights"
+        log.info("resuming from %s, saved at %s", last, checkpoint_position(last, fix=fix))
     return {"parameters": parameters, "trained_parameters": trained, "initialisation": initial}

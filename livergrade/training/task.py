@@ -1,4 +1,4 @@
-"""The LightningModule: a network, its loss, an optimiser, and what is measured of them."""
+"""The LightningModule: a network with its loss, optimizer and metrics."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,27 +20,27 @@ from livergrade.models.build import build
 from livergrade.reports.run_plots import confusion_matrix
 from livergrade.reports.style import literal
 from livergrade.training.losses import grade_targets
-from livergrade.training.mixup import mixed
+from livergrade.training.mixup import apply_mixup
 from livergrade.training.optim import cosine_schedule, make_optimizer
 from livergrade.training.pass_metrics import grading_metrics, measure
-from livergrade.training.pass_record import PassRecord, SeenViews
+from livergrade.training.pass_record import GradedBatchViews, PassRecord
 
 
 class GradingTask(L.LightningModule):
     """Train and test one backbone on batches of views.
 
-    A checkpoint holds its options as plain values, so that it loads with ``weights_only=True``.
+    A checkpoint stores the options as plain values, so that it loads with ``weights_only=True``.
 
     Args:
         classes: the grades, worst to best.
-        model: the network.
-        optim: the optimiser.
-        loss: what training makes small.
-        seed: what is random in a step (dropout, mixup) starts from (seed, step, process).
-        mixup: of training views, as :func:`livergrade.training.mixup.mixed` takes it; 0 for none.
-        class_weights: of each grade in the loss that is made small; none for equal ones.
+        model: options of the network.
+        optim: options of the optimizer.
+        loss: options of the training loss.
+        seed: the random numbers of a step (dropout, mixup) are seeded with (seed, step, process).
+        mixup: ``alpha`` of :func:`livergrade.training.mixup.apply_mixup` for training views; 0: no mixup.
+        class_weights: weight of each grade in the training loss; empty for equal weights.
         channels_last: memory format of images and weights.
-        note: printed on every figure, for what a reader must know.
+        note: printed on every figure, for example a warning about leakage.
     """
 
     smooth_loss: Tensor
@@ -86,124 +86,125 @@ class GradingTask(L.LightningModule):
         return logits
 
     def embed(self, views: Tensor) -> Tensor:
-        """``float [B,3,H,W]`` → what the head sees of them, ``float [B, features]``."""
+        """``float [B,3,H,W]`` → inputs of the head, ``float [B, features]``."""
         return layers.embeddings(self.net, views.to(self.dtype).contiguous(memory_format=self.format))
 
-    def _graded(self, batch: dict[str, Tensor], stage: str) -> Tensor:
-        """Grade a batch: its logits ``float32 [B, classes]``, and kept for the stage what it was graded.
+    def _predict_and_record(self, batch: dict[str, Tensor], stage: str) -> Tensor:
+        """Return the logits of a batch, ``float32 [B, classes]``, and record its predictions for the stage.
 
-        The loss that is kept is the plain cross-entropy of the grades, whatever is made small: the curves of
-        runs with other targets or weights, and of training and validation, remain comparable.
+        The recorded loss is the plain cross-entropy, whatever the training loss: curves of runs with
+        different targets or weights, and of training and validation, stay comparable.
         """
         if "embedding" in batch:
             logits: Tensor = layers.head(self.net)[1](batch["embedding"]).float()
         else:
             logits = self(batch["view"]).float()
-        told = logits.detach()
-        losses = F.cross_entropy(told, batch["grade"], reduction="none")
-        self.seen.setdefault(stage, PassRecord()).add(batch, losses, told.softmax(1))
+        detached = logits.detach()
+        losses = F.cross_entropy(detached, batch["grade"], reduction="none")
+        self.seen.setdefault(stage, PassRecord()).add(batch, losses, detached.softmax(1))
         return logits
 
     def on_train_start(self) -> None:
-        """A frozen network's batch norms keep their statistics."""
+        """Keep the batch-norm statistics of a frozen network."""
         if self.model.frozen:
             self.net.eval()
 
     def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Draw the same dropout and mixup in a step whether or not the run was interrupted before it."""
-        drawn = np.random.SeedSequence([self.seed, self.global_step, self.global_rank])
-        torch.manual_seed(int(drawn.generate_state(1)[0]))
+        """Seed dropout and mixup by step, so that a resumed run draws the same numbers."""
+        seeds = np.random.SeedSequence([self.seed, self.global_step, self.global_rank])
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """One batch's mean cross-entropy with the targets, each grade by its weight.
+        """Return a batch's mean cross-entropy with the targets, weighted by class.
 
-        Mixed views are measured by the grade that most of each shows.
+        For metrics a mixed view counts under the grade of its larger part.
         """
         targets = self.targets[batch["grade"]].float()  # the module may be of half precision, logits are not
         weights = None if self.weights is None else self.weights.float()
         if self.mixup:
-            shown = "embedding" if "embedding" in batch else "view"
-            views, targets = mixed(batch[shown], targets, self.mixup)
-            batch = batch | {shown: views}
-        return F.cross_entropy(self._graded(batch, "train"), targets, weight=weights)
+            key = "embedding" if "embedding" in batch else "view"
+            inputs, targets = apply_mixup(batch[key], targets, self.mixup)
+            batch = batch | {key: inputs}
+        return F.cross_entropy(self._predict_and_record(batch, "train"), targets, weight=weights)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Keep what a validation batch was graded."""
-        self._graded(batch, "val")
+        """Record the predictions for a validation batch."""
+        self._predict_and_record(batch, "val")
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Keep what a batch was graded; the loaders are the datamodule's ``test_splits``."""
-        self._graded(batch, self.trainer.datamodule.test_splits[dataloader_idx])  # type: ignore[attr-defined]
+        """Record the predictions for a batch; the loaders are the datamodule's ``test_splits``."""
+        stage = self.trainer.datamodule.test_splits[dataloader_idx]  # type: ignore[attr-defined]
+        self._predict_and_record(batch, stage)
 
     def on_train_epoch_end(self) -> None:
-        """Measure the epoch as it was trained: each view graded before the step that learnt from it."""
-        self._measure("train", self._gathered("train"))
+        """Log the metrics of the epoch; each view was graded before the step that trained on it."""
+        self._log_metrics("train", self._gather("train"))
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_validation_epoch_end(self) -> None:
-        """Measure the validation views.
+        """Log the metrics of the validation views and the smoothed validation loss.
 
-        One epoch's loss on a handful of patients is noisy, and an early epoch that was lucky on them is not
-        the best. The epoch is therefore chosen by ``val/loss_smooth``, where each epoch counts half and all
-        before it the other half; a buffer, so that a resumed run goes on from it.
+        The loss of one epoch on few patients is noisy: an early epoch can have a low loss by chance. The best
+        epoch is therefore chosen by ``val/loss_smooth``, an exponential average in which each epoch has
+        weight one half and all earlier epochs the other half. It is a buffer, so a resumed run continues it.
         """
-        seen = self._gathered("val")
-        self._measure("val", seen)
+        seen = self._gather("val")
+        self._log_metrics("val", seen)
         loss = seen.loss.mean()
         self.smooth_loss.copy_(loss if self.smooth_loss.isnan() else (self.smooth_loss + loss) / 2)
         self.log("val/loss_smooth", self.smooth_loss)
 
     def on_test_epoch_end(self) -> None:
-        """Measure the test views and keep what every graded view was given, for ``predictions.csv``."""
-        gathered = {stage: self._gathered(stage) for stage in list(self.seen)}
+        """Log the metrics of the test views and keep all predictions, for ``predictions.csv``."""
+        gathered = {stage: self._gather(stage) for stage in list(self.seen)}
         self.graded = {stage: seen.graded() for stage, seen in gathered.items()}
-        self._measure("test", gathered["test"])
+        self._log_metrics("test", gathered["test"])
 
-    def _gathered(self, stage: str) -> SeenViews:
-        """What all processes saw of a pass, which ends here."""
-        seen = SeenViews(self._everywhere(stage).flatten(0, 1))
+    def _gather(self, stage: str) -> GradedBatchViews:
+        """Return the results of a pass from all processes, and clear the record."""
+        seen = GradedBatchViews(self._gather_values(stage).flatten(0, 1))
         del self.seen[stage]
-        # Processes are dealt equally many views, so a few were graded twice.
-        return seen.each_once() if self.trainer.world_size > 1 and stage != "train" else seen
+        # Every process gets the same number of views, so some views were graded twice.
+        return seen.without_duplicates() if self.trainer.world_size > 1 and stage != "train" else seen
 
-    def _everywhere(self, stage: str) -> Tensor:
-        """What each process saw so far, ``float32 [processes, views, 4 + classes]``, all of it finite."""
-        here = self.seen[stage].together(self.device)
-        seen = self.all_gather(here) if self.trainer.world_size > 1 else here[None]
-        assert isinstance(seen, Tensor)
-        if not torch.isfinite(seen).all():
-            raise self._not_finite(stage)
-        return seen
+    def _gather_values(self, stage: str) -> Tensor:
+        """Return the results of all processes so far, ``float32 [processes, views, 4 + classes]``, finite."""
+        local = self.seen[stage].concatenated(self.device)
+        values = self.all_gather(local) if self.trainer.world_size > 1 else local[None]
+        assert isinstance(values, Tensor)
+        if not torch.isfinite(values).all():
+            raise self._not_finite_error(stage)
+        return values
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
-        """Stop at the batch whose loss is not a number; on a GPU, where looking is waiting, soon after.
+        """Stop if the loss is not finite: after each batch on a CPU, every 50 on a GPU, as it must wait.
 
-        Several processes look at the end of the epoch, where they look together.
+        With several processes all of them check together, at the end of the epoch.
         """
         every = 1 if self.device.type == "cpu" else 50
-        looks = self.trainer.world_size == 1 and (batch_idx + 1) % every == 0
-        if looks and not self.seen["train"].finite(every):
-            raise self._not_finite("train")
+        check_now = self.trainer.world_size == 1 and (batch_idx + 1) % every == 0
+        if check_now and not self.seen["train"].latest_are_finite(every):
+            raise self._not_finite_error("train")
 
-    def _not_finite(self, stage: str) -> UserError:
-        """Name the first batch of this process that was graded with no finite number, and its images."""
+    def _not_finite_error(self, stage: str) -> UserError:
+        """Return an error that names this process's first batch with a non-finite value, and its images."""
         where = f"epoch {self.current_epoch} ({stage})"
-        if found := self.seen[stage].not_finite():
-            number, rows = found
+        if first := self.seen[stage].first_not_finite():
+            batch_index, rows = first
             data = getattr(self.trainer, "datamodule", None)
             names = (
                 [str(data.cohort.table["image"][row]) for row in rows] if data else [f"row {r}" for r in rows]
             )
-            where += f", batch {number + 1}, images {', '.join(names[:8])}{', …' * (len(names) > 8)}"
+            where += f", batch {batch_index + 1}, images {', '.join(names[:8])}{', …' * (len(names) > 8)}"
         return UserError(
-            f"the loss is not a finite number in {where}; earlier checkpoints are whole. "
+            f"the loss is not a finite number in {where}; earlier checkpoints are intact. "
             "Lower optim.lr, or set trainer.precision=32-true."
         )
 
-    def _measure(self, stage: str, seen: SeenViews) -> None:
-        """Log a pass: scalars by grade and over all, and the confusion matrix as a figure."""
-        figures, confusion = measure(self.metrics, seen, self.classes)
-        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()})
+    def _log_metrics(self, stage: str, seen: GradedBatchViews) -> None:
+        """Log a pass: metrics per grade and overall, and the confusion matrix as a figure."""
+        values, confusion = measure(self.metrics, seen, self.classes)
+        self.log_dict({f"{stage}/{name}": value for name, value in values.items()})
         if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
             title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
             figure = confusion_matrix(confusion, self.classes, title=title, note=self.note)
@@ -211,22 +212,23 @@ class GradingTask(L.LightningModule):
             self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Within an epoch, keep what it saw so far, for the epoch to be measured whole after a resume.
+        """Within an epoch, store its results so far, so that its metrics are complete after a resume.
 
-        While it is trained, a frozen network's checkpoints hold what changes: gigabytes would not.
+        While a frozen network is trained, its checkpoints store the trainable part only: the rest does not
+        change and may take gigabytes.
         """
         if "train" in self.seen and not self.trainer.is_last_batch:
-            checkpoint["seen"] = self._everywhere("train")
+            checkpoint["seen"] = self._gather_values("train")
         if self.model.frozen and self.trainer.state.fn == TrainerFn.FITTING:
-            trained = f"net.{layers.head(self.net)[0]}."
+            head_prefix = f"net.{layers.head(self.net)[0]}."
             checkpoint["state_dict"] = {
                 name: tensor
                 for name, tensor in checkpoint["state_dict"].items()
-                if name.startswith(trained) or not name.startswith("net.")
+                if name.startswith(head_prefix) or not name.startswith("net.")
             }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up what an epoch saw; what the checkpoint of a frozen network leaves out stays as it is."""
+        """Restore an epoch's results so far; frozen weights that the checkpoint omits stay unchanged."""
         if "seen" in checkpoint and self.trainer.state.fn == TrainerFn.FITTING:
             self.seen["train"] = PassRecord([checkpoint["seen"][self.global_rank]])
         if self.model.frozen:

@@ -1,4 +1,4 @@
-"""The Lightning trainer of a run, and what it picks for the device it finds."""
+"""The Lightning trainer of a run, with defaults that depend on the device."""
 
 import logging
 import warnings
@@ -19,93 +19,93 @@ from livergrade.training.checkpoints import checkpoint_writer
 
 
 def quiet_libraries() -> None:
-    """Keep from the screen what only people who write trainers can act on; for commands."""
+    """Hide library messages that users of the commands cannot act on."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # importing it sets INFO
-    logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells of every file it opens
+    logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it logs every file it opens
     warnings.filterwarnings("ignore", module=r"(lightning|torchmetrics)\.")
 
 
-def make_trainer(chosen: TrainerConfig, run: Path, *, validated: bool, ema: float | None = None) -> L.Trainer:
-    """A trainer that writes into the run folder alone.
+def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: float | None = None) -> L.Trainer:
+    """Return a trainer that writes only into the run folder.
 
     Args:
-        chosen: ``trainer.*``.
+        config: ``trainer.*``.
         run: the run folder.
-        validated: the split has a validation side.
+        validated: there is a validation split.
         ema: ``optim.ema``.
 
     Raises:
-        UserError: this machine, or Lightning, has no such device, strategy or precision.
+        UserError: this machine or Lightning does not support the device, strategy or precision.
     """
-    if on_gpu(chosen):
-        torch.set_float32_matmul_precision("high" if chosen.tf32 else "highest")
-        torch.backends.cudnn.allow_tf32 = chosen.tf32
+    if on_gpu(config):
+        torch.set_float32_matmul_precision("high" if config.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = config.tf32
     try:
         return L.Trainer(
             default_root_dir=run,
-            max_epochs=chosen.max_epochs,
-            accelerator=chosen.accelerator,
-            devices=chosen.devices,
-            num_nodes=chosen.num_nodes,
-            strategy=chosen.strategy,
-            precision=_precision(chosen),  # type: ignore[arg-type]
-            deterministic=chosen.deterministic,
-            sync_batchnorm=chosen.sync_batchnorm and on_gpu(chosen),  # PyTorch has none for a CPU
-            benchmark=not chosen.deterministic,  # every batch has one size: cuDNN's fastest kernels for it
-            limit_train_batches=chosen.limit_batches,
-            limit_val_batches=chosen.limit_batches,
-            limit_test_batches=chosen.limit_batches,
+            max_epochs=config.max_epochs,
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.num_nodes,
+            strategy=config.strategy,
+            precision=_precision(config),  # type: ignore[arg-type]
+            deterministic=config.deterministic,
+            sync_batchnorm=config.sync_batchnorm and on_gpu(config),  # not available on a CPU
+            benchmark=not config.deterministic,  # cuDNN's fastest kernels for the one batch size
+            limit_train_batches=config.limit_batches,
+            limit_val_batches=config.limit_batches,
+            limit_test_batches=config.limit_batches,
             logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
             plugins=[checkpoint_writer()],
             callbacks=run_callbacks(
                 run / "checkpoints",
                 validated=validated,
-                progress=chosen.progress,
-                minutes=chosen.save_minutes,
-                map_epochs=chosen.map_epochs,
+                progress=config.progress,
+                minutes=config.save_minutes,
+                map_epochs=config.map_epochs,
                 ema=ema,
             ),
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1_000_000,  # everything is logged once an epoch
-            use_distributed_sampler=False,  # ViewPlan deals the views to the processes itself
+            use_distributed_sampler=False,  # ViewPlan shards the views over the processes itself
         )
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise UserError(f"trainer.*: {error}") from error
 
 
-def on_gpu(chosen: TrainerConfig) -> bool:
-    """Whether this run will be on a CUDA device."""
-    return chosen.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+def on_gpu(config: TrainerConfig) -> bool:
+    """Return whether the run will use a CUDA device."""
+    return config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
 
-def _precision(chosen: TrainerConfig) -> str:
-    if chosen.precision != "auto":
-        return chosen.precision
-    native = on_gpu(chosen) and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bf16-mixed" if native else "32-true"
+def _precision(config: TrainerConfig) -> str:
+    if config.precision != "auto":
+        return config.precision
+    native_bf16 = on_gpu(config) and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if native_bf16 else "32-true"
 
 
-def channels_last(chosen: TrainerConfig) -> bool:
-    """Whether to keep images and weights channels-last: what was asked for, or where it pays (on a GPU)."""
-    return on_gpu(chosen) if chosen.channels_last == "auto" else chosen.channels_last == "yes"
+def channels_last(config: TrainerConfig) -> bool:
+    """Return whether images and weights are channels-last; ``auto``: on a GPU, where it is faster."""
+    return on_gpu(config) if config.channels_last == "auto" else config.channels_last == "yes"
 
 
 def log_outcome(trainer: L.Trainer, config: TrainConfig, metrics: RunMetrics) -> None:
-    """Fill TensorBoard's HPARAMS tab: every option, and the figures to sort runs by.
+    """Fill TensorBoard's HPARAMS tab: every option, and the metrics to sort runs by.
 
-    Once and with the figures: what is logged without them first leaves the tab empty.
+    Log once, together with the metrics: if options are logged without metrics first, the tab stays empty.
     """
-    chosen = {key: str(value) if isinstance(value, list) else value for key, _, value in options(config)}
+    hparams = {key: str(value) if isinstance(value, list) else value for key, _, value in options(config)}
     levels: tuple[LevelName, ...] = ("image", "patient")
-    outcome = {
+    scores = {
         f"{level}/{name}": metrics[level][name]["value"]
         for level in levels
         for name in ("accuracy", "balanced_accuracy", "macro_f1", "quadratic_kappa")
     }
     assert isinstance(trainer.logger, TensorBoardLogger)
     trainer.logger.log_hyperparams(
-        chosen, {name: value for name, value in outcome.items() if value is not None}
+        hparams, {name: value for name, value in scores.items() if value is not None}
     )
     trainer.logger.experiment.close()  # a sweep runs many jobs in one process

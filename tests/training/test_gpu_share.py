@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from livergrade.training.gpu_share import gpu_share, one_of
+from livergrade.training.gpu_share import gpu_share, gpu_slot
 
 
 def test_no_more_run_at_once_than_there_are_places(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_no_more_run_at_once_than_there_are_places(tmp_path: Path) -> None:
 
     def job(_: int) -> None:
         nonlocal running, most
-        with one_of(2, tmp_path / "card"):
+        with gpu_slot(2, tmp_path / "card"):
             with lock:
                 running += 1
                 most = max(most, running)
@@ -31,7 +31,7 @@ def test_no_more_run_at_once_than_there_are_places(tmp_path: Path) -> None:
 
 def test_a_place_is_given_back_by_a_run_that_fails(tmp_path: Path) -> None:
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="no"), one_of(1, tmp_path / "card"):
+        with pytest.raises(RuntimeError, match="no"), gpu_slot(1, tmp_path / "card"):
             raise RuntimeError("no")
 
 

@@ -72,7 +72,7 @@ def test_what_is_odd_is_a_warning_with_a_fix(tmp_path: Path) -> None:
     )
     apart = split["split"][table["image"][0]] != split["split"][table["image"][9]]
     told = found["near duplicates across patients"]["message"]
-    assert f"({int(apart)} of 1 on two sides of the split)" in told
+    assert f"({int(apart)} of 1 in different splits)" in told
 
 
 def test_what_can_not_be_used_fails_and_the_rest_is_checked(tmp_path: Path, capfd) -> None:

@@ -58,7 +58,7 @@ def test_a_run_begins_with_the_weights_of_a_file(tmp_path: Path, caplog: pytest.
     config = TrainConfig()
     config.model.name, config.model.frozen = "resnet50", True
     assert start_weights(net, config, tmp_path)["initialisation"] == "random"
-    assert "the network stays as random as it starts" in caplog.text
+    assert "the frozen layers keep random weights" in caplog.text
     torch.save(donor.state_dict(), tmp_path / "a.pt")
     config.model.weights = str(tmp_path / "a.pt")
     facts = start_weights(net, config, tmp_path)
