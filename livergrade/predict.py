@@ -67,7 +67,7 @@ def main(config: PredictConfig) -> None:
         coverage=config.coverage,
         abstain=config.abstain,
     )
-    for line in (*grader.cautions(calibrated=config.calibrated), *answers.cautions()):
+    for line in (*grader.warnings(calibrated=config.calibrated), *answers.warnings()):
         log.warning("%s", line)
     failed: dict[str, str] = {}
     images = grade_images([one for one in found if not one.slide], grader, config, out, failed, answers)

@@ -1,4 +1,4 @@
-"""What a prediction answers: a set of neighbouring grades, and one grade or why it gives none."""
+"""Prediction sets and selective prediction: a set of adjacent grades, and one grade or why there is none."""
 
 from __future__ import annotations
 
@@ -18,78 +18,78 @@ UNLIKE = "unlike training"
 def conformal_thresholds(
     calibration: Calibration, coverage: float, *, calibrated: bool, views: int
 ) -> tuple[dict[str, float], str]:
-    """The scores that a grade must not exceed, and why there are none or why they bound nothing.
+    """Return the conformal thresholds, and the reason if there are none or if they exclude no grade.
 
     Args:
-        calibration: what the run's ``calibration.json`` holds.
-        coverage: share of new patients whose set is to hold the true grade.
-        calibrated: whether the probabilities are at the run's temperature.
-        views: of an image.
+        calibration: content of the run's ``calibration.json``.
+        coverage: share of new patients whose prediction set should contain the true grade.
+        calibrated: whether the probabilities are calibrated with the run's temperature.
+        views: number of views per image.
 
     Returns:
-        ``image`` and ``patient`` → the limit that `livergrade.evaluation.conformal.sets` takes, infinite
-        where the validation patients are too few; empty where the probabilities are not such as the scores
-        were made of. And the reason, empty where sets are given.
+        ``image`` and ``patient`` → threshold for `livergrade.evaluation.conformal.sets`, infinite if there
+        are too few validation patients; empty if the probabilities are not comparable with the conformity
+        scores. And the reason, empty if prediction sets are available.
     """
     if calibration["scores"] is None:
         return {}, str(calibration["reason"])
     if calibration["temperature"] and not calibrated:
-        return {}, "the scores that they are compared with are of calibrated probabilities"
+        return {}, "the run's conformity scores are based on calibrated probabilities"
     if views != calibration["views"]:
         return (
             {},
-            f"the scores that they are compared with are over {calibration['views']} views, not {views}",
+            f"the run's conformity scores are based on {calibration['views']} views, not {views}",
         )
-    limits = {level: threshold(calibration["scores"][level], coverage) for level in ("image", "patient")}
-    if math.isinf(limits["patient"]):
-        return limits, (
-            f"a promise of {coverage:.0%} takes {least_patients(coverage)} validation patients, the run had "
-            f"{calibration['patients']}: each set holds all grades"
+    thresholds = {level: threshold(calibration["scores"][level], coverage) for level in ("image", "patient")}
+    if math.isinf(thresholds["patient"]):
+        return thresholds, (
+            f"a coverage of {coverage:.0%} needs {least_patients(coverage)} validation patients, the run had "
+            f"{calibration['patients']}: each set contains all grades"
         )
-    return limits, ""
+    return thresholds, ""
 
 
-def answered(
+def add_answers(
     table: pd.DataFrame, classes: Sequence[str], limit: float | None, abstain: float | None
 ) -> pd.DataFrame:
-    """The table with what is answered.
+    """Add the prediction set and the answer to a table of predictions.
 
     Args:
-        table: one row an image, slide or patient, with ``predicted``, ``p_<grade>`` and ``unlike``, the share
-            of its images or tiles that look unlike the training images.
+        table: one row per image, slide or patient, with ``predicted``, ``p_<grade>`` and ``unlike``, the
+            share of its images or tiles that are out of distribution.
         classes: the grades, worst to best.
-        limit: of the sets; None where none can be given.
+        limit: threshold of the prediction sets; None if there are no sets.
         abstain: probability of the predicted grade below which the answer is `UNSURE`; None: never.
 
     Returns:
-        The table with ``set``, its grades joined by ``|`` and empty without a limit, and ``answer``: the
-        predicted grade, or why none is answered; `UNLIKE` where more than half is.
+        The table with ``set``, the grades joined by ``|``, empty without a limit, and ``answer``: the
+        predicted grade, or the reason why there is none; `UNLIKE` if more than half is out of distribution.
     """
     probabilities = table[[f"p_{grade}" for grade in classes]].to_numpy(np.float64)
-    held = [""] * len(table)
+    set_texts = [""] * len(table)
     if limit is not None:
-        chosen = sets(probabilities, limit)
-        held = [
-            "|".join(grade for grade, inside in zip(classes, row, strict=True) if inside) for row in chosen
+        members = sets(probabilities, limit)
+        set_texts = [
+            "|".join(grade for grade, member in zip(classes, row, strict=True) if member) for row in members
         ]
     unsure = probabilities.max(1, initial=0) < (abstain or 0)
     answer = table["predicted"].mask(unsure, UNSURE).mask(table["unlike"] > 0.5, UNLIKE)
-    return table.assign(set=held, answer=answer)
+    return table.assign(set=set_texts, answer=answer)
 
 
 class Answers:
-    """What turns the probabilities of a run's network into answers, as the run's calibration allows.
+    """Turn predicted probabilities into prediction sets and answers, using the run's calibration.
 
     Args:
-        calibration: of the run.
+        calibration: calibration of the run.
         classes: the grades, worst to best.
-        views: of an image.
-        calibrated: whether the probabilities are at the run's temperature.
-        coverage: share of new patients whose set is to hold the true grade.
+        views: number of views per image.
+        calibrated: whether the probabilities are calibrated with the run's temperature.
+        coverage: share of new patients whose prediction set should contain the true grade.
         abstain: probability of the predicted grade below which the answer is `UNSURE`; None: never.
 
     Attributes:
-        lacking: why sets are not given, or bound nothing; empty where they are.
+        no_sets_reason: why there are no prediction sets, or why they exclude no grade; else empty.
     """
 
     def __init__(
@@ -103,31 +103,32 @@ class Answers:
         abstain: float | None,
     ) -> None:
         self.classes, self.abstain = classes, abstain
-        self.limits, self.lacking = conformal_thresholds(
+        self.thresholds, self.no_sets_reason = conformal_thresholds(
             calibration, coverage, calibrated=calibrated, views=views
         )
 
-    def cautions(self) -> list[str]:
-        """What a user must know of these answers; a line each."""
-        return [f"sets of grades: {self.lacking}"] if self.lacking else []
+    def warnings(self) -> list[str]:
+        """Return warnings about the prediction sets, one per line."""
+        return [f"prediction sets: {self.no_sets_reason}"] if self.no_sets_reason else []
 
     def __call__(self, table: pd.DataFrame, level: str) -> pd.DataFrame:
-        """The table with the columns ``set`` and ``answer``; slides are given no sets."""
-        return answered(table, self.classes, self.limits.get(level), self.abstain)
+        """Return the table with the columns ``set`` and ``answer``; slides have no prediction sets."""
+        return add_answers(table, self.classes, self.thresholds.get(level), self.abstain)
 
 
 def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """The grade of each patient that was named: of the mean over the slides, by their area, or the images."""
+    """Grade each named patient by the mean probability: over slides, weighted by area, or over images."""
     columns = [*(f"p_{grade}" for grade in classes), "unlike"]
     rows = []
     for kind, table in (("slides", slides), ("images", images)):
         if not len(table):
             continue
-        for patient, own in table[table["patient"] != ""].groupby("patient"):
-            weight = own["tiles"] if kind == "slides" else pd.Series(1.0, own.index)
-            mean = own[columns].mul(weight, axis=0).sum() / weight.sum()
-            called = classes[int(mean.to_numpy()[: len(classes)].argmax())]
+        for patient, items in table[table["patient"] != ""].groupby("patient"):
+            weight = items["tiles"] if kind == "slides" else pd.Series(1.0, items.index)
+            mean = items[columns].mul(weight, axis=0).sum() / weight.sum()
+            predicted = classes[int(mean.to_numpy()[: len(classes)].argmax())]
             rows.append(
-                {"patient": patient, "of": kind, "number": len(own), "predicted": called} | mean.to_dict()
+                {"patient": patient, "of": kind, "number": len(items), "predicted": predicted}
+                | mean.to_dict()
             )
     return pd.DataFrame(rows)

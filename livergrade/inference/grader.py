@@ -1,4 +1,4 @@
-"""A trained network, ready to grade images: the views of the run's test, made where the network is."""
+"""A trained network, ready to grade images with the run's test-time augmentation, on the network's device."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Grader:
         run: the run.
         views: ``all``, ``upright`` or a number of angles, as text; None for the run's ``augment.test_views``.
         accelerator: ``auto``, ``cpu`` or ``gpu``.
-        calibrated: whether :meth:`grade` tells probabilities at the run's temperature, where it has one.
+        calibrated: whether :meth:`grade` calibrates the probabilities with the run's temperature, if any.
 
     Raises:
-        UserError: there is no such run, or no GPU although one is asked for.
+        UserError: there is no such run, or no GPU although one is requested.
     """
 
     def __init__(
@@ -51,76 +51,79 @@ class Grader:
         self.model = run.model
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = cached_size(self.image_size, self.border)
-        self.seen = 1 / math.sqrt(2) if self.border == "crop" else 1.0  # side of a view, share of a square's
+        # Side of a view as a share of the side of the center crop.
+        self.view_fraction = 1 / math.sqrt(2) if self.border == "crop" else 1.0
         self.appearance = run.appearance
         self.calibration = run.calibration
         self.temperature: float | None = self.calibration["temperature"] if calibrated else None
         self.normalisation = normalisation(options.model.name, **options.model.architecture())
         angles = round(360 / options.augment.step_degrees)
-        chosen = views or options.augment.test_views
-        count = view_count(chosen, angles)
+        requested = views or options.augment.test_views
+        count = view_count(requested, angles)
         if count is None:
-            raise UserError(f"views={chosen}: must be all, upright or a number from 1 to {angles}")
-        self.degrees = [place * angles // count * options.augment.step_degrees for place in range(count)]
+            raise UserError(f"views={requested}: must be all, upright or a number from 1 to {angles}")
+        self.degrees = [index * angles // count * options.augment.step_degrees for index in range(count)]
 
     def require_maps(self) -> None:
-        """Refuse a network that no class-activation maps can be made of.
+        """Check that the network supports class-activation maps.
 
         Raises:
-            UserError: it is one.
+            UserError: it does not.
         """
         if not has_maps(self.net):
             raise UserError(f"{self.model} has no layer for class-activation maps, so none can be shown")
 
-    def cautions(self, *, calibrated: bool) -> list[str]:
-        """What a user must know of what this network says; a line each.
+    def warnings(self, *, calibrated: bool) -> list[str]:
+        """Return warnings about calibration and OOD detection, one per line.
 
         Args:
-            calibrated: whether calibrated probabilities were asked for.
+            calibrated: whether calibrated probabilities were requested.
         """
-        found = []
+        lines = []
         if calibrated and not self.temperature:
-            found.append(f"probabilities are not calibrated: {self.calibration.get('reason')}")
+            lines.append(f"probabilities are not calibrated: {self.calibration.get('reason')}")
         if math.isinf(self.limit):
-            found.append("OOD detection is off: no threshold was fitted")
-        return found
+            lines.append("OOD detection is off: no threshold was fitted")
+        return lines
 
     def view(self, images: Tensor, degrees: float) -> Tensor:
-        """What the network is shown of the squares of a batch, turned anticlockwise.
+        """Return the network's input for a batch of center crops, rotated anticlockwise.
 
         Args:
             images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`, on :attr:`device`.
-            degrees: the angle.
+            degrees: angle of rotation.
 
         Returns:
             ``float32 [B, 3, image_size, image_size]``, normalised.
         """
-        drawn = ViewParams.upright(len(images), self.device)
+        params = ViewParams.upright(len(images), self.device)
         return make_views(
             images,
-            replace(drawn, degrees=drawn.degrees + degrees),
+            replace(params, degrees=params.degrees + degrees),
             size=self.image_size,
             border=self.border,
             normalisation=self.normalisation,
         )
 
     def activation(self, images: Tensor) -> NDArray[np.float32]:
-        """HiResCAM of the squares of a batch, upright.
+        """Return the HiResCAM of the upright views of a batch of center crops.
 
-        As :func:`livergrade.explanations.maps.class_activation` has it.
+        Computed by :func:`livergrade.explanations.maps.class_activation`.
 
         Args:
             images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
 
         Returns:
-            ``float32 [B, classes, h, w]``, of the central :attr:`seen` of the square.
+            ``float32 [B, classes, h, w]``, for the central :attr:`view_fraction` of the crop's side.
         """
         _, maps = class_activation(self.net, self.view(images.to(self.device), 0.0))
-        found: NDArray[np.float32] = maps["hires_cam"].cpu().numpy()
-        return found
+        hires_cam: NDArray[np.float32] = maps["hires_cam"].cpu().numpy()
+        return hires_cam
 
     def distances(self, images: Tensor) -> NDArray[np.float64]:
-        """How far squares look from the training images, ``float64 [B]``; NaN where the run does not say.
+        """Return the OOD distances of center crops to the training images, ``float64 [B]``.
+
+        NaN if the run has no OOD statistics.
 
         Args:
             images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
@@ -130,18 +133,18 @@ class Grader:
         return distances(appearance(images.numpy()), self.appearance)
 
     def ood_score(self, distance: float) -> dict[str, float]:
-        """The ``distance`` of an image, and ``unlike``, 1 where it lies beyond the limit, else 0."""
+        """Return ``distance`` of an image, and ``unlike``: 1 if it is above the OOD threshold, else 0."""
         return {"distance": float(distance), "unlike": float(distance > self.limit)}
 
     @property
     def limit(self) -> float:
-        """The distance beyond which an image is unlike the training images; infinite where none was set."""
+        """OOD threshold: images with a larger distance are out of distribution; infinite if not fitted."""
         limit = self.appearance["limit"] if self.appearance else None
         return math.inf if limit is None else float(limit)
 
     @torch.inference_mode()
     def grade(self, images: Tensor) -> NDArray[np.float64]:
-        """Grade the squares of a batch, each at every angle.
+        """Grade a batch of center crops, each at every angle.
 
         Args:
             images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
@@ -149,13 +152,13 @@ class Grader:
         Returns:
             Probabilities, ``float64 [B, views, classes]``.
         """
-        there = images.to(self.device, non_blocking=True)
-        graded = []
+        on_device = images.to(self.device, non_blocking=True)
+        per_view = []
         for degrees in self.degrees:
-            view = self.view(there, degrees)
+            view = self.view(on_device, degrees)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
                 logits = self.net(view.contiguous(memory_format=self.format))
-            graded.append(logits.float().softmax(1))
-        probabilities: NDArray[np.float64] = torch.stack(graded, 1).double().cpu().numpy()
+            per_view.append(logits.float().softmax(1))
+        probabilities: NDArray[np.float64] = torch.stack(per_view, 1).double().cpu().numpy()
         probabilities /= probabilities.sum(2, keepdims=True)
         return scaled(probabilities, self.temperature) if self.temperature else probabilities

@@ -1,4 +1,4 @@
-"""Grade image files, going on where an earlier start ended."""
+"""Grade image files, skipping images that an earlier run has graded."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def grade_images(
     failed: dict[str, str],
     answers: Answers,
 ) -> pd.DataFrame:
-    """Grade image files into ``images.csv``, kept up to date; what it holds already is not graded again.
+    """Grade image files into ``images.csv``, updated regularly; images that it lists are not graded again.
 
     Returns:
-        One row an image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard deviation
-        over the views of the predicted grade's probability), ``agree`` (share of views of that grade),
-        ``distance`` and ``unlike`` as `Grader.ood_score` has them, and what ``answers`` adds, the columns
-        ``set`` and ``answer``.
+        One row per image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard
+        deviation over the views of the predicted grade's probability), ``agree`` (share of views with that
+        grade), ``distance`` and ``unlike`` from `Grader.ood_score`, and the columns ``set`` and ``answer``
+        that ``answers`` adds.
     """
     target = out / "images.csv"
     columns = [
@@ -55,52 +55,52 @@ def grade_images(
             return pd.DataFrame(columns=columns)
         return pd.read_csv(target, dtype={"image": str, "patient": str}, keep_default_na=False)
 
-    before = stored()
-    known = set(before["image"])
-    missing = [one for one in images if str(one.path) not in known]
-    if len(missing) < len(images):
-        log.info("%d of %d images were graded before", len(images) - len(missing), len(images))
+    previous = stored()
+    graded_paths = set(previous["image"])
+    remaining = [image for image in images if str(image.path) not in graded_paths]
+    if len(remaining) < len(images):
+        log.info("%d of %d images are already graded", len(images) - len(remaining), len(images))
     rows: list[dict[str, Any]] = []
 
     def table() -> pd.DataFrame:
-        graded = pd.DataFrame(rows, columns=columns)
-        together = pd.concat([before[columns], graded]) if len(before) else graded
-        return answers(together.sort_values("image", ignore_index=True), "image")
+        new_rows = pd.DataFrame(rows, columns=columns)
+        all_rows = pd.concat([previous[columns], new_rows]) if len(previous) else new_rows
+        return answers(all_rows.sort_values("image", ignore_index=True), "image")
 
-    read = ImageFiles([one.path for one in missing], grader.size)
+    read = ImageFiles([image.path for image in remaining], grader.size)
     try:
-        with tqdm(total=len(missing), desc="grading", unit="image", disable=not missing) as bar:
-            for numbers, squares, reasons in read_ahead(
-                read, len(missing), batch_size=config.batch_size, workers=config.workers
+        with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
+            for indices, crops, errors in read_ahead(
+                read, len(remaining), batch_size=config.batch_size, workers=config.workers
             ):
-                failed.update({str(missing[number].path): reason for number, reason in reasons.items()})
-                graded = grader.grade(squares) if numbers else ()
-                away = grader.distances(squares) if numbers else ()
-                for number, views, distance in zip(numbers, graded, away, strict=True):
-                    one = missing[number]
-                    named = {"image": str(one.path), "patient": one.patient}
-                    rows.append(named | graded_row(views, grader.classes) | grader.ood_score(distance))
-                bar.update(len(numbers) + len(reasons))
-                if len(rows) // 1000 > (len(rows) - len(numbers)) // 1000:
+                failed.update({str(remaining[index].path): reason for index, reason in errors.items()})
+                probabilities = grader.grade(crops) if indices else ()
+                distances = grader.distances(crops) if indices else ()
+                for index, views, distance in zip(indices, probabilities, distances, strict=True):
+                    image = remaining[index]
+                    identity = {"image": str(image.path), "patient": image.patient}
+                    rows.append(identity | graded_row(views, grader.classes) | grader.ood_score(distance))
+                bar.update(len(indices) + len(errors))
+                if len(rows) // 1000 > (len(rows) - len(indices)) // 1000:
                     write_table(table(), target)
     finally:
         if rows:
             write_table(table(), target)
-    return stored()  # rounded as a later start reads it, for patients' figures to be the same
+    return stored()  # with rounded values, as a resumed run reads them: the same patient results in both
 
 
 def graded_row(views: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:
-    """What the views of one image say: the mean probability, its grade, and how far they agree.
+    """Summarise the views of one image: mean probability, predicted grade, and agreement of the views.
 
     Args:
         views: probabilities, ``[views, classes]``.
         classes: the grades, worst to best.
     """
     mean = views.mean(0)
-    called = int(mean.argmax())
+    predicted = int(mean.argmax())
     return {
-        "predicted": classes[called],
+        "predicted": classes[predicted],
         **{f"p_{grade}": float(value) for grade, value in zip(classes, mean, strict=True)},
-        "spread": float(views[:, called].std()),
-        "agree": float((views.argmax(1) == called).mean()),
+        "spread": float(views[:, predicted].std()),
+        "agree": float((views.argmax(1) == predicted).mean()),
     }

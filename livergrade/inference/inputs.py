@@ -1,4 +1,4 @@
-"""What a person names to be graded: images and slides, by file, folder, pattern or CSV."""
+"""Find the images and slides to grade: files, folders, patterns or CSV tables."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Input:
 
     Attributes:
         path: the file.
-        patient: whose it is, blank if nobody said.
-        slide: it is a whole slide and no image.
-        mpp: µm a pixel that a table gives for a slide.
+        patient: the patient, empty if unknown.
+        slide: whether the file is a whole slide, not an image.
+        mpp: µm per pixel of a slide, if a table gives it.
     """
 
     path: Path
@@ -34,45 +34,48 @@ class Input:
 
 
 def find_inputs(given: Sequence[str]) -> list[Input]:
-    """Everything that is named, each file once.
+    """Return all inputs that match the given names, each file once.
 
     Raises:
         UserError: names that match nothing, or tables that can't be read; all are listed.
     """
-    found: dict[Path, Input] = {}
-    wrong: list[str] = []
+    inputs: dict[Path, Input] = {}
+    errors: list[str] = []
     for name in given:
-        paths = [Path(one) for one in sorted(glob(name, recursive=True))] or [Path(name)]  # noqa: PTH207
+        paths = [Path(match) for match in sorted(glob(name, recursive=True))] or [Path(name)]  # noqa: PTH207
         for path in paths:
             kind = _kind(path)
             if kind == "folder":
-                inside = [one for one in sorted(path.rglob("*")) if _gradable(one)]
-                if not inside:
-                    wrong.append(f"  {path}: holds no image and no slide")
-                named: Iterator[Input] = iter([Input(one, "", is_slide(one)) for one in inside])
+                files = [file for file in sorted(path.rglob("*")) if _gradable(file)]
+                if not files:
+                    errors.append(f"  {path}: contains no image and no slide")
+                candidates: Iterator[Input] = iter([Input(file, "", is_slide(file)) for file in files])
             elif path.suffix.lower() == ".csv" and kind:
-                named = _from_table(path, wrong)
+                candidates = _from_table(path, errors)
             elif kind == "file":
-                named = iter([Input(path, "", is_slide(path))])
+                candidates = iter([Input(path, "", is_slide(path))])
             else:
-                wrong.append(f"  {name}: there is no such file or folder")
+                errors.append(f"  {name}: there is no such file or folder")
                 continue
-            for one in named:
-                if FORMULA.match(str(one.path)):
-                    wrong.append(f"  {one.path}: is a formula to a spreadsheet; type ./{one.path}")
-                found.setdefault(one.path.absolute(), one)
-    slides = pd.Series([one.path.stem for one in found.values() if one.slide], dtype=str)
-    twice = sorted(set(slides[slides.duplicated()]))
-    wrong += [
-        f"  {stem}: more than one slide has this name; grade them into folders of their own" for stem in twice
+            for candidate in candidates:
+                if FORMULA.match(str(candidate.path)):
+                    errors.append(
+                        f"  {candidate.path}: is a formula to a spreadsheet; type ./{candidate.path}"
+                    )
+                inputs.setdefault(candidate.path.absolute(), candidate)
+    slides = pd.Series([item.path.stem for item in inputs.values() if item.slide], dtype=str)
+    duplicated = sorted(set(slides[slides.duplicated()]))
+    errors += [
+        f"  {stem}: more than one slide has this name; grade them into separate folders"
+        for stem in duplicated
     ]
-    if wrong or not found:
-        raise UserError("these can't be graded:\n" + "\n".join(wrong or ["  nothing was named"]))
-    return list(found.values())
+    if errors or not inputs:
+        raise UserError("these can't be graded:\n" + "\n".join(errors or ["  no input was given"]))
+    return list(inputs.values())
 
 
 def _kind(path: Path) -> str:
-    """``file``, ``folder``, or blank where there is neither, or no such name can be."""
+    """Return ``file``, ``folder``, or an empty string if neither exists or the name is not possible."""
     try:
         return "folder" if path.is_dir() else "file" if path.is_file() else ""
     except OSError:  # too long for the disk
@@ -80,29 +83,29 @@ def _kind(path: Path) -> str:
 
 
 def _gradable(path: Path) -> bool:
-    known = path.suffix.lower() in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
-    return known and path.is_file() and not path.name.startswith(".")
+    known_suffix = path.suffix.lower() in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
+    return known_suffix and path.is_file() and not path.name.startswith(".")
 
 
-def _from_table(path: Path, wrong: list[str]) -> Iterator[Input]:
+def _from_table(path: Path, errors: list[str]) -> Iterator[Input]:
     try:
         table = read_text_table(path)
     except UserError as error:
-        wrong.append(f"  {error}")
+        errors.append(f"  {error}")
         return
-    wrong += [f"  {path}, {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
+    errors += [f"  {path}, {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
     columns = [name for name in ("image", "slide") if name in table.columns]
     if not columns:
-        wrong.append(f"  {path}: has no column image or slide")
+        errors.append(f"  {path}: has no column image or slide")
         return
-    for row, told in enumerate(table.to_dict("records"), 2):
-        file = path.parent / str(told[columns[0]]).strip()
+    for row, record in enumerate(table.to_dict("records"), 2):
+        file = path.parent / str(record[columns[0]]).strip()
         if _kind(file) != "file":
-            wrong.append(f"  {path}, row {row}: {file} does not exist")
+            errors.append(f"  {path}, row {row}: {file} does not exist")
             continue
         slide = columns[0] == "slide" or is_slide(file)
-        mpp = str(told.get("mpp", "")).strip() if slide else ""
+        mpp = str(record.get("mpp", "")).strip() if slide else ""
         try:
-            yield Input(file, str(told.get("patient", "")).strip(), slide, float(mpp) if mpp else None)
+            yield Input(file, str(record.get("patient", "")).strip(), slide, float(mpp) if mpp else None)
         except ValueError:
-            wrong.append(f"  {path}, row {row}: mpp {mpp!r} is no number")
+            errors.append(f"  {path}, row {row}: mpp {mpp!r} is not a number")

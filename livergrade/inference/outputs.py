@@ -1,4 +1,4 @@
-"""What a prediction leaves: the patients' answers, and everything once more as JSON."""
+"""Output files of a prediction: one table per level, and everything again as JSON."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def write_answers(
     answers: Answers,
     config: PredictConfig,
 ) -> None:
-    """Write ``slides.csv``, ``patients.csv`` and ``predictions.json``, and log how many have which answer.
+    """Write ``slides.csv``, ``patients.csv`` and ``predictions.json``, and log the count of each answer.
 
     Args:
-        out: the folder.
-        images: one row an image, answered.
-        slides: one row a slide.
+        out: the output folder.
+        images: one row per image, with answers.
+        slides: one row per slide, without answers.
         failed: path → why it could not be graded.
-        grader: that graded them.
-        answers: what turns probabilities into answers.
+        grader: the grader that was used.
+        answers: adds prediction sets and answers.
         config: the options.
     """
     if len(slides):
@@ -43,8 +43,8 @@ def write_answers(
         write_table(slides, out / "slides.csv")
     patients = by_patient(images, slides, grader.classes)
     if len(patients):
-        of_images = patients["of"] == "images"
-        parts = [answers(patients[of_images], "patient"), answers(patients[~of_images], "slide")]
+        from_images = patients["of"] == "images"
+        parts = [answers(patients[from_images], "patient"), answers(patients[~from_images], "slide")]
         patients = pd.concat(parts).sort_index()
         write_table(patients, out / "patients.csv")
     tables = {"images": images, "slides": slides, "patients": patients}
@@ -56,7 +56,7 @@ def write_answers(
         "classes": grader.classes,
         "temperature": grader.temperature,
         "coverage": config.coverage,
-        "no_sets": answers.lacking or None,
+        "no_sets": answers.no_sets_reason or None,
         "abstain": config.abstain,
     }
     records = {name: table.to_dict("records") for name, table in tables.items()}

@@ -1,4 +1,4 @@
-"""What a network is shown outside training, read by threads: image files, and tiles of a slide."""
+"""Read image files and slide tiles for prediction, in threads, ahead of the network."""
 
 from __future__ import annotations
 
@@ -16,67 +16,67 @@ from livergrade.io.images import ImageError, read_square
 from livergrade.io.slide_reader import Slide, SlideError
 
 Read = tuple[list[int], Tensor, dict[int, str]]
-"""Numbers of what was read, ``uint8 [B, S, S, 3]`` in their order, and why others could not be read."""
+"""Indices of the images read, their pixels ``uint8 [B, S, S, 3]``, and index → reason for failures."""
 
 
 class ImageFiles:
-    """The central squares of image files, reduced to ``size`` pixels a side."""
+    """Center crops of image files, resized to ``size`` × ``size`` pixels."""
 
     def __init__(self, paths: Sequence[Path], size: int) -> None:
         self.paths, self.size = list(paths), size
 
-    def __call__(self, number: int) -> NDArray[np.uint8]:
-        """Read one, ``uint8 [size, size, 3]``."""
-        return read_square(self.paths[number], self.size)
+    def __call__(self, index: int) -> NDArray[np.uint8]:
+        """Read one image, ``uint8 [size, size, 3]``."""
+        return read_square(self.paths[index], self.size)
 
 
 class SlideTiles:
-    """Squares of a slide.
+    """Tiles of a slide.
 
     Args:
         slide: the slide.
-        corners: upper left corners, pixels of the slide, ``float64 [tiles, 2]``.
-        side: of each, pixels of the slide.
-        size: pixels a side of what is handed out.
+        corners: upper left corners in slide pixels, ``float64 [tiles, 2]``.
+        side: side of a tile in slide pixels.
+        size: side of the returned tiles in pixels.
     """
 
     def __init__(self, slide: Slide, corners: NDArray[np.float64], side: float, size: int) -> None:
         self.slide, self.corners, self.side, self.size = slide, corners, side, size
 
-    def __call__(self, number: int) -> NDArray[np.uint8]:
-        """Read one, ``uint8 [size, size, 3]``."""
-        x, y = self.corners[number]
+    def __call__(self, index: int) -> NDArray[np.uint8]:
+        """Read one tile, ``uint8 [size, size, 3]``."""
+        x, y = self.corners[index]
         return self.slide.read(x, y, self.side, self.side, (self.size, self.size))
 
 
 def read_ahead(
     read: Callable[[int], NDArray[np.uint8]], count: int, *, batch_size: int, workers: int
 ) -> Iterator[Read]:
-    """Batches of what ``read`` gives for 0 to ``count`` - 1, in order, read while earlier ones are graded.
+    """Yield batches of ``read(0)`` to ``read(count - 1)`` in order, read while earlier batches are graded.
 
-    The workers are threads: decoders and filters run without Python's lock, a thread starts at once, and all
-    share what was decoded of a slide. At most ``2 * workers + 1`` batches are kept.
+    The workers are threads: decoders and filters release Python's global lock, threads start quickly, and
+    they share the decoded parts of a slide. At most ``2 * workers + 1`` batches are held in memory.
     """
 
-    def batch(numbers: range) -> Read:
-        squares, good, reasons = [], [], {}
-        for number in numbers:
+    def read_batch(indices: range) -> Read:
+        crops, read_indices, errors = [], [], {}
+        for index in indices:
             try:
-                squares.append(read(number))
-                good.append(number)
+                crops.append(read(index))
+                read_indices.append(index)
             except (ImageError, SlideError) as error:
-                reasons[number] = str(error)
-        together = torch.from_numpy(np.stack(squares) if squares else np.empty((0, 0, 0, 3), np.uint8))
-        return good, together.pin_memory() if torch.cuda.is_available() else together, reasons
+                errors[index] = str(error)
+        pixels = torch.from_numpy(np.stack(crops) if crops else np.empty((0, 0, 0, 3), np.uint8))
+        return read_indices, pixels.pin_memory() if torch.cuda.is_available() else pixels, errors
 
     pool = ThreadPoolExecutor(workers)
-    ahead: deque[Future[Read]] = deque()
+    pending: deque[Future[Read]] = deque()
     try:
         for first in range(0, count, batch_size):
-            ahead.append(pool.submit(batch, range(first, min(first + batch_size, count))))
-            if len(ahead) > 2 * workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+            pending.append(pool.submit(read_batch, range(first, min(first + batch_size, count))))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

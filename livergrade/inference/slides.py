@@ -1,4 +1,4 @@
-"""Grade a slide tile by tile, and draw the map of it."""
+"""Grade a slide tile by tile and draw its heatmap."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ if TYPE_CHECKING:
 def grade_slides(
     slides: Sequence[Input], grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
 ) -> pd.DataFrame:
-    """Grade slide by slide, one row each; one that can't be graded is named in ``failed``."""
-    rows = [grade_slide(one, grader, config, out, failed) for one in slides]
+    """Grade slides, one row each; slides that can't be graded are added to ``failed``."""
+    rows = [grade_slide(slide, grader, config, out, failed) for slide in slides]
     return pd.DataFrame([row for row in rows if row])
 
 
 def grade_slide(
-    one: Input, grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+    source: Input, grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
 ) -> dict[str, Any] | None:
-    """Grade a slide's tiles: ``tiles/<slide>.csv``, and its map as PNG, SVG and GeoJSON in ``maps/``.
+    """Grade a slide's tiles: write ``tiles/<slide>.csv`` and the heatmap (PNG, SVG, GeoJSON) in ``maps/``.
 
-    With ``why=true`` the tiles' class-activation maps, too, as ``maps/<slide>_why.npz`` and over the slide.
+    With ``why=true`` also write the tiles' class-activation maps, as ``maps/<slide>_why.npz`` and as an
+    overlay on the slide.
 
     Returns:
-        Its row of ``slides.csv``, or None where it can't be graded.
+        The slide's row of ``slides.csv``, or None if it can't be graded.
     """
-    from livergrade.reports import style  # with matplotlib, which images alone need not wait for
+    from livergrade.reports import style  # imports matplotlib, which is slow and not needed for images
     from livergrade.slides import heatmap
 
-    name = one.path.stem
+    name = source.path.stem
     try:
-        slide = Slide(one.path, one.mpp or config.slide_mpp)
+        slide = Slide(source.path, source.mpp or config.slide_mpp)
         tile = config.tile_um / slide.mpp
         cells = heatmap.make_grid(slide.width, slide.height, tile * config.stride, tile)
         tissue = slide.tissue
@@ -58,9 +59,9 @@ def grade_slide(
         why = out / "maps" / f"{name}_why.npz"
         tiles = _tiles(slide, cells, grader, config, out / "tiles" / f"{name}.csv", why)
     except SlideError as error:
-        failed[str(one.path)] = str(error)
+        failed[str(source.path)] = str(error)
         return None
-    told = heatmap.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
+    result = heatmap.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
     heatmap.write_tiles_geojson(tiles, grader.classes, cells.side, out / "maps" / f"{name}.geojson")
     figure = heatmap.map_figure(
         tissue.thumbnail,
@@ -69,23 +70,23 @@ def grade_slide(
         grader.classes,
         side=cells.side,
         mpp=slide.mpp,
-        title=f"{name}: {told['predicted']}",
+        title=f"{name}: {result['predicted']}",
     )
     style.save(figure, out / "maps" / f"{name}.png")
     if config.why:
-        figure = heatmap.why_figure(tissue.thumbnail, tissue.scale, why, told["predicted"], title=name)
+        figure = heatmap.why_figure(tissue.thumbnail, tissue.scale, why, result["predicted"], title=name)
         style.save(figure, out / "maps" / f"{name}_why.png")
     slide.close()
-    return {"slide": str(one.path), "patient": one.patient} | told
+    return {"slide": str(source.path), "patient": source.patient} | result
 
 
 def _tiles(
     slide: Slide, cells: TileGrid, grader: Grader, config: PredictConfig, target: Path, why: Path
 ) -> pd.DataFrame:
-    """One row a tile, from ``target`` if an earlier start wrote it there; ``why`` for the tiles' maps.
+    """Return one row per tile, read from ``target`` if an earlier run wrote it; ``why`` is the file of maps.
 
     Raises:
-        SlideError: a tile can't be read. A slide with holes in it would look like one with less tumour.
+        SlideError: a tile can't be read. With missing tiles the slide would seem to have less tumour.
     """
     from livergrade.slides.heatmap import write_maps
 
@@ -97,18 +98,18 @@ def _tiles(
     maps: dict[int, NDArray[np.float32]] = {}
     with tqdm(total=count, desc=slide.path.stem, unit="tile") as bar:
         batches = read_ahead(read, count, batch_size=config.batch_size, workers=config.workers)
-        for numbers, squares, reasons in batches:
-            if reasons:
-                raise SlideError(next(iter(reasons.values())))
-            graded, away = grader.grade(squares), grader.distances(squares)
-            for number, views, distance in zip(numbers, graded, away, strict=True):
-                place = {"x": cells.x[number], "y": cells.y[number]}
-                rows.append(place | graded_row(views, grader.classes) | grader.ood_score(distance))
+        for indices, pixels, errors in batches:
+            if errors:
+                raise SlideError(next(iter(errors.values())))
+            probabilities, distances = grader.grade(pixels), grader.distances(pixels)
+            for index, views, distance in zip(indices, probabilities, distances, strict=True):
+                position = {"x": cells.x[index], "y": cells.y[index]}
+                rows.append(position | graded_row(views, grader.classes) | grader.ood_score(distance))
             if config.why:
-                maps.update(zip(numbers, grader.activation(squares), strict=True))
-            bar.update(len(numbers))
+                maps.update(zip(indices, grader.activation(pixels), strict=True))
+            bar.update(len(indices))
     tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
     if config.why:
-        write_maps(maps, cells.corners, cells.tile, grader.seen, grader.classes, why)
+        write_maps(maps, cells.corners, cells.tile, grader.view_fraction, grader.classes, why)
     write_table(tiles, target)
     return tiles

@@ -185,7 +185,7 @@ class LastCheckpoint(Checkpoint):
         self.last_saved = time.monotonic()
 
     def _stop_if_signalled(self, trainer: L.Trainer, number: int) -> None:
-        """End the run if a signal came; SIGUSR1 and SIGUSR2 are passed on to the cluster's own handler."""
+        """End the run if a signal came; SIGUSR1 and SIGUSR2 are passed on to the cluster's handler."""
         if number <= 1:
             return
         trainer.strategy.checkpoint_io.teardown()  # wait until it is on disk

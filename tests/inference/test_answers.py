@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from livergrade.inference.answers import UNLIKE, UNSURE, answered, conformal_thresholds
+from livergrade.inference.answers import UNLIKE, UNSURE, add_answers, conformal_thresholds
 from tests.conftest import GRADES
 
 
@@ -14,25 +14,25 @@ def table(*rows):
 
 
 def test_sets_are_named_and_low_probabilities_are_unsure():
-    found = answered(table([0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.4, 0.4]), GRADES, 0.6, 0.5)
+    found = add_answers(table([0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.4, 0.4]), GRADES, 0.6, 0.5)
     assert list(found["set"]) == ["poor", "moderate|well", "moderate|well"]
     assert list(found["answer"]) == ["poor", "moderate", UNSURE]  # 0.5 is not below 0.5
     assert list(found["predicted"]) == ["poor", "moderate", "moderate"]
 
 
 def test_without_a_limit_or_a_bound_nothing_is_held_back():
-    found = answered(table([0.4, 0.3, 0.3]), GRADES, None, None)
+    found = add_answers(table([0.4, 0.3, 0.3]), GRADES, None, None)
     assert list(found["set"]) == [""]
     assert list(found["answer"]) == ["poor"]
 
 
 def test_what_is_mostly_unlike_the_training_images_is_not_graded():
     told = table([0.7, 0.2, 0.1], [0.4, 0.3, 0.3], [0.7, 0.2, 0.1]).assign(unlike=[1.0, 0.6, 0.5])
-    assert list(answered(told, GRADES, None, 0.5)["answer"]) == [UNLIKE, UNLIKE, "poor"]
+    assert list(add_answers(told, GRADES, None, 0.5)["answer"]) == [UNLIKE, UNLIKE, "poor"]
 
 
 def test_an_empty_table_gets_its_columns():
-    assert list(answered(table(), GRADES, 0.5, 0.5)) == [*table(), "set", "answer"]
+    assert list(add_answers(table(), GRADES, 0.5, 0.5)) == [*table(), "set", "answer"]
 
 
 def test_any_coverage_can_be_asked_for():

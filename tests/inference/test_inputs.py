@@ -38,17 +38,17 @@ def test_everything_that_can_not_be_graded_is_told_at_once(tmp_path: Path) -> No
     with pytest.raises(UserError) as told:
         find_inputs([str(tmp_path / name) for name in names])
     for line in (
-        "empty: holds no image and no slide",
+        "empty: contains no image and no slide",
         "s: more than one slide has this name",
         "t.csv, row 2: ",
         "nowhere.png does not exist",
         "u.csv: has no column image or slide",
-        "v.csv, row 2: mpp 'fine' is no number",
+        "v.csv, row 2: mpp 'fine' is not a number",
         "none.png: there is no such file or folder",
     ):
         assert line in str(told.value), line
 
 
 def test_nothing_named_is_told() -> None:
-    with pytest.raises(UserError, match="nothing was named"):
+    with pytest.raises(UserError, match="no input was given"):
         find_inputs([])
