@@ -25,8 +25,8 @@ import torch
 from PIL import Image
 
 from livergrade.config.schema import ModelConfig, TrainConfig
-from livergrade.deploy.exportable import portable
-from livergrade.deploy.onnx_file import graded, opened, write_onnx
+from livergrade.deploy.exportable import exportable
+from livergrade.deploy.onnx_file import open_session, predict, write_onnx
 from livergrade.deploy.parity import check_parity
 from livergrade.inference.grader import Grader
 from livergrade.io.files import write_json
@@ -83,12 +83,12 @@ def measure(name: str, size: int, image: Path, work: Path, chosen: argparse.Name
     grader = Grader(Run(folder), str(chosen.views), "cpu")
     file = folder / "model.onnx"
     grader.temperature = spread(grader)
-    write_onnx(portable(grader), file, opset=18, facts={})
+    write_onnx(exportable(grader), file, opset=18, facts={})
     agreement = check_parity(file, grader, [], "noise")
-    session = opened(file, threads=chosen.threads)
+    session = open_session(file, threads=chosen.threads)
     sides = {
         "torch": lambda: grader.grade(torch.tensor(read_square(image, grader.size))[None]),
-        "onnx": lambda: graded(session, read_rgb(image)[None]),
+        "onnx": lambda: predict(session, read_rgb(image)[None]),
     }
     times: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(chosen.rounds + 1):

@@ -15,7 +15,7 @@ import torch
 import yaml
 from PIL import Image
 
-from livergrade.deploy.onnx_file import MOST_BYTES, opened, write_onnx
+from livergrade.deploy.onnx_file import MOST_BYTES, open_session, write_onnx
 from livergrade.deploy.parity import check_parity, images_to_check
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
@@ -180,7 +180,7 @@ def test_a_file_that_grades_otherwise_is_not_left(trained: Path, tmp_path: Path,
     with pytest.raises(SystemExit):
         export(f"run={trained}", f"out={out}", "tolerance=0", "views=upright", outputs=tmp_path)
     told = capfd.readouterr().err
-    assert "model.onnx: not left there" in told
+    assert "model.onnx: not written" in told
     assert "tolerance=0" in told
     assert "Traceback" not in told
     assert not out.exists()
@@ -220,7 +220,7 @@ def test_missing_packages_are_named(trained: Path, tmp_path: Path, monkeypatch, 
 def test_a_file_that_the_runtime_cannot_run_is_told(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"model\.onnx: onnxruntime \S+ can't run it"):
-        opened(tmp_path / "model.onnx")
+        open_session(tmp_path / "model.onnx")
 
 
 def test_a_network_too_large_for_one_file_is_refused(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""One file that grades elsewhere, without PyTorch."""
+"""Export a trained network to one ONNX file that runs without PyTorch."""

@@ -1,4 +1,4 @@
-"""What an export leaves beside each other: the ONNX file, an example, the model card and ``export.json``."""
+"""Files of an export: the ONNX file, an example, the model card and ``export.json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from livergrade import __version__
 from livergrade.config.schema import ExportConfig
 from livergrade.data.split import fingerprint
-from livergrade.deploy.exportable import portable
+from livergrade.deploy.exportable import exportable
 from livergrade.deploy.model_card import write_card
 from livergrade.deploy.onnx_file import write_onnx
 from livergrade.deploy.parity import Agreement, check_parity, images_to_check
@@ -23,13 +23,13 @@ from livergrade.runs.run import Run
 
 
 def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportConfig) -> Agreement:
-    """Write the network as ONNX, hold it against PyTorch, and only then keep it.
+    """Write the network as ONNX and keep the file only if it agrees with PyTorch.
 
     Returns:
-        How far the two agree.
+        The agreement of the two.
 
     Raises:
-        UserError: probabilities differ by more than ``tolerance``; no file is left then.
+        UserError: probabilities differ by more than ``tolerance``; no file is written then.
     """
     images, source = images_to_check(run, config.images, config.n)
     facts = {
@@ -43,13 +43,13 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
         "use": "research use only; not a medical device",
     }
     with atomic_write(target) as part:
-        write_onnx(portable(grader), part, opset=config.opset, facts=facts)
+        write_onnx(exportable(grader), part, opset=config.opset, facts=facts)
         agreement = check_parity(part, grader, images, source)
         if not agreement.max_difference <= config.tolerance:
             raise UserError(
-                f"{target}: not left there, since its probabilities differ from PyTorch's by up to "
+                f"{target}: not written, because its probabilities differ from PyTorch's by up to "
                 f"{agreement.max_difference:.2g} ({agreement.images} {source}), more than "
-                f"tolerance={config.tolerance:g}; try another opset, or allow as much as your use allows"
+                f"tolerance={config.tolerance:g}; try another opset, or raise tolerance if your use allows it"
             )
     return agreement
 

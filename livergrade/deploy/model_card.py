@@ -1,4 +1,4 @@
-"""The model card of an exported network, from the files of its run alone (Mitchell et al., FAT* 2019)."""
+"""Model card of an exported network, made only from the files of its run (Mitchell et al., FAT* 2019)."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from livergrade.runs.run import Run
 
 
 def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
-    """Write the card, whole or not at all: YAML that Hugging Face reads, then Markdown for people.
+    """Write the card atomically: YAML front matter for Hugging Face, then Markdown for people.
 
     Args:
         run: the finished run.
-        exported: what ``export.json`` holds.
+        exported: content of ``export.json``.
         path: the file.
 
     Raises:
         UserError: a file of the run is missing or damaged.
     """
     metrics, environment, config = run.metrics, run.environment, run.config
-    cohort = " ".join(cohort_name(config.data).split())  # a line of its own could end the card's fields
+    cohort = " ".join(cohort_name(config.data).split())  # a line break could end the front matter
     synthetic = config.data.name == "synthetic"
     pages = Environment(
         loader=PackageLoader("livergrade.deploy", ""),
-        autoescape=False,  # noqa: S701 - escaped() is for Markdown what autoescaping is for HTML
-        finalize=escaped,
+        autoescape=False,  # noqa: S701 - escape_markdown() replaces HTML autoescaping
+        finalize=escape_markdown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -46,7 +46,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
     )
     pages.filters |= {"value": value, "bounds": bounds}
     text = pages.get_template("model_card.md.j2").render(
-        front_matter=Markup(front_matter(run, metrics, cohort)),  # noqa: S704 - YAML, which quotes by itself
+        front_matter=Markup(front_matter(run, metrics, cohort)),  # noqa: S704 - already quoted by YAML
         model=run.model,
         run_name=f"{run.folder.parent.name}/{run.folder.name}",
         cohort=cohort,
@@ -56,7 +56,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         fingerprint=fingerprint(run.split),
         metrics=metrics,
         calibration=metrics.get("calibration", {}),
-        told=[(metric.name, metric.heading, metric.unit) for metric in overall()],
+        overall_metrics=[(metric.name, metric.heading, metric.unit) for metric in overall()],
         majority=majority(metrics),
         verdict=verdict(metrics, run.model),
         limits=limits(
@@ -74,9 +74,9 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
 
 
 def front_matter(run: Run, metrics: RunMetrics, cohort: str) -> str:
-    """The card's fields as Hugging Face names them, with the patient level's figures, as YAML."""
+    """Return the card's metadata as YAML with Hugging Face's field names and the patient-level metrics."""
     leaking = " (leaking split: not of new patients)" if metrics["leakage"]["leaking"] else ""
-    figures = [
+    patient_metrics = [
         {
             "type": metric.name,
             "name": f"{metric.heading}, by patient{leaking}",
@@ -88,10 +88,10 @@ def front_matter(run: Run, metrics: RunMetrics, cohort: str) -> str:
     result = {
         "task": {"type": "image-classification", "name": "Histological grading"},
         "dataset": {"type": cohort, "name": f"{cohort}, test patients", "split": "test"},
-        "metrics": figures,
+        "metrics": patient_metrics,
     }
     fields = {
-        "license": "unknown",  # the weights' is whoever trained them to say
+        "license": "unknown",  # whoever trained the weights must decide
         "library_name": "onnx",
         "pipeline_tag": "image-classification",
         "tags": ["onnx", "histopathology", "hematoxylin-eosin", "grading", "livergrade", "research-only"],
@@ -102,9 +102,9 @@ def front_matter(run: Run, metrics: RunMetrics, cohort: str) -> str:
     return text
 
 
-def escaped(told: object) -> object:
-    """A value as one line of Markdown that shows it and nothing else, whatever is in it."""
-    if isinstance(told, Markup):
-        return told
-    text = " ".join(str(told).split())
+def escape_markdown(content: object) -> object:
+    """Return a value as one line of escaped Markdown, so that none of it is read as markup."""
+    if isinstance(content, Markup):
+        return content
+    text = " ".join(str(content).split())
     return re.sub(r"([\\`*_\[\]<>|~&$#!])", r"\\\1", text)

@@ -1,4 +1,4 @@
-"""Write a network as one ONNX file with its facts inside, and open such a file."""
+"""Write a network as one ONNX file with metadata, and open such a file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import onnxruntime
 
 MOST_BYTES = 2**31 - 2**20
-"""Of a file in one piece: its format counts bytes with 32 bits, and the graph needs some."""
+"""Limit of the weights in a single file: the format counts bytes with 32 bits, and the graph needs some."""
 
 
 def require() -> None:
-    """Say what to install where the extra is not there.
+    """Check that the packages of the ``export`` extra are installed.
 
     Raises:
         UserError: a package is missing.
@@ -35,16 +35,16 @@ def require() -> None:
 
 
 def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str]) -> None:
-    """Write a network that grades whole images.
+    """Write a network that grades whole images as ONNX.
 
     Args:
         net: ``uint8 [images, height, width, 3]`` to ``probabilities`` and ``per_view``, on the CPU.
         path: the file.
-        opset: version of ONNX's operators.
-        facts: text by name, for whoever opens the file.
+        opset: version of ONNX's operator set.
+        facts: metadata, name → text.
 
     Raises:
-        UserError: the network is too large for one file, or uses what ONNX does not have.
+        UserError: the network is too large for one file, or uses operators that ONNX does not have.
     """
     import onnx
 
@@ -53,13 +53,13 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
         raise UserError(
             f"the network takes {size / 1e9:.1f} GB; an ONNX file in one piece holds 2 GB at most"
         )
-    # Two images and unlike sides: torch.export takes 1, and sides that are equal, for facts of the network.
+    # Two images with different sides: torch.export treats a size of 1 and equal sizes as constants.
     example = torch.zeros(2, LEAST_SIDE + 4, LEAST_SIDE + 8, 3, dtype=torch.uint8)
     images = torch.export.Dim("images", min=1, max=2**16)
     height, width = (torch.export.Dim(name, min=LEAST_SIDE, max=2**16) for name in ("height", "width"))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter about itself
+            warnings.simplefilter("ignore")  # the exporter's warnings about its own code
             program = torch.onnx.export(
                 net.eval(),
                 (example,),
@@ -78,26 +78,26 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
         ) from error
     assert program is not None
     model = program.model_proto
-    _forget_sources(model)
+    _remove_source_locations(model)
     onnx.helper.set_model_props(model, facts)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
 
-def _forget_sources(model: onnx.ModelProto) -> None:
-    """Remove the exporter's notes on which line made a node: they name folders of this machine."""
+def _remove_source_locations(model: onnx.ModelProto) -> None:
+    """Remove the source line of each node that the exporter adds: it names folders of this machine."""
     graph = model.graph
     for part in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output, graph):
         del part.metadata_props[:]
         part.ClearField("doc_string")
 
 
-def opened(path: Path, *, threads: int = 0) -> onnxruntime.InferenceSession:
-    """An ONNX file, ready to run on the CPU.
+def open_session(path: Path, *, threads: int = 0) -> onnxruntime.InferenceSession:
+    """Open an ONNX file to run on the CPU.
 
     Args:
         path: the file.
-        threads: of one operator; 0 for as many as there are cores.
+        threads: threads per operator; 0 for one per core.
 
     Raises:
         UserError: this version of ONNX Runtime can't run it.
@@ -108,14 +108,14 @@ def opened(path: Path, *, threads: int = 0) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own classes have no common ancestor
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         reason = str(error).strip().splitlines()[0]
         raise UserError(
             f"{path}: onnxruntime {onnxruntime.__version__} can't run it; update it, or lower opset: {reason}"
         ) from error
 
 
-def graded(session: onnxruntime.InferenceSession, images: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """``uint8 [images, height, width, 3]`` to probabilities ``[images, classes]`` and those of each view."""
+def predict(session: onnxruntime.InferenceSession, images: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """``uint8 [images, height, width, 3]`` → probabilities ``[images, classes]``, and those of each view."""
     probabilities, per_view = session.run(["probabilities", "per_view"], {"image": images})
     return probabilities, per_view

@@ -1,4 +1,4 @@
-"""Whether an exported file grades as the network does that it was made of."""
+"""Check that an exported file gives the same probabilities as the PyTorch network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from livergrade.data.kinds import read_cohort
-from livergrade.deploy.onnx_file import graded, opened
+from livergrade.deploy.onnx_file import open_session, predict
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import find_inputs
@@ -24,19 +24,19 @@ from livergrade.runs.run import Run
 log = logging.getLogger(__name__)
 
 NOISE = ((1393, 1665), (300, 200), (97, 131), (224, 224), (40, 64), (700, 500))
-"""Heights and widths, pixels, of the images that stand in for a run's own."""
+"""Heights and widths in pixels of the noise images used if the run's test images are not available."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a file's probabilities are from the network's, both calibrated.
+    """Differences between the calibrated probabilities of the file and of the network.
 
     Attributes:
-        images: how many were compared.
-        source: what they are.
+        images: number of images compared.
+        source: description of the images.
         max_difference: largest difference of a probability, over images, views and grades.
-        max_difference_of_means: the same of the means over the views, which an image's grade comes from.
-        grades_differ: images whose grade is another.
+        max_difference_of_means: the same for the mean over the views, which gives the image's grade.
+        grades_differ: number of images with a different predicted grade.
     """
 
     images: int
@@ -46,72 +46,79 @@ class Agreement:
     grades_differ: int
 
     def facts(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the fields as a dictionary."""
         return asdict(self)
 
 
-def images_to_check(run: Run, named: Sequence[str], n: int) -> tuple[list[Path], str]:
-    """Images that the file is compared on, and what they are.
+def images_to_check(run: Run, names: Sequence[str], n: int) -> tuple[list[Path], str]:
+    """Return the images on which the file is compared, and a description of them.
 
     Args:
         run: the run.
-        named: files, folders or patterns; if empty, the run's own test images are taken.
-        n: how many of those, evenly spread over their names.
+        names: files, folders or patterns; if empty, the run's test images are used.
+        n: number of test images, evenly spaced in the sorted list of names.
 
     Returns:
-        No images where the run's own are no longer there.
+        An empty list if the run's test images are no longer available.
 
     Raises:
         UserError: a name matches no image.
     """
-    if named:
-        found = find_inputs(named)
-        if slides := [str(one.path) for one in found if one.slide]:
+    if names:
+        inputs = find_inputs(names)
+        if slides := [str(item.path) for item in inputs if item.slide]:
             raise UserError(f"{', '.join(slides)}: is a whole slide; name images")
-        return [one.path for one in found], "named images"
+        return [item.path for item in inputs], "named images"
     try:
-        names = sorted(set(run.tested["image"]))
+        tested = sorted(set(run.tested["image"]))
         root = read_cohort(run.config.data).root
     except UserError as error:
         log.warning(
-            "the run's test images can't be read, so the check draws noise; name some with images=\n  %s",
+            "the run's test images can't be read, so the check uses noise images; set images= to use others"
+            "\n  %s",
             error,
         )
         return [], "noise"
-    places = np.linspace(0, len(names) - 1, min(n, len(names))).round().astype(int)
-    return [root / names[place] for place in places], "test images of the run"
+    indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
+    return [root / tested[index] for index in indices], "test images of the run"
 
 
 def check_parity(file: Path, grader: Grader, images: Sequence[Path], source: str) -> Agreement:
-    """Grade images with the file and with PyTorch, each reading and preparing them in its own way.
+    """Grade images with the file and with PyTorch, each with its own preprocessing, and compare.
 
     Args:
         file: the ONNX file.
         grader: the network, on the CPU.
-        images: to compare on; none for noise of various sizes.
-        source: what they are.
+        images: images to compare on; empty: noise images of various sizes.
+        source: description of the images.
 
     Raises:
         UserError: an image can't be read.
     """
-    session = opened(file)
-    differences, of_means, differ = [], [], 0
+    session = open_session(file)
+    view_differences, mean_differences, grades_differ = [], [], 0
     with TemporaryDirectory() as folder:
         for path in images or draw_noise(Path(folder)):
             try:
-                whole, square = read_rgb(path), read_square(path, grader.size)
+                whole, crop = read_rgb(path), read_square(path, grader.size)
             except ImageError as error:
                 raise UserError(f"{path} {error}; name other images") from None
-            mean, per_view = (each[0] for each in graded(session, whole[None]))
-            expected = grader.grade(torch.tensor(square)[None])[0]
-            differences.append(np.abs(per_view - expected).max())
-            of_means.append(np.abs(mean - expected.mean(0)).max())
-            differ += int(mean.argmax() != expected.mean(0).argmax())
-    return Agreement(len(differences), source, float(max(differences)), float(max(of_means)), differ)
+            mean, per_view = (batch[0] for batch in predict(session, whole[None]))
+            expected = grader.grade(torch.tensor(crop)[None])[0]
+            view_differences.append(np.abs(per_view - expected).max())
+            mean_differences.append(np.abs(mean - expected.mean(0)).max())
+            grades_differ += int(mean.argmax() != expected.mean(0).argmax())
+    return Agreement(
+        images=len(view_differences),
+        source=source,
+        max_difference=float(max(view_differences)),
+        max_difference_of_means=float(max(mean_differences)),
+        grades_differ=grades_differ,
+    )
 
 
 def draw_noise(folder: Path) -> list[Path]:
-    """Write images of various sizes, of squares in colours drawn at random: harder edges than tissue has."""
+    """Write images of various sizes with randomly coloured squares: harder edges than in tissue."""
     rng = np.random.default_rng(0)
     paths = []
     for height, width in NOISE:

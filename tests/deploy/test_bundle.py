@@ -36,7 +36,7 @@ def test_a_file_is_kept_where_it_agrees_with_the_network(
 
     agreement = Agreement(3, "named images", difference, difference, 0)
     monkeypatch.setattr(bundle, "images_to_check", lambda *_: ([], "named images"))
-    monkeypatch.setattr(bundle, "portable", lambda grader: grader)
+    monkeypatch.setattr(bundle, "exportable", lambda grader: grader)
     monkeypatch.setattr(bundle, "write_onnx", write)
     monkeypatch.setattr(bundle, "check_parity", lambda *_: agreement)
     target, config = tmp_path / "out" / "model.onnx", ExportConfig(tolerance=1e-3)
@@ -44,7 +44,7 @@ def test_a_file_is_kept_where_it_agrees_with_the_network(
     if kept:
         assert bundle.write_checked_onnx(target, run, GRADER, config) == agreement  # type: ignore[arg-type]
     else:
-        with pytest.raises(UserError, match=r"model\.onnx: not left there.*tolerance=0\.001"):
+        with pytest.raises(UserError, match=r"model\.onnx: not written.*tolerance=0\.001"):
             bundle.write_checked_onnx(target, run, GRADER, config)  # type: ignore[arg-type]
     assert [path.name for path in target.parent.iterdir()] == (["model.onnx"] if kept else [])
     assert json.loads(told["classes"]) == list(GRADES)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from livergrade.deploy.resize import central_square
+from livergrade.deploy.resize import center_crop
 from livergrade.io.images import read_square
 
 SIZES = [
@@ -25,7 +25,7 @@ def differences(height: int, width: int, folder: Path) -> np.ndarray:
     """Levels by which the square differs from Pillow's."""
     pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "image.png")
-    found = central_square(torch.from_numpy(pixels)[None], 51)[0].permute(1, 2, 0).numpy()
+    found = center_crop(torch.from_numpy(pixels)[None], 51)[0].permute(1, 2, 0).numpy()
     assert found.shape == (51, 51, 3)
     assert np.array_equal(found, found.astype(np.uint8))
     return np.abs(found - read_square(folder / "image.png", 51))
@@ -47,6 +47,6 @@ def test_large_images_differ_by_one_rounding(height: int, width: int, tmp_path: 
 
 def test_images_of_a_batch_are_alone() -> None:
     images = torch.randint(0, 256, (3, 60, 80, 3), dtype=torch.uint8)
-    together = central_square(images, 51)
+    together = center_crop(images, 51)
     for number in range(3):
-        assert torch.equal(central_square(images[number : number + 1], 51)[0], together[number])
+        assert torch.equal(center_crop(images[number : number + 1], 51)[0], together[number])
