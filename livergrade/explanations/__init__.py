@@ -1,1 +1,1 @@
-"""Maps of what a network looks at, and whether they mean anything."""
+"""Explanation maps of a network, and tests of their faithfulness."""

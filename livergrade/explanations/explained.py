@@ -1,4 +1,4 @@
-"""Choose the images of a run that are explained, and explain one."""
+"""Select images of a run to explain, and compute the explanation of an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from livergrade.data.augment import as_seen
 from livergrade.data.kinds import read_cohort
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_test
 from livergrade.evaluation.levels import aggregate
-from livergrade.explanations.maps import class_activation, score_maps, turn_back
+from livergrade.explanations.maps import class_activation, rotate_maps, score_maps
 from livergrade.models.architecture import Normalisation
 from livergrade.models.hooks import attention
 from livergrade.runs.run import Run
@@ -31,10 +31,10 @@ class Chosen:
 
     Attributes:
         path: the file.
-        name: as pages and files call it.
-        patient: whose it is, blank if nobody said.
-        grade: the true one, blank if nobody said.
-        why: why it was chosen.
+        name: name used in reports and files.
+        patient: the patient, empty if unknown.
+        grade: the true grade, empty if unknown.
+        why: reason why the image was selected.
     """
 
     path: Path
@@ -46,27 +46,28 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Explained:
-    """What is told of one image.
+    """The explanation of one image.
 
     Attributes:
-        image: which it is.
-        called: number of the predicted grade.
-        probabilities: of each grade, upright view alone, ``float32 [K]``.
-        view: what the network was shown, ``uint8 [S, S, 3]``.
+        image: the image.
+        predicted: index of the predicted grade.
+        probabilities: probability of each grade, upright view only, ``float32 [K]``.
+        view: input of the network as pixels, ``uint8 [S, S, 3]``.
         maps: for each of :data:`livergrade.evaluation.faithfulness.METHODS` ``float32 [K, h, w]``.
-        rank_correlation: Spearman's correlation of each method's map of the predicted grade with that of the
-            same network with random weights.
-        curves: for each method the predicted grade's probability as the view is deleted and inserted,
+        rank_correlation: Spearman's correlation of each method's map of the predicted grade with the map of
+            the same network with random weights.
+        curves: for each method the predicted grade's probability during deletion and insertion,
             ``float32 [2, steps + 1]``.
-        turned_mean: HiResCAM of the predicted grade over the turned views, each turned back,
+        turned_mean: mean HiResCAM of the predicted grade over the rotated views, each rotated back,
             ``float32 [h, w]``.
-        turned_spread: standard deviation over those.
-        turning_error: mean distance of those from the upright map, as a share of that map's mean size.
-        attention: name, kind and gates of each block, as :func:`livergrade.models.hooks.attention` has them.
+        turned_spread: standard deviation over the rotated views.
+        turning_error: mean absolute difference between these maps and the upright map, relative to the mean
+            absolute value of the upright map.
+        attention: name, kind and gates of each block, from :func:`livergrade.models.hooks.attention`.
     """
 
     image: Chosen
-    called: int
+    predicted: int
     probabilities: Floats
     view: NDArray[np.uint8]
     maps: dict[str, Floats]
@@ -79,9 +80,9 @@ class Explained:
 
 
 def choose(run: Run, n: int) -> list[Chosen]:
-    """Of the run's test, for each grade: the images graded best, worst, and with the least certainty.
+    """Select test images of each grade: those graded best, worst and with the highest uncertainty.
 
-    An image that is more than one of these comes once.
+    An image that fits several of these is selected once.
 
     Raises:
         UserError: the run has no predictions, or its cohort can't be read.
@@ -91,20 +92,21 @@ def choose(run: Run, n: int) -> list[Chosen]:
     patients: pd.Series[str] = tested.drop_duplicates("image").set_index("image")["patient"]
     root = read_cohort(run.config.data).root
     scores = level.scores.clip(1e-12)
-    doubt = -(scores * np.log(scores)).sum(1)
-    found: dict[str, Chosen] = {}
-    for number, grade in enumerate(classes):
-        own = np.flatnonzero(level.truth == number)
-        sure = level.scores[own, number]
-        for why, order in (("best", -sure), ("worst", sure), ("least sure", -doubt[own])):
-            for index in own[np.argsort(order, kind="stable")][:n]:
+    entropy = -(scores * np.log(scores)).sum(1)
+    selected: dict[str, Chosen] = {}
+    for label, grade in enumerate(classes):
+        of_grade = np.flatnonzero(level.truth == label)
+        confidence = level.scores[of_grade, label]
+        for why, key in (("best", -confidence), ("worst", confidence), ("least sure", -entropy[of_grade])):
+            for index in of_grade[np.argsort(key, kind="stable")][:n]:
                 name = level.names[index]
-                found.setdefault(name, Chosen(root / name, name, patients[name], grade, f"{why} of {grade}"))
-    return list(found.values())
+                image = Chosen(root / name, name, patients[name], grade, f"{why} of {grade}")
+                selected.setdefault(name, image)
+    return list(selected.values())
 
 
 def explain(
-    one: Chosen,
+    image: Chosen,
     views: Sequence[Tensor],
     degrees: Sequence[float],
     net: nn.Module,
@@ -114,52 +116,52 @@ def explain(
     *,
     seed: int,
 ) -> Explained:
-    """Everything that is told of one image.
+    """Compute the explanation of one image.
 
     Args:
-        one: the image.
-        views: what the network is shown of it, each ``float32 [1, 3, S, S]`` and normalised; upright first.
-        degrees: the angle of each, anticlockwise.
-        net: the trained network, in evaluation mode where the views are.
+        image: the image.
+        views: the image's views, each ``float32 [1, 3, S, S]`` and normalised; the upright view first.
+        degrees: the angle of each view, anticlockwise.
+        net: the trained network, in evaluation mode, on the device of the views.
         randomized_net: the same network with random weights.
         normalisation: mean and standard deviation of the channels.
         config: the options.
-        seed: of the random map.
+        seed: seed of the random map.
     """
     upright = views[0]
-    found = score_maps(net, randomized_net, upright, places=config.places, steps=config.steps, seed=seed)
-    called = int(found.called)
-    back = [
-        turn_back(class_activation(net, view)[1]["hires_cam"], -angle)[0, called]
+    scores = score_maps(net, randomized_net, upright, places=config.places, steps=config.steps, seed=seed)
+    predicted = int(scores.predicted)
+    rotated_back = [
+        rotate_maps(class_activation(net, view)[1]["hires_cam"], -angle)[0, predicted]
         for view, angle in zip(views, degrees, strict=True)
     ]
-    stack = torch.stack(back)
+    stack = torch.stack(rotated_back)
     return Explained(
-        image=one,
-        called=called,
-        probabilities=found.logits.softmax(1)[0].cpu().numpy(),
+        image=image,
+        predicted=predicted,
+        probabilities=scores.logits.softmax(1)[0].cpu().numpy(),
         view=as_seen(upright[0], normalisation),
-        maps={name: each[0].cpu().numpy() for name, each in found.maps.items()},
-        rank_correlation={name: float(each) for name, each in found.rank_correlation.items()},
-        curves={name: each[0].cpu().numpy() for name, each in found.curves.items()},
+        maps={name: values[0].cpu().numpy() for name, values in scores.maps.items()},
+        rank_correlation={name: float(value) for name, value in scores.rank_correlation.items()},
+        curves={name: curve[0].cpu().numpy() for name, curve in scores.curves.items()},
         turned_mean=stack.nanmean(0).cpu().numpy(),
         turned_spread=(stack - stack.nanmean(0)).square().nanmean(0).sqrt().cpu().numpy(),
         turning_error=float(((stack - stack[0]).abs().nanmean(0).mean() / stack[0].abs().mean()).cpu()),
         attention=[
-            (each.layer, each.kind, each.gates[0].float().cpu().numpy())
-            for each in attention(net, upright)[1]
+            (block.layer, block.kind, block.gates[0].float().cpu().numpy())
+            for block in attention(net, upright)[1]
         ],
     )
 
 
 def measured(explained: Sequence[Explained]) -> Measured:
-    """What :func:`livergrade.evaluation.faithfulness.faithfulness_estimates` takes, of these images."""
-    found = by_test(
-        {method: np.array([one.curves[method] for one in explained]) for method in METHODS},
+    """Return the images' input of :func:`livergrade.evaluation.faithfulness.faithfulness_estimates`."""
+    values = by_test(
+        {method: np.array([image.curves[method] for image in explained]) for method in METHODS},
         {
-            method: np.array([one.rank_correlation[method] for one in explained])
+            method: np.array([image.rank_correlation[method] for image in explained])
             for method in explained[0].rank_correlation
         },
     )
-    found["hires_cam"]["turning"] = np.array([one.turning_error for one in explained])
-    return found
+    values["hires_cam"]["turning"] = np.array([image.turning_error for image in explained])
+    return values

@@ -1,7 +1,7 @@
-"""Where a network looks: class-activation maps, what hiding a place does, and whether the maps mean anything.
+"""Class-activation maps, occlusion maps, and tests of their faithfulness.
 
-A grade's map explains its logit less the mean of all logits: softmax knows no more of them, and what all
-grades have in common tells none of them apart.
+A grade's map explains its logit minus the mean of all logits: softmax depends only on these differences, and
+what all grades have in common does not separate them.
 """
 
 from __future__ import annotations
@@ -23,48 +23,51 @@ def _centred(logits: Tensor) -> Tensor:
 
 
 def class_activation(net: nn.Module, views: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Class-activation maps of every grade, from the last layer that still knows places.
+    """Return class-activation maps of every grade, from the last layer with spatial positions.
 
-    ``grad_cam``, arXiv:1610.02391 eq. 1 and 2, weighs each channel by its gradient's mean over the image.
-    ``hires_cam``, arXiv:2011.08891 eq. 2, takes each position's own gradient. Where the layer is averaged
-    before a linear head, as in all the ResNets, the two are one; VGG16's head knows places, which the mean
-    loses. Both come without a ReLU: what is negative speaks against the grade. Networks of timm that keep
-    places as tokens, or channels last, are mapped alike. Weights, their gradients and the network's mode stay
-    as they are; a compiled network is run as it was before it was compiled.
+    ``grad_cam``, arXiv:1610.02391 eq. 1 and 2, weights each channel by the mean of its gradient over the
+    image. ``hires_cam``, arXiv:2011.08891 eq. 2, uses the gradient at each position. If the layer is averaged
+    before a linear head, as in all ResNets, the two are equal; VGG16's head depends on positions, which the
+    mean loses. Neither applies a ReLU: negative values are evidence against the grade. timm networks with
+    tokens or channels last are supported. Weights, their gradients and the network's mode do not change; a
+    compiled network runs uncompiled.
 
     Args:
-        net: Of :func:`livergrade.models.build`, in evaluation mode.
+        net: Network from :func:`livergrade.models.build`, in evaluation mode.
         views: ``float [B, 3, H, W]``.
 
     Returns:
         Logits ``float [B, K]``, and for each method maps ``float [B, K, h, w]``.
     """
     target = cam_target(net)
-    kept: list[Tensor] = []
+    activations: list[Tensor] = []
 
-    def keep(_: nn.Module, __: object, output: Tensor) -> Tensor:
-        output = output.detach().requires_grad_()  # the gradient need not go any deeper
-        kept.append(output)
-        return output.clone()  # what follows may work in place
+    def capture(_: nn.Module, __: object, output: Tensor) -> Tensor:
+        output = output.detach().requires_grad_()  # no gradient is needed in deeper layers
+        activations.append(output)
+        return output.clone()  # later layers may work in place
 
-    hook = target.module.register_forward_hook(keep)
+    hook = target.module.register_forward_hook(capture)
     try:
         with torch.inference_mode(False), torch.enable_grad(), torch.compiler.set_stance("force_eager"):
             logits = net(views.clone())
             scores = _centred(logits)
-            pooled, placed = [], []
+            grad_cam, hires_cam = [], []
             for grade in range(scores.shape[1]):
-                (gradient,) = torch.autograd.grad(scores[:, grade].sum(), kept[0], retain_graph=True)
-                weight, features = (target.as_map(each.detach()).float() for each in (gradient, kept[0]))
-                pooled.append((weight.mean((2, 3), keepdim=True) * features).sum(1))
-                placed.append((weight * features).sum(1))
+                (gradient,) = torch.autograd.grad(scores[:, grade].sum(), activations[0], retain_graph=True)
+                weight, features = (
+                    target.as_map(tensor.detach()).float() for tensor in (gradient, activations[0])
+                )
+                grad_cam.append((weight.mean((2, 3), keepdim=True) * features).sum(1))
+                hires_cam.append((weight * features).sum(1))
     finally:
         hook.remove()
-    return logits.detach().float(), {"grad_cam": torch.stack(pooled, 1), "hires_cam": torch.stack(placed, 1)}
+    maps = {"grad_cam": torch.stack(grad_cam, 1), "hires_cam": torch.stack(hires_cam, 1)}
+    return logits.detach().float(), maps
 
 
 def blurred(views: Tensor) -> Tensor:
-    """Views without any detail, in the colours of their surroundings: what hides a place and no more."""
+    """Return strongly blurred views: they remove the detail of a region but keep its colours."""
     side = views.shape[-1] // 4 * 2 + 1
     padded = F.pad(views, (side // 2,) * 4, mode="reflect")
     ramp = torch.linspace(-2, 2, side, device=views.device).square().mul(-0.5).exp()
@@ -74,63 +77,63 @@ def blurred(views: Tensor) -> Tensor:
 
 @torch.no_grad()
 def occlusion(net: nn.Module, views: Tensor, *, places: int = 7, batch_size: int = 32) -> Tensor:
-    """What each grade's logit loses when a place is hidden, arXiv:1311.2901 section 4.2; needs no gradient.
+    """Decrease of each grade's logit when a region is occluded, arXiv:1311.2901 section 4.2; no gradients.
 
-    A square of ``2 / (places + 1)`` of the side, blurred beyond recognition, takes ``places`` × ``places``
-    positions, each half a square from the next.
+    A strongly blurred square with a side of ``2 / (places + 1)`` of the view moves over ``places`` ×
+    ``places`` positions; neighbouring positions overlap by half a square.
 
     Args:
         net: Any network in evaluation mode.
         views: ``float [B, 3, H, W]``.
         places: Positions along a side.
-        batch_size: Views at once.
+        batch_size: Views per forward pass.
 
     Returns:
-        ``float [B, K, places, places]``; positive where the grade loses.
+        ``float [B, K, places, places]``; positive where occlusion lowers the grade's logit.
     """
-    whole = _centred(net(views))
+    baseline = _centred(net(views))
     hidden, side = blurred(views), views.shape[-1]
-    edges = [round(side * place / (places + 1)) for place in range(places + 2)]
+    edges = [round(side * index / (places + 1)) for index in range(places + 2)]
 
-    def covered(row: int, column: int) -> Tensor:
-        rows, columns = (slice(edges[at], edges[at + 2]) for at in (row, column))
-        shown = views.clone()
-        shown[..., rows, columns] = hidden[..., rows, columns]
-        return shown
+    def occlude(row: int, column: int) -> Tensor:
+        rows, columns = (slice(edges[index], edges[index + 2]) for index in (row, column))
+        occluded = views.clone()
+        occluded[..., rows, columns] = hidden[..., rows, columns]
+        return occluded
 
-    squares = list(itertools.product(range(places), repeat=2))
-    together = -(-batch_size // len(views))
-    found = [
-        _centred(net(torch.cat([covered(*square) for square in squares[first : first + together]])))
-        for first in range(0, len(squares), together)
+    positions = list(itertools.product(range(places), repeat=2))
+    per_pass = -(-batch_size // len(views))
+    occluded_logits = [
+        _centred(net(torch.cat([occlude(*position) for position in positions[first : first + per_pass]])))
+        for first in range(0, len(positions), per_pass)
     ]
-    lost = whole - torch.cat(found).view(places * places, *whole.shape)
-    return lost.permute(1, 2, 0).reshape(len(views), -1, places, places)
+    decrease = baseline - torch.cat(occluded_logits).view(places * places, *baseline.shape)
+    return decrease.permute(1, 2, 0).reshape(len(views), -1, places, places)
 
 
 @torch.no_grad()
 def deletion_insertion(
     net: nn.Module, views: Tensor, maps: Tensor, grades: Tensor, *, steps: int = 16, batch_size: int = 32
 ) -> Tensor:
-    """How a grade's probability falls as what its map shows most is hidden, and rises as it is shown.
+    """Deletion and insertion curves: a grade's probability as pixels are hidden or shown in map order.
 
-    ArXiv:1806.07421 section 4.2, with a blurred view in place of a grey one. A good map has a small area
-    under the first curve and a large one under the second.
+    ArXiv:1806.07421 section 4.2, with a blurred view instead of a grey one. A faithful map has a small area
+    under the deletion curve and a large area under the insertion curve.
 
     Args:
         net: Any network in evaluation mode.
         views: ``float [B, 3, H, W]``.
         maps: ``float [B, h, w]``, one for each view.
-        grades: Whose probability is followed, ``int64 [B]``.
-        steps: Equal parts of the view.
-        batch_size: Views at once.
+        grades: Grade of each view to compute the curves for, ``int64 [B]``.
+        steps: Number of equal parts of the view.
+        batch_size: Views per forward pass.
 
     Returns:
         Probabilities ``float [B, 2, steps + 1]``: deletion, insertion; from none to all of the view changed.
     """
     hidden = blurred(views)
-    larger = F.interpolate(maps[:, None].float(), views.shape[-2:], mode="bilinear", align_corners=False)
-    order = larger.flatten(1).argsort(dim=1, descending=True, stable=True)
+    resized = F.interpolate(maps[:, None].float(), views.shape[-2:], mode="bilinear", align_corners=False)
+    order = resized.flatten(1).argsort(dim=1, descending=True, stable=True)
     rank = torch.empty_like(order).scatter_(
         1, order, torch.arange(order.shape[1], device=order.device).expand_as(order)
     )
@@ -140,14 +143,14 @@ def deletion_insertion(
         for pair in ((hidden, views), (views, hidden))
         for step in range(steps + 1)
     ]
-    shown = torch.stack(changed, 1).flatten(0, 1)
-    told = torch.cat([net(part).float().softmax(1) for part in torch.split(shown, batch_size)])
-    of_grade = told.gather(1, grades.repeat_interleave(2 * (steps + 1))[:, None])
+    inputs = torch.stack(changed, 1).flatten(0, 1)
+    probabilities = torch.cat([net(part).float().softmax(1) for part in torch.split(inputs, batch_size)])
+    of_grade = probabilities.gather(1, grades.repeat_interleave(2 * (steps + 1))[:, None])
     return of_grade.reshape(len(views), 2, steps + 1)
 
 
 def with_random_weights(net: nn.Module, seed: int = 0) -> nn.Module:
-    """The same network with weights that never saw an image, for the test of arXiv:1810.03292."""
+    """Return the same network with random weights, for the randomisation test of arXiv:1810.03292."""
     randomized_net = copy.deepcopy(getattr(net, "_orig_mod", net))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -155,33 +158,34 @@ def with_random_weights(net: nn.Module, seed: int = 0) -> nn.Module:
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
         for module in randomized_net.modules():
-            if isinstance(module, nn.Conv2d):  # PyTorch's own start lets deep networks fade out
+            if isinstance(module, nn.Conv2d):  # with PyTorch's default, activations of deep networks vanish
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return randomized_net.eval()
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Spearman's rank correlation of maps, ``[..., h, w]`` each; 0 where one is flat."""
-    from torchmetrics.functional import spearman_corrcoef  # seconds to import, and grading needs none of it
+    """Spearman's rank correlation of maps, ``[..., h, w]`` each; 0 if a map is constant."""
+    from torchmetrics.functional import spearman_corrcoef  # takes seconds to import; grading does not need it
 
-    one, other = (maps.flatten(-2).reshape(-1, maps.shape[-2:].numel()).mT for maps in (first, second))
-    return spearman_corrcoef(one, other).reshape(first.shape[:-2])
+    x, y = (maps.flatten(-2).reshape(-1, maps.shape[-2:].numel()).mT for maps in (first, second))
+    return spearman_corrcoef(x, y).reshape(first.shape[:-2])
 
 
 @dataclass(frozen=True)
 class MapScores:
-    """Maps of views by every method, and what tells whether they mean anything.
+    """Maps of views by every method, and their faithfulness scores.
 
     Attributes:
         logits: ``float [B, K]``.
-        called: the predicted grades, ``int64 [B]``.
-        maps: by method, ``float [B, K, h, w]``; ``random`` among them, for comparison.
-        curves: by method, the predicted grade's, as :func:`deletion_insertion` has them.
-        rank_correlation: by method, of the predicted grade's map to that of random weights, ``float [B]``.
+        predicted: the predicted grades, ``int64 [B]``.
+        maps: by method, ``float [B, K, h, w]``; includes ``random``, for comparison.
+        curves: by method, :func:`deletion_insertion` of the predicted grade.
+        rank_correlation: by method, between the predicted grade's maps with trained and with random weights,
+            ``float [B]``.
     """
 
     logits: Tensor
-    called: Tensor
+    predicted: Tensor
     maps: dict[str, Tensor]
     curves: dict[str, Tensor]
     rank_correlation: dict[str, Tensor]
@@ -190,47 +194,47 @@ class MapScores:
 def score_maps(
     net: nn.Module, randomized_net: nn.Module, views: Tensor, *, places: int, steps: int, seed: int
 ) -> MapScores:
-    """Map views by every method, and hold the maps of the predicted grade against both tests.
+    """Compute the maps of every method, and both faithfulness tests for the predicted grade.
 
     Args:
-        net: Of :func:`livergrade.models.build`, in evaluation mode.
-        randomized_net: Of :func:`with_random_weights`.
+        net: Network from :func:`livergrade.models.build`, in evaluation mode.
+        randomized_net: Network from :func:`with_random_weights`.
         views: ``float [B, 3, H, W]``.
-        places: As :func:`occlusion` takes it.
-        steps: As :func:`deletion_insertion` takes it.
-        seed: Of the random map.
+        places: As in :func:`occlusion`.
+        steps: As in :func:`deletion_insertion`.
+        seed: Seed of the random map.
     """
     logits, maps = class_activation(net, views)
     maps["occlusion"] = occlusion(net, views, places=places)
-    unlearned = class_activation(randomized_net, views)[1] | {
+    randomized_maps = class_activation(randomized_net, views)[1] | {
         "occlusion": occlusion(randomized_net, views, places=places)
     }
     noise = torch.rand(maps["grad_cam"].shape, generator=torch.Generator().manual_seed(seed))
     maps["random"] = noise.to(views.device)
-    called, each = logits.argmax(1), torch.arange(len(views), device=views.device)
+    predicted, index = logits.argmax(1), torch.arange(len(views), device=views.device)
     return MapScores(
         logits,
-        called,
+        predicted,
         maps,
         {
-            name: deletion_insertion(net, views, found[each, called], called, steps=steps)
-            for name, found in maps.items()
+            name: deletion_insertion(net, views, of_method[index, predicted], predicted, steps=steps)
+            for name, of_method in maps.items()
         },
         {
-            name: rank_correlation(found[each, called], maps[name][each, called])
-            for name, found in unlearned.items()
+            name: rank_correlation(of_method[index, predicted], maps[name][index, predicted])
+            for name, of_method in randomized_maps.items()
         },
     )
 
 
-def turn_back(maps: Tensor, degrees: float) -> Tensor:
-    """Maps ``float [B, K, h, w]`` turned anticlockwise about their middle; what comes from outside is NaN."""
+def rotate_maps(maps: Tensor, degrees: float) -> Tensor:
+    """Rotate maps ``float [B, K, h, w]`` anticlockwise about their centre; NaN outside the original map."""
     angle = math.radians(degrees)
-    turn = torch.tensor(
+    rotation = torch.tensor(
         [[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0]],
         device=maps.device,
     )
-    grid = F.affine_grid(turn.expand(len(maps), 2, 3), list(maps.shape), align_corners=False)
+    grid = F.affine_grid(rotation.expand(len(maps), 2, 3), list(maps.shape), align_corners=False)
     inside = (grid.abs() <= 1).all(-1)[:, None]
-    moved = F.grid_sample(maps, grid, align_corners=False, padding_mode="border")
-    return torch.where(inside, moved, torch.nan)
+    rotated = F.grid_sample(maps, grid, align_corners=False, padding_mode="border")
+    return torch.where(inside, rotated, torch.nan)

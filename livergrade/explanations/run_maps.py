@@ -1,4 +1,4 @@
-"""Maps for a run's report: under its worst mistakes, and what they are worth over its test patients."""
+"""Maps for a run's report: of its worst errors, and their faithfulness over the test patients."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def write_run_maps(
 
     Args:
         run: a folder with ``predictions.csv``.
-        net: with the weights that made it.
+        net: the network that made these predictions.
         classes: the grades, worst to best.
         config: the run's options.
-        root: where the images lie that ``predictions.csv`` names; one that can't be read now is left out.
-        device: where the network runs.
+        root: folder of the images in ``predictions.csv``; images that can't be read are skipped.
+        device: device of the network.
     """
     if not config.trainer.map_patients:
         return
@@ -69,24 +69,24 @@ def write_run_maps(
     channels = normalisation(config.model.name, **config.model.architecture())
     steps = len(worst) + len(sampled)
     with tqdm(total=steps, desc="mapping", unit="image", disable=not config.trainer.progress) as bar:
-        for places, views in _upright(worst["image"], config, channels, root, device):
-            pictures = _mistakes(net, classes, views, worst.iloc[places], channels)
-            _write(dict(zip(places, pictures, strict=True)), run / "mistakes")
-            bar.update(len(places))
+        for indices, views in _upright_views(worst["image"], config, channels, root, device):
+            montages = _error_montages(net, classes, views, worst.iloc[indices], channels)
+            _write_montages(dict(zip(indices, montages, strict=True)), run / "mistakes")
+            bar.update(len(indices))
         randomized_net = with_random_weights(net, config.seed)
-        found: list[MapScores] = []
+        scores: list[MapScores] = []
         patients: list[str] = []
-        for places, views in _upright(sampled["image"], config, channels, root, device):
+        for indices, views in _upright_views(sampled["image"], config, channels, root, device):
             seed = config.seed + len(patients)
-            found.append(score_maps(net, randomized_net, views, places=PLACES, steps=STEPS, seed=seed))
-            patients += sampled["patient"].iloc[places].tolist()
-            bar.update(len(places))
+            scores.append(score_maps(net, randomized_net, views, places=PLACES, steps=STEPS, seed=seed))
+            patients += sampled["patient"].iloc[indices].tolist()
+            bar.update(len(indices))
     if not patients:
         return
     curves, rank_correlation = (
         {
-            method: torch.cat([getattr(each, kind)[method] for each in found]).cpu().numpy()
-            for method in getattr(found[0], kind)
+            method: torch.cat([getattr(batch, kind)[method] for batch in scores]).cpu().numpy()
+            for method in getattr(scores[0], kind)
         }
         for kind in ("curves", "rank_correlation")
     )
@@ -94,47 +94,47 @@ def write_run_maps(
     write_json({"patients": len(patients), "sanity": table}, run / "sanity.json")
 
 
-def _mistakes(
+def _error_montages(
     net: nn.Module, classes: Sequence[str], views: Tensor, rows: pd.DataFrame, channels: Normalisation
 ) -> list[Image.Image]:
-    """Of each view a picture: two methods one above the other, of the predicted and of the true grade."""
+    """Return a montage per view: rows are the two methods, columns the predicted and the true grade."""
     maps = [class_activation(net, views)[1]["hires_cam"], occlusion(net, views, places=PLACES)]
-    pictures, side = [], (THUMBNAIL - GAP) // 2
-    for number, row in enumerate(rows.to_dict("records")):
-        seen = as_seen(views[number], channels)
+    montages, side = [], (THUMBNAIL - GAP) // 2
+    for index, row in enumerate(rows.to_dict("records")):
+        pixels = as_seen(views[index], channels)
         grades = [list(classes).index(row[column]) for column in ("predicted", "grade")]
-        heats = [each[number].cpu().numpy() for each in maps]
-        picture = Image.new("RGB", (THUMBNAIL, THUMBNAIL), "white")
-        for top, heat in zip((0, THUMBNAIL - side), heats, strict=True):
+        heatmaps = [of_method[index].cpu().numpy() for of_method in maps]
+        montage = Image.new("RGB", (THUMBNAIL, THUMBNAIL), "white")
+        for top, heatmap in zip((0, THUMBNAIL - side), heatmaps, strict=True):
             for left, grade in zip((0, THUMBNAIL - side), grades, strict=True):
-                shown = Image.fromarray(overlay(seen, heat[grade], float(np.abs(heat).max())))
-                picture.paste(shown.resize((side, side), Image.Resampling.BICUBIC), (left, top))
-        pictures.append(picture)
-    return pictures
+                tile = Image.fromarray(overlay(pixels, heatmap[grade], float(np.abs(heatmap).max())))
+                montage.paste(tile.resize((side, side), Image.Resampling.BICUBIC), (left, top))
+        montages.append(montage)
+    return montages
 
 
-def _write(pictures: Mapping[int, Image.Image], folder: Path) -> None:
+def _write_montages(montages: Mapping[int, Image.Image], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for place, picture in pictures.items():
-        with atomic_write(folder / f"{place}_maps.jpg") as part:
-            picture.save(part, "JPEG", quality=85)
+    for index, montage in montages.items():
+        with atomic_write(folder / f"{index}_maps.jpg") as part:
+            montage.save(part, "JPEG", quality=85)
 
 
-def _upright(
+def _upright_views(
     images: Iterable[str], config: TrainConfig, channels: Normalisation, root: Path, device: torch.device
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Upright views of the images that can be read, a batch at a time, with their places in the list."""
+    """Yield batches of upright views of the readable images, with their indices in the list."""
     size, border = config.data.image_size, config.augment.border
-    numbered = list(enumerate(images))
-    for first in range(0, len(numbered), BATCH):
-        squares = {}
-        for place, image in numbered[first : first + BATCH]:
+    indexed = list(enumerate(images))
+    for first in range(0, len(indexed), BATCH):
+        crops = {}
+        for index, image in indexed[first : first + BATCH]:
             with contextlib.suppress(ImageError):
-                squares[place] = torch.tensor(read_square(root / image, cached_size(size, border)))
-        if squares:
-            together = torch.stack(list(squares.values())).to(device)
-            upright = ViewParams.upright(len(squares), device)
+                crops[index] = torch.tensor(read_square(root / image, cached_size(size, border)))
+        if crops:
+            batch = torch.stack(list(crops.values())).to(device)
+            upright = ViewParams.upright(len(crops), device)
             yield (
-                list(squares),
-                make_views(together, upright, size=size, border=border, normalisation=channels),
+                list(crops),
+                make_views(batch, upright, size=size, border=border, normalisation=channels),
             )

@@ -11,7 +11,7 @@ from livergrade.explanations.maps import (
     deletion_insertion,
     occlusion,
     rank_correlation,
-    turn_back,
+    rotate_maps,
     with_random_weights,
 )
 from livergrade.models.build import build
@@ -93,7 +93,7 @@ def test_maps_find_the_place_that_decides(model: str) -> None:
     # Turned by a quarter, the stripes are the other class's, where the map goes with them.
     quarter = views.rot90(1, (2, 3))
     moved = class_activation(net, quarter)[1]["hires_cam"]
-    assert inside(turn_back(moved, -90), 1 - grades).min() >= 0.5  # twice its share of the view
+    assert inside(rotate_maps(moved, -90), 1 - grades).min() >= 0.5  # twice its share of the view
 
 
 @pytest.mark.slow
@@ -105,8 +105,8 @@ def test_hiding_finds_the_place_that_decides_for_vgg16() -> None:
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_map_turns_anticlockwise(degrees: int) -> None:
     maps = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(turn_back(maps, degrees), maps.rot90(degrees // 90, (2, 3)))
-    assert torch.isnan(turn_back(maps, 45)[..., 0, 0]).all()
+    torch.testing.assert_close(rotate_maps(maps, degrees), maps.rot90(degrees // 90, (2, 3)))
+    assert torch.isnan(rotate_maps(maps, 45)[..., 0, 0]).all()
 
 
 def test_a_compiled_network_is_mapped_alike() -> None:

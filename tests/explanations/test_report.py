@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from livergrade.explanations.explained import Chosen, Explained
-from livergrade.explanations.report import gates_figure
+from livergrade.explanations.report import plot_gates
 from tests.conftest import GRADES
 
 
@@ -19,8 +19,8 @@ def explained(grade: str, gates: dict[str, tuple[str, np.ndarray]]) -> Explained
 
 
 def test_without_gates_of_channels_there_is_no_figure() -> None:
-    assert gates_figure([explained("poor", {})], GRADES) is None
-    assert gates_figure([explained("poor", {"layer1.0": ("spatial", np.ones((1, 2, 2)))})], GRADES) is None
+    assert plot_gates([explained("poor", {})], GRADES) is None
+    assert plot_gates([explained("poor", {"layer1.0": ("spatial", np.ones((1, 2, 2)))})], GRADES) is None
 
 
 def test_the_last_block_of_each_stage_is_drawn_less_the_mean() -> None:
@@ -35,7 +35,7 @@ def test_the_last_block_of_each_stage_is_drawn_less_the_mean() -> None:
             },
         )
 
-    figure = gates_figure([one("poor", -1), one("well", 1)], GRADES)
+    figure = plot_gates([one("poor", -1), one("well", 1)], GRADES)
     assert figure is not None
     whole, second, apart, _ = figure.axes
     assert [axes.get_title() for axes in (whole, second)] == ["layer1", "layer2"]
