@@ -1,4 +1,4 @@
-"""Check the machine, the cohort, the split and the weights before a long run: what passes, and what to mend.
+"""Check the machine, the cohort, the split and the weights before a long run, with a fix for each problem.
 
 python -m livergrade.check data=manifest data.manifest=cohort.csv
 """
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
     parse_config,
 )
 def main(config: TrainConfig) -> None:
-    """Every check, whatever the ones before it found."""
+    """Run every check, whatever the result of the previous ones."""
     from livergrade.io.files import write_json
     from livergrade.training.preflight import FAIL, checks
 

@@ -16,20 +16,20 @@ from livergrade.runs.paths import command_line
 
 
 def parse_config(composed: DictConfig) -> CompareConfig:
-    """The options of a comparison, every value checked."""
+    """Parse and validate the options of a comparison."""
     return to_dataclass(composed, CompareConfig)
 
 
 @command(
     "compare",
     "outputs/sweeps/<time>",
-    "Compare finished runs. Name a sweep's folder, or those of runs; comparison/ is left in the one named.",
+    "Compare finished runs. Give a sweep's folder, or folders of runs; the folder comparison/ is written there.",
     CompareConfig(),
     parse_config,
     words="runs",
 )
 def main(config: CompareConfig) -> None:
-    """One comparison."""
+    """Run one comparison."""
     from livergrade.multirun.comparison import write_comparison_results
 
     write_comparison_results(config, Path(HydraConfig.get().runtime.output_dir), command_line())

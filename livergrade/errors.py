@@ -1,9 +1,9 @@
-"""The one exception that is the user's to fix."""
+"""The exception for errors that the user can fix."""
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: its message names the file, row or key, the reason and the fix.
+    """An error in the user's input: its message names the file, row or key, the reason and the fix.
 
-    Commands print the message alone, without a traceback, and exit non-zero.
-    Anything else that is raised is a fault of ours and keeps its traceback.
+    Commands print only the message, without a traceback, and exit non-zero.
+    Any other exception is a bug in the package and keeps its traceback.
     """

@@ -1,4 +1,4 @@
-"""Score a trained run again, or on another cohort (external validation): the same files as after training.
+"""Evaluate a trained run again, or on another cohort (external validation): same files as after training.
 
 python -m livergrade.evaluate run=outputs/senet/<time>
 python -m livergrade.evaluate run=outputs/senet/<time> data=manifest data.manifest=other_hospital.csv
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 
 def parse_config(composed: DictConfig) -> EvaluateConfig:
-    """The options of an evaluation, every value checked; the grades and the input size are the run's."""
+    """Parse and validate the options of an evaluation; the grades and the input size are those of the run."""
     config = to_dataclass(composed, EvaluateConfig)
     if not config.run:
-        raise UserError("run: which run is evaluated? Give its folder, as in run=outputs/senet/<time>")
+        raise UserError("run: which run should be evaluated? Give its folder, as in run=outputs/senet/<time>")
     for key in ("data.image_size", "data.classes", "data.split_file"):
         if any(word.startswith(f"{key}=") for word in HydraConfig.get().overrides.task):
             raise UserError(f"{key}: is the trained run's; leave it out")
@@ -41,12 +41,12 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
 @command(
     "evaluate",
     "run=outputs/senet/<time> data=manifest data.manifest=other_hospital.csv",
-    "Score a trained run again, or on another cohort. What it leaves lies in evaluations/ of the run.",
+    "Evaluate a trained run again, or on another cohort. The results are written to evaluations/ of the run.",
     EvaluateConfig(data=DataConfig()),
     parse_config,
 )
 def main(config: EvaluateConfig) -> None:
-    """One evaluation, read from top to bottom."""
+    """Run one evaluation."""
     import lightning as L
 
     from livergrade.data.kinds import read_cohort
@@ -89,19 +89,19 @@ def main(config: EvaluateConfig) -> None:
 
 
 def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
-    """The trained run's options, with what the evaluation changes: the cohort, the views and the trainer."""
+    """Return the trained run's options with the cohort, views and trainer of the evaluation."""
     trained.require_trained()
     options = trained.config
     if config.data:
-        own = options.data
-        options.data = replace(config.data, image_size=own.image_size, classes=own.classes)
+        run_data = options.data
+        options.data = replace(config.data, image_size=run_data.image_size, classes=run_data.classes)
         options.split.name = "external"
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views
-    own_split = options.split.name
-    options.split.name = "patient"  # external is none that can be asked for
+    split_name = options.split.name
+    options.split.name = "patient"  # "external" would fail validation: users can't set it
     raise_if_invalid(problems(options))
-    options.split.name = own_split
+    options.split.name = split_name
     return options
 
 

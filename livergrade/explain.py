@@ -1,4 +1,4 @@
-"""Show why a trained network grades images as it does, and whether what is shown means anything.
+"""Explain the grades of a trained network with maps, and test whether the maps are faithful.
 
 python -m livergrade.explain run=outputs/senet/<time>
 python -m livergrade.explain run=outputs/senet/<time> images/*.png
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 def parse_config(composed: DictConfig) -> ExplainConfig:
-    """The options of an explanation, every value checked."""
+    """Parse and validate the options of an explanation."""
     config = to_dataclass(composed, ExplainConfig)
     if not config.run:
         raise UserError(
-            "run: which network is explained? Give a run's folder, as in run=outputs/senet/<time>"
+            "run: which network should be explained? Give a run's folder, as in run=outputs/senet/<time>"
         )
     return config
 
@@ -39,13 +39,13 @@ def parse_config(composed: DictConfig) -> ExplainConfig:
 @command(
     "explain",
     "run=outputs/senet/<time>",
-    "Show why a trained network grades images as it does, and whether what is shown means anything.",
+    "Explain the grades of a trained network with maps, and test whether the maps are faithful.",
     ExplainConfig(),
     parse_config,
     words="images",
 )
 def main(config: ExplainConfig) -> None:
-    """Explain image by image; one that can't be read stops no other."""
+    """Explain image by image; an unreadable image does not stop the others."""
     import torch
     from tqdm import tqdm
 
@@ -61,26 +61,27 @@ def main(config: ExplainConfig) -> None:
     assert config.run
     run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
     grader = Grader(run, config.views, config.accelerator)
-    chosen = _named(config.images) if config.images else choose(run, config.n)
+    chosen = _user_images(config.images) if config.images else choose(run, config.n)
     grader.require_maps()
     randomized_net = with_random_weights(grader.net, config.seed)
     failed: dict[str, str] = {}
     explained: list[Explained] = []
-    for one in tqdm(chosen, "explaining", unit="image"):
+    for image in tqdm(chosen, "explaining", unit="image"):
         try:
-            square = torch.tensor(read_square(one.path, grader.size))[None].to(grader.device)
+            crop = torch.tensor(read_square(image.path, grader.size))[None].to(grader.device)
         except ImageError as error:
-            failed[str(one.path)] = str(error)
+            failed[str(image.path)] = str(error)
             continue
-        views, seed = [grader.view(square, angle) for angle in grader.degrees], config.seed + len(explained)
-        channels = grader.normalisation
-        found = explain(one, views, grader.degrees, grader.net, randomized_net, channels, config, seed=seed)
-        explained.append(found)
+        views, seed = [grader.view(crop, angle) for angle in grader.degrees], config.seed + len(explained)
+        channels, net = grader.normalisation, grader.net
+        explained.append(
+            explain(image, views, grader.degrees, net, randomized_net, channels, config, seed=seed)
+        )
     reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
     if not explained:
-        raise UserError(f"nothing could be explained:\n{reasons}")
+        raise UserError(f"no image could be explained:\n{reasons}")
     table = faithfulness_estimates(
-        measured(explained), [one.image.patient for one in explained], seed=config.seed
+        measured(explained), [explanation.image.patient for explanation in explained], seed=config.seed
     )
     facts = {"run": str(run.folder), "model": grader.model, "command": command_line()}
     write_json(facts | {"failed": failed, "sanity": table}, out / "sanity.json")
@@ -89,14 +90,14 @@ def main(config: ExplainConfig) -> None:
         raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")
 
 
-def _named(given: list[str]) -> list[Chosen]:
+def _user_images(names: list[str]) -> list[Chosen]:
     from livergrade.explanations.explained import Chosen
     from livergrade.inference.inputs import find_inputs
 
-    found = find_inputs(given)
-    if slides := [str(one.path) for one in found if one.slide]:
+    inputs = find_inputs(names)
+    if slides := [str(item.path) for item in inputs if item.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")
-    return [Chosen(one.path, one.path.stem, one.patient) for one in found]
+    return [Chosen(item.path, item.path.stem, item.patient) for item in inputs]
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def parse_config(composed: DictConfig) -> ExportConfig:
-    """The options of an export, every value checked."""
+    """Parse and validate the options of an export."""
     config = to_dataclass(composed, ExportConfig)
     if not config.run:
-        raise UserError("run: which network is exported? Give a run's folder, as in run=outputs/senet/<time>")
+        raise UserError(
+            "run: which network should be exported? Give a run's folder, as in run=outputs/senet/<time>"
+        )
     return config
 
 
@@ -36,7 +38,7 @@ def parse_config(composed: DictConfig) -> ExportConfig:
     words="images",
 )
 def main(config: ExportConfig) -> None:
-    """Write the file, hold it against the network, and only then keep it and tell of it."""
+    """Write the ONNX file, check it against the network, and keep it only if they agree."""
     from livergrade.deploy.onnx_file import require
 
     require()

@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 
 
 def parse_config(composed: DictConfig) -> PredictConfig:
-    """The options of a prediction, every value checked."""
+    """Parse and validate the options of a prediction."""
     config = to_dataclass(composed, PredictConfig)
     if not config.run:
-        raise UserError("run: which network grades? Give a run's folder, as in run=outputs/senet/<time>")
+        raise UserError(
+            "run: which network should grade? Give a run's folder, as in run=outputs/senet/<time>"
+        )
     if not config.inputs:
-        raise UserError("inputs: what is graded? Name images, slides, folders, or a CSV")
+        raise UserError("inputs: what should be graded? Give images, slides, folders, or a CSV")
     return config
 
 
@@ -41,7 +43,7 @@ def parse_config(composed: DictConfig) -> PredictConfig:
     words="inputs",
 )
 def main(config: PredictConfig) -> None:
-    """Grade the images, then slide by slide; one that can't be read stops no other."""
+    """Grade the images, then slide by slide; an unreadable file does not stop the others."""
     from livergrade.inference.answers import Answers
     from livergrade.inference.grader import Grader
     from livergrade.inference.images import grade_images
@@ -52,13 +54,13 @@ def main(config: PredictConfig) -> None:
     from livergrade.runs.run import Run
 
     assert config.run
-    found, out = find_inputs(config.inputs), Path(HydraConfig.get().runtime.output_dir)
-    if any(one.slide for one in found):
+    inputs, out = find_inputs(config.inputs), Path(HydraConfig.get().runtime.output_dir)
+    if any(item.slide for item in inputs):
         require()
     grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)
     if config.why:
         grader.require_maps()
-    _keep_options(config, out)
+    _check_options(config, out)
     answers = Answers(
         grader.calibration,
         grader.classes,
@@ -70,17 +72,17 @@ def main(config: PredictConfig) -> None:
     for line in (*grader.warnings(calibrated=config.calibrated), *answers.warnings()):
         log.warning("%s", line)
     failed: dict[str, str] = {}
-    images = grade_images([one for one in found if not one.slide], grader, config, out, failed, answers)
-    slides = grade_slides([one for one in found if one.slide], grader, config, out, failed)
+    images = grade_images([item for item in inputs if not item.slide], grader, config, out, failed, answers)
+    slides = grade_slides([item for item in inputs if item.slide], grader, config, out, failed)
     write_answers(out, images, slides, failed, grader=grader, answers=answers, config=config)
     log.info("%s", out)
     if failed:
         lines = [f"  {path} {reason}" for path, reason in failed.items()]
-        raise UserError(f"{len(failed)} of {len(found)} files could not be graded:\n" + "\n".join(lines))
+        raise UserError(f"{len(failed)} of {len(inputs)} files could not be graded:\n" + "\n".join(lines))
 
 
-def _keep_options(config: PredictConfig, out: Path) -> None:
-    """What an earlier start left in the folder is kept, so it must have been made in the same way."""
+def _check_options(config: PredictConfig, out: Path) -> None:
+    """Check that earlier results in the folder were made with the same options, then save the options."""
     from livergrade.io.files import write_json
 
     stored = out / "options.json"
@@ -88,10 +90,10 @@ def _keep_options(config: PredictConfig, out: Path) -> None:
         *("run", "views", "slide_mpp", "tile_um", "stride", "min_tissue"),
         *("calibrated", "coverage", "abstain"),
     )
-    now = {key: getattr(config, key) for key in keys} | {"run": str(Path(config.run or "").absolute())}
+    current = {key: getattr(config, key) for key in keys} | {"run": str(Path(config.run or "").absolute())}
     if stored.is_file():
-        refuse_other_options(out, json.loads(stored.read_text("utf-8")), now, fix="choose another out")
-    write_json(now, stored)
+        refuse_other_options(out, json.loads(stored.read_text("utf-8")), current, fix="choose another out")
+    write_json(current, stored)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Cut images from whole slides as the paper did: six of a marked region, in a grid of two rows.
+"""Crop images from whole slides as in the paper: six per marked region, in a grid of two rows.
 
-python -m livergrade.prepare slides/                  proposes regions, for a person to look at in QuPath
+python -m livergrade.prepare slides/                  proposes regions, to be reviewed in QuPath
 python -m livergrade.prepare slides/ regions=marked/ table=slides.csv
 """
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def parse_config(composed: DictConfig) -> PrepareConfig:
-    """The options of a preparation, every value checked."""
+    """Parse and validate the options of a preparation."""
     config = to_dataclass(composed, PrepareConfig)
     if not config.slides:
         raise UserError("slides: which ones? Name files or a folder, as in livergrade.prepare slides/")
@@ -31,13 +31,13 @@ def parse_config(composed: DictConfig) -> PrepareConfig:
 @command(
     "prepare",
     "slides/ regions=marked/ table=slides.csv",
-    "Cut images from whole slides, with a manifest. Without regions=, propose some as GeoJSON.",
+    "Crop images from whole slides, with a manifest. Without regions=, propose regions as GeoJSON.",
     PrepareConfig(),
     parse_config,
     words="slides",
 )
 def main(config: PrepareConfig) -> None:
-    """Propose regions on each slide, or cut the images of the regions that are marked."""
+    """Propose regions on each slide, or crop images from the marked regions."""
     from livergrade.io.slide_reader import require
 
     require()
@@ -49,7 +49,9 @@ def main(config: PrepareConfig) -> None:
     slides = find_slides(config.slides)
     if config.regions is None:
         failed = propose(slides, config, out)
-        log.info("look at the regions in QuPath and move them, then prepare with regions=%s", out / "regions")
+        log.info(
+            "review the regions in QuPath and move them, then run prepare with regions=%s", out / "regions"
+        )
     else:
         assert config.table
         failed = cut(slides, read_table(Path(config.table), slides, config), config, out)

@@ -22,17 +22,17 @@ log = logging.getLogger(__name__)
 @command(
     "train",
     "model=senet",
-    "Train and test one model. What it leaves is one folder with a report.",
+    "Train and test one model. The results are written to one folder, with a report.",
     TrainConfig(),
     parse_config,
 )
 def main(config: TrainConfig) -> None:
-    """One run, read from top to bottom."""
+    """Run one training: cohort, split, fit, test, outputs."""
     run = Path(HydraConfig.get().runtime.output_dir)
     if may_be_restarted() and finished_before(run, config):
-        log.info("finished before: %s", run)
+        log.info("already finished: %s", run)
         return
-    # Imported here, so that --help and --cfg job need not wait seconds for torch.
+    # Imported here, so that --help and --cfg job do not wait seconds for torch.
     import lightning as L
 
     from livergrade.data.kinds import read_cohort
@@ -52,9 +52,9 @@ def main(config: TrainConfig) -> None:
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     task = make_task(config, cohort.classes, note, split)
-    start = start_weights(task.net, config, run)
+    weight_facts = start_weights(task.net, config, run)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
-    facts = run_facts(trainer) | start
+    facts = run_facts(trainer) | weight_facts
     if trainer.is_global_zero:
         create_run_dir(run, config)
         write_split(split, run / "split.csv")

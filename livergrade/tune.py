@@ -1,4 +1,4 @@
-"""Search options with Optuna, by the validation patients; every trial is a run of its own.
+"""Search hyperparameters with Optuna on the validation patients; every trial is a separate run.
 
 python -m livergrade.tune trials=20 model=senet,sknet 'optim.lr=tag(log,interval(1e-4,1e-2))'
 """
@@ -19,22 +19,22 @@ log = logging.getLogger(__name__)
 
 
 def parse_config(composed: DictConfig) -> TuneConfig:
-    """The options of a search, every value checked."""
+    """Parse and validate the options of a search."""
     return to_dataclass(composed, TuneConfig)
 
 
 @command(
     "tune",
     "trials=20 model=senet,sknet 'optim.lr=tag(log,interval(1e-4,1e-2))'",
-    "Search options with Optuna. What is no option below goes to livergrade.train: key=value for every\n"
-    "trial, key=a,b and key=interval(low,high) to be searched.",
+    "Search hyperparameters with Optuna. Options not listed below go to livergrade.train: key=value for\n"
+    "every trial; key=a,b and key=interval(low,high) are searched.",
     TuneConfig(),
     parse_config,
     words="space",
     all_words=True,
 )
 def main(config: TuneConfig) -> None:
-    """One study, from its start or from where it was left."""
+    """Run one study, new or resumed."""
     if importlib.util.find_spec("optuna") is None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"')
     from livergrade.multirun.search import completed, open_study, report_trial, run_trial
@@ -42,11 +42,11 @@ def main(config: TuneConfig) -> None:
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)
-    study, left = open_study(out, config)
-    log.info("%s; %d trials to run in %s", OBJECTIVE, left, out)
+    study, remaining = open_study(out, config)
+    log.info("%s; %d trials to run in %s", OBJECTIVE, remaining, out)
     study.optimize(
         lambda trial: run_trial(trial, out, fixed, searched),
-        n_trials=left,
+        n_trials=remaining,
         catch=(UserError,),
         callbacks=[lambda study, trial: report_trial(study, trial, out, config)],
     )

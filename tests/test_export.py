@@ -189,7 +189,7 @@ def test_a_file_that_grades_otherwise_is_not_left(trained: Path, tmp_path: Path,
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "run: which network is exported?"),
+        ([], "run: which network should be exported?"),
         (["run=nowhere"], "nowhere"),
         (["run={trained}", "nowhere.png"], "nowhere.png: there is no such file"),
         (["run={trained}", "views=37"], "views=37"),

@@ -206,9 +206,9 @@ def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["images/*.png"], "run: which network grades?"),
+        (["images/*.png"], "run: which network should grade?"),
         (["run=nowhere", "{manifest}"], "nowhere"),
-        (["run={trained}"], "inputs: what is graded?"),
+        (["run={trained}"], "inputs: what should be graded?"),
         (["run={trained}", "nowhere.png", "/none/*.svs"], "nowhere.png: there is no such file"),
         (["run={trained}", "{manifest}", "views=37"], "views=37"),
     ],

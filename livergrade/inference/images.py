@@ -1,4 +1,4 @@
-"""Grade image files, skipping images that an earlier run has graded."""
+"""Grade image files, skipping images that are already graded."""
 
 from __future__ import annotations
 

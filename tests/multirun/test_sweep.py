@@ -53,7 +53,7 @@ def test_a_failed_job_stops_no_other_and_is_run_again_alone(
     with pytest.raises(SystemExit):
         train(*words, "optim.weight_decay=0,-1", outputs=tmp_path)
     told = capfd.readouterr()
-    assert told.out.count("finished before") == 2
+    assert told.out.count("already finished") == 2
     assert finished == {number: (found[number] / "finished.json").stat().st_mtime_ns for number in "02"}
 
 
@@ -112,7 +112,7 @@ def test_a_killed_sweep_goes_on_to_the_same_figures(small: list[str], tmp_path: 
     with start(*words, folder=killed) as process:
         told, _ = process.communicate(timeout=500)
     assert process.returncode == 0, told
-    assert told.count("finished before") == 2
+    assert told.count("already finished") == 2
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     for one, other in zip(*(sorted(jobs(sweep).values()) for sweep in (whole, killed)), strict=True):
         assert one.name == other.name
