@@ -23,7 +23,7 @@ def parse_config(composed: DictConfig) -> CompareConfig:
 @command(
     "compare",
     "outputs/sweeps/<time>",
-    "Compare finished runs. Give a sweep's folder, or folders of runs; the folder comparison/ is written there.",
+    "Compare finished runs. Give a sweep's folder, or folders of runs; comparison/ is written there.",
     CompareConfig(),
     parse_config,
     words="runs",
