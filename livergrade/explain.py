@@ -21,6 +21,7 @@ from livergrade.runs.paths import command_line
 
 if TYPE_CHECKING:
     from livergrade.explanations.explained import Chosen, Explained
+    from livergrade.inference.grader import Grader
 
 
 log = logging.getLogger(__name__)
@@ -46,16 +47,11 @@ def parse_config(composed: DictConfig) -> ExplainConfig:
 )
 def main(config: ExplainConfig) -> None:
     """Explain image by image; an unreadable image does not stop the others."""
-    import torch
-    from tqdm import tqdm
-
     from livergrade.evaluation.faithfulness import faithfulness_estimates
-    from livergrade.explanations.explained import choose, explain, measured
-    from livergrade.explanations.maps import with_random_weights
+    from livergrade.explanations.explained import choose, measured
     from livergrade.explanations.report import write_explanation
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
-    from livergrade.io.images import ImageError, read_square
     from livergrade.runs.run import Run
 
     assert config.run
@@ -63,20 +59,7 @@ def main(config: ExplainConfig) -> None:
     grader = Grader(run, config.views, config.accelerator)
     chosen = _user_images(config.images) if config.images else choose(run, config.n)
     grader.require_maps()
-    randomized_net = with_random_weights(grader.net, config.seed)
-    failed: dict[str, str] = {}
-    explained: list[Explained] = []
-    for image in tqdm(chosen, "explaining", unit="image"):
-        try:
-            crop = torch.tensor(read_square(image.path, grader.size))[None].to(grader.device)
-        except ImageError as error:
-            failed[str(image.path)] = str(error)
-            continue
-        views, seed = [grader.view(crop, angle) for angle in grader.degrees], config.seed + len(explained)
-        channels, net = grader.normalisation, grader.net
-        explained.append(
-            explain(image, views, grader.degrees, net, randomized_net, channels, config, seed=seed)
-        )
+    explained, failed = _explain_all(grader, chosen, config)
     reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
     if not explained:
         raise UserError(f"no image could be explained:\n{reasons}")
@@ -88,6 +71,34 @@ def main(config: ExplainConfig) -> None:
     log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run.folder), table))
     if failed:
         raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")
+
+
+def _explain_all(
+    grader: Grader, chosen: list[Chosen], config: ExplainConfig
+) -> tuple[list[Explained], dict[str, str]]:
+    """The explanation of every readable image, and by path why the others could not be read."""
+    import torch
+    from tqdm import tqdm
+
+    from livergrade.explanations.explained import explain
+    from livergrade.explanations.maps import with_random_weights
+    from livergrade.io.images import ImageError, read_square
+
+    randomized_net = with_random_weights(grader.net, config.seed)
+    channels = grader.normalisation
+    explained: list[Explained] = []
+    failed: dict[str, str] = {}
+    for image in tqdm(chosen, "explaining", unit="image"):
+        try:
+            crop = torch.tensor(read_square(image.path, grader.size))[None].to(grader.device)
+        except ImageError as error:
+            failed[str(image.path)] = str(error)
+            continue
+        views, seed = [grader.view(crop, angle) for angle in grader.degrees], config.seed + len(explained)
+        explained.append(
+            explain(image, views, grader.degrees, grader.net, randomized_net, channels, config, seed=seed)
+        )
+    return explained, failed
 
 
 def _user_images(names: list[str]) -> list[Chosen]:

@@ -126,6 +126,27 @@ def test_the_way_in_is_short() -> None:
             assert room(module) in entries, module
 
 
+MODULE, FUNCTION, MAIN = 350, 50, 40
+"""Lines at most: of a module, of a function's body without its docstring, of an entry's ``main``."""
+LONG = ("livergrade.config.schema", "livergrade.data.synthetic.tissue")
+"""Modules that may be longer: the options, which stand in one place, and the drawing of tissue."""
+
+
+def test_what_is_read_at_once_is_short() -> None:
+    wrong = []
+    for module, path in modules().items():
+        text = path.read_text("utf-8")
+        if len(text.splitlines()) > MODULE and module not in LONG:
+            wrong.append(module)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[ast.get_docstring(node) is not None :]
+                lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                if lines > (MAIN if node.name == "main" else FUNCTION):
+                    wrong.append(f"{module}.{node.name}: {lines} lines")
+    assert wrong == []
+
+
 def test_package_has_no_utils() -> None:
     assert not [path for path in PACKAGE.rglob("*") if "util" in path.name or "helper" in path.name]
 

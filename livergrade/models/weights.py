@@ -76,6 +76,22 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     # Files from before PyTorch 0.4.1 have no batch counters; no batch norm here uses them.
     counters = [key for key in expected if key not in found and key.endswith(".num_batches_tracked")]
     may_be_missing = {*not_loaded, *counters}
+    _require_fit(found, expected, may_be_missing, f"{source}{names}", name)
+    model.load_state_dict(found, strict=False)
+    matched = len(found) - zeros
+    share = f"all {matched}" if matched == len(expected) else f"{matched} of {len(expected)}"
+    report = f"{source}: loaded {share} tensors of {name}{names}; "
+    report += (
+        f"the head ({', '.join(not_loaded)}) keeps its initial values" if not_loaded else "head included"
+    )
+    report += f"; {zeros} biases that the file lacks are zero" if zeros else ""
+    return report + (f"; {len(counters)} batch counters that it lacks are not used" if counters else "")
+
+
+def _require_fit(
+    found: dict[str, Tensor], expected: dict[str, Tensor], may_be_missing: set[str], source: str, name: str
+) -> None:
+    """Raise a `UserError` that counts and names the tensors which do not fit the model."""
     misfits = {
         "missing": [key for key in expected if key not in found and key not in may_be_missing],
         "unexpected": [key for key in found if key not in expected],
@@ -92,18 +108,9 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
             if keys
         )
         raise UserError(
-            f"model.weights: {source}{names} does not fit {name}, which needs {len(expected)} tensors: "
+            f"model.weights: {source} does not fit {name}, which needs {len(expected)} tensors: "
             f"{details}. Give a file saved from this architecture, or the model that the file was saved from."
         )
-    model.load_state_dict(found, strict=False)
-    matched = len(found) - zeros
-    share = f"all {matched}" if matched == len(expected) else f"{matched} of {len(expected)}"
-    report = f"{source}: loaded {share} tensors of {name}{names}; "
-    report += (
-        f"the head ({', '.join(not_loaded)}) keeps its initial values" if not_loaded else "head included"
-    )
-    report += f"; {zeros} biases that the file lacks are zero" if zeros else ""
-    return report + (f"; {len(counters)} batch counters that it lacks are not used" if counters else "")
 
 
 def _imagenet(model: nn.Module, name: str) -> tuple[str, dict[str, Tensor]]:

@@ -48,7 +48,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 raise
             reason = str(error).splitlines()[0]
             raise UserError(
-                f"{path}: can't be written ({reason}; {free_space(Path(path))}). Earlier checkpoints are intact: "
+                f"{path}: can't be written ({reason}; {free_space(Path(path))}). "
+                "Earlier checkpoints are intact: "
                 f"free disk space, then resume with train.resume={Path(path).parent.parent}"
             ) from error
 

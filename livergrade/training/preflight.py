@@ -183,20 +183,7 @@ def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None
     table = cohort.table.iloc[rows].reset_index(drop=True)
     names = table["image"].tolist()
 
-    sizes = Counter(image.size for image in stats)
-    message = ", ".join(
-        f"{count} of {width} × {height} px" for (width, height), count in sizes.most_common(3)
-    )
-    message += f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
-    small = [
-        name for name, image in zip(names, stats, strict=True) if min(image.size) < config.data.image_size
-    ]
-    fix = f"{len(small)} are smaller than data.image_size and enlarged: {_join_some(small)}"
-    yield _warn_if(small, "sizes", message, fix)
-    modes = Counter(image.mode for image in stats if image.mode != "RGB")
-    message = ", ".join(f"{count} of mode {mode}" for mode, count in modes.items()) or "all RGB"
-    yield _warn_if(modes, "colour modes", message, "they are converted to RGB")
-
+    yield from _check_sizes_and_modes(names, stats, config.data.image_size)
     blank = [name for name, image in zip(names, stats, strict=True) if image.tissue < LEAST_TISSUE]
     yield _warn_if(blank, "blank images", _join_some(blank) or "none", "remove them from the cohort")
     median_focus = float(np.median([image.focus for image in stats]))
@@ -218,6 +205,21 @@ def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None
     usable = [row for row, name in enumerate(names) if name not in unusable]
     splits = None if split is None else split["split"].to_numpy()[rows]
     yield from _check_near_duplicates(table, [image.hashes for image in stats], usable, splits)
+
+
+def _check_sizes_and_modes(names: list[str], stats: list[_ImageStats], image_size: int) -> Iterator[Finding]:
+    """Images smaller than the views, and images that are not RGB."""
+    sizes = Counter(image.size for image in stats)
+    message = ", ".join(
+        f"{count} of {width} × {height} px" for (width, height), count in sizes.most_common(3)
+    )
+    message += f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
+    small = [name for name, image in zip(names, stats, strict=True) if min(image.size) < image_size]
+    fix = f"{len(small)} are smaller than data.image_size and enlarged: {_join_some(small)}"
+    yield _warn_if(small, "sizes", message, fix)
+    modes = Counter(image.mode for image in stats if image.mode != "RGB")
+    message = ", ".join(f"{count} of mode {mode}" for mode, count in modes.items()) or "all RGB"
+    yield _warn_if(modes, "colour modes", message, "they are converted to RGB")
 
 
 def _check_near_duplicates(
