@@ -101,9 +101,9 @@ def test_probabilities_are_calibrated_before_views_are_averaged(
 @pytest.mark.parametrize(
     ("made", "words", "held", "told"),
     [
-        ({"patients": 6}, [], "poor|moderate|well", "takes 9 validation patients, the run had 6"),
-        ({}, ["views=1"], "", "over 2 views, not 1"),
-        ({}, ["calibrated=false"], "", "are of calibrated probabilities"),
+        ({"patients": 6}, [], "poor|moderate|well", "needs 9 validation patients, the run had 6"),
+        ({}, ["views=1"], "", "based on 2 views, not 1"),
+        ({}, ["calibrated=false"], "", "based on calibrated probabilities"),
         ({"temperature": None, "patients": 6}, [], "poor|moderate|well", "not calibrated: none was fitted"),
     ],
 )
