@@ -183,6 +183,7 @@ def test_every_new_module_gets_its_tests(recipe: str) -> None:
             assert f"tests/{room}/test_{name}" in new
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_recipes_pass(copy: Path, tmp_path: Path) -> None:
     own = [str(path) for path in (copy / "tests").rglob("test_*.py")]
     assert len(own) == 2

@@ -1,7 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_ours_is_timed_against_the_reference(script, tmp_path: Path) -> None:
     told = tmp_path / "told.json"
     words = ["--models", "senet", "--size", "32", "--batch", "2", "--steps", "1", "--rounds", "2"]

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 
+@pytest.mark.slow
 def test_a_prediction_is_timed_against_importing_torch(
     script, tiny_run: Path, manifest: Path, tmp_path: Path
 ) -> None:
