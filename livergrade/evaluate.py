@@ -13,9 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import make_absolute, raise_if_invalid, to_dataclass
+from livergrade.cli.compose import make_absolute, to_dataclass
 from livergrade.config.schema import DataConfig, EvaluateConfig, TrainConfig
-from livergrade.config.validation import problems
+from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
 from livergrade.runs.folder import mark_finished, save_config
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.config.schema import DataConfig, TrainConfig
-from livergrade.config.validation import problems
+from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
 from livergrade.runs.folder import read_options
 from livergrade.runs.paths import (
@@ -65,12 +65,6 @@ def register(name: str, schema: Any, help_text: str = "") -> None:  # noqa: ANN4
     store.store(name=f"{name}_schema", node=type(schema))
     help_node = {"app_name": name, "header": "", "template": help_text.replace("$", "$$") + FLAGS}
     store.store(group="hydra/help", name="livergrade", node=help_node)
-
-
-def raise_if_invalid(messages: list[str]) -> None:
-    """Raise a `UserError` that lists the problems of the options, if there are any."""
-    if messages:
-        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in messages))
 
 
 def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:

@@ -5,6 +5,7 @@ from typing import Any
 from livergrade.config.fields import options
 from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, TrainConfig
 from livergrade.config.views import view_count
+from livergrade.errors import UserError
 from livergrade.models.catalog import OPTIONS
 
 
@@ -85,3 +86,9 @@ def _model_errors(config: TrainConfig) -> list[str]:
     if model.frozen and (config.trainer.devices != "1" or config.trainer.num_nodes > 1):
         errors.append("model.frozen: embeddings are computed by one process; set trainer.devices=1")
     return errors
+
+
+def raise_if_invalid(messages: list[str]) -> None:
+    """Raise a `UserError` that lists the problems of the options, if there are any."""
+    if messages:
+        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in messages))

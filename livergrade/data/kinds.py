@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livergrade.config.schema import DataConfig
+from livergrade.config.validation import raise_if_invalid
 from livergrade.data.cohort import Cohort, cache_root, from_folder, from_manifest
 from livergrade.data.synthetic.cohort import synthetic_cohort
 from livergrade.errors import UserError
@@ -99,6 +100,5 @@ def read_cohort(options: DataConfig) -> Cohort:
     Raises:
         UserError: with all problems of the options, else of the cohort, one per line.
     """
-    if problems := cohort_problems(options):
-        raise UserError("these options can't be used:\n" + "\n".join(f"  {line}" for line in problems))
+    raise_if_invalid(cohort_problems(options))
     return KINDS[options.name].read(options)
