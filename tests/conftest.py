@@ -7,6 +7,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the commands do, before t
 
 import contextlib
 import functools
+import gc
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -88,24 +89,26 @@ TINY = ("model=timm", "model.backbone=test_resnet")
 
 
 @functools.cache
-def _originals() -> tuple[Callable[..., None], Callable[..., object]]:
+def _originals() -> tuple[dict[str, Callable[..., object]], Callable[..., object]]:
     """What :func:`undrawn` and :func:`narrow` replace, looked up before either does."""
     from matplotlib.figure import Figure
 
     from livergrade.models import resnet
 
-    return Figure.savefig, resnet.resnet50
+    return {name: getattr(Figure, name) for name in BLANK}, resnet.resnet50
 
 
 @contextlib.contextmanager
-def _replaced(save: Callable[..., None] | None, resnet50: Callable[..., object] | None) -> Iterator[None]:
+def _replaced(
+    drawing: Mapping[str, Callable[..., object]], resnet50: Callable[..., object] | None
+) -> Iterator[None]:
     from matplotlib.figure import Figure
 
     from livergrade.models import resnet
 
     with pytest.MonkeyPatch.context() as patch:
-        if save:
-            patch.setattr(Figure, "savefig", save)
+        for name, function in drawing.items():
+            patch.setattr(Figure, name, function)
         if resnet50:
             patch.setattr(resnet, "resnet50", resnet50)
         yield
@@ -114,14 +117,22 @@ def _replaced(save: Callable[..., None] | None, resnet50: Callable[..., object] 
 def _save_blank(figure: object, target: object, *, format: str, **options: object) -> None:  # noqa: A002
     from matplotlib.figure import Figure
 
-    _originals()[0](Figure(figsize=(1, 1)), target, format=format)
+    _originals()[0]["savefig"](Figure(figsize=(1, 1)), target, format=format)
+
+
+BLANK: dict[str, Callable[..., object]] = {
+    "savefig": _save_blank,
+    "draw": lambda figure, renderer: None,
+    "findobj": lambda figure, match=None, include_self=True: [],
+}
+"""Methods of Matplotlib's figures that make no tick, no text and no pixel."""
 
 
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
     """Every figure is made, and saved as a blank one: to draw them all takes longer than a small run."""
     _originals()
-    with _replaced(_save_blank, None):
+    with _replaced(BLANK, None):
         yield
 
 
@@ -138,7 +149,7 @@ def narrow() -> Iterator[None]:
 
     The layers, their names and the 2,048 features are the same, with 4 million weights for 24.
     """
-    with _replaced(None, functools.partial(_originals()[1], width=8)):
+    with _replaced({}, functools.partial(_originals()[1], width=8)):
         yield
 
 
@@ -152,7 +163,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
         if not made.exists():  # if making it failed here, the other worker fails alike, in its own words
             folder.mkdir(exist_ok=True)
             # Undrawn, and of networks of their own width, whatever module is the first to ask.
-            with _replaced(_save_blank, _originals()[1]):
+            with _replaced(BLANK, _originals()[1]):
                 make(folder)
             made.touch()
     return folder
@@ -175,6 +186,12 @@ def _templates_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Environment, "compile", _compile_once)
         yield
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector look no more at what stays to the end: imported packages and tests."""
+    gc.collect()
+    gc.freeze()
 
 
 _with_slow = False

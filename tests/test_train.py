@@ -200,25 +200,17 @@ def test_carried_columns_reach_the_predictions(sweep: Path) -> None:
     assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])
 
 
-def test_a_used_folder_is_refused(run, capfd) -> None:
-    run("trainer.limit_batches=1")
+def test_a_used_folder_is_refused(tiny_run: Path, run, tmp_path: Path, capfd) -> None:
+    shutil.copytree(tiny_run, tmp_path / "run")
     with pytest.raises(SystemExit):
         run("trainer.limit_batches=1")
     assert "another run is there" in capfd.readouterr().err
 
 
-def test_split_file_is_reused(run, small, tmp_path: Path) -> None:
-    folder = run("trainer.limit_batches=1", "seed=5")
-    other = tmp_path / "other"
-    train(
-        *TINY,
-        *small,
-        "trainer.limit_batches=1",
-        f"data.split_file={folder / 'split.csv'}",
-        f"hydra.run.dir={other}",
-        outputs=tmp_path,
-    )
-    assert (other / "split.csv").read_text() == (folder / "split.csv").read_text()
+def test_split_file_is_reused(tiny_run: Path, run) -> None:
+    split = tiny_run / "split.csv"
+    again = run("trainer.limit_batches=1", "seed=5", f"data.split_file={split}")
+    assert (again / "split.csv").read_text() == split.read_text()
 
 
 def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path, capfd) -> None:

@@ -1,23 +1,40 @@
+import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from hydra.core.singleton import Singleton
 
-from tests.conftest import TINY, command
+from tests.conftest import TINY, command, train
 from tests.reports.test_run_report import Page
 
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
+def train_here(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+    """What a trial's own process does, in this one, where what training needs is loaded."""
+    outer, told, status = Singleton.get_state(), io.StringIO(), 0
+    with contextlib.redirect_stderr(told):
+        try:
+            train(*command[3:], outputs=Path())
+        except SystemExit as end:
+            status = int(end.code or 0)
+    Singleton.set_state(outer)
+    return subprocess.CompletedProcess(command, status, "", told.getvalue())
+
+
 def test_a_study_and_going_on_with_it(
-    small: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small: list[str], tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("livergrade.multirun.search.subprocess", SimpleNamespace(run=train_here))
     folder = tmp_path / "study"
     words = [
         f"study={folder}",

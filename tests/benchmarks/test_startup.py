@@ -18,6 +18,7 @@ def timed(folder: Path, *words: str) -> dict[str, dict[str, float]]:
     return {row["until"]: row for row in rows}
 
 
+@pytest.mark.slow
 def test_answers_are_timed(tmp_path: Path) -> None:
     other = tmp_path / "src" / "train.py"
     other.parent.mkdir()

@@ -18,7 +18,7 @@ from livergrade.models.architecture import IMAGENET
 from livergrade.models.trained import trained_net
 from livergrade.runs.folder import read_options
 from livergrade.training.setup import make_task
-from tests.conftest import GRADES, train
+from tests.conftest import GRADES, TINY, train
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 
@@ -75,11 +75,11 @@ def test_checkpoints_to_resume_from_hold_the_head_alone(probe: Path) -> None:
 def test_a_resumed_probe_ends_where_an_uninterrupted_one_does(
     run: Callable[..., Path], small: list[str], tmp_path: Path
 ) -> None:
-    options = (*PROBE, "optim.schedule=constant")
-    resumed = run(*options, "trainer.max_epochs=2", model="senet")
+    options = ("experiment=probe", "data.batch_size=6", "optim.schedule=constant")
+    resumed = run(*options, "trainer.max_epochs=2")
     train(f"train.resume={resumed}", "trainer.max_epochs=4", outputs=tmp_path)
     whole = tmp_path / "whole"
-    train("model=senet", *small, *options, "trainer.max_epochs=4", f"hydra.run.dir={whole}", outputs=tmp_path)
+    train(*TINY, *small, *options, "trainer.max_epochs=4", f"hydra.run.dir={whole}", outputs=tmp_path)
     first, second = (tensors(folder / "checkpoints" / "last.ckpt") for folder in (resumed, whole))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
