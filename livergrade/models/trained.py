@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from livergrade.errors import UserError
 from livergrade.io.safe_load import safe_load
 from livergrade.models.build import build
 from livergrade.models.catalog import OPTIONS
+
+
+class _NoRandomValues(TorchFunctionMode):
+    """Skips drawing normal values; on ``meta``, where none are stored, PyTorch loads its compiler (1.5 s)."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
 
 
 def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
@@ -33,14 +49,11 @@ def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
             for name, tensor in content["state_dict"].items()
             if name.startswith("net.")
         }
-        with torch.device(
-            "meta"
-        ):  # random initialisation of weights that are replaced at once would take most of the time
+        # Random initial values, replaced at once, would take most of the time.
+        with torch.device("meta"), _NoRandomValues():
             net = build(model["name"], len(classes), model["head"], **options)
         net.load_state_dict(weights, assign=True)
-        if any(
-            buffer.is_meta for buffer in net.buffers()
-        ):  # some timm networks compute buffers when they are built
+        if any(buffer.is_meta for buffer in net.buffers()):  # some timm networks compute them when built
             net = build(model["name"], len(classes), model["head"], **options)
             net.load_state_dict(weights)
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
