@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader, Sampler
 from tqdm import tqdm
 
 from livergrade.config.schema import AugmentConfig, DataConfig
-from livergrade.data.augment import ViewParams, make_views
+from livergrade.data.augment import make_views
 from livergrade.data.cache import UncachedImages, cached_size, decode, decoded_images
 from livergrade.data.cohort import Cohort
-from livergrade.data.views import Batch, Embedded, Key, Views, ViewSampler, identity_collate
+from livergrade.data.views import Batch, Embedded, ViewKey, Views, ViewSampler, identity_collate, view_params
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,9 @@ class GradingData(L.LightningDataModule):
             world=self.trainer.world_size if self.trainer else 1,
         )
 
-    def _loader(self, views: Sampler[Key] | Sequence[Key], *, drop_last: bool = False) -> DataLoader[Batch]:
+    def _loader(
+        self, views: Sampler[ViewKey] | Sequence[ViewKey], *, drop_last: bool = False
+    ) -> DataLoader[Batch]:
         dataset = self.embedded or self.views
         assert dataset is not None
         return DataLoader(
@@ -167,7 +169,7 @@ class GradingData(L.LightningDataModule):
         """Views to be graded, one loader per split part in the order of ``test_splits``."""
         return [self._loader(self._sampler(part, self.augment.test_views)) for part in self.test_splits]
 
-    def views_of_a_run(self, epochs: int) -> list[Key]:
+    def views_of_a_run(self, epochs: int) -> list[ViewKey]:
         """All distinct views of this many training epochs, with validation and test."""
         samplers = [self._sampler(part, self.augment.test_views) for part in self.test_splits]
         if "val" in self.test_splits:
@@ -179,7 +181,9 @@ class GradingData(L.LightningDataModule):
             keys.update(training)
         return sorted(keys)
 
-    def embed(self, keys: Sequence[Key], embedded: Callable[[Tensor], Tensor], device: torch.device) -> None:
+    def embed(
+        self, keys: Sequence[ViewKey], embedded: Callable[[Tensor], Tensor], device: torch.device
+    ) -> None:
         """Compute embeddings of the views, and return these instead of the views from now on.
 
         Args:
@@ -201,10 +205,9 @@ class GradingData(L.LightningDataModule):
         targets = {"grade": batch["grade"], "row": batch["row"], "degrees": degrees}
         if "embedding" in batch:
             return {"embedding": batch["embedding"]} | targets
-        mirrored, window, density, light = torch.split(batch["drawn"], [1, 3, 3, 2], 1)
         view = make_views(
             batch["image"] if self.on_device is None else self.on_device[batch["row"]],
-            ViewParams(degrees, mirrored[:, 0] > 0, window, density, light),
+            view_params(degrees, batch["varied"]),
             size=self.data.image_size,
             border=self.augment.border,
             normalisation=self.normalisation,

@@ -1,6 +1,7 @@
 """Samplers and datasets of views: the views of an epoch, and batches of them from the decoded images."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,14 +11,57 @@ from torch.utils.data import Dataset, Sampler
 
 from livergrade.config.schema import AugmentConfig
 from livergrade.config.views import view_count
+from livergrade.data.augment import ViewParams
 from livergrade.data.cache import UncachedImages
 
 Batch = dict[str, Tensor]
-Key = tuple[float, ...]
-"""Key of a view: row of the cohort, index of the angle, then the fields of :class:`ViewParams` but degrees:
-mirrored (1), window (3), density (3), light (2)."""
 
-IDENTITY = (0, 1, 0, 0, 1, 1, 1, 1, 0)  # parameters of an unchanged view
+
+class ViewKey(NamedTuple):
+    """A view: which image, at which angle, and what training varies, by default unchanged.
+
+    Attributes:
+        row: row of the image in the cohort's table.
+        angle: index of the angle.
+        mirrored: 1 if flipped left to right.
+        side: side of the square crop as a fraction of the image side.
+        right: its offset to the right, from -1 to 1 of the remaining margin.
+        down: its offset downwards.
+        red: factor of the optical density of the red channel.
+        green: that of the green channel.
+        blue: that of the blue channel.
+        contrast: factor of the distance from mid-grey.
+        brightness: additive offset as a fraction of white.
+    """
+
+    row: int
+    angle: int
+    mirrored: float = 0
+    side: float = 1
+    right: float = 0
+    down: float = 0
+    red: float = 1
+    green: float = 1
+    blue: float = 1
+    contrast: float = 1
+    brightness: float = 0
+
+
+def view_params(degrees: Tensor, varied: Tensor) -> ViewParams:
+    """Return the parameters of a batch of views.
+
+    Args:
+        degrees: ``float32 [B]``.
+        varied: ``float32 [B, 9]``, the fields of :class:`ViewKey` after the angle.
+    """
+    column = dict(zip(ViewKey._fields[2:], varied.unbind(1), strict=True))
+    return ViewParams(
+        degrees=degrees,
+        mirrored=column["mirrored"] > 0,
+        window=torch.stack([column["side"], column["right"], column["down"]], 1),
+        density=torch.stack([column["red"], column["green"], column["blue"]], 1),
+        light=torch.stack([column["contrast"], column["brightness"]], 1),
+    )
 
 
 class Views(Dataset[Batch]):
@@ -32,12 +76,12 @@ class Views(Dataset[Batch]):
         self.images = images
         self.grades = grades
 
-    def __getitems__(self, keys: Sequence[Key]) -> Batch:
-        """Gather ``image uint8 [B,S,S,3]``, ``drawn float32 [B,9]`` and ``grade, row, angle int64 [B]``."""
-        key = np.array(keys)
-        rows, angles = key[:, :2].astype(np.int64).T
+    def __getitems__(self, keys: Sequence[ViewKey]) -> Batch:
+        """Gather ``image uint8 [B,S,S,3]``, ``varied float32 [B,9]`` and ``grade, row, angle int64 [B]``."""
+        table = np.array(keys)
+        rows, angles = table[:, :2].astype(np.int64).T
         arrays = {"grade": self.grades[rows], "row": rows, "angle": angles}
-        arrays["drawn"] = key[:, 2:].astype(np.float32)
+        arrays["varied"] = table[:, 2:].astype(np.float32)
         if self.images is not None:
             arrays["image"] = self.images[rows]
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -57,12 +101,12 @@ class Embedded(Dataset[Batch]):
         grades: grade of each row of the cohort.
     """
 
-    def __init__(self, keys: Sequence[Key], embeddings: Tensor, grades: NDArray[np.int64]) -> None:
+    def __init__(self, keys: Sequence[ViewKey], embeddings: Tensor, grades: NDArray[np.int64]) -> None:
         self.places = {key: place for place, key in enumerate(keys)}
         self.embeddings = embeddings
         self.grades = grades
 
-    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+    def __getitems__(self, keys: Sequence[ViewKey]) -> Batch:
         """Gather ``embedding [B, features]`` and ``grade, row, angle [B]``."""
         rows, angles = np.array(keys)[:, :2].astype(np.int64).T
         return {
@@ -73,7 +117,7 @@ class Embedded(Dataset[Batch]):
         }
 
 
-class ViewSampler(Sampler[Key]):
+class ViewSampler(Sampler[ViewKey]):
     """Sampler of the views of an epoch, and their order.
 
     All randomness comes from a generator seeded by (seed, epoch), so that an epoch does not depend on the
@@ -126,7 +170,7 @@ class ViewSampler(Sampler[Key]):
     def __len__(self) -> int:
         return -(-len(self.rows) * self.count // self.world)
 
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[ViewKey]:
         generator = np.random.default_rng([self.seed, self.epoch])
         if self.sampled:
             chosen = generator.random((len(self.rows), self.angles)).argsort(1)[:, : self.count]
@@ -141,12 +185,12 @@ class ViewSampler(Sampler[Key]):
         padded = np.resize(keys, (len(self) * self.world, keys.shape[1]))
         epoch, skipped = self.skipped
         shard = padded[self.rank :: self.world][skipped if epoch == self.epoch else 0 :]
-        return map(tuple, shard.tolist())
+        return (ViewKey(int(row), int(angle), *varied) for row, angle, *varied in shard.tolist())
 
     def _random_params(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:
-        """Random columns of :data:`IDENTITY`; the number of random draws does not depend on the options."""
+        """Fields of :class:`ViewKey` after the angle; the number of draws does not depend on the options."""
         if not self.train:
-            return np.tile(IDENTITY, (views, 1))
+            return np.tile(ViewKey(0, 0)[2:], (views, 1))
         varied = self.augment
         mirrored = generator.integers(0, 2, (views, 1)) * varied.flip
         density = np.exp(varied.stain * generator.standard_normal((views, 3)))
