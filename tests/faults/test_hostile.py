@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.hostile.__main__ import cases, try_all
+from tests.faults.hostile.__main__ import cases, try_all, try_histories
 
 WATCHED = """
 import json, os, pathlib, shutil, sys
@@ -54,3 +54,8 @@ def test_no_input_breaches(tmp_path: Path) -> None:
     outcomes = try_all(cases(), tmp_path)
     assert [f"{each.case.name}: {each.why}" for each in outcomes if each.kind == "breached"] == []
     assert len(outcomes) >= 150
+
+
+@pytest.mark.slow
+def test_no_history_of_careless_commands_costs_anybody_a_file() -> None:
+    assert try_histories(8, 0) == 0

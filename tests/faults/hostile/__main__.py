@@ -1,6 +1,7 @@
 """Try every hostile and careless input, and print what came of each.
 
-python -m tests.faults.hostile [--only TEXT] [--stop SECONDS] [--run FOLDER --manifest FILE]
+python -m tests.faults.hostile [--only TEXT] [--stop SECONDS] [--json FILE]
+python -m tests.faults.hostile --histories 20 [--seed 0]
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import tests.faults.hostile as hostile
 from tests.conftest import TINY, write_cohort, write_slide
 from tests.faults.hostile.case import Case, Place
+from tests.faults.hostile.histories import run_history
 from tests.faults.hostile.trial import Outcome, attempt
 
 
@@ -72,13 +74,35 @@ def try_all(chosen: list[Case], folder: Path, *, stop_after: float | None = None
     return outcomes
 
 
+def try_histories(number: int, seed: int) -> int:
+    """Run random histories; returns how many of them touched what is somebody else's."""
+    breached = 0
+    with tempfile.TemporaryDirectory() as folder:
+        given = make_given(Path(folder))
+        warm()
+        for each in range(seed, seed + number):
+            place = Path(folder) / f"history{each}"
+            place.mkdir()
+            did, wrong = run_history(given, place, each)
+            breached += bool(wrong)
+            if wrong:
+                print(f"breached by history {each}:", *did, *wrong, sep="\n  ", flush=True)
+            shutil.rmtree(place, ignore_errors=True)
+    print(f"histories: {number}, breached {breached}")
+    return breached
+
+
 def main() -> None:
     """Print the table; the exit code is 1 if anything was breached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", help="cases whose module or name contains this")
     parser.add_argument("--stop", type=float, help="send SIGTERM after so many seconds")
     parser.add_argument("--json", type=Path, help="write the outcomes here")
+    parser.add_argument("--histories", type=int, help="so many random histories instead")
+    parser.add_argument("--seed", type=int, default=0, help="of the first history")
     chosen = parser.parse_args()
+    if chosen.histories:
+        raise SystemExit(bool(try_histories(chosen.histories, chosen.seed)))
     with tempfile.TemporaryDirectory() as folder:
         outcomes = try_all(cases(chosen.only), Path(folder), stop_after=chosen.stop)
     counted = collections.Counter(outcome.kind for outcome in outcomes)

@@ -1,0 +1,79 @@
+"""Random histories: careless commands one after the other, some stopped or killed, beside others' files."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from tests.faults.hostile.case import Place
+from tests.faults.hostile.fork import run_forked
+from tests.faults.hostile.trial import make_place, touched
+from tests.faults.hostile.watch import contents
+
+STEPS = 4
+
+
+def run_history(given: Place, folder: Path, seed: int) -> tuple[list[str], list[str]]:
+    """Run random commands whose outputs are named carelessly; returns them, and what they did to others.
+
+    Where somebody's folder is named as the place for outputs or the cache, files may be added to it; what
+    lay there stays. Elsewhere nothing is changed at all.
+    """
+    rng = random.Random(seed)
+    place = make_place(given, folder)
+    for name in ("notes.txt", "checkpoints/mine.ckpt", "figures/mine.png", ".mine.12.part"):
+        (place.run / name).write_bytes(b"mine")
+    theirs = {place.bait / name: value for name, value in contents(place.bait).items()}
+    theirs |= {path: path.read_bytes() for path in place.run.rglob("*mine*") if path.is_file()}
+    cohort = contents(place.manifest.parent)
+    did, wrong = [], []
+    for number in range(STEPS):
+        name, words, allowed, environment = _step(rng, place, folder / f"out{number}")
+        stop = rng.choice([None, None, rng.uniform(0.3, 5)])
+        kill = rng.choice([None, None, rng.uniform(0.3, 5)]) if stop is None else None
+        ended = run_forked(
+            name, words, folder, allowed, environment=environment, stop_after=stop, kill_after=kill
+        )
+        did.append(f"{name} {' '.join(words)} (stop {stop}, kill {kill}) -> {ended.status}")
+        wrong += [f"{name}: {each}" for each in ended.changes]
+        wrong += [f"{name}: not heard"] if stop is not None and not ended.heard else []
+        wrong += [f"{name}: a traceback"] if "Traceback" in ended.said else []
+        lost = [path for path, value in theirs.items() if path.is_file() and path.read_bytes() != value] + [
+            path for path in theirs if not path.exists()
+        ]
+        wrong += [f"{name}: touched {path}" for path in lost]
+        wrong += [f"{name}: {each}" for each in touched(cohort, contents(place.manifest.parent))]
+        if wrong:
+            break
+    return did, wrong
+
+
+def _step(rng: random.Random, place: Place, fresh: Path) -> tuple[str, list[str], list[Path], dict[str, str]]:
+    """A command, its words, where it may write, and its environment."""
+    empty = place.folder / "empty"
+    empty.mkdir(exist_ok=True)
+    out = rng.choice([fresh, fresh, place.bait, place.bait / "checkpoints", empty, place.run])
+    image = str(next(place.manifest.parent.glob("*/*.png")))
+    small = [
+        *("model=timm", "model.backbone=test_resnet", "data=manifest", f"data.manifest={place.manifest}"),
+        *("data.image_size=32", "data.batch_size=6", "augment.test_views=2", "trainer.limit_batches=1"),
+        *("split.test_fraction=0.25", "split.val_fraction=0.34", "trainer.accelerator=cpu"),
+        *("trainer.max_epochs=1", "trainer.progress=false", "trainer.map_patients=0"),
+    ]
+    cache = rng.choice([place.bait, empty, fresh])
+    restarted = {"SLURM_RESTART_COUNT": "1"} if rng.random() < 0.5 else {}
+    return rng.choice(
+        [
+            ("predict", [f"run={place.run}", image, "accelerator=cpu", f"out={out}"], [out], {}),
+            ("predict", [f"run={place.run}", str(place.slide), "accelerator=cpu", f"out={out}"], [out], {}),
+            ("train", [*small, f"hydra.run.dir={out}"], [out], restarted),
+            ("train", [*small, f"hydra.run.dir={out}", "data.manifest=nowhere.csv"], [out], restarted),
+            ("train", [*small, f"hydra.run.dir={fresh}", f"data.cache_dir={cache}"], [fresh, cache], {}),
+            ("train", [*small, "-m", "seed=0,1", f"hydra.sweep.dir={out}"], [out], restarted),
+            ("train", [f"train.resume={place.run}", "trainer.max_epochs=2"], [place.run], restarted),
+            ("evaluate", [f"run={place.run}", "data=null"], [place.run / "evaluations"], {}),
+            ("compare", [str(place.run), f"hydra.run.dir={out}"], [out], {}),
+            ("explain", [f"run={place.run}", image, "accelerator=cpu", f"out={out}"], [out], {}),
+            ("prepare", [str(place.slide), f"out={out}"], [out], {}),
+        ]
+    )
