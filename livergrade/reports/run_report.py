@@ -19,7 +19,7 @@ from livergrade.evaluation.levels import LEVELS, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names
-from livergrade.evaluation.summary import RunMetrics
+from livergrade.evaluation.summary import RunMetrics, Subgroup
 from livergrade.io.files import read_facts
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
@@ -182,8 +182,8 @@ def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _by_column(groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    by_column: dict[str, list[dict[str, Any]]] = {}
+def _by_column(groups: list[Subgroup]) -> dict[str, list[Subgroup]]:
+    by_column: dict[str, list[Subgroup]] = {}
     for group in groups:
         by_column.setdefault(group["column"], []).append(group)
     return by_column
