@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict, final
+from typing import Any, NotRequired, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +20,12 @@ import numpy.typing as npt
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.intervals import CONFIDENCE
-from livergrade.evaluation.levels import Level
+from livergrade.evaluation.levels import Level, ReportedLevel
 
 Mask = npt.NDArray[np.bool_]
 
 COVERAGE = 0.9
 """Coverage required in the report."""
-
-SetLevel = Literal["patient", "image"]
-"""Levels at which prediction sets are made."""
 
 _ROUNDING = 1e-9  # tolerance for rounding of (n + 1) · coverage and of sums of masses
 
@@ -206,7 +203,7 @@ def set_estimates(
 
     n, least = len(calibration["patient"]), least_patients(coverage)
 
-    def measured(name: SetLevel) -> LevelSets:
+    def measured(name: ReportedLevel) -> LevelSets:
         limit = threshold(calibration[name], coverage)
         return _level_estimates(
             levels[name], limit, multiplicities, ci_unavailable, independent=name == "patient"

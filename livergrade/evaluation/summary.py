@@ -202,7 +202,7 @@ def _level_estimates(
             reason=metric.undefined.format(level=name, grade=classes[k or 0]),
         )
 
-    estimates: dict[str, Any] = {metric.name: metric_estimate(metric) for metric in overall()}
+    estimates: LevelSummary = {metric.name: metric_estimate(metric) for metric in overall()}
     absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n]
     for metric in overall():
         if absent and metric.mean_over_grades:

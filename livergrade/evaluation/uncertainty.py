@@ -21,15 +21,13 @@ from livergrade.evaluation.conformal import (
 )
 from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import ci_unavailable_reason, draw_patients
-from livergrade.evaluation.levels import Level, aggregate
+from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
 from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.selective import RiskCoverage, risk_coverage
 from livergrade.evaluation.temperature import Temperature, at_temperature, fit_temperature
 from livergrade.evaluation.tta import TtaEstimates, tta_estimates
 from livergrade.io.files import read_facts
-
-LEVELS = ("image", "patient")
 
 
 class FittedTemperature(Temperature):
@@ -223,10 +221,12 @@ def uncertainty_metrics(
     if temperature:
         fitted["test"] = {
             name: _before_and_after(raw[name], calibrated[name], multiplicities, ci_unavailable)
-            for name in LEVELS
+            for name in REPORTED_LEVELS
         }
-        changed = (raw[name].predicted != calibrated[name].predicted for name in LEVELS)
-        fitted["changed"] = {name: int(rows.sum()) for name, rows in zip(LEVELS, changed, strict=True)}
+        changed = (raw[name].predicted != calibrated[name].predicted for name in REPORTED_LEVELS)
+        fitted["changed"] = {
+            name: int(rows.sum()) for name, rows in zip(REPORTED_LEVELS, changed, strict=True)
+        }
     test_views = int(test["angle"].nunique())
     if calibration["scores"] is None:
         sets: PredictionSets | NoSets = {"reason": calibration["reason"]}

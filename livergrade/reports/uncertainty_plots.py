@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
-from livergrade.evaluation.conformal import PredictionSets, SetLevel
+from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.leakage import warning
+from livergrade.evaluation.levels import REPORTED_LEVELS
 from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.selective import RiskCoverage
 from livergrade.evaluation.summary import RunMetrics
@@ -18,7 +19,6 @@ from livergrade.reports.format import value
 from livergrade.reports.palette import BLUE, INK, MUTED, ORANGE, RULE
 from livergrade.reports.style import heading, hide_spines
 
-SHOWN: tuple[SetLevel, ...] = ("image", "patient")
 _STAGES: tuple[tuple[Literal["before", "after"], str, str], ...] = (
     ("before", ORANGE, "as graded"),
     ("after", BLUE, "calibrated"),
@@ -34,7 +34,7 @@ def calibrated_reliability(calibration: MeasuredCalibration, *, title: str, note
         note: warning printed under the title; none if empty.
     """
     figure = Figure((8.4, 4.6), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
+    for axes, level in zip(figure.subplots(1, 2), REPORTED_LEVELS, strict=True):
         axes.plot((0, 1), (0, 1), color=MUTED, lw=1, ls=":")
         measured = calibration["test"][level]
         for stage, colour, name in _STAGES:
@@ -109,7 +109,7 @@ def set_sizes(conformal: PredictionSets, *, title: str, note: str = "") -> Figur
         note: warning printed under the title; none if empty.
     """
     figure = Figure((8.4, 2.9), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
+    for axes, level in zip(figure.subplots(1, 2), REPORTED_LEVELS, strict=True):
         counts = conformal[level]["sizes"]
         bars = axes.bar(range(1, len(counts) + 1), counts, 0.7, color=BLUE)
         axes.bar_label(bars, fontsize=8.5, color=INK, padding=1)
