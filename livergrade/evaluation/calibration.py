@@ -8,7 +8,7 @@ Shapes: N rows, P patients, K grades, B weightings of the patients.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,24 @@ Ints = npt.NDArray[np.int64]
 
 BINS = 15
 """Number of equal-width bins of the probability of the predicted grade."""
+
+
+class ReliabilityBin(TypedDict):
+    """One bin of the reliability diagram.
+
+    Attributes:
+        low: lower bound of the probability of the predicted grade.
+        high: upper bound of that probability.
+        n: rows whose probability is in the bin.
+        confidence: mean of that probability over these rows; null in an empty bin.
+        accuracy: share of these rows that are graded correctly; null in an empty bin.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float | None
+    accuracy: float | None
 
 
 def patient_sums(truth: Ints, scores: Floats, patient: Ints) -> dict[str, Floats]:
@@ -78,8 +96,8 @@ def calibration_metrics(sums: dict[str, Floats], multiplicities: Floats) -> dict
     }
 
 
-def reliability(sums: dict[str, Floats]) -> list[dict[str, Any]]:
-    """The reliability diagram: each bin's bounds, rows, mean confidence and accuracy (null if empty)."""
+def reliability(sums: dict[str, Floats]) -> list[ReliabilityBin]:
+    """The reliability diagram, one entry per bin, in ascending order of the probability."""
     count, confidence, right = (sums[name].sum(0) for name in ("count", "confidence", "right"))
     return [
         {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.intervals import CONFIDENCE
-from livergrade.evaluation.levels import Level
+from livergrade.evaluation.levels import Level, ReportedLevel
 
 Mask = npt.NDArray[np.bool_]
 
@@ -28,6 +28,72 @@ COVERAGE = 0.9
 """Coverage required in the report."""
 
 _ROUNDING = 1e-9  # tolerance for rounding of (n + 1) · coverage and of sums of masses
+
+
+class ConformalScores(TypedDict):
+    """Calibration scores: nonconformity of the true grades, without patient names.
+
+    Attributes:
+        patient: the patients' scores, ascending.
+        image: a list of ascending scores per patient, in an order that does not identify patients.
+    """
+
+    patient: list[float]
+    image: list[list[float]]
+
+
+class LevelSets(TypedDict):
+    """Prediction sets of the test rows at one level.
+
+    Attributes:
+        threshold: highest nonconformity score of a grade in a set; null: each set contains all grades.
+        covered: share of the sets that contain the true grade.
+        size: mean number of grades in a set.
+        single: share of the sets with exactly one grade.
+        single_right: share of those whose grade is correct.
+        sizes: number of rows with a set of 1, 2, … K grades.
+    """
+
+    threshold: float | None
+    covered: Estimate
+    size: Estimate
+    single: Estimate
+    single_right: Estimate
+    sizes: list[int]
+
+
+class PredictionSets(TypedDict):
+    """Coverage and size of the prediction sets of the test split.
+
+    Attributes:
+        asked: required coverage, 0 to 1.
+        calibration_patients: number of patients in the calibration set.
+        least_patients: minimum number of them for this coverage.
+        patient: sets of the patients.
+        image: sets of the images; each patient has the same weight.
+        range: lower and upper end of the 95 % range of the patient coverage on new patients, over random
+            calibration sets of this size; missing if there are too few patients.
+        reason: why the thresholds are null: there are too few patients.
+    """
+
+    asked: float
+    calibration_patients: int
+    least_patients: int
+    patient: LevelSets
+    image: LevelSets
+    range: NotRequired[list[float]]
+    reason: NotRequired[str]
+
+
+@final
+class NoSets(TypedDict):
+    """In place of `PredictionSets` where no set can be made.
+
+    Attributes:
+        reason: why not.
+    """
+
+    reason: str
 
 
 def nonconformity(probabilities: npt.ArrayLike) -> Floats:
@@ -50,15 +116,11 @@ def nonconformity(probabilities: npt.ArrayLike) -> Floats:
     return np.asarray(1 - np.minimum(below, above), np.float64)
 
 
-def true_scores(levels: Mapping[str, Level]) -> dict[str, list[Any]]:
+def true_scores(levels: Mapping[str, Level]) -> ConformalScores:
     """Calibration scores: nonconformity of the true grades, without patient names.
 
     Args:
         levels: validation views aggregated by `livergrade.evaluation.levels.aggregate`.
-
-    Returns:
-        ``patient``, the patients' scores, ascending; and ``image``, a list of ascending scores per patient,
-        in an order that does not identify patients.
     """
     patient, image = (
         nonconformity(levels[name].scores)[np.arange(len(levels[name].truth)), levels[name].truth]
@@ -74,7 +136,7 @@ def least_patients(coverage: float) -> int:
     return math.ceil(coverage / (1 - coverage) - _ROUNDING)
 
 
-def threshold(calibration: Sequence[Any], coverage: float) -> float:
+def threshold(calibration: Sequence[float | Sequence[float]], coverage: float) -> float:
     """Score that a grade must not exceed to be in the set.
 
     Args:
@@ -120,12 +182,12 @@ def sets(probabilities: npt.ArrayLike, limit: float) -> Mask:
 
 def set_estimates(
     levels: Mapping[str, Level],
-    calibration: Mapping[str, Sequence[Any]],
+    calibration: ConformalScores,
     multiplicities: Floats,
     ci_unavailable: str,
     *,
     coverage: float = COVERAGE,
-) -> dict[str, Any]:
+) -> PredictionSets:
     """Coverage and size of the prediction sets of the test patients and of their images.
 
     At image level each patient has the same weight, since the guarantee is for an image of a new patient.
@@ -136,28 +198,24 @@ def set_estimates(
         multiplicities: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
         ci_unavailable: reason why patients cannot be resampled; empty if they can.
         coverage: required coverage.
-
-    Returns:
-        ``asked``, ``calibration_patients``, ``least_patients`` and for ``patient`` and ``image`` the
-        ``threshold`` and the metrics ``covered``, ``size`` (grades in a set), ``single`` (share of sets with
-        one grade) and ``single_right`` (share of those that are correct), and ``sizes``, the number of rows
-        with a set of 1, 2, … K grades. ``range`` is the 95 % range of the patient coverage on new patients
-        over random calibration sets of this size. A null threshold has its ``reason``: each set contains all
-        grades.
     """
     from scipy.stats import beta  # slow to import, and not needed for inference
 
     n, least = len(calibration["patient"]), least_patients(coverage)
-    result: dict[str, Any] = {"asked": coverage, "calibration_patients": n, "least_patients": least}
-    for name in ("patient", "image"):
+
+    def measured(name: ReportedLevel) -> LevelSets:
         limit = threshold(calibration[name], coverage)
-        result[name] = {"threshold": limit if math.isfinite(limit) else None} | _level_estimates(
-            levels[name],
-            sets(levels[name].scores, limit),
-            multiplicities,
-            ci_unavailable,
-            independent=name == "patient",
+        return _level_estimates(
+            levels[name], limit, multiplicities, ci_unavailable, independent=name == "patient"
         )
+
+    result: PredictionSets = {
+        "asked": coverage,
+        "calibration_patients": n,
+        "least_patients": least,
+        "patient": measured("patient"),
+        "image": measured("image"),
+    }
     if n < least:
         result["reason"] = (
             f"{n} validation patients are too few to guarantee {100 * coverage:g} % coverage, which "
@@ -172,8 +230,9 @@ def set_estimates(
 
 
 def _level_estimates(
-    level: Level, included: Mask, multiplicities: Floats, ci_unavailable: str, *, independent: bool
-) -> dict[str, Any]:
+    level: Level, limit: float, multiplicities: Floats, ci_unavailable: str, *, independent: bool
+) -> LevelSets:
+    included = sets(level.scores, limit)
     rows = np.bincount(level.patient)
     size = included.sum(1)
     single, correct = size == 1, included[np.arange(len(size)), level.truth]
@@ -195,6 +254,7 @@ def _level_estimates(
         return estimate(drawn, n, patients=patients, independent=independent, ci_unavailable=ci_unavailable)
 
     return {
+        "threshold": limit if math.isfinite(limit) else None,
         "covered": patient_mean(correct),
         "size": patient_mean(size, proportion=False),
         "single": patient_mean(single),

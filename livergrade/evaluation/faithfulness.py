@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,24 @@ METHODS = {
 RESAMPLES = 2000
 Measured = dict[str, dict[str, NDArray[Any]]]
 """Values by method and measure, ``float [images]``."""
+
+
+class Faithfulness(TypedDict):
+    """Mean of one measure of one method, with its 95 % interval over patients.
+
+    Attributes:
+        method: method that made the maps, a key of `METHODS`.
+        measure: what was measured, such as ``deletion``, ``insertion`` or ``gain``.
+        value: mean over the images.
+        low: lower bound of the interval; null with fewer than two patients.
+        high: upper bound of the interval; null with fewer than two patients.
+    """
+
+    method: str
+    measure: str
+    value: float
+    low: float | None
+    high: float | None
 
 
 def areas(curves: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -46,7 +64,7 @@ def by_test(curves: Mapping[str, NDArray[Any]], rank_correlation: Mapping[str, N
     }
 
 
-def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed: int) -> list[dict[str, Any]]:
+def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed: int) -> list[Faithfulness]:
     """Mean of each measure with its 95 % interval.
 
     Args:
@@ -55,23 +73,29 @@ def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed:
         seed: seed of the resampling.
 
     Returns:
-        One row per method and measure: ``method``, ``measure``, ``value``, ``low`` and ``high``; the last
-        two are None with fewer than two patients.
+        One row per method and measure.
     """
     patient, _ = pd.factorize(pd.Series([name or f"\0{i}" for i, name in enumerate(patients)]))
     counts = np.bincount(patient)
     drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
-    rows = []
+    rows: list[Faithfulness] = []
     for method, measures in measured.items():
         for measure, values in measures.items():
-            row = {"method": method, "measure": measure, "value": float(values.mean())}
             low, high = None, None
             if len(counts) > 1:
                 low, high = percentiles(np.bincount(patient, values)[drawn].sum(1) / counts[drawn].sum(1))
-            rows.append(row | {"low": low, "high": high})
+            rows.append(
+                {
+                    "method": method,
+                    "measure": measure,
+                    "value": float(values.mean()),
+                    "low": low,
+                    "high": high,
+                }
+            )
     return rows
 
 
-def by_method(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+def by_method(rows: Sequence[Faithfulness]) -> dict[tuple[str, str], Faithfulness]:
     """Index the rows of :func:`faithfulness_estimates` by (method, measure)."""
     return {(row["method"], row["measure"]): row for row in rows}

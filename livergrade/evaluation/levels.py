@@ -14,6 +14,9 @@ from livergrade.evaluation.predictions import class_names, grade_indices, probab
 
 LevelName = Literal["view", "image", "patient"]
 LEVELS: tuple[LevelName, ...] = ("view", "image", "patient")
+ReportedLevel = Literal["image", "patient"]
+REPORTED_LEVELS: tuple[ReportedLevel, ...] = ("image", "patient")
+"""Levels of figures, prediction sets and paired comparisons: all but the views, which repeat an image."""
 
 
 @dataclass(frozen=True)

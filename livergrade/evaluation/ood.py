@@ -10,7 +10,7 @@ Shapes: N images, F = 7 features.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
@@ -27,28 +27,81 @@ from livergrade.evaluation.levels import Level
 from livergrade.io.files import atomic_write, read_facts, write_json
 
 
-class Appearance(TypedDict):
-    """OOD reference: appearance of a run's training images, as stored in ``appearance.json``.
+class Reference(TypedDict):
+    """Appearance of a run's training images.
 
     Attributes:
         centre: means of the features over the training images, [F].
         whitening: matrix that brings differences from the means to unit covariance, [F, F].
         images: number of images measured.
-        scores: distances of the validation images, an ascending list per patient; the order of the lists does
-            not identify patients; null without a validation split.
-        limit: OOD threshold, the largest distance that counts as in-distribution; null if none was fitted.
-        alarm: false-alarm rate: upper bound on the share of images beyond the limit, for patients
-            exchangeable with the validation patients.
-        reason: why there is no limit.
     """
 
     centre: list[float]
     whitening: list[list[float]]
     images: int
+
+
+class OodThreshold(TypedDict):
+    """OOD threshold, fitted on the validation images.
+
+    Attributes:
+        scores: distances of the validation images, an ascending list per patient; the order of the lists does
+            not identify patients; null without a validation split.
+        limit: OOD threshold, the largest distance that counts as in-distribution; null if none was fitted.
+        alarm: false-alarm rate: upper bound on the share of images beyond the limit, for patients
+            exchangeable with the validation patients; null without a limit.
+        reason: why there is no limit.
+    """
+
     scores: list[list[float]] | None
     limit: float | None
     alarm: float | None
     reason: NotRequired[str]
+
+
+class Appearance(Reference, OodThreshold):
+    """OOD reference of a run, as stored in ``appearance.json``."""
+
+
+class SplitDistances(TypedDict):
+    """Distances of the images of one part of the split from the training images.
+
+    Attributes:
+        images: number of its images.
+        low: 5 % quantile of the distance.
+        median: median distance.
+        high: 95 % quantile of the distance.
+    """
+
+    images: int
+    low: float
+    median: float
+    high: float
+
+
+class OodEstimates(TypedDict):
+    """OOD detection on the images of a run.
+
+    Attributes:
+        limit: OOD threshold of the reference; null without one.
+        alarm: false-alarm rate of the reference; null without a limit.
+        sides: part of the split (``train``, ``val`` or ``test``) → the distances of its images.
+        reason: why there is no limit.
+        histogram: ``edges`` of the bins of the distance; and for each part of the split the number of images
+            in each bin.
+        unlike: share of the test images beyond the limit; missing without a limit.
+        within: accuracy of the test images that are not beyond the limit; missing without a limit.
+        beyond: accuracy of the test images beyond the limit; missing without a limit.
+    """
+
+    limit: float | None
+    alarm: float | None
+    sides: dict[str, SplitDistances]
+    reason: NotRequired[str]
+    histogram: dict[str, list[float]]
+    unlike: NotRequired[Estimate]
+    within: NotRequired[Estimate]
+    beyond: NotRequired[Estimate]
 
 
 ReadCrops = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]
@@ -82,7 +135,7 @@ def appearance(crops: npt.NDArray[np.uint8]) -> Floats:
     return np.array(features).reshape(-1, 7)
 
 
-def fit_reference(training: Floats) -> dict[str, Any]:
+def fit_reference(training: Floats) -> Reference:
     """Fit ``centre`` and ``whitening`` for `distances` to features of the training images, float64 [N, F].
 
     The covariance estimate is shrunk, for small samples (Ledoit & Wolf, J. Multivar. Anal. 88, 2004).
@@ -95,22 +148,21 @@ def fit_reference(training: Floats) -> dict[str, Any]:
     return {"centre": centre.tolist(), "whitening": whitening.tolist(), "images": len(training)}
 
 
-def distances(features: Floats, reference: Mapping[str, Any]) -> Floats:
+def distances(features: Floats, reference: Reference) -> Floats:
     """Mahalanobis distance of each image from the training images, float64 [N]; features are [N, F]."""
     whitened = (features - np.array(reference["centre"])) @ np.array(reference["whitening"]).T
     return np.asarray(np.sqrt((whitened**2).sum(1)), np.float64)
 
 
-def fit_threshold(scores: list[list[float]]) -> dict[str, Any]:
+def fit_threshold(scores: list[list[float]]) -> OodThreshold:
     """Fit the OOD threshold on the validation images.
 
     Args:
         scores: distances of the validation images, a list per patient.
 
     Returns:
-        ``scores``, ascending, in an order that does not identify patients; ``limit``, the threshold; and
-        ``alarm``, the upper bound on the share of images beyond it for exchangeable patients: 5 %, or with
-        fewer than 19 patients 1 in n + 1 (hierarchical conformal prediction, see
+        The scores in ascending order, and the limit with its false-alarm rate: 5 %, or with fewer than 19
+        patients 1 in n + 1 (hierarchical conformal prediction, see
         `livergrade.evaluation.conformal.threshold`). Without a validation split all are null, with the
         ``reason``.
     """
@@ -141,15 +193,15 @@ def write_appearance(
         rng = np.random.default_rng(seed)
         drawn["train"] = np.sort(rng.choice(drawn["train"], MAX_TRAINING_IMAGES, replace=False))
     features = {name: _measure(read_crops, rows) for name, rows in drawn.items()}
-    facts: dict[str, Any] = dict(reference) if reference else fit_reference(features["train"])
+    fitted = reference or fit_reference(features["train"])
     table = pd.concat(
-        split.iloc[rows][["image", "patient", "split"]].assign(distance=distances(features[name], facts))
+        split.iloc[rows][["image", "patient", "split"]].assign(distance=distances(features[name], fitted))
         for name, rows in drawn.items()
     )
     if not reference:
         val = table[table["split"] == "val"].groupby("patient")["distance"]
-        facts |= fit_threshold([patient.tolist() for _, patient in val])
-    write_json(facts, out / "appearance.json")
+        reference = {**fitted, **fit_threshold([patient.tolist() for _, patient in val])}
+    write_json(reference, out / "appearance.json")
     with atomic_write(out / "appearance.csv") as part:
         table.to_csv(part, index=False, float_format="%.6g")
 
@@ -174,7 +226,7 @@ BINS = 30
 
 def ood_estimates(
     measured: pd.DataFrame, reference: Appearance, image: Level, multiplicities: Floats, ci_unavailable: str
-) -> dict[str, Any]:
+) -> OodEstimates:
     """Distances of the images of each split, and the share of test images beyond the OOD threshold.
 
     Args:
@@ -183,26 +235,23 @@ def ood_estimates(
         image: the test images at image level, from `livergrade.evaluation.levels.aggregate`.
         multiplicities: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
         ci_unavailable: reason why patients cannot be resampled; empty if they can.
-
-    Returns:
-        ``limit`` and ``alarm`` of the reference, or the ``reason`` why there are none; ``sides``: for each
-        split its number of ``images`` and the 5, 50 and 95 % quantiles of their distance; ``histogram``;
-        and for the test images ``unlike``, the share beyond the limit, and the accuracy ``within`` and
-        ``beyond`` it.
     """
-    result: dict[str, Any] = {"limit": reference["limit"], "alarm": reference["alarm"], "sides": {}}
-    if "reason" in reference:
-        result["reason"] = reference["reason"]
     edges = np.geomspace(max(measured["distance"].min(), 1e-3), measured["distance"].max() * 1.001, BINS + 1)
-    result["histogram"] = {"edges": edges.tolist()}
+    sides: dict[str, SplitDistances] = {}
+    histogram: dict[str, list[float]] = {"edges": edges.tolist()}
     for name, distance in measured.groupby("split")["distance"]:
         low, median, high = np.quantile(distance, (0.05, 0.5, 0.95))
-        result["sides"][name] = {"images": len(distance), "low": low, "median": median, "high": high}
-        result["histogram"][name] = np.histogram(distance, edges)[0].tolist()
-    if reference["limit"] is None:
+        sides[str(name)] = {"images": len(distance), "low": low, "median": median, "high": high}
+        histogram[str(name)] = np.histogram(distance, edges)[0].tolist()
+    limit, alarm = reference["limit"], reference["alarm"]
+    if "reason" in reference:  # there is no limit
+        reason = reference["reason"]
+        return {"limit": limit, "alarm": alarm, "sides": sides, "reason": reason, "histogram": histogram}
+    result: OodEstimates = {"limit": limit, "alarm": alarm, "sides": sides, "histogram": histogram}
+    if limit is None:
         return result
     test_distance = measured[measured["split"] == "test"].set_index("image")["distance"]
-    beyond = test_distance.reindex(image.names).to_numpy(np.float64) > reference["limit"]
+    beyond = test_distance.reindex(image.names).to_numpy(np.float64) > limit
     correct = image.predicted == image.truth
 
     def share(values: npt.NDArray[Any], among: npt.NDArray[np.bool_]) -> Estimate:
@@ -214,8 +263,7 @@ def ood_estimates(
         patients = int((denominator > 0).sum())
         return estimate(drawn, int(among.sum()), patients=patients, ci_unavailable=ci_unavailable)
 
-    return result | {
-        "unlike": share(beyond, np.ones(len(beyond), bool)),
-        "within": share(correct, ~beyond),
-        "beyond": share(correct, beyond),
-    }
+    result["unlike"] = share(beyond, np.ones(len(beyond), bool))
+    result["within"] = share(correct, ~beyond)
+    result["beyond"] = share(correct, beyond)
+    return result

@@ -11,23 +11,101 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.estimate import Estimate, undefined
 from livergrade.evaluation.intervals import draw_patients, percentiles
-from livergrade.evaluation.levels import Level, aggregate, patient_grades
+from livergrade.evaluation.levels import Level, ReportedLevel, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 from livergrade.evaluation.predictions import class_names
 
 Tables = Mapping[str, Sequence[pd.DataFrame]]
 
-LEVELS = ("image", "patient")
 EXACT = 16
 """With at most this many differing patients the permutation test enumerates all swaps instead of sampling."""
+
+
+class Spread(TypedDict):
+    """A metric over the repeats of a model.
+
+    Attributes:
+        mean: mean of the values.
+        sd: sample standard deviation (n - 1); null for one value.
+        values: value of each repeat.
+    """
+
+    mean: float
+    sd: float | None
+    values: list[float]
+
+
+class Permutation(TypedDict):
+    """Permutation test of the difference in accuracy of two models.
+
+    Attributes:
+        p: two-sided p value.
+        differing_patients: number of patients to whose accuracy the models contribute differently.
+        permutations: number of random swaps; null if all swaps were enumerated.
+        p_holm: p value corrected over all pairs; missing until all pairs are tested.
+    """
+
+    p: float
+    differing_patients: int
+    permutations: int | None
+    p_holm: NotRequired[float | None]
+
+
+class McNemar(TypedDict):
+    """Exact McNemar test of two models by patient.
+
+    Attributes:
+        p: p value; null with several repeats.
+        only_first: patients that only the first model grades correctly; null with several repeats.
+        only_second: patients that only the second model grades correctly; null with several repeats.
+        reason: why there is no test.
+        p_holm: p value corrected over all pairs; null without a test; missing until all pairs are tested.
+    """
+
+    p: float | None
+    only_first: int | None
+    only_second: int | None
+    reason: NotRequired[str]
+    p_holm: NotRequired[float | None]
+
+
+class PairedDifference(TypedDict):
+    """Difference of two models at one level.
+
+    Attributes:
+        difference: metric → the first model's minus the second's, mean over the repeats, with its interval.
+        permutation: permutation test of the accuracy.
+    """
+
+    difference: dict[str, Estimate]
+    permutation: Permutation
+
+
+class Pair(TypedDict):
+    """Comparison of two models on the same test patients.
+
+    Attributes:
+        first: name of the first model.
+        second: name of the second model.
+        mcnemar: McNemar's test by patient.
+        image: difference by image.
+        patient: difference by patient.
+    """
+
+    first: str
+    second: str
+    mcnemar: McNemar
+    image: PairedDifference
+    patient: PairedDifference
 
 
 def _paired() -> list[str]:
@@ -86,8 +164,8 @@ def refuse_different_tests(models: Tables) -> None:
         )
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, sample standard deviation (n - 1; null for one value) and values of a metric over repeats."""
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, standard deviation and values of a metric over the repeats."""
     return {
         "mean": fmean(values),
         "sd": stdev(values) if len(values) > 1 else None,
@@ -97,7 +175,7 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 
 def compare(
     models: Tables, *, resamples: int = 2000, permutations: int = 10_000, seed: int = 0
-) -> list[dict[str, Any]]:
+) -> list[Pair]:
     """Compare every pair of models.
 
     Args:
@@ -107,11 +185,8 @@ def compare(
         seed: seed of the bootstrap and of the permutation test.
 
     Returns:
-        For each pair in input order, as plain values: ``first``, ``second``; for ``image`` and
-        ``patient`` the ``difference`` first minus second of each paired metric (an `Estimate` of the
-        mean over repeats with its percentile interval) and the ``permutation`` test of the accuracy; and
-        ``mcnemar`` by patient. A test has ``p`` and ``p_holm``, corrected over all pairs (Holm, Scand. J.
-        Stat. 6, 1979). An undefined value is null with its reason.
+        One entry per pair, in input order. Differences have percentile intervals; p values are corrected
+        over all pairs (Holm, Scand. J. Stat. 6, 1979). An undefined value is null with its reason.
     """
     rng = np.random.default_rng(seed)
     gathered = {name: [aggregate(table) for table in repeats] for name, repeats in models.items()}
@@ -125,16 +200,12 @@ def compare(
     multiplicities = np.vstack([np.ones(len(patients)), draw_patients(grades, resamples, rng)])
     single_patient = 1 in np.bincount(grades)
     ci_unavailable = "one test patient only of a grade: an interval needs 2" if single_patient else ""
-    pairs: list[dict[str, Any]] = [
-        {"first": first, "second": second, "mcnemar": _mcnemar(gathered[first], gathered[second])}
-        for first, second in itertools.combinations(models, 2)
-    ]
-    for level in LEVELS:
+
+    def differences(level: ReportedLevel) -> list[PairedDifference]:
         drawn = {name: _resampled(runs, level, patients, multiplicities) for name, runs in gathered.items()}
         correct = {name: _correct(runs, level, patients) for name, runs in gathered.items()}
-        for pair in pairs:
-            first, second = pair["first"], pair["second"]
-            pair[level] = {
+        return [
+            {
                 "difference": {
                     metric: _difference(
                         drawn[first][metric] - drawn[second][metric], len(patients), ci_unavailable
@@ -143,11 +214,32 @@ def compare(
                 },
                 "permutation": _permutation(correct[first] - correct[second], permutations, rng),
             }
-    families = [[pair[level]["permutation"] for pair in pairs] for level in LEVELS]
-    for family in [*families, [pair["mcnemar"] for pair in pairs]]:
-        for test, p in zip(family, holm([test["p"] for test in family]), strict=True):
-            test["p_holm"] = p
+            for first, second in itertools.combinations(models, 2)
+        ]
+
+    by_image, by_patient = differences("image"), differences("patient")
+    pairs: list[Pair] = [
+        {
+            "first": first,
+            "second": second,
+            "mcnemar": _mcnemar(gathered[first], gathered[second]),
+            "image": image,
+            "patient": patient,
+        }
+        for (first, second), image, patient in zip(
+            itertools.combinations(models, 2), by_image, by_patient, strict=True
+        )
+    ]
+    _correct_p_values([pair["image"]["permutation"] for pair in pairs])
+    _correct_p_values([pair["patient"]["permutation"] for pair in pairs])
+    _correct_p_values([pair["mcnemar"] for pair in pairs])
     return pairs
+
+
+def _correct_p_values(tests: Sequence[Permutation | McNemar]) -> None:
+    """Set ``p_holm`` of each test."""
+    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p_holm"] = p
 
 
 def _resampled(
@@ -173,19 +265,19 @@ def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index
     return contribution
 
 
-def _difference(values: Floats, patients: int, ci_unavailable: str) -> dict[str, Any]:
+def _difference(values: Floats, patients: int, ci_unavailable: str) -> Estimate:
     """Estimate of a difference; row 0 of the values is the observed difference, the others are resamples."""
-    empty: dict[str, Any] = {"value": None, "low": None, "high": None, "n": patients}
     if np.isnan(values[0]):
-        return empty | {"reason": "undefined for one of the two models"}
-    draws = values[1:][~np.isnan(values[1:])]
+        return undefined(patients, "undefined for one of the two models")
+    draws, value = values[1:][~np.isnan(values[1:])], float(values[0])
     if ci_unavailable or not len(draws):
-        return empty | {"value": float(values[0]), "reason": ci_unavailable or "undefined in every resample"}
+        reason = ci_unavailable or "undefined in every resample"
+        return {"value": value, "low": None, "high": None, "n": patients, "reason": reason}
     low, high = percentiles(draws)
-    return empty | {"value": float(values[0]), "low": low, "high": high}
+    return {"value": value, "low": low, "high": high, "n": patients}
 
 
-def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> dict[str, Any]:
+def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> Permutation:
     """Two-sided permutation p value of the sum of gains, swapping the two models patient by patient."""
     differing = gains[np.abs(gains) > 1e-12]
     observed = abs(differing.sum()) - 1e-12  # tolerance: equal sums count as extreme despite rounding
@@ -198,7 +290,7 @@ def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> 
     return {"p": p, "differing_patients": len(differing), "permutations": permutations}
 
 
-def _mcnemar(first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]]) -> dict[str, Any]:
+def _mcnemar(first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]]) -> McNemar:
     """Exact McNemar test by patient (Psychometrika 12, 1947): binomial test on the discordant patients."""
     from scipy.stats import binomtest  # slow to import, and not needed for inference
 

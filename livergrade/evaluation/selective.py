@@ -11,7 +11,7 @@ Shapes: P patients, B weightings of them.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,56 @@ from livergrade.evaluation.levels import Level
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7)
 """Coverages (shares of patients accepted) at which the error is reported."""
+
+
+class CurvePoint(TypedDict):
+    """One point of the risk–coverage curve.
+
+    Attributes:
+        coverage: share of the patients that are accepted.
+        risk: error rate among them.
+        low: lower bound of the risk over the resamples; null if they cannot be drawn or all agree.
+        high: upper bound of the risk over the resamples; null if they cannot be drawn or all agree.
+    """
+
+    coverage: float
+    risk: float
+    low: float | None
+    high: float | None
+
+
+class AcceptedError(TypedDict):
+    """Error at one of `COVERAGES`.
+
+    Attributes:
+        coverage: share of the patients to accept.
+        answered: number of patients accepted.
+        confidence: lowest probability of the predicted grade among them.
+        error: error rate among them with Wilson's interval.
+    """
+
+    coverage: float
+    answered: int
+    confidence: float
+    error: Estimate
+
+
+class RiskCoverage(TypedDict):
+    """Selective prediction of the test patients.
+
+    Attributes:
+        curve: one point per number of accepted patients.
+        aurc: area under the curve.
+        aurc_random: the same area if patients are accepted in a random order.
+        aurc_gain: aurc_random − aurc.
+        table: the errors at `COVERAGES`.
+    """
+
+    curve: list[CurvePoint]
+    aurc: Estimate
+    aurc_random: Estimate
+    aurc_gain: Estimate
+    table: list[AcceptedError]
 
 
 def selective_risks(confidence: Floats, wrong: npt.ArrayLike, multiplicities: npt.ArrayLike) -> Floats:
@@ -49,19 +99,13 @@ def selective_risks(confidence: Floats, wrong: npt.ArrayLike, multiplicities: np
     return np.asarray(rows.cumsum(1) / np.arange(1, rows.shape[1] + 1), np.float64)
 
 
-def risk_coverage(level: Level, multiplicities: Floats, ci_unavailable: str) -> dict[str, Any]:
+def risk_coverage(level: Level, multiplicities: Floats, ci_unavailable: str) -> RiskCoverage:
     """Risk–coverage curve of the test patients, its area, and a table of errors at some coverages.
 
     Args:
         level: predictions at patient level.
         multiplicities: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
         ci_unavailable: reason why patients cannot be resampled; empty if they can.
-
-    Returns:
-        ``curve``: for each number of accepted patients ``coverage``, ``risk``, and ``low`` and ``high`` over
-        the resamples (null if they can't be drawn or all agree); the metrics ``aurc``, ``aurc_random`` and
-        ``aurc_gain`` (random − aurc); and ``table``: for each of `COVERAGES` the patients ``answered``, the
-        lowest ``confidence`` among them and the ``error`` with Wilson's interval.
     """
     confidence, wrong = level.scores.max(1), level.predicted != level.truth
     risks = selective_risks(confidence, wrong, multiplicities)
@@ -80,14 +124,25 @@ def risk_coverage(level: Level, multiplicities: Floats, ci_unavailable: str) -> 
 
     aurc, random = risks.mean(1), risks[:, -1]
     descending = np.sort(confidence)[::-1]
-    table = []
+    table: list[AcceptedError] = []
     for coverage in COVERAGES:
         accepted = math.ceil(n * coverage - 1e-9)
         risk = float(risks[0, accepted - 1])
-        interval = dict(zip(("low", "high"), wilson(risk, accepted), strict=True))
-        error = {"value": risk, **interval, "n": accepted, "method": "Wilson, patients"}
-        row = {"coverage": coverage, "answered": accepted, "confidence": float(descending[accepted - 1])}
-        table.append(row | {"error": error})
+        lowest, highest = wilson(risk, accepted)
+        table.append(
+            {
+                "coverage": coverage,
+                "answered": accepted,
+                "confidence": float(descending[accepted - 1]),
+                "error": {
+                    "value": risk,
+                    "low": lowest,
+                    "high": highest,
+                    "n": accepted,
+                    "method": "Wilson, patients",
+                },
+            }
+        )
     return {
         "curve": [
             {"coverage": (index + 1) / n, "risk": float(risk), "low": low[index], "high": high[index]}

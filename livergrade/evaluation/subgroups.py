@@ -8,13 +8,13 @@ import pandas as pd
 
 from livergrade.evaluation.levels import LevelName
 from livergrade.evaluation.predictions import carried_columns
-from livergrade.evaluation.summary import evaluate
+from livergrade.evaluation.summary import Subgroup, evaluate
 
 MAX_GROUPS = 8
 """A column with more distinct values is split at its median if it is numeric, and left out if not."""
 
 
-def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> list[dict[str, Any]]:
+def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> list[Subgroup]:
     """Accuracy in each group defined by an extra column of the manifest.
 
     A column that is constant within each patient gives groups of patients; any other column gives groups of
@@ -26,12 +26,10 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
         seed: seed of the bootstrap.
 
     Returns:
-        One entry per group: ``column``, ``value``, ``level`` (``patient`` or ``image``), ``patients``,
-        ``images`` and the metrics ``accuracy`` and ``mean_absolute_error`` as in
-        `livergrade.evaluation.summary.evaluate`.
+        One entry per group; its metrics are as in `livergrade.evaluation.summary.evaluate`.
     """
     test = predictions[predictions["split"] == "test"]
-    rows = []
+    rows: list[Subgroup] = []
     for column in carried_columns(predictions):
         groups = _groups(test[column])
         values = sorted(groups.unique())
@@ -49,7 +47,8 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
                     "level": level,
                     "patients": metrics["counts"]["patients"],
                     "images": metrics["counts"]["images"],
-                    **{metric: metrics[level][metric] for metric in ("accuracy", "mean_absolute_error")},
+                    "accuracy": metrics[level]["accuracy"],
+                    "mean_absolute_error": metrics[level]["mean_absolute_error"],
                 }
             )
     return rows

@@ -9,18 +9,74 @@ import pandas as pd
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
+from livergrade.evaluation.conformal import NoSets, PredictionSets
 from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
-from livergrade.evaluation.levels import Level, aggregate
+from livergrade.evaluation.levels import Level, LevelName, aggregate
 from livergrade.evaluation.metric_catalog import METRICS, Metric, overall, per_class, weighted_metrics
 from livergrade.evaluation.metrics import patient_counts
+from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.predictions import class_names, validate
+from livergrade.evaluation.tta import TtaEstimates
+from livergrade.evaluation.uncertainty import Abstention, MeasuredCalibration
 from livergrade.io.files import read_facts
 
 LevelSummary = dict[str, Any]
 """Metrics of one level: an `Estimate` per overall metric, by name; ``per_class`` (grade → its metrics and
 ``support``), ``confusion`` (rows are the true grades) and ``reliability``."""
+
+
+class How(TypedDict):
+    """How the metrics and their intervals were computed.
+
+    Attributes:
+        view: what a row is at view level, in sentences.
+        image: the same at image level.
+        patient: the same at patient level.
+        bootstrap: how bootstrap intervals are computed.
+        wilson: which metrics get Wilson's interval.
+        naive: what ``naive_low`` and ``naive_high`` of the accuracy are.
+        calibration: what the calibration metrics are.
+        undefined: what is written for an undefined metric.
+        resamples: number of bootstrap resamples.
+        seed: seed of the bootstrap.
+        confidence: confidence level of the intervals, 0 to 1.
+    """
+
+    view: str
+    image: str
+    patient: str
+    bootstrap: str
+    wilson: str
+    naive: str
+    calibration: str
+    undefined: str
+    resamples: int
+    seed: int
+    confidence: float
+
+
+class Subgroup(TypedDict):
+    """Test results of one group, from `livergrade.evaluation.subgroups.subgroups`.
+
+    Attributes:
+        column: extra column of the manifest that defines the group.
+        value: its value, as text; ``up to …`` or ``above …`` the median if the column was split there.
+        level: ``patient`` if the column is constant within each patient, else ``image``.
+        patients: number of test patients in the group.
+        images: number of test images in the group.
+        accuracy: share of the rows of that level that are graded correctly.
+        mean_absolute_error: mean distance of the predicted from the true grade, in grades.
+    """
+
+    column: str
+    value: str
+    level: LevelName
+    patients: int
+    images: int
+    accuracy: Estimate
+    mean_absolute_error: Estimate
 
 
 class RunMetrics(TypedDict):
@@ -31,11 +87,11 @@ class RunMetrics(TypedDict):
         split: the split that was graded.
         counts: its ``views``, ``images``, ``patients`` and ``mixed_grade_patients``.
         leakage: from `livergrade.evaluation.leakage.leakage`.
-        how: methods of metrics and intervals in sentences, with ``resamples``, ``seed``, ``confidence``.
+        how: methods of metrics and intervals in sentences, and the options of the bootstrap.
         view: metrics by view.
         image: metrics by image.
         patient: metrics by patient.
-        subgroups: from `livergrade.evaluation.subgroups.subgroups`.
+        subgroups: results by group; missing until they are computed, like all keys below.
         calibration: fitted parameters, and their effect on the test patients.
         conformal: prediction sets, from `livergrade.evaluation.conformal.set_estimates`, or a ``reason``.
         abstention: selective prediction, from `livergrade.evaluation.selective.risk_coverage`.
@@ -47,16 +103,16 @@ class RunMetrics(TypedDict):
     split: str
     counts: dict[str, int]
     leakage: Leakage
-    how: dict[str, Any]
+    how: How
     view: LevelSummary
     image: LevelSummary
     patient: LevelSummary
-    subgroups: NotRequired[list[dict[str, Any]]]
-    calibration: NotRequired[dict[str, Any]]
-    conformal: NotRequired[dict[str, Any]]
-    abstention: NotRequired[dict[str, Any]]
-    views: NotRequired[list[dict[str, Any]]]
-    familiarity: NotRequired[dict[str, Any]]
+    subgroups: NotRequired[list[Subgroup]]
+    calibration: NotRequired[MeasuredCalibration]
+    conformal: NotRequired[PredictionSets | NoSets]
+    abstention: NotRequired[Abstention]
+    views: NotRequired[list[TtaEstimates]]
+    familiarity: NotRequired[OodEstimates]
 
 
 def read_metrics(path: Path) -> RunMetrics:
@@ -146,7 +202,7 @@ def _level_estimates(
             reason=metric.undefined.format(level=name, grade=classes[k or 0]),
         )
 
-    estimates: dict[str, Any] = {metric.name: metric_estimate(metric) for metric in overall()}
+    estimates: LevelSummary = {metric.name: metric_estimate(metric) for metric in overall()}
     absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n]
     for metric in overall():
         if absent and metric.mean_over_grades:
@@ -167,7 +223,7 @@ def _level_estimates(
     }
 
 
-def _how(mixed: int, resamples: int, seed: int) -> dict[str, Any]:
+def _how(mixed: int, resamples: int, seed: int) -> How:
     share = f"{100 * CONFIDENCE:.0f} %"
     shares = [metric.name for metric in METRICS if metric.of_rows]
     return {

@@ -8,10 +8,8 @@ predicted grade of a view never changes.
 Shapes: K grades, P patients, G temperatures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +23,25 @@ from livergrade.evaluation.predictions import class_names
 
 LOWEST, HIGHEST = 0.1, 20.0
 """Search range of the temperature."""
+
+
+class Temperature(TypedDict):
+    """The fitted temperature with its 95 % interval over patients.
+
+    Attributes:
+        temperature: calibrated probabilities are p^(1/temperature), normalised; null if none could be fitted.
+        low: lower bound of its interval; null without one.
+        high: upper bound of its interval; null without one.
+        reason: why a value is null.
+        note: remark on the temperature.
+    """
+
+    temperature: float | None
+    low: float | None
+    high: float | None
+    reason: NotRequired[str]
+    note: NotRequired[str]
+
 
 _GRID = np.linspace(np.log(LOWEST), np.log(HIGHEST), 161)
 
@@ -66,7 +83,7 @@ def patient_losses(views: pd.DataFrame) -> Callable[[float], Floats]:
     return losses
 
 
-def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
+def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> Temperature:
     """Fit the temperature that minimises the log-loss.
 
     The loss is computed per image (probabilities averaged over its views), and every patient has the same
@@ -81,28 +98,30 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
         seed: seed of the bootstrap.
 
     Returns:
-        ``temperature`` with ``low`` and ``high``, the percentile interval over bootstrap resamples of
-        patients; a minimum at an end of the search range counts as that end. If the loss still decreases
-        towards T = 0.1, the temperature is null with a ``reason``; if it still decreases at T = 20, the
-        temperature is 20, with a ``note``.
+        The temperature with its percentile interval over bootstrap resamples of patients; a minimum at an
+        end of the search range counts as that end. If the loss still decreases towards T = 0.1, the
+        temperature is null with a ``reason``; if it still decreases at T = 20, the temperature is 20, with a
+        ``note``.
     """
     from scipy.optimize import minimize_scalar  # slow to import, and not needed for inference
 
     losses = patient_losses(views)
     grid = np.stack([losses(float(np.exp(log_temperature))) for log_temperature in _GRID])  # [G, P]
     lowest = int(grid.mean(1).argmin())
-    result: dict[str, Any] = {"temperature": None, "low": None, "high": None}
     if lowest == 0:
-        return result | {
+        return {
+            "temperature": None,
+            "low": None,
+            "high": None,
             "reason": f"the validation log-loss still decreases at a temperature of {LOWEST:g}: too few "
-            "of the validation images are misclassified to fit one"
+            "of the validation images are misclassified to fit one",
         }
-    best, note = HIGHEST, {}
+    best, note = HIGHEST, ""
     if lowest == len(_GRID) - 1:
-        note = {
-            "note": f"the validation log-loss still decreases at a temperature of {HIGHEST:g}: equal "
+        note = (
+            f"the validation log-loss still decreases at a temperature of {HIGHEST:g}: equal "
             "probabilities would be no worse"
-        }
+        )
     else:  # averaging over views makes the loss non-convex, so the grid brackets the minimum
         bounds = (_GRID[lowest - 1], _GRID[lowest + 1])
         search = minimize_scalar(
@@ -114,11 +133,16 @@ def fit_temperature(views: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
         best = float(np.exp(search.x))
     levels = aggregate(views)
     grades = levels["patient"].truth
+    result: Temperature = {"temperature": best, "low": None, "high": None}
     if np.bincount(grades).max() < 2:
-        return result | {"temperature": best, "reason": "no grade has two validation patients"} | note
-    drawn = draw_patients(grades, resamples, np.random.default_rng(seed))
-    low, high = percentiles(np.exp(_minima(drawn @ grid.T)))
-    return result | {"temperature": best, "low": min(low, best), "high": max(high, best)} | note
+        result["reason"] = "no grade has two validation patients"
+    else:
+        drawn = draw_patients(grades, resamples, np.random.default_rng(seed))
+        low, high = percentiles(np.exp(_minima(drawn @ grid.T)))
+        result["low"], result["high"] = min(low, best), max(high, best)
+    if note:
+        result["note"] = note
+    return result
 
 
 def _minima(losses: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,32 @@ from livergrade.evaluation.metrics import count_metrics, patient_counts
 
 COUNTS = (1, 2, 4, 12, 36)
 METRICS = ("accuracy", "quadratic_kappa", "log_loss")
+
+
+class TtaMetrics(TypedDict):
+    """The metrics by patient that are reported for each number of views.
+
+    Attributes:
+        accuracy: share of the patients graded correctly.
+        quadratic_kappa: quadratically weighted kappa, −1 to 1.
+        log_loss: log-loss, in nats.
+    """
+
+    accuracy: Estimate
+    quadratic_kappa: Estimate
+    log_loss: Estimate
+
+
+class TtaEstimates(TtaMetrics):
+    """Effect of averaging over a number of evenly spaced views.
+
+    Attributes:
+        views: number of views of each image.
+        difference: the metrics minus those of one view; null for one view.
+    """
+
+    views: int
+    difference: TtaMetrics | None
 
 
 def even_counts(views: pd.DataFrame) -> dict[int, list[float]]:
@@ -39,7 +65,7 @@ def even_counts(views: pd.DataFrame) -> dict[int, list[float]]:
     return angles_by_count
 
 
-def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: str) -> list[dict[str, Any]]:
+def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: str) -> list[TtaEstimates]:
     """Accuracy, kappa and log-loss by patient for each number of views, and the gain over a single view.
 
     Args:
@@ -48,8 +74,7 @@ def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: st
         ci_unavailable: reason why patients cannot be resampled; empty if they can.
 
     Returns:
-        One entry per number of views, ascending: ``views``, the metrics `METRICS`, and ``difference``, the
-        same metrics minus those of one view (null for one view). Empty if the images share no angle.
+        One entry per number of views, ascending. Empty if the images share no angle.
     """
     drawn = {
         count: _resampled(aggregate(test[test["angle"].isin(angles)])["patient"], multiplicities)
@@ -67,15 +92,21 @@ def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: st
             reason="truth and prediction hold one single grade",
         )
 
+    def difference(values: dict[str, Floats]) -> TtaMetrics:
+        single = drawn[1]
+        return {
+            "accuracy": to_estimate(values["accuracy"] - single["accuracy"], False),
+            "quadratic_kappa": to_estimate(values["quadratic_kappa"] - single["quadratic_kappa"], False),
+            "log_loss": to_estimate(values["log_loss"] - single["log_loss"], False),
+        }
+
     return [
-        {"views": count}
-        | {metric: to_estimate(values[metric], metric == "accuracy") for metric in METRICS}
-        | {
-            "difference": {
-                metric: to_estimate(values[metric] - drawn[1][metric], False) for metric in METRICS
-            }
-            if count > 1
-            else None
+        {
+            "views": count,
+            "accuracy": to_estimate(values["accuracy"], True),
+            "quadratic_kappa": to_estimate(values["quadratic_kappa"], False),
+            "log_loss": to_estimate(values["log_loss"], False),
+            "difference": difference(values) if count > 1 else None,
         }
         for count, values in drawn.items()
     ]

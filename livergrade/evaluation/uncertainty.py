@@ -5,54 +5,137 @@ apply to other cohorts and new images. All metrics are measured on the test pati
 """
 
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 import pandas as pd
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.calibration import calibration_metrics, patient_sums, reliability
-from livergrade.evaluation.conformal import set_estimates, true_scores
+from livergrade.evaluation.calibration import ReliabilityBin, calibration_metrics, patient_sums, reliability
+from livergrade.evaluation.conformal import (
+    ConformalScores,
+    NoSets,
+    PredictionSets,
+    set_estimates,
+    true_scores,
+)
 from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import ci_unavailable_reason, draw_patients
-from livergrade.evaluation.levels import Level, aggregate
-from livergrade.evaluation.ood import ood_estimates, read_appearance
+from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
+from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance
 from livergrade.evaluation.predictions import class_names
-from livergrade.evaluation.selective import risk_coverage
-from livergrade.evaluation.temperature import at_temperature, fit_temperature
-from livergrade.evaluation.tta import tta_estimates
+from livergrade.evaluation.selective import RiskCoverage, risk_coverage
+from livergrade.evaluation.temperature import Temperature, at_temperature, fit_temperature
+from livergrade.evaluation.tta import TtaEstimates, tta_estimates
 from livergrade.io.files import read_facts
 
-METRICS = ("brier", "log_loss", "ece")
-LEVELS = ("image", "patient")
 
-
-class Calibration(TypedDict):
-    """Parameters fitted on the validation patients, as stored in ``calibration.json``; null if not fitted.
+class FittedTemperature(Temperature):
+    """The temperature, and the patients on whom it was fitted; null if nothing was fitted.
 
     Attributes:
-        temperature: see :mod:`livergrade.evaluation.temperature`; null if none could be fitted.
-        low: lower bound of its interval.
-        high: upper bound of its interval.
         fitted_on: split used for fitting.
         patients: number of patients in that split.
         images: number of their images.
         views: number of views of each image.
-        scores: conformal scores of :func:`livergrade.evaluation.conformal.true_scores`.
-        reason: why a value is null.
-        note: remark on the temperature.
     """
 
-    temperature: float | None
-    low: float | None
-    high: float | None
     fitted_on: str | None
     patients: int | None
     images: int | None
     views: int | None
-    scores: dict[str, list[Any]] | None
-    reason: NotRequired[str]
-    note: NotRequired[str]
+
+
+class Calibration(FittedTemperature):
+    """Parameters fitted on the validation patients, as stored in ``calibration.json``; null if not fitted.
+
+    Attributes:
+        scores: conformal scores of :func:`livergrade.evaluation.conformal.true_scores`.
+    """
+
+    scores: ConformalScores | None
+
+
+class Effect(TypedDict):
+    """A metric of the test split before and after calibration.
+
+    Attributes:
+        before: with the probabilities as the network gave them.
+        after: with the calibrated probabilities.
+        difference: after − before.
+    """
+
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+
+
+class ReliabilityEffect(TypedDict):
+    """The reliability diagram of the test split before and after calibration.
+
+    Attributes:
+        before: with the probabilities as the network gave them.
+        after: with the calibrated probabilities.
+    """
+
+    before: list[ReliabilityBin]
+    after: list[ReliabilityBin]
+
+
+class LevelEffect(TypedDict):
+    """Effect of the calibration at one level.
+
+    Attributes:
+        brier: Brier score, 0 (best) to 2.
+        log_loss: log-loss, in nats.
+        ece: expected calibration error, 0 (best) to 1.
+        reliability: the reliability diagram.
+    """
+
+    brier: Effect
+    log_loss: Effect
+    ece: Effect
+    reliability: ReliabilityEffect
+
+
+class MeasuredCalibration(FittedTemperature):
+    """The fitted temperature, and its effect on the test split.
+
+    Attributes:
+        test: level (``image`` or ``patient``) → the effect; missing without a temperature.
+        changed: level → number of rows whose predicted grade changed; missing without a temperature.
+    """
+
+    test: NotRequired[dict[str, LevelEffect]]
+    changed: NotRequired[dict[str, int]]
+
+
+class Abstention(RiskCoverage):
+    """Selective prediction of the test patients.
+
+    Attributes:
+        calibrated: whether the probabilities are calibrated.
+    """
+
+    calibrated: bool
+
+
+class UncertaintyMetrics(TypedDict):
+    """The sections of ``metrics.json`` about uncertainty.
+
+    Attributes:
+        calibration: fitted parameters, and their effect on the test split.
+        conformal: prediction sets, or the reason for none.
+        abstention: selective prediction.
+        views: effect of test-time augmentation, one entry per number of views.
+        familiarity: OOD detection; missing if the run has no OOD reference.
+    """
+
+    calibration: MeasuredCalibration
+    conformal: PredictionSets | NoSets
+    abstention: Abstention
+    views: list[TtaEstimates]
+    familiarity: NotRequired[OodEstimates]
 
 
 _KEYS = Calibration.__required_keys__
@@ -67,23 +150,21 @@ def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: i
         seed: seed of the bootstrap.
 
     Returns:
-        Content of ``calibration.json``: ``temperature``, ``low`` and ``high`` from `fit_temperature`,
-        ``fitted_on`` (``val``), the numbers of ``patients``, ``images`` and ``views`` per image, and
-        ``scores`` from `true_scores` at that temperature. Without a validation split all are null, with the
-        ``reason``.
+        Content of ``calibration.json``; its ``scores`` are at the fitted temperature. Without a validation
+        split all are null, with the ``reason``.
     """
     val = predictions[predictions["split"] == "val"]
     if val.empty:
         return _nothing("the split has no validation patients to fit on; set split.val_fraction above 0")
     fitted = fit_temperature(val, resamples=resamples, seed=seed)
-    calibration = fitted | {
+    return {
+        **fitted,
         "fitted_on": "val",
         "patients": int(val["patient"].nunique()),
         "images": int(val["image"].nunique()),
         "views": int(val["angle"].nunique()),
         "scores": true_scores(aggregate(at_temperature(val, fitted["temperature"] or 1.0))),
     }
-    return cast(Calibration, calibration)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -98,7 +179,17 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def _nothing(reason: str) -> Calibration:
-    return cast(Calibration, dict.fromkeys(sorted(_KEYS)) | {"reason": reason})
+    return {
+        "fitted_on": None,
+        "high": None,
+        "images": None,
+        "low": None,
+        "patients": None,
+        "scores": None,
+        "temperature": None,
+        "views": None,
+        "reason": reason,
+    }
 
 
 def uncertainty_metrics(
@@ -108,7 +199,7 @@ def uncertainty_metrics(
     *,
     resamples: int = 2000,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> UncertaintyMetrics:
     """Measure calibration, prediction sets, selective prediction, TTA and OOD on the test patients.
 
     Args:
@@ -118,10 +209,6 @@ def uncertainty_metrics(
         run: folder with ``appearance.json`` and ``appearance.csv``; None if they were not written.
         resamples: number of bootstrap resamples of the patients.
         seed: seed of the bootstrap.
-
-    Returns:
-        ``calibration``, ``conformal``, ``abstention``, ``views`` and, if the folder has an OOD reference,
-        ``familiarity``, as stored in ``metrics.json``.
     """
     test = predictions[predictions["split"] == "test"]
     raw, temperature = aggregate(test), calibration["temperature"]
@@ -130,17 +217,19 @@ def uncertainty_metrics(
     ci_unavailable = ci_unavailable_reason(grades, class_names(predictions))
     rng = np.random.default_rng(seed)
     multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
-    fitted: dict[str, Any] = {key: value for key, value in calibration.items() if key != "scores"}
+    fitted = cast(MeasuredCalibration, {key: value for key, value in calibration.items() if key != "scores"})
     if temperature:
         fitted["test"] = {
             name: _before_and_after(raw[name], calibrated[name], multiplicities, ci_unavailable)
-            for name in LEVELS
+            for name in REPORTED_LEVELS
         }
-        changed = (raw[name].predicted != calibrated[name].predicted for name in LEVELS)
-        fitted["changed"] = {name: int(rows.sum()) for name, rows in zip(LEVELS, changed, strict=True)}
+        changed = (raw[name].predicted != calibrated[name].predicted for name in REPORTED_LEVELS)
+        fitted["changed"] = {
+            name: int(rows.sum()) for name, rows in zip(REPORTED_LEVELS, changed, strict=True)
+        }
     test_views = int(test["angle"].nunique())
     if calibration["scores"] is None:
-        sets: dict[str, Any] = {"reason": calibration["reason"]}
+        sets: PredictionSets | NoSets = {"reason": calibration["reason"]}
     elif test_views != calibration["views"]:
         sets = {
             "reason": f"the validation images were graded over {calibration['views']} views and these over "
@@ -148,11 +237,13 @@ def uncertainty_metrics(
         }
     else:
         sets = set_estimates(calibrated, calibration["scores"], multiplicities, ci_unavailable)
-    metrics = {
+    metrics: UncertaintyMetrics = {
         "calibration": fitted,
         "conformal": sets,
-        "abstention": risk_coverage(calibrated["patient"], multiplicities, ci_unavailable)
-        | {"calibrated": bool(temperature)},
+        "abstention": {
+            **risk_coverage(calibrated["patient"], multiplicities, ci_unavailable),
+            "calibrated": bool(temperature),
+        },
         "views": tta_estimates(test, multiplicities, ci_unavailable),
     }
     if run and (reference := read_appearance(run / "appearance.json")):
@@ -167,19 +258,23 @@ def uncertainty_metrics(
 
 def _before_and_after(
     raw: Level, calibrated: Level, multiplicities: Floats, ci_unavailable: str
-) -> dict[str, Any]:
-    """Each metric ``before`` and ``after``, their ``difference`` (after − before), and reliability."""
+) -> LevelEffect:
     sums = [patient_sums(level.truth, level.scores, level.patient) for level in (raw, calibrated)]
     before, after = (calibration_metrics(level_sums, multiplicities) for level_sums in sums)
 
     def to_estimate(values: Floats) -> Estimate:
         return estimate(values, len(raw.truth), ci_unavailable=ci_unavailable)
 
-    return {
-        metric: {
+    def effect(metric: str) -> Effect:
+        return {
             "before": to_estimate(before[metric]),
             "after": to_estimate(after[metric]),
             "difference": to_estimate(after[metric] - before[metric]),
         }
-        for metric in METRICS
-    } | {"reliability": dict(zip(("before", "after"), map(reliability, sums), strict=True))}
+
+    return {
+        "brier": effect("brier"),
+        "log_loss": effect("log_loss"),
+        "ece": effect("ece"),
+        "reliability": {"before": reliability(sums[0]), "after": reliability(sums[1])},
+    }

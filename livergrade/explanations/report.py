@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from livergrade.evaluation.faithfulness import METHODS, by_method
+from livergrade.evaluation.faithfulness import METHODS, Faithfulness, by_method
 from livergrade.explanations.explained import Explained, Floats
 from livergrade.io.files import atomic_write
 from livergrade.reports import palette, style
@@ -133,7 +133,7 @@ def write_explanation(
     classes: Sequence[str],
     model: str,
     run: str,
-    table: list[dict[str, Any]],
+    table: list[Faithfulness],
 ) -> Path:
     """Write ``pictures/``, ``maps/<number>.npz`` and ``report.html``.
 

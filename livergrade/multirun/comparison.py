@@ -4,14 +4,14 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from livergrade.config.schema import CompareConfig
 from livergrade.evaluation.leakage import warning
+from livergrade.evaluation.levels import REPORTED_LEVELS
 from livergrade.io.files import write_json
 from livergrade.multirun.grouping import arms, differences, leakage_gap, measure
 from livergrade.multirun.plots import plot_arm
-from livergrade.multirun.report import write_comparison
+from livergrade.multirun.report import Comparison, write_comparison
 from livergrade.multirun.tables import arm_tables, gap_table, write_table
 from livergrade.reports.style import save
 from livergrade.runs.find import find_runs
@@ -60,9 +60,10 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
         by_model = "; ".join(f"{model}: {value}" for model, value in values.items())
         log.info("  %s  %s", option, by_model)
     gaps = leakage_gap(measured)
-    compared: dict[str, Any] = {
+    level = next(level for level in REPORTED_LEVELS if level == config.level)
+    compared: Comparison = {
         "classes": runs[0].classes,
-        "level": config.level,
+        "level": level,
         "arms": measured,
         "leakage_gap": gaps,
         "differences": differing,
@@ -77,15 +78,14 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
     out.mkdir(parents=True, exist_ok=True)
     write_json(compared, out / "comparison.json")
     tables = {
-        arm.kind: arm_tables(arm, results, config.level)
-        for arm, results in zip(groups, measured, strict=True)
+        arm.kind: arm_tables(arm, results, level) for arm, results in zip(groups, measured, strict=True)
     }
     if gaps:
         tables["gap"] = [gap_table(gaps)]
     for table in [table for group in tables.values() for table in group]:
         write_table(table, out / "tables")
     for arm, results in zip(groups, measured, strict=True):
-        for name, figure in plot_arm(arm, results, config.level, note=warning(results["leakage"])).items():
+        for name, figure in plot_arm(arm, results, level, note=warning(results["leakage"])).items():
             save(figure, out / "figures" / name)
     page = write_comparison(out, compared, tables)
     for line in compared["left_out"]:

@@ -13,15 +13,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
 from livergrade.errors import UserError
 from livergrade.evaluation.estimate import Estimate, undefined
-from livergrade.evaluation.levels import LEVELS
-from livergrade.evaluation.paired import compare, pool_folds, refuse_different_tests, spread
-from livergrade.evaluation.summary import evaluate
+from livergrade.evaluation.leakage import Leakage
+from livergrade.evaluation.levels import LEVELS, LevelName
+from livergrade.evaluation.paired import Pair, compare, pool_folds, refuse_different_tests, spread
+from livergrade.evaluation.summary import RunMetrics, evaluate
 from livergrade.runs.run import Run
 
 KINDS = {
@@ -132,15 +133,78 @@ def _one_per_fold(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     return [latest[fold] for fold in sorted(latest)], lines
 
 
-def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict[str, Any]:
-    """Compute all metrics of an arm, and compare every pair of its models.
+class RunFacts(TypedDict):
+    """Facts about the runs of one model.
 
-    Returns:
-        JSON-ready values: ``kind``, ``leakage`` (a sentence, and whether any run leaks), ``models`` (name →
-        facts about its runs, and ``repeats``: seed → result of `livergrade.evaluation.summary.evaluate`),
-        ``repeats`` (the seeds that all models share) and ``pairs`` (result of
-        `livergrade.evaluation.paired.compare` for those).
+    Attributes:
+        model: name of the network.
+        folders: folders of the runs.
+        commands: their command lines, without repetitions.
+        initialisation: origin of the initial weights.
+        parameters: number of parameters of the network; null if not recorded.
+        epochs: largest number of epochs.
+        minutes: mean duration of a run in minutes; null if not recorded.
     """
+
+    model: str
+    folders: list[str]
+    commands: list[str]
+    initialisation: str
+    parameters: int | None
+    epochs: int
+    minutes: float | None
+
+
+class ModelMeasures(RunFacts):
+    """Facts and metrics of one model.
+
+    Attributes:
+        repeats: repeat (its seed) → its metrics, the folds pooled.
+    """
+
+    repeats: dict[str, RunMetrics]
+
+
+class ArmMeasures(TypedDict):
+    """Metrics of an arm, as stored in ``comparison.json``.
+
+    Attributes:
+        kind: unit of the split, a key of `KINDS`.
+        leakage: the worst leakage of its runs.
+        repeats: the repeats (seeds) that all models share.
+        models: name → facts and metrics.
+        pairs: comparison of each pair of models, over the shared repeats.
+    """
+
+    kind: str
+    leakage: Leakage
+    repeats: list[str]
+    models: dict[str, ModelMeasures]
+    pairs: list[Pair]
+
+
+class LeakageGap(TypedDict):
+    """Effect of leakage on the accuracy of one model at one level.
+
+    Attributes:
+        model: name of the model.
+        level: ``view``, ``image`` or ``patient``.
+        by_patient: mean accuracy over the repeats with the split by patient.
+        by_image: mean accuracy over the repeats with the split by image.
+        gap: by_image − by_patient.
+        repeats: number of repeats of the split by patient, and of the split by image.
+    """
+
+    model: str
+    level: LevelName
+    by_patient: float
+    by_image: float
+    gap: float
+    repeats: list[int]
+
+
+def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmMeasures:
+    """Compute all metrics of an arm, and compare every pair of its models."""
     tables: dict[str, dict[str, pd.DataFrame]] = {
         name: {
             repeat: pool_folds([run.tested for run in folds], [str(run.folder) for run in folds])
@@ -154,7 +218,7 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict
         if all(repeat in repeats for repeats in tables.values())
     ]
     shared_tables = {name: [repeats[repeat] for repeat in shared] for name, repeats in tables.items()}
-    pairs: list[dict[str, Any]] = []
+    pairs: list[Pair] = []
     if len(shared_tables) > 1 and shared:
         refuse_different_tests(shared_tables)
         pairs = compare(shared_tables, resamples=resamples, permutations=permutations, seed=seed)
@@ -165,12 +229,12 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict
         "leakage": worst,
         "repeats": shared,
         "models": {
-            name: _run_facts([run for folds in repeats.values() for run in folds])
-            | {
+            name: {
+                **_run_facts([run for folds in repeats.values() for run in folds]),
                 "repeats": {
-                    repeat: evaluate(table, None, resamples=resamples, seed=seed) | {"leakage": worst}
+                    repeat: {**evaluate(table, None, resamples=resamples, seed=seed), "leakage": worst}
                     for repeat, table in tables[name].items()
-                }
+                },
             }
             for name, repeats in arm.models.items()
         },
@@ -178,7 +242,7 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> dict
     }
 
 
-def _run_facts(runs: Sequence[Run]) -> dict[str, Any]:
+def _run_facts(runs: Sequence[Run]) -> RunFacts:
     environments = [run.environment for run in runs]
     seconds = [environment["seconds"] for environment in environments if "seconds" in environment]
     return {
@@ -194,7 +258,7 @@ def _run_facts(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def estimate(model: dict[str, Any], level: str, metric: str, grade: str | None = None) -> Estimate:
+def estimate(model: ModelMeasures, level: LevelName, metric: str, grade: str | None = None) -> Estimate:
     """Estimate of one metric of a model over its repeats.
 
     Returns:
@@ -215,21 +279,21 @@ def estimate(model: dict[str, Any], level: str, metric: str, grade: str | None =
     return {"value": over["mean"], "low": None, "high": None, "n": n, "sd": over["sd"], "values": values}
 
 
-def order(measured: dict[str, Any], level: str) -> list[str]:
+def order(measured: ArmMeasures, level: LevelName) -> list[str]:
     """The models of a measured arm, by descending accuracy."""
     models = measured["models"]
     return sorted(models, key=lambda name: -(estimate(models[name], level, "accuracy")["value"] or 0))
 
 
-def leakage_gap(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def leakage_gap(measured: Sequence[ArmMeasures]) -> list[LeakageGap]:
     """Increase of each model's accuracy when the split is by image instead of by patient.
 
     Args:
         measured: result of `measure` for each arm.
 
     Returns:
-        For each model that has both kinds of split, and each level: the mean accuracy over the repeats for
-        the split by patient and by image, and their difference. No interval: the test sets differ.
+        One entry for each model that has both kinds of split, and each level. No interval: the test sets
+        differ.
     """
     by_kind = {arm["kind"]: arm["models"] for arm in measured}
     honest = by_kind.get("patient") or by_kind.get("kfold") or {}

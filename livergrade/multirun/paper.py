@@ -11,9 +11,9 @@ accuracy, precision, recall and F1, the errors between each pair of grades, the 
 kappa are exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,10 @@ TABLE_6 = {
 """Precision, recall and F1 by model and grade, %."""
 
 
-def printed(table: dict[str, dict[str, Any]], model: str, classes: Sequence[str]) -> dict[str, Any] | None:
+_Row = TypeVar("_Row")
+
+
+def printed(table: Mapping[str, _Row], model: str, classes: Sequence[str]) -> _Row | None:
     """A model's row of `TABLE_5` or `TABLE_6`; None if the model or the grades are not the paper's."""
     return table.get(model) if list(classes) == list(CLASSES) else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.evaluation.estimate import Estimate
+from livergrade.evaluation.levels import REPORTED_LEVELS, LevelName, ReportedLevel
+from livergrade.evaluation.paired import Pair
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import Group, estimate, order
+from livergrade.multirun.grouping import ArmMeasures, Group, estimate, order
 from livergrade.reports.palette import BLUE, GRADES, INK, MUTED, RULE
 from livergrade.reports.style import SHARE, heading, hide_spines
 
@@ -21,7 +22,7 @@ ZOOM = (160, 300)
 """Epochs that the paper's Figure 3 shows again, enlarged."""
 
 
-def plot_arm(arm: Group, measured: dict[str, Any], level: str, *, note: str = "") -> dict[str, Figure]:
+def plot_arm(arm: Group, measured: ArmMeasures, level: ReportedLevel, *, note: str = "") -> dict[str, Figure]:
     """All figures of an arm; ``note`` is a warning printed on each."""
     models = order(measured, level)
     figures = {
@@ -37,12 +38,12 @@ def plot_arm(arm: Group, measured: dict[str, Any], level: str, *, note: str = ""
 
 
 def accuracy(
-    measured: dict[str, Any], models: Sequence[str], classes: Sequence[str], *, note: str = ""
+    measured: ArmMeasures, models: Sequence[str], classes: Sequence[str], *, note: str = ""
 ) -> Figure:
     """Accuracy of each model per patient and per image with interval or repeats, and the paper's accuracy."""
     rings = False
     figure = Figure((8.4, 1.5 + 0.5 * len(models)), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2, sharey=True), ("patient", "image"), strict=True):
+    for axes, level in zip(figure.subplots(1, 2, sharey=True), reversed(REPORTED_LEVELS), strict=True):
         for row, name in enumerate(models):
             model = measured["models"][name]
             _whisker(axes, row, estimate(model, level, "accuracy"))
@@ -59,7 +60,7 @@ def accuracy(
     return figure
 
 
-def differences(pairs: Sequence[dict[str, Any]], level: str, *, note: str = "") -> Figure:
+def differences(pairs: Sequence[Pair], level: ReportedLevel, *, note: str = "") -> Figure:
     """Difference in accuracy of each pair of models with its interval; filled if Holm-corrected p < 0.05."""
     names = [f"{pair['first']} − {pair['second']}" for pair in pairs]
     figure = Figure((8.4, 1.5 + 0.34 * len(pairs)), layout="constrained")
@@ -75,7 +76,7 @@ def differences(pairs: Sequence[dict[str, Any]], level: str, *, note: str = "") 
 
 
 def confusion(
-    measured: dict[str, Any], models: Sequence[str], classes: Sequence[str], level: str, *, note: str = ""
+    measured: ArmMeasures, models: Sequence[str], classes: Sequence[str], level: LevelName, *, note: str = ""
 ) -> Figure:
     """Confusion matrices of all models side by side; counts are summed over repeats."""
     across = min(3, len(models))

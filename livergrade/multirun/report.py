@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from livergrade.multirun.grouping import KINDS, estimate, order
+from livergrade.evaluation.levels import ReportedLevel
+from livergrade.multirun.grouping import KINDS, ArmMeasures, LeakageGap, estimate, order
 from livergrade.multirun.paper import MISPRINTS, TABLE_5, printed
 from livergrade.multirun.tables import Table
 from livergrade.reports.format import format_estimate
@@ -21,9 +22,39 @@ CAPTIONS = {
 }
 
 
-def write_comparison(
-    folder: Path, compared: Mapping[str, Any], tables: Mapping[str, Sequence[Table]]
-) -> Path:
+class Comparison(TypedDict):
+    """Content of ``comparison.json``.
+
+    Attributes:
+        classes: the grades, worst to best.
+        level: level of the summary, and of the order of the models.
+        arms: metrics of each arm.
+        leakage_gap: effect of leakage by model and level; empty without splits by patient and by image.
+        differences: option → model → value, of the options in which the models differ.
+        left_out: one line for each excluded run.
+        cautions: warnings that the page prints before any metric.
+        command: the command line.
+        made: when, ISO 8601 with the time zone.
+        resamples: number of bootstrap resamples of the patients.
+        permutations: number of random swaps of a permutation test.
+        seed: seed of the bootstrap and of the permutation test.
+    """
+
+    classes: list[str]
+    level: ReportedLevel
+    arms: list[ArmMeasures]
+    leakage_gap: list[LeakageGap]
+    differences: dict[str, dict[str, str]]
+    left_out: list[str]
+    cautions: list[str]
+    command: str
+    made: str
+    resamples: int
+    permutations: int
+    seed: int
+
+
+def write_comparison(folder: Path, compared: Comparison, tables: Mapping[str, Sequence[Table]]) -> Path:
     """Write ``report.html`` into the folder of the comparison, atomically.
 
     Args:
@@ -62,9 +93,9 @@ def write_comparison(
     )
 
 
-def verdict(arm: Mapping[str, Any], level: str) -> str:
+def verdict(arm: ArmMeasures, level: ReportedLevel) -> str:
     """Summary of an arm in one or two sentences that claim no more than the statistical tests support."""
-    models = order(dict(arm), level)
+    models = order(arm, level)
     best = estimate(arm["models"][models[0]], level, "accuracy")
     text = f"{models[0]} graded most {level}s correctly: {format_estimate(best, 'share')} %"
     text += f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else ""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from livergrade.evaluation.estimate import Estimate
-from livergrade.evaluation.levels import LEVELS
+from livergrade.evaluation.levels import LEVELS, REPORTED_LEVELS, LevelName, ReportedLevel
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.io.files import atomic_write
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import KINDS, Group, estimate, order
+from livergrade.multirun.grouping import KINDS, ArmMeasures, Group, LeakageGap, estimate, order
 from livergrade.reports.format import format_estimate
+from livergrade.runs.run import Run
 
 PAPER = "the paper: view"
 
@@ -63,7 +63,7 @@ def _number(item: Estimate, **where: object) -> dict[str, object]:
     return where | fields | {"values": " ".join(map(str, item.get("values", [])))}
 
 
-def arm_tables(arm: Group, measured: dict[str, Any], level: str) -> list[Table]:
+def arm_tables(arm: Group, measured: ArmMeasures, level: ReportedLevel) -> list[Table]:
     """All tables of an arm, with the models sorted by accuracy at this level, best first."""
     models, classes = order(measured, level), arm.runs[0].classes
     tables = [
@@ -136,12 +136,12 @@ def split_table(arm: Group) -> Table:
     return Table("split", "The split: patients / images", note, table, numbers)
 
 
-def _distinct_splits(arm: Group) -> list[Any]:
+def _distinct_splits(arm: Group) -> list[Run]:
     first = next(iter(arm.models.values()))
     return [run for folds in first.values() for run in folds]
 
 
-def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Sequence[str]) -> Table:
+def accuracy_table(measured: ArmMeasures, models: Sequence[str], classes: Sequence[str]) -> Table:
     """Accuracy (%) by grade and in total at each level, as in the paper's Table 5."""
     lines, numbers = [], []
     for name in models:
@@ -167,7 +167,7 @@ def accuracy_table(measured: dict[str, Any], models: Sequence[str], classes: Seq
 
 
 def grades_table(
-    measured: dict[str, Any], models: Sequence[str], classes: Sequence[str], level: str
+    measured: ArmMeasures, models: Sequence[str], classes: Sequence[str], level: LevelName
 ) -> Table:
     """Precision, recall and F1 by grade and model, as in the paper's Table 6."""
     names = ("precision", "recall", "f1")
@@ -196,7 +196,7 @@ def grades_table(
     return Table("grades", "Precision, recall and F1 by grade", note, table, pd.DataFrame(numbers))
 
 
-def scores_table(measured: dict[str, Any], models: Sequence[str], level: str) -> Table:
+def scores_table(measured: ArmMeasures, models: Sequence[str], level: LevelName) -> Table:
     """All overall metrics by model."""
     lines, numbers = [], []
     for metric in (metric for metric in overall() if metric.compared):
@@ -212,7 +212,7 @@ def scores_table(measured: dict[str, Any], models: Sequence[str], level: str) ->
     return Table("scores", f"All metrics, {level} level", "", table, pd.DataFrame(numbers), labels=1)
 
 
-def pairs_table(measured: dict[str, Any], level: str) -> Table:
+def pairs_table(measured: ArmMeasures, level: ReportedLevel) -> Table:
     """Each pair of models: differences with their intervals, and significance tests."""
     lines, numbers = [], []
     for pair in measured["pairs"]:
@@ -233,7 +233,7 @@ def pairs_table(measured: dict[str, Any], level: str) -> Table:
                 _p(mcnemar["p_holm"]),
             ]
         )
-        for row_level in ("image", "patient"):
+        for row_level in REPORTED_LEVELS:
             where = {"first": pair["first"], "second": pair["second"], "level": row_level}
             numbers += [
                 _number(item, **where, figure=metric)
@@ -264,7 +264,7 @@ def _p(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def gap_table(gaps: Sequence[dict[str, Any]]) -> Table:
+def gap_table(gaps: Sequence[LeakageGap]) -> Table:
     """Increase in accuracy from a split by image, by model and level."""
     lines = [
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from livergrade.evaluation.estimate import Estimate
-from livergrade.evaluation.levels import LevelName
+from livergrade.evaluation.levels import REPORTED_LEVELS
 from livergrade.evaluation.summary import RunMetrics
 
 
@@ -23,7 +23,7 @@ def table(metrics: RunMetrics) -> str:
     def percent(estimate: Estimate) -> str:
         return "n/a" if estimate["value"] is None else number(estimate["value"], "share")
 
-    levels: tuple[LevelName, ...] = ("image", "patient")
+    levels = REPORTED_LEVELS
     lines = [
         " " * 18 + "".join(f"{f'{level} level':^31}" for level in levels).rstrip(),
         f"{'%':<18}" + f"{'precision':>10}{'recall':>8}{'F1':>7}{'n':>6}" * len(levels),

@@ -1,7 +1,6 @@
 """Metrics, figures and report of a run, derived from ``predictions.csv`` in its folder."""
 
 from pathlib import Path
-from typing import cast
 
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.subgroups import subgroups
@@ -37,7 +36,7 @@ def write_results(
     metrics["subgroups"] = subgroups(predictions, seed=config.seed)
     calibration = calibration or fit_calibration(predictions, seed=config.seed)
     write_json(calibration, run / "calibration.json")
-    metrics = cast(RunMetrics, metrics | uncertainty_metrics(predictions, calibration, run, seed=config.seed))
+    metrics = {**metrics, **uncertainty_metrics(predictions, calibration, run, seed=config.seed)}
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     figures = plot_run(predictions, metrics, history, synthetic=synthetic)

@@ -18,14 +18,12 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from livergrade.evaluation.leakage import warning
-from livergrade.evaluation.levels import LevelName, aggregate
+from livergrade.evaluation.levels import REPORTED_LEVELS, aggregate
 from livergrade.evaluation.metrics import roc_points
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.reports.palette import BLUE, GRADES, GREEN, INK, MUTED, ORANGE, RULE
 from livergrade.reports.style import SHARE, heading, hide_spines, wrap
-
-SHOWN: tuple[LevelName, ...] = ("image", "patient")
 
 
 def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str], *, title: str, note: str = "") -> Figure:
@@ -126,7 +124,7 @@ def class_bars(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
     classes = metrics["classes"]
     scores = {"precision": BLUE, "recall": ORANGE, "f1": GREEN}
     figure = Figure((8.4, 1.3 + 0.72 * len(classes)), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2, sharey=True), SHOWN, strict=True):
+    for axes, level in zip(figure.subplots(1, 2, sharey=True), REPORTED_LEVELS, strict=True):
         for offset, (score, colour) in zip((-0.25, 0.0, 0.25), scores.items(), strict=True):
             for row, grade in enumerate(classes):
                 estimate = metrics[level]["per_class"][grade][score]
@@ -164,7 +162,7 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
     """
     levels = aggregate(predictions[predictions["split"] == "test"])
     figure = Figure((8.4, 4.7), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
+    for axes, level in zip(figure.subplots(1, 2), REPORTED_LEVELS, strict=True):
         axes.plot((0, 1), (0, 1), color=RULE, lw=1, ls="--")
         for k, grade in enumerate(class_names(predictions)):
             area = metrics[level]["per_class"][grade]["auroc"]
@@ -206,7 +204,7 @@ def reliability(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
     """
     figure = Figure((8.4, 4.2), layout="constrained")
     grid = figure.subplots(2, 2, sharex=True, height_ratios=(3, 1))
-    for (above, below), level in zip(grid.T, SHOWN, strict=True):
+    for (above, below), level in zip(grid.T, REPORTED_LEVELS, strict=True):
         bins = [bin_ for bin_ in metrics[level]["reliability"] if bin_["n"]]
         confidence, accuracy = [bin_["confidence"] for bin_ in bins], [bin_["accuracy"] for bin_ in bins]
         largest = max(bin_["n"] for bin_ in bins)
@@ -264,7 +262,7 @@ def plot_run(
         f"confusion_{level}": confusion_matrix(
             metrics[level]["confusion"], metrics["classes"], title=f"Test {level}s{suffix}", note=note
         )
-        for level in SHOWN
+        for level in REPORTED_LEVELS
     }
     figures["class_bars"] = class_bars(
         metrics, title=f"Scores by grade with 95 % intervals{suffix}", note=note

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from livergrade.evaluation.levels import LEVELS, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names
-from livergrade.evaluation.summary import RunMetrics
+from livergrade.evaluation.summary import RunMetrics, Subgroup
 from livergrade.io.files import read_facts
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
@@ -111,7 +111,23 @@ def cohort_name(data: DataConfig) -> str:
     return Path(source).stem if source else data.name
 
 
-def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> dict[str, Any]:
+class CohortCounts(TypedDict):
+    """Patients and images by grade and part of the split.
+
+    Attributes:
+        parts: the parts of the split that have images, then ``all``.
+        rows: each grade, then ``all``, with its numbers of patients and of images in each part.
+        mixed: number of patients with images of more than one grade.
+        shared: number of patients with images in more than one part.
+    """
+
+    parts: list[str]
+    rows: list[tuple[str, list[tuple[int, int]]]]
+    mixed: int
+    shared: int
+
+
+def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> CohortCounts:
     """Patients and images by grade and part of the split, with their totals."""
     grade = pd.Index(classes).get_indexer(pd.Index(split["grade"]))
     if (grade < 0).any():
@@ -182,20 +198,44 @@ def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _by_column(groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    by_column: dict[str, list[dict[str, Any]]] = {}
+def _by_column(groups: list[Subgroup]) -> dict[str, list[Subgroup]]:
+    by_column: dict[str, list[Subgroup]] = {}
     for group in groups:
         by_column.setdefault(group["column"], []).append(group)
     return by_column
 
 
-def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[dict[str, Any]]:
+class PatientRow(TypedDict):
+    """Result of one test patient.
+
+    Attributes:
+        name: the patient.
+        truth: true grade.
+        predicted: predicted grade.
+        probability: probability of the predicted grade.
+        scores: probability of each grade.
+        images: number of the patient's images.
+        right: number of these images that are graded correctly.
+        off: distance of the predicted from the true grade, in grades.
+    """
+
+    name: str
+    truth: str
+    predicted: str
+    probability: float
+    scores: list[float]
+    images: int
+    right: int
+    off: int
+
+
+def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[PatientRow]:
     """One row per test patient, largest errors first, then by true grade and name."""
     levels = aggregate(predictions[predictions["split"] == "test"])
     patients, images = levels["patient"], levels["image"]
     correct = np.bincount(images.patient, images.predicted == images.truth).astype(int)
     count = np.bincount(images.patient)
-    rows = [
+    rows: list[PatientRow] = [
         {
             "name": patients.names[i],
             "truth": classes[true],

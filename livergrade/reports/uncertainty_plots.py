@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
+from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.leakage import warning
-from livergrade.evaluation.levels import LevelName
+from livergrade.evaluation.levels import REPORTED_LEVELS
+from livergrade.evaluation.ood import OodEstimates
+from livergrade.evaluation.selective import RiskCoverage
 from livergrade.evaluation.summary import RunMetrics
+from livergrade.evaluation.uncertainty import MeasuredCalibration
+from livergrade.reports.format import value
 from livergrade.reports.palette import BLUE, INK, MUTED, ORANGE, RULE
 from livergrade.reports.style import heading, hide_spines
 
-SHOWN: tuple[LevelName, ...] = ("image", "patient")
+_STAGES: tuple[tuple[Literal["before", "after"], str, str], ...] = (
+    ("before", ORANGE, "as graded"),
+    ("after", BLUE, "calibrated"),
+)
 
 
-def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def calibrated_reliability(calibration: MeasuredCalibration, *, title: str, note: str = "") -> Figure:
     """Accuracy against predicted probability before and after calibration, at image and patient level.
 
     Args:
@@ -26,12 +34,13 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
         note: warning printed under the title; none if empty.
     """
     figure = Figure((8.4, 4.6), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
+    for axes, level in zip(figure.subplots(1, 2), REPORTED_LEVELS, strict=True):
         axes.plot((0, 1), (0, 1), color=MUTED, lw=1, ls=":")
         measured = calibration["test"][level]
-        for stage, colour, name in (("before", ORANGE, "as graded"), ("after", BLUE, "calibrated")):
+        for stage, colour, name in _STAGES:
             bins = [bin_ for bin_ in measured["reliability"][stage] if bin_["n"]]
-            confidence, accuracy = [bin_["confidence"] for bin_ in bins], [bin_["accuracy"] for bin_ in bins]
+            confidence = np.array([bin_["confidence"] for bin_ in bins], float)
+            accuracy = np.array([bin_["accuracy"] for bin_ in bins], float)
             largest = max(bin_["n"] for bin_ in bins)
             axes.plot(confidence, accuracy, color=colour, lw=1, alpha=0.5)
             axes.scatter(
@@ -53,7 +62,7 @@ def calibrated_reliability(calibration: dict[str, Any], *, title: str, note: str
     return figure
 
 
-def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def plot_risk_coverage(abstention: RiskCoverage, *, title: str, note: str = "") -> Figure:
     """Risk–coverage curve: error of the answered patients against coverage, with its band and a random order.
 
     Args:
@@ -62,17 +71,18 @@ def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = ""
         note: warning printed under the title; none if empty.
     """
     curve = abstention["curve"]
-    share, risk = ([point[key] for point in curve] for key in ("coverage", "risk"))
+    share, risk = [point["coverage"] for point in curve], [point["risk"] for point in curve]
     figure = Figure((8.4, 3.9), layout="constrained")
     axes = figure.subplots()
-    low, high = (np.array([point[key] for point in curve], float) for key in ("low", "high"))
+    low = np.array([point["low"] for point in curve], float)
+    high = np.array([point["high"] for point in curve], float)
     if not np.isnan(low).all():
         axes.fill_between(share, low, high, color=BLUE, alpha=0.15, lw=0, label="95 % of resamples")
     axes.plot(share, risk, color=BLUE, lw=1.8, label=f"most confident first: area {np.mean(risk):.3f}")
     axes.axhline(risk[-1], color=MUTED, lw=1, ls="--", label=f"random order: area {risk[-1]:.3f}")
     axes.plot(
         [row["answered"] / len(curve) for row in abstention["table"]],
-        [row["error"]["value"] for row in abstention["table"]],
+        np.array([row["error"]["value"] for row in abstention["table"]], float),
         "o",
         color=BLUE,
         markersize=4.5,
@@ -90,7 +100,7 @@ def plot_risk_coverage(abstention: dict[str, Any], *, title: str, note: str = ""
     return figure
 
 
-def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def set_sizes(conformal: PredictionSets, *, title: str, note: str = "") -> Figure:
     """Number of images and patients by the size of their prediction set.
 
     Args:
@@ -99,7 +109,7 @@ def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figur
         note: warning printed under the title; none if empty.
     """
     figure = Figure((8.4, 2.9), layout="constrained")
-    for axes, level in zip(figure.subplots(1, 2), SHOWN, strict=True):
+    for axes, level in zip(figure.subplots(1, 2), REPORTED_LEVELS, strict=True):
         counts = conformal[level]["sizes"]
         bars = axes.bar(range(1, len(counts) + 1), counts, 0.7, color=BLUE)
         axes.bar_label(bars, fontsize=8.5, color=INK, padding=1)
@@ -109,14 +119,14 @@ def set_sizes(conformal: dict[str, Any], *, title: str, note: str = "") -> Figur
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.set_xlabel("grades in the set")
-        covered = 100 * conformal[level]["covered"]["value"]
-        axes.set_title(f"{level}s: {covered:.1f} % hold the true grade", loc="left", fontsize=10, color=INK)
+        covered = value(conformal[level]["covered"], "share")
+        axes.set_title(f"{level}s: {covered} hold the true grade", loc="left", fontsize=10, color=INK)
     figure.axes[0].set_ylabel("number", color=MUTED, fontsize=9)
     heading(figure, title, note)
     return figure
 
 
-def plot_ood(ood: dict[str, Any], *, title: str, note: str = "") -> Figure:
+def plot_ood(ood: OodEstimates, *, title: str, note: str = "") -> Figure:
     """Histogram of the OOD score (distance from the training images) per split part, and the threshold.
 
     Args:

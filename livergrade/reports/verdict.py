@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -10,8 +10,20 @@ from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.summary import RunMetrics
 
 
-def majority(metrics: RunMetrics) -> dict[str, Any]:
-    """Majority ``grade`` of the test patients, and its ``share``, the accuracy of always predicting it."""
+class Majority(TypedDict):
+    """Majority grade of the test patients.
+
+    Attributes:
+        grade: the most frequent grade.
+        share: its share of the patients, which is the accuracy of always predicting it.
+    """
+
+    grade: str
+    share: float
+
+
+def majority(metrics: RunMetrics) -> Majority:
+    """Majority grade of the test patients."""
     rows = np.sum(metrics["patient"]["confusion"], axis=1)
     return {"grade": metrics["classes"][int(rows.argmax())], "share": rows.max() / rows.sum()}
 
