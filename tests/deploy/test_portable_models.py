@@ -29,6 +29,12 @@ def net(request: pytest.FixtureRequest) -> nn.Module:
     return model.eval()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_compiled() -> None:
+    """Forget earlier networks: of one function, PyTorch compiles eight versions and then no more."""
+    torch.compiler.reset()
+
+
 @pytest.fixture
 def views() -> torch.Tensor:
     return torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
