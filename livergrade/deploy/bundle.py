@@ -31,7 +31,7 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
     Raises:
         UserError: probabilities differ by more than ``tolerance``; no file is written then.
     """
-    images, source = images_to_check(run, config.images, config.n)
+    images, source = images_to_check(run, config.images, config.n, outside=config.data.outside)
     facts = {
         "classes": json.dumps(grader.classes, ensure_ascii=False),
         "model": grader.model,
