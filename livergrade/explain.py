@@ -53,7 +53,7 @@ def main(config: ExplainConfig) -> None:
     from livergrade.explanations.report import write_explanation
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
-    from livergrade.runs.run import Run
+    from livergrade.runs.run import Run, display_name
 
     assert config.run
     run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
@@ -69,7 +69,9 @@ def main(config: ExplainConfig) -> None:
     )
     facts = {"run": str(run.folder), "model": grader.model, "command": command_line()}
     write_json(facts | {"failed": failed, "sanity": table}, out / "sanity.json")
-    log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run.folder), table))
+    log.info(
+        "%s", write_explanation(out, explained, grader.classes, grader.model, display_name(run.folder), table)
+    )
     if failed:
         raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")
 

@@ -19,7 +19,7 @@ from livergrade.reports.format import bounds, value
 from livergrade.reports.markdown import escape_markdown
 from livergrade.reports.run_report import cohort_counts, cohort_name
 from livergrade.reports.verdict import limits, majority, verdict
-from livergrade.runs.run import Run
+from livergrade.runs.run import Run, display_name
 
 
 def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
@@ -50,7 +50,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
     text = pages.get_template("model_card.md.j2").render(
         front_matter=Markup(front_matter(run, metrics, cohort)),  # noqa: S704 - already quoted by YAML
         model=run.model,
-        run_name=f"{run.folder.parent.name}/{run.folder.name}",
+        run_name=display_name(run.folder),
         cohort=cohort,
         synthetic=synthetic,
         split=config.split.name,

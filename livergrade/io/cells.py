@@ -7,7 +7,7 @@ import unicodedata
 
 _FORMULA = re.compile(r"[=@]|[+-](?![+-]*$|ve$)", re.IGNORECASE)  # "+", "--" and "+ve" are findings
 _NUMBERS = re.compile(
-    r"(?:[+-]?(?:\d[\d.,]*|[.,]\d+)(?:e[+-]?\d+)?%?|[+-]?inf|nan|None)(?:\s+|$)", re.IGNORECASE
+    r"(?:[+-]?(?:\d[\d.,]*|[.,]\d+)(?:e[+-]?\d+)?\s?%?|[+-]?inf|nan|None)(?:\s+|$)", re.IGNORECASE
 )
 _BLANK = "\ufeff\u200b\u200c\u200d\u2060\u00ad\u180e"  # have no width, and str.isspace() does not count them
 

@@ -39,6 +39,8 @@ class Inside:
         if self.outside:
             return path
         try:
+            if "\0" in name:  # some functions of pathlib take it for a file that is missing
+                raise ValueError(name)
             if ELSEWHERE.match(name) or not self._is_inside(path):
                 raise OutsideError(f"lies outside {self.root}; set data.outside=true if that is meant")
         except (OSError, ValueError, RuntimeError):

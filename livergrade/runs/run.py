@@ -26,6 +26,11 @@ from livergrade.runs.folder import read_options
 REPEATS = ("seed", "split.seed", "split.fold")
 
 
+def display_name(folder: Path) -> str:
+    """Name of a run on pages and in files that travel: its folder and the one above, not where they lie."""
+    return "/".join(folder.parts[-2:])
+
+
 class Run:
     """Content of a run folder; each file is read at first access.
 
