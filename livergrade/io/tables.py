@@ -45,12 +45,12 @@ def formulas(table: pd.DataFrame, where: Callable[[int], str]) -> list[str]:
     for name, cells in table.items():
         if pd.api.types.is_numeric_dtype(cells) or pd.api.types.is_bool_dtype(cells):
             continue
-        problems = {cell: cell_problem(str(cell)) for cell in cells.unique()}
-        if any(problems.values()):
+        texts = [str(cell) for cell in cells]
+        if problems := {text: problem for text in set(texts) if (problem := cell_problem(text))}:
             messages += [
-                f"{where(row)}: {one_line(name)} {cell!r} {problem}"
-                for row, cell in enumerate(cells)
-                if (problem := problems.get(cell))
+                f"{where(row)}: {one_line(name)} {text!r} {problems[text]}"
+                for row, text in enumerate(texts)
+                if text in problems
             ]
     return messages
 
