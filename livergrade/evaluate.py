@@ -5,6 +5,7 @@ python -m livergrade.evaluate run=outputs/senet/<time> data=manifest data.manife
 """
 
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,11 +31,17 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
     config = to_dataclass(composed, EvaluateConfig)
     if not config.run:
         raise UserError("run: which run should be evaluated? Give its folder, as in run=outputs/senet/<time>")
+    typed = list(HydraConfig.get().overrides.task)
     for key in ("data.image_size", "data.classes", "data.split_file"):
-        if any(word.startswith(f"{key}=") for word in HydraConfig.get().overrides.task):
+        if any(word.startswith(f"{key}=") for word in typed):
             raise UserError(f"{key}: is the trained run's; leave it out")
-    if config.data:
+    assert config.data
+    if config.data.name:
         make_absolute(config.data)
+    elif word := next((word for word in typed if re.match(r"\+*data\.(?!outside=)", word)), None):
+        raise UserError(
+            f"{word}: is of another cohort, as data=manifest; the run's own has the run's options"
+        )
     return config
 
 
@@ -60,13 +67,14 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.training.trainer import make_trainer, quiet_libraries
 
     assert config.run
+    assert config.data
     trained, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
     options = _options(config, trained)
     quiet_libraries()
     L.seed_everything(options.seed, workers=True, verbose=False)
 
-    cohort = read_cohort(options.data)
-    if config.data:
+    cohort = read_cohort(options.data, outside=options.data.outside)
+    if config.data.name:
         split = external_split(cohort, trained.folder / "split.csv", same_names=config.same_names)
         graded = split[split["split"] == "test"].reset_index(drop=True)
     else:
@@ -92,7 +100,9 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     """Return the trained run's options with the cohort, views and trainer of the evaluation."""
     trained.require_trained()
     options = trained.config
-    if config.data:
+    assert config.data
+    options.data.outside = config.data.outside  # as it was typed, not as anybody's run has it
+    if config.data.name:
         run_data = options.data
         options.data = replace(config.data, image_size=run_data.image_size, classes=run_data.classes)
         options.split.name = "external"

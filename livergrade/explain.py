@@ -22,6 +22,7 @@ from livergrade.runs.paths import command_line
 if TYPE_CHECKING:
     from livergrade.explanations.explained import Chosen, Explained
     from livergrade.inference.grader import Grader
+    from livergrade.runs.run import Run
 
 
 log = logging.getLogger(__name__)
@@ -48,16 +49,16 @@ def parse_config(composed: DictConfig) -> ExplainConfig:
 def main(config: ExplainConfig) -> None:
     """Explain image by image; an unreadable image does not stop the others."""
     from livergrade.evaluation.faithfulness import faithfulness_estimates
-    from livergrade.explanations.explained import choose, measured
+    from livergrade.explanations.explained import measured
     from livergrade.explanations.report import write_explanation
     from livergrade.inference.grader import Grader
     from livergrade.io.files import write_json
-    from livergrade.runs.run import Run
+    from livergrade.runs.run import Run, display_name
 
     assert config.run
     run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
     grader = Grader(run, config.views, config.accelerator)
-    chosen = _user_images(config.images) if config.images else choose(run, config.n)
+    chosen = _chosen(run, config)
     grader.require_maps()
     explained, failed = _explain_all(grader, chosen, config)
     reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
@@ -68,7 +69,9 @@ def main(config: ExplainConfig) -> None:
     )
     facts = {"run": str(run.folder), "model": grader.model, "command": command_line()}
     write_json(facts | {"failed": failed, "sanity": table}, out / "sanity.json")
-    log.info("%s", write_explanation(out, explained, grader.classes, grader.model, str(run.folder), table))
+    log.info(
+        "%s", write_explanation(out, explained, grader.classes, grader.model, display_name(run.folder), table)
+    )
     if failed:
         raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")
 
@@ -101,11 +104,14 @@ def _explain_all(
     return explained, failed
 
 
-def _user_images(names: list[str]) -> list[Chosen]:
-    from livergrade.explanations.explained import Chosen
+def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
+    """The images that were named, else test images of the run."""
+    from livergrade.explanations.explained import Chosen, choose
     from livergrade.inference.inputs import find_inputs
 
-    inputs = find_inputs(names)
+    if not config.images:
+        return choose(run, config.n, outside=config.data.outside)
+    inputs = find_inputs(config.images, outside=config.data.outside)
     if slides := [str(item.path) for item in inputs if item.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")
     return [Chosen(item.path, item.path.stem, item.patient) for item in inputs]

@@ -54,7 +54,10 @@ def main(config: PredictConfig) -> None:
     from livergrade.runs.run import Run
 
     assert config.run
-    inputs, out = find_inputs(config.inputs), Path(HydraConfig.get().runtime.output_dir)
+    inputs, out = (
+        find_inputs(config.inputs, outside=config.data.outside),
+        Path(HydraConfig.get().runtime.output_dir),
+    )
     if any(item.slide for item in inputs):
         require()
     grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)

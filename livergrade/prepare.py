@@ -46,7 +46,7 @@ def main(config: PrepareConfig) -> None:
     from livergrade.slides.propose import propose
 
     out = Path(HydraConfig.get().runtime.output_dir)
-    slides = find_slides(config.slides)
+    slides = find_slides(config.slides, outside=config.data.outside)
     if config.regions is None:
         failed = propose(slides, config, out)
         log.info(

@@ -48,7 +48,7 @@ def main(config: TrainConfig) -> None:
     quiet_libraries()
     L.seed_everything(config.seed, workers=True, verbose=False)
 
-    cohort = read_cohort(config.data)
+    cohort = read_cohort(config.data, outside=config.data.outside)
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     task = make_task(config, cohort.classes, note, split)

@@ -127,7 +127,8 @@ def test_what_a_prediction_leaves_is_told(tiny_run: Path, manifest: Path, tmp_pa
     table = pd.read_csv(manifest).head(2)
     table["image"] = [str(manifest.parent / image) for image in table["image"]]
     table[["image", "patient"]].to_csv(tmp_path / "given.csv", index=False)
-    words = (f"run={tiny_run}", str(tmp_path / "given.csv"), f"out={tmp_path / 'out'}", "accelerator=cpu")
+    given = (str(tmp_path / "given.csv"), "data.outside=true")  # absolute paths
+    words = (f"run={tiny_run}", *given, f"out={tmp_path / 'out'}", "accelerator=cpu")
     command("predict", *words, outputs=tmp_path)
     files, columns = rows("## A prediction"), rows("## A prediction", 1)
     common = {"predict.log", *(f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides"))}

@@ -63,7 +63,7 @@ def trained(
 @pytest.fixture(scope="module")
 def exported(trained: Path) -> Path:
     """What an export of it leaves, at views that lie between right angles."""
-    export(f"run={trained}", "views=3", outputs=trained.parent)
+    export(f"run={trained}", "views=3", "data.outside=true", outputs=trained.parent)
     return trained / "export"
 
 

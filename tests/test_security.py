@@ -2,12 +2,14 @@
 
 import ast
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 import livergrade
 from livergrade.data.cohort import from_manifest
@@ -15,6 +17,7 @@ from livergrade.errors import UserError
 from livergrade.inference.inputs import find_inputs
 from livergrade.reports.run_plots import confusion_matrix
 from livergrade.reports.style import save
+from livergrade.runs.paths import CONF
 from tests.conftest import GRADES, command, draw_image, finished_run, write_cohort
 
 PACKAGE = Path(livergrade.__file__).parent
@@ -66,6 +69,54 @@ def test_nothing_is_called_that_runs_what_it_reads() -> None:
         if name.startswith("subprocess.") and options.get("shell", "False") != "False":
             found.append(f"{where}: a shell")
     assert found == []
+
+
+ONE_PLACE = {
+    ".to_csv(": {"io/tables.py"},  # write_table() looks for formulas
+    "autoescape=False": {"deploy/model_card.py"},  # Markdown, escaped by reports/markdown.py
+    "Markup(": {"deploy/model_card.py"},  # front matter that YAML quoted
+    "print(": {"deploy/example.py"},  # people's own copy, of ASCII text
+    "sys.stderr.write(": {"cli/command.py"},  # through visible.message()
+    "sys.stdout.write(": set(),
+    "logging.Formatter(": set(),  # LogLines alone formats
+    "basicConfig(format": set(),
+}
+"""What a module may not say, but for these: it would write a value of others unescaped."""
+
+
+def test_values_of_others_are_written_by_one_writer_for_each_medium() -> None:
+    for words, allowed in ONE_PLACE.items():
+        pattern = re.compile(rf"(?<![\w.]){re.escape(words)}" if words[0] != "." else re.escape(words))
+        found = {
+            path.relative_to(PACKAGE).as_posix()
+            for path in PACKAGE.rglob("*.py")
+            if pattern.search(path.read_text("utf-8"))
+        }
+        assert found == allowed, words
+    for page in (*PACKAGE.rglob("*.j2"), *PACKAGE.rglob("*.html")):
+        text = page.read_text("utf-8")
+        assert not re.search(r"\|\s*(safe|forceescape)\b|autoescape|<script", text), page
+        assert not re.search(r"=\{\{", text), f"{page}: an attribute without quotes"
+        for address in re.findall(r"(?:src|href)=\"([^\"]*)", text):
+            assert re.fullmatch(r"\{\{ (\w+\.(uri|maps)|sheet\.sheet \| urlencode) \}\}", address), (
+                f"{page}: {address}"
+            )
+
+
+def test_names_in_progress_lines_are_escaped() -> None:
+    """tqdm writes to the terminal itself, past the log: its texts are fixed, or go through one_line()."""
+    for where, call, name in calls():
+        if name == "tqdm":
+            texts = [option.value for option in call.keywords if option.arg == "desc"] + call.args[1:2]
+            for text in texts:
+                plain = isinstance(text, ast.Constant) or ast.unparse(text) in ("text", "description")
+                assert plain or ast.unparse(text).startswith("one_line("), where
+
+
+def test_every_handler_of_the_log_escapes() -> None:
+    options = yaml.safe_load((CONF / "hydra" / "job_logging" / "livergrade.yaml").read_text("utf-8"))
+    for handler in options["handlers"].values():
+        assert options["formatters"][handler["formatter"]]["class"] == "livergrade.cli.log_lines.LogLines"
 
 
 def test_weights_are_local_files(tmp_path: Path, small: list[str], capfd) -> None:

@@ -29,6 +29,7 @@ from livergrade.cli.compose import register, register_resolvers
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
+from livergrade.io.visible import message as shown
 from livergrade.runs.folder import note_failure
 from livergrade.runs.paths import CONF
 
@@ -80,7 +81,7 @@ def _create_folder(folder: Path) -> None:
     except OSError as error:
         error.filename = str(folder)
         message = explain_system_error(error) or f"{folder}: can't be made: {error}"
-        sys.stderr.write(f"\n{message}\n")
+        sys.stderr.write(f"\n{shown(message)}\n")
         raise SystemExit(1) from None
 
 
@@ -122,15 +123,15 @@ def command(
             try:
                 task(check(composed))
             except UserError as error:
-                failures.error("%s", error)
+                failures.error("%s", shown(error))
                 _note_failure(error)
                 _remove_empty_run()
-                raise _ReportedError(f"\n{error}") from None
+                raise _ReportedError(f"\n{shown(error)}") from None
             except Exception as error:
                 if message := explain_system_error(error):
                     failures.error("%s", message)
                     _note_failure(error)
-                    raise _ReportedError(f"\n{message}") from None
+                    raise _ReportedError(f"\n{shown(message)}") from None
                 failures.exception("this run failed")
                 _note_failure(error)
                 raise

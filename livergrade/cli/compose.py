@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from livergrade.config.schema import DataConfig, TrainConfig
+from livergrade.config.schema import DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
 from livergrade.runs.folder import read_options
@@ -87,8 +87,8 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
 
 def _cohort_problems(config: object) -> list[str]:
     data = getattr(config, "data", None)
-    if not isinstance(data, DataConfig):
-        return []
+    if not isinstance(data, DataConfig) or (isinstance(config, EvaluateConfig) and not data.name):
+        return []  # an evaluation's own cohort is the run's
     from livergrade.data.kinds import cohort_problems  # imports pandas, too slow for --help
 
     return cohort_problems(data)
@@ -145,13 +145,14 @@ def _resumed(composed: DictConfig) -> DictConfig:
     if not (Path(folder) / "checkpoints" / "last.ckpt").is_file():
         raise UserError(f"train.resume={folder}: nothing of it was saved yet; start a new run")
     config: DictConfig = OmegaConf.structured(read_options(Path(folder)))
+    config.data.outside = False  # it is typed each time: the folder may be anybody's
     parser = OverridesParser.create()
     for override in parser.parse_overrides(list(HydraConfig.get().overrides.task)):
         key = override.key_or_group
-        if key != "train.resume" and not key.startswith("trainer."):
+        if key not in ("train.resume", "data.outside") and not key.startswith("trainer."):
             raise UserError(
                 f"{override.input_line}: a resumed run keeps its own options ({stored}); "
-                "only trainer.* may change. Start a new run for anything else."
+                "only trainer.* may change, and data.outside. Start a new run for anything else."
             )
         OmegaConf.update(config, key, override.value())
     return config

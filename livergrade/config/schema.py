@@ -98,6 +98,17 @@ class DataConfig:
 
 
 @dataclass
+class NamedConfig:
+    """What the tables that a command reads may name (group ``data`` of commands without a cohort)."""
+
+    outside: bool = option(
+        False,
+        "allow files outside the table's, cohort's or folder's own folder: absolute paths, .. and links that "
+        "lead out",
+    )
+
+
+@dataclass
 class SplitConfig:
     """Split of the cohort into training, validation and test (group ``split``)."""
 
@@ -324,6 +335,7 @@ class PrepareConfig:
     max_pen: float = option(0.02, "most of an image in hues that haematoxylin and eosin lack", low=0, high=1)
     max_fold: float = option(0.1, "most of the tissue as dark as two sections", low=0, high=1)
     max_burnt: float = option(0.02, "most of an image at the end of the scale, within tissue", low=0, high=1)
+    data: NamedConfig = option(NamedConfig, "what tables may name")
 
 
 @dataclass
@@ -360,6 +372,7 @@ class PredictConfig:
     batch_size: int = option(32, "images or tiles at once", low=1)
     workers: int = option(4, "threads that read images and tiles while others are graded", low=1)
     accelerator: str = option("auto", "where to grade", choices=("auto", "cpu", "gpu"))
+    data: NamedConfig = option(NamedConfig, "what tables may name")
 
 
 @dataclass
@@ -381,6 +394,7 @@ class ExplainConfig:
     steps: int = option(16, "steps in which a view is deleted and inserted", low=2)
     seed: int = option(0, "seed of random weights, random maps and resampling", low=0, high=2**32 - 1)
     accelerator: str = option("auto", "where the network runs", choices=("auto", "cpu", "gpu"))
+    data: NamedConfig = option(NamedConfig, "what tables may name")
 
 
 @dataclass
@@ -400,6 +414,7 @@ class ExportConfig:
         0.01, "maximum difference of a probability from PyTorch's; above it no file is written", low=0, high=1
     )
     opset: int = option(18, "version of ONNX's operators", low=18, high=25)
+    data: NamedConfig = option(NamedConfig, "what tables may name")
 
 
 # Options that set where and how fast a run executes; they do not change the trained network.

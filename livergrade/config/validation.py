@@ -3,9 +3,11 @@
 from typing import Any
 
 from livergrade.config.fields import options
-from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, TrainConfig
+from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, PrepareConfig, TrainConfig
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
+from livergrade.io.cells import cell_problem
+from livergrade.io.visible import one_line
 from livergrade.models.catalog import OPTIONS
 
 
@@ -23,6 +25,8 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
             errors.append(f"{key}={value}: must be {bounds}")
     if isinstance(config, TrainConfig):
         return errors + _model_errors(config) + _combination_errors(config)
+    if isinstance(config, PrepareConfig):
+        errors += _class_errors("classes", config.classes)
     if isinstance(config, EvaluateConfig) and config.data:
         errors += _data_errors(config.data)
     return errors
@@ -61,7 +65,19 @@ def _data_errors(data: DataConfig) -> list[str]:
     errors = []
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
         errors.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
-    return errors
+    return errors + _class_errors("data.classes", data.classes)
+
+
+def _class_errors(key: str, classes: list[str]) -> list[str]:
+    """Grades that may not be written into a table, or have no place on one line."""
+    return [
+        f"{key}: {grade!r} {problem}"
+        for grade in classes
+        if (
+            problem := cell_problem(grade)
+            or ("has a control character" if one_line(grade) != grade else None)
+        )
+    ]
 
 
 def _model_errors(config: TrainConfig) -> list[str]:

@@ -20,14 +20,16 @@ from livergrade.data.validation import (
     broken_files,
     conflicting_duplicates,
     mixed_patients,
-    paths_outside,
+    names_outside,
     row_problems,
 )
 from livergrade.errors import UserError
 from livergrade.evaluation.levels import patient_grades
 from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
-from livergrade.io.tables import read_text_table, rows_where
+from livergrade.io.inside import Inside, OutsideError
+from livergrade.io.tables import formulas, read_text_table, rows_where
+from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +84,18 @@ def from_manifest(
             f"{path}: no column {', '.join(missing)}; it needs image, patient and grade and has "
             f"{', '.join(table.columns)}"
         )
-    table = table.apply(lambda column: column.str.strip())
-    # Row 1 is the header, as in a spreadsheet.
+
+    def where(row: int) -> str:
+        return f"row {row + 2}"  # row 1 is the header, as in a spreadsheet
+
     return checked_cohort(
-        table,
+        table.apply(lambda column: column.str.strip()),
         classes,
         root or path.parent,
         str(path),
-        lambda row: f"row {row + 2}",
+        where,
         "correct those rows",
+        formulas(table, where),  # before blanks are cut: a tab is one that a spreadsheet heeds
         memory=memory,
         mixed=mixed,
         outside=outside,
@@ -126,10 +131,12 @@ def from_folder(
         pairs = ", ".join(f"{name} and {by_lowercase[name.casefold()]}" for name in duplicates)
         raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
     if ignored := [name for name in folders if name not in classes]:
-        log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(ignored))
-    rows, problems = [], []
+        log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(map(one_line, ignored)))
+    rows: list[tuple[str, str, str]] = []
+    problems: list[str] = []
+    below = Inside(root, outside=outside)
     for grade in classes:
-        for path in sorted((root / grade).rglob("*")):
+        for path in _files(below, grade, problems):
             image = path.relative_to(root).as_posix()
             hidden = any(part.startswith(".") for part in image.split("/"))
             if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
@@ -138,9 +145,10 @@ def from_folder(
             if match and match["patient"]:
                 rows.append((image, match["patient"], grade))
             else:
-                problems.append(f"{image}: data.patient_pattern={patient_pattern} names no patient")
+                problems.append(f"{one_line(image)}: data.patient_pattern={patient_pattern} names no patient")
     table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
-    where = table["image"].tolist()
+    where = table["image"].map(one_line).tolist()
+    problems += formulas(table, lambda row: where[row])
     return checked_cohort(
         table,
         classes,
@@ -153,6 +161,15 @@ def from_folder(
         mixed=mixed,
         outside=outside,
     )
+
+
+def _files(below: Inside, grade: str, problems: list[str]) -> list[Path]:
+    """All files below a grade's folder, sorted; none if the folder is a link that leads out."""
+    try:
+        return sorted(below.path(grade).rglob("*"))
+    except OutsideError as error:
+        problems.append(f"folder {one_line(grade)} {error}")
+        return []
 
 
 def _patient_regex(patient_pattern: str) -> re.Pattern[str]:
@@ -211,27 +228,26 @@ def checked_cohort(
     if table.empty and not messages:
         messages.append(f"no images ({', '.join(SUFFIXES)})")
     paths = [root / image for image in table["image"]]
+    led_out: dict[int, str] = {}
     if not outside:
-        messages += [
-            f"{where(row)}: image {paths[row]} lies outside {root}; set data.root, or data.outside=true"
-            for row in paths_outside(paths, root)
-        ]
+        led_out = names_outside(table["image"].tolist(), Inside(root))
+        messages += [f"{where(row)}: image {one_line(reason)}" for row, reason in led_out.items()]
     files = Fingerprints(memory / f"{_path_hash(root)}.json" if memory else None)
     unchecked = {
         row: path
         for row, (path, image) in enumerate(zip(paths, table["image"], strict=True))
-        if image and not files.recalls(path)
+        if image and row not in led_out and not files.recalls(path)
     }
     damaged = broken_files(unchecked, opened_only=not messages)
     if damaged and not messages:  # the run fails anyway: decode all, to report all bad files together
         damaged = broken_files(unchecked, opened_only=False)
-    messages += [f"{where(row)}: image {paths[row]} {reason}" for row, reason in damaged.items()]
+    messages += [f"{where(row)}: image {one_line(paths[row])} {reason}" for row, reason in damaged.items()]
     if not messages:
         expected = table.get("sha256")
         table = table.assign(sha256=files.of(paths))
         if expected is not None:
             messages += [
-                f"{where(row)}: image {paths[row]} does not match the sha256 in the manifest"
+                f"{where(row)}: image {one_line(paths[row])} does not match the sha256 in the manifest"
                 for row in rows_where((expected.str.lower() != table["sha256"]) & (expected != ""))
             ]
         messages += conflicting_duplicates(table, where)

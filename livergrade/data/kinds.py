@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from livergrade.config.schema import DataConfig
@@ -94,11 +94,16 @@ def cohort_problems(options: DataConfig) -> list[str]:
     return problems
 
 
-def read_cohort(options: DataConfig) -> Cohort:
+def read_cohort(options: DataConfig, *, outside: bool = False) -> Cohort:
     """Read the cohort of kind ``data.name``.
+
+    Args:
+        options: the options ``data.*``, perhaps from a run's folder.
+        outside: whether ``data.outside=true`` was typed with this command. What ``options`` say of it does
+            not count, since anybody may have written them.
 
     Raises:
         UserError: with all problems of the options, else of the cohort, one per line.
     """
     raise_if_invalid(cohort_problems(options))
-    return KINDS[options.name].read(options)
+    return KINDS[options.name].read(replace(options, outside=outside))

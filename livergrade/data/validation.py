@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +11,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from livergrade.io.images import ImageError, open_image, read_rgb
-from livergrade.io.tables import formulas
+from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.visible import one_line
 
 REQUIRED = ("image", "patient", "grade")
 RESERVED = ("split", "fold", "angle", "predicted")  # columns that output files of a run add
 
 
 def row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int], str]) -> list[str]:
-    """Blank cells, unknown grades, duplicate images and spreadsheet formulas, one line each."""
+    """Blank cells, unknown grades, and images that are listed twice, one line each."""
     messages = []
     seen: dict[str, int] = {}
     for row, (image, patient, grade) in enumerate(
@@ -30,35 +30,33 @@ def row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int],
             messages.append(f"{where(row)}: {', '.join(blank)} is blank")
         if grade and grade not in classes:
             messages.append(f"{where(row)}: grade {grade!r} is not in data.classes ({', '.join(classes)})")
-        if image and (first := seen.setdefault(os.path.normpath(image), row)) != row:
-            messages.append(f"{where(row)}: image {image} is listed already ({where(first)})")
-    return messages + formulas(table, where)
+        key = os.path.normpath(image)
+        if image and (first := seen.setdefault(same_on_disk(key), row)) != row:
+            same = os.path.normpath(table["image"].iloc[first]) == key
+            reason = "is listed already" if same else "has, to some disks, the name of another; rename one"
+            messages.append(f"{where(row)}: image {one_line(image)} {reason} ({where(first)})")
+    return messages
 
 
 def mixed_patients(table: pd.DataFrame) -> list[str]:
     """Patients with images of several grades: often two patients with the same name, or a wrong grade."""
     return [
-        f"patient {patient}: images of {', '.join(sorted(grades))}; one grade a patient, or set "
+        f"patient {one_line(patient)}: images of {', '.join(sorted(grades))}; one grade a patient, or set "
         "data.mixed_grades=true"
         for patient, grades in table.groupby("patient")["grade"].unique().items()
         if len(grades) > 1
     ]
 
 
-def paths_outside(paths: Sequence[Path], root: Path) -> list[int]:
-    """Rows of files outside ``root`` after resolving links and ``..``."""
-    resolved_root, resolved = root.resolve(), functools.cache(Path.resolve)
-    rows = []
-    for row, path in enumerate(paths):
+def names_outside(images: Sequence[str], root: Inside) -> dict[int, str]:
+    """Row → reason for every name that leads out of the folder, links and ``..`` resolved."""
+    reasons = {}
+    for row, image in enumerate(images):
         try:
-            real = resolved(path.parent) / path.name
-            if path.name == ".." or real.is_symlink():
-                real = real.resolve()
-        except (OSError, ValueError, RuntimeError):  # invalid path, or circular links
-            continue
-        if not real.is_relative_to(resolved_root):
-            rows.append(row)
-    return rows
+            root.path(image)
+        except OutsideError as error:
+            reasons[row] = f"{root.root / image} {error}"
+    return reasons
 
 
 def broken_files(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]:
@@ -87,7 +85,7 @@ def conflicting_duplicates(table: pd.DataFrame, where: Callable[[int], str]) -> 
     for _, group in duplicates.groupby("sha256"):
         if group[["patient", "grade"]].drop_duplicates().shape[0] > 1:
             listed = "; ".join(
-                f"{where(row)}: {image} ({patient}, {grade})"
+                f"{where(row)}: {one_line(image)} ({one_line(patient)}, {grade})"
                 for row, image, patient, grade in zip(
                     group.index, group["image"], group["patient"], group["grade"], strict=True
                 )

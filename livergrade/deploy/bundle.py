@@ -19,7 +19,7 @@ from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.io.files import atomic_write, write_json
 from livergrade.runs.paths import command_line
-from livergrade.runs.run import Run
+from livergrade.runs.run import Run, display_name
 
 
 def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportConfig) -> Agreement:
@@ -31,7 +31,7 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
     Raises:
         UserError: probabilities differ by more than ``tolerance``; no file is written then.
     """
-    images, source = images_to_check(run, config.images, config.n)
+    images, source = images_to_check(run, config.images, config.n, outside=config.data.outside)
     facts = {
         "classes": json.dumps(grader.classes, ensure_ascii=False),
         "model": grader.model,
@@ -60,7 +60,7 @@ def write_companions(
     """Write ``example.py``, ``README.md`` and ``export.json`` beside the ONNX file ``target``."""
     out = target.parent
     exported = {
-        "run": str(run.folder),
+        "run": display_name(run.folder),
         "command": command_line(),
         "model": grader.model,
         "classes": grader.classes,

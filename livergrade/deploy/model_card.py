@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,12 @@ from livergrade.data.split import fingerprint
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.io.files import atomic_write
+from livergrade.io.visible import one_line
 from livergrade.reports.format import bounds, value
+from livergrade.reports.markdown import escape_markdown
 from livergrade.reports.run_report import cohort_counts, cohort_name
 from livergrade.reports.verdict import limits, majority, verdict
-from livergrade.runs.run import Run
+from livergrade.runs.run import Run, display_name
 
 
 def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
@@ -33,12 +34,13 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         UserError: a file of the run is missing or damaged.
     """
     metrics, environment, config = run.metrics, run.environment, run.config
-    cohort = " ".join(cohort_name(config.data).split())  # a line break could end the front matter
+    # A line break could end the front matter.
+    cohort = one_line(" ".join(cohort_name(config.data).split()))
     synthetic = config.data.name == "synthetic"
     pages = Environment(
         loader=PackageLoader("livergrade.deploy", ""),
-        autoescape=False,  # noqa: S701 - escape_markdown() replaces HTML autoescaping
-        finalize=escape_markdown,
+        autoescape=False,  # noqa: S701 - _escaped() replaces HTML autoescaping
+        finalize=_escaped,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -48,7 +50,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
     text = pages.get_template("model_card.md.j2").render(
         front_matter=Markup(front_matter(run, metrics, cohort)),  # noqa: S704 - already quoted by YAML
         model=run.model,
-        run_name=f"{run.folder.parent.name}/{run.folder.name}",
+        run_name=display_name(run.folder),
         cohort=cohort,
         synthetic=synthetic,
         split=config.split.name,
@@ -96,15 +98,11 @@ def front_matter(run: Run, metrics: RunMetrics, cohort: str) -> str:
         "pipeline_tag": "image-classification",
         "tags": ["onnx", "histopathology", "hematoxylin-eosin", "grading", "livergrade", "research-only"],
         "metrics": [metric.name for metric in overall()],
-        "model-index": [{"name": run.model, "results": [result]}],
+        "model-index": [{"name": one_line(run.model), "results": [result]}],
     }
     text: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
     return text
 
 
-def escape_markdown(content: object) -> object:
-    """Return a value as one line of escaped Markdown, so that none of it is read as markup."""
-    if isinstance(content, Markup):
-        return content
-    text = " ".join(str(content).split())
-    return re.sub(r"([\\`*_\[\]<>|~&$#!])", r"\\\1", text)
+def _escaped(content: object) -> object:
+    return content if isinstance(content, Markup) else escape_markdown(content)

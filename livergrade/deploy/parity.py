@@ -19,6 +19,7 @@ from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import find_inputs
 from livergrade.io.images import ImageError, read_rgb, read_square
+from livergrade.io.inside import Inside
 from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -50,28 +51,31 @@ class Agreement:
         return asdict(self)
 
 
-def images_to_check(run: Run, names: Sequence[str], n: int) -> tuple[list[Path], str]:
+def images_to_check(
+    run: Run, names: Sequence[str], n: int, *, outside: bool = False
+) -> tuple[list[Path], str]:
     """Return the images on which the file is compared, and a description of them.
 
     Args:
         run: the run.
         names: files, folders or patterns; if empty, the run's test images are used.
         n: number of test images, evenly spaced in the sorted list of names.
+        outside: whether images may lie outside the folder of the cohort or table that names them.
 
     Returns:
         An empty list if the run's test images are no longer available.
 
     Raises:
-        UserError: a name matches no image.
+        UserError: a name matches no image, or the run's predictions name one outside its cohort.
     """
     if names:
-        inputs = find_inputs(names)
+        inputs = find_inputs(names, outside=outside)
         if slides := [str(item.path) for item in inputs if item.slide]:
             raise UserError(f"{', '.join(slides)}: is a whole slide; name images")
         return [item.path for item in inputs], "named images"
     try:
         tested = sorted(set(run.tested["image"]))
-        root = read_cohort(run.config.data).root
+        root = read_cohort(run.config.data, outside=outside).root
     except UserError as error:
         log.warning(
             "the run's test images can't be read, so the check uses noise images; set images= to use others"
@@ -80,7 +84,8 @@ def images_to_check(run: Run, names: Sequence[str], n: int) -> tuple[list[Path],
         )
         return [], "noise"
     indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
-    return [root / tested[index] for index in indices], "test images of the run"
+    below = Inside(root, outside=outside)
+    return [run.image(tested[index], below) for index in indices], "test images of the run"
 
 
 def check_parity(file: Path, grader: Grader, images: Sequence[Path], source: str) -> Agreement:

@@ -24,7 +24,8 @@ from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.conformal import threshold
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.levels import Level
-from livergrade.io.files import atomic_write, read_facts, write_json
+from livergrade.io.files import read_facts, write_json
+from livergrade.io.tables import write_table
 
 
 class Reference(TypedDict):
@@ -202,8 +203,7 @@ def write_appearance(
         val = table[table["split"] == "val"].groupby("patient")["distance"]
         reference = {**fitted, **fit_threshold([patient.tolist() for _, patient in val])}
     write_json(reference, out / "appearance.json")
-    with atomic_write(out / "appearance.csv") as part:
-        table.to_csv(part, index=False, float_format="%.6g")
+    write_table(table, out / "appearance.csv", "%.6g")
 
 
 def read_appearance(path: Path) -> Appearance | None:

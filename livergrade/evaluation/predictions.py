@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Ints
-from livergrade.io.files import atomic_write
+from livergrade.io.tables import write_table
 
 _SUM_TOLERANCE = 1e-3
 _COLUMNS = ("image", "patient", "split", "angle", "grade", "predicted")
@@ -67,8 +67,7 @@ def predictions_table(
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
     """Write the table as CSV, atomically."""
-    with atomic_write(path) as part:
-        table.to_csv(part, index=False, float_format="%.9g")
+    write_table(table, path)
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:

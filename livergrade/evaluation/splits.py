@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.io.files import atomic_write
+from livergrade.io.tables import write_table
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")
@@ -16,8 +16,7 @@ _REQUIRED = ("image", "patient", "grade", "split", "sha256")
 
 def write_split(split: pd.DataFrame, path: Path) -> None:
     """Write ``split.csv``, atomically."""
-    with atomic_write(path) as part:
-        split.to_csv(part, index=False)
+    write_table(split, path, None)
 
 
 def read_split_table(path: Path) -> pd.DataFrame:

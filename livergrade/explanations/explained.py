@@ -18,6 +18,7 @@ from livergrade.data.kinds import read_cohort
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_test
 from livergrade.evaluation.levels import aggregate
 from livergrade.explanations.maps import class_activation, rotate_maps, score_maps
+from livergrade.io.inside import Inside
 from livergrade.models.architecture import Normalisation
 from livergrade.models.hooks import attention
 from livergrade.runs.run import Run
@@ -79,18 +80,24 @@ class Explained:
     attention: list[tuple[str, str, Floats]]
 
 
-def choose(run: Run, n: int) -> list[Chosen]:
+def choose(run: Run, n: int, *, outside: bool = False) -> list[Chosen]:
     """Select test images of each grade: those graded best, worst and with the highest uncertainty.
 
     An image that fits several of these is selected once.
 
+    Args:
+        run: the run.
+        n: images of each kind and grade.
+        outside: whether images may lie outside the cohort's folder.
+
     Raises:
-        UserError: the run has no predictions, or its cohort can't be read.
+        UserError: the run has no predictions, its cohort can't be read, or its predictions name an image that
+            lies outside it.
     """
     tested, classes = run.tested, run.classes
     level = aggregate(tested)["image"]
     patients: pd.Series[str] = tested.drop_duplicates("image").set_index("image")["patient"]
-    root = read_cohort(run.config.data).root
+    root = Inside(read_cohort(run.config.data, outside=outside).root, outside=outside)
     scores = level.scores.clip(1e-12)
     entropy = -(scores * np.log(scores)).sum(1)
     selected: dict[str, Chosen] = {}
@@ -100,7 +107,8 @@ def choose(run: Run, n: int) -> list[Chosen]:
         for why, key in (("best", -confidence), ("worst", confidence), ("least sure", -entropy[of_grade])):
             for index in of_grade[np.argsort(key, kind="stable")][:n]:
                 name = level.names[index]
-                image = Chosen(root / name, name, patients[name], grade, f"{why} of {grade}")
+                path = run.image(name, root)
+                image = Chosen(path, name, patients[name], grade, f"{why} of {grade}")
                 selected.setdefault(name, image)
     return list(selected.values())
 

@@ -142,7 +142,7 @@ def write_explanation(
         explained: the explained images.
         classes: the grades, worst to best.
         model: the network's name.
-        run: the run folder.
+        run: the run's name on the page.
         table: from :func:`livergrade.evaluation.faithfulness.faithfulness_estimates`.
 
     Returns:

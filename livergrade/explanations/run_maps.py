@@ -29,6 +29,7 @@ from livergrade.explanations.maps import (
 )
 from livergrade.io.files import atomic_write, write_json
 from livergrade.io.images import ImageError, read_square
+from livergrade.io.inside import Inside, OutsideError
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
 from livergrade.reports.overlay import overlay
@@ -53,7 +54,8 @@ def write_run_maps(
         net: the network that made these predictions.
         classes: the grades, worst to best.
         config: the run's options.
-        root: folder of the images in ``predictions.csv``; images that can't be read are skipped.
+        root: folder of the images in ``predictions.csv``; images outside, and those that can't be read, are
+            skipped.
         device: device of the network.
     """
     if not config.trainer.map_patients:
@@ -125,12 +127,12 @@ def _upright_views(
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Yield batches of upright views of the readable images, with their indices in the list."""
     size, border = config.data.image_size, config.augment.border
-    indexed = list(enumerate(images))
+    indexed, below = list(enumerate(images)), Inside(root, outside=config.data.outside)
     for first in range(0, len(indexed), BATCH):
         crops = {}
         for index, image in indexed[first : first + BATCH]:
-            with contextlib.suppress(ImageError):
-                crops[index] = torch.tensor(read_square(root / image, cached_size(size, border)))
+            with contextlib.suppress(ImageError, OutsideError):
+                crops[index] = torch.tensor(read_square(below.path(image), cached_size(size, border)))
         if crops:
             batch = torch.stack(list(crops.values())).to(device)
             upright = ViewParams.upright(len(crops), device)

@@ -10,10 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from livergrade.errors import UserError
+from livergrade.io.cells import cell_problem
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
+from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.slide_reader import is_slide
-from livergrade.io.tables import FORMULA, formulas, read_text_table
+from livergrade.io.tables import formulas, read_text_table
+from livergrade.io.visible import one_line
 
 
 @dataclass(frozen=True)
@@ -33,40 +36,42 @@ class Input:
     mpp: float | None = None
 
 
-def find_inputs(given: Sequence[str]) -> list[Input]:
+def find_inputs(given: Sequence[str], *, outside: bool = False) -> list[Input]:
     """Return all inputs that match the given names, each file once.
+
+    Args:
+        given: names, patterns, folders or tables as typed.
+        outside: whether what is in a table or in a folder may lie outside of it.
 
     Raises:
         UserError: names that match nothing, or tables that can't be read; all are listed.
     """
     inputs: dict[Path, Input] = {}
     errors: list[str] = []
+    candidates: Iterator[Input]
     for name in given:
         paths = [Path(match) for match in sorted(glob(name, recursive=True))] or [Path(name)]  # noqa: PTH207
         for path in paths:
             kind = _kind(path)
             if kind == "folder":
-                files = [file for file in sorted(path.rglob("*")) if _gradable(file)]
-                if not files:
-                    errors.append(f"  {path}: contains no image and no slide")
-                candidates: Iterator[Input] = iter([Input(file, "", is_slide(file)) for file in files])
+                candidates = _from_folder(path, errors, outside=outside)
             elif path.suffix.lower() == ".csv" and kind:
-                candidates = _from_table(path, errors)
+                candidates = _from_table(path, errors, outside=outside)
             elif kind == "file":
-                candidates = iter([Input(path, "", is_slide(path))])
+                candidates = iter([Input(path, "", is_slide(path))])  # typed, wherever it is
             else:
-                errors.append(f"  {name}: there is no such file or folder")
+                errors.append(f"  {one_line(name)}: there is no such file or folder")
                 continue
             for candidate in candidates:
-                if FORMULA.match(str(candidate.path)):
-                    errors.append(
-                        f"  {candidate.path}: is a formula to a spreadsheet; type ./{candidate.path}"
-                    )
+                if problem := cell_problem(str(candidate.path)):
+                    name = one_line(candidate.path)
+                    reason = problem.partition(";")[0]
+                    errors.append(f"  {name}: {reason}; rename it, or type ./{name}")
                 inputs.setdefault(candidate.path.absolute(), candidate)
     slides = pd.Series([item.path.stem for item in inputs.values() if item.slide], dtype=str)
-    duplicated = sorted(set(slides[slides.duplicated()]))
+    duplicated = sorted(set(slides[slides.map(same_on_disk).duplicated()]))
     errors += [
-        f"  {stem}: more than one slide has this name; grade them into separate folders"
+        f"  {one_line(stem)}: more than one slide has this name; grade them into separate folders"
         for stem in duplicated
     ]
     if errors or not inputs:
@@ -78,7 +83,7 @@ def _kind(path: Path) -> str:
     """Return ``file``, ``folder``, or an empty string if neither exists or the name is not possible."""
     try:
         return "folder" if path.is_dir() else "file" if path.is_file() else ""
-    except OSError:  # too long for the disk
+    except (OSError, ValueError):  # too long for the disk, or with a NUL
         return ""
 
 
@@ -87,7 +92,24 @@ def _gradable(path: Path) -> bool:
     return known_suffix and path.is_file() and not path.name.startswith(".")
 
 
-def _from_table(path: Path, errors: list[str]) -> Iterator[Input]:
+def _from_folder(path: Path, errors: list[str], *, outside: bool) -> Iterator[Input]:
+    below = Inside(path, outside=outside)
+    found = False
+    for file in sorted(path.rglob("*")):
+        if not _gradable(file):
+            continue
+        found = True
+        try:
+            below.path(str(file.relative_to(path)))
+        except OutsideError as error:
+            errors.append(f"  {one_line(file)}: {error}")
+            continue
+        yield Input(file, "", is_slide(file))
+    if not found:
+        errors.append(f"  {path}: contains no image and no slide")
+
+
+def _from_table(path: Path, errors: list[str], *, outside: bool) -> Iterator[Input]:
     try:
         table = read_text_table(path)
     except UserError as error:
@@ -98,10 +120,16 @@ def _from_table(path: Path, errors: list[str]) -> Iterator[Input]:
     if not columns:
         errors.append(f"  {path}: has no column image or slide")
         return
+    below = Inside(path.parent, outside=outside)
     for row, record in enumerate(table.to_dict("records"), 2):
-        file = path.parent / str(record[columns[0]]).strip()
+        name = str(record[columns[0]]).strip()
+        try:
+            file = below.path(name)
+        except OutsideError as error:
+            errors.append(f"  {path}, row {row}: {one_line(name)} {error}")
+            continue
         if _kind(file) != "file":
-            errors.append(f"  {path}, row {row}: {file} does not exist")
+            errors.append(f"  {path}, row {row}: {one_line(file)} does not exist")
             continue
         slide = columns[0] == "slide" or is_slide(file)
         mpp = str(record.get("mpp", "")).strip() if slide else ""

@@ -16,8 +16,10 @@ from livergrade.inference.grader import Grader
 from livergrade.inference.images import graded_row
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import SlideTiles, read_ahead
+from livergrade.io.file_names import file_name
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
+from livergrade.io.visible import one_line
 
 if TYPE_CHECKING:
     from livergrade.slides.heatmap import TileGrid
@@ -45,7 +47,7 @@ def grade_slide(
     from livergrade.reports import style  # imports matplotlib, which is slow and not needed for images
     from livergrade.slides import heatmap
 
-    name = source.path.stem
+    name = file_name(source.path.stem)
     try:
         slide = Slide(source.path, source.mpp or config.slide_mpp)
         tile = config.tile_um / slide.mpp
@@ -70,11 +72,13 @@ def grade_slide(
         grader.classes,
         side=cells.side,
         mpp=slide.mpp,
-        title=f"{name}: {result['predicted']}",
+        title=f"{source.path.stem}: {result['predicted']}",
     )
     style.save(figure, out / "maps" / f"{name}.png")
     if config.why:
-        figure = heatmap.why_figure(tissue.thumbnail, tissue.scale, why, result["predicted"], title=name)
+        figure = heatmap.why_figure(
+            tissue.thumbnail, tissue.scale, why, result["predicted"], title=source.path.stem
+        )
         style.save(figure, out / "maps" / f"{name}_why.png")
     slide.close()
     return {"slide": str(source.path), "patient": source.patient} | result
@@ -96,7 +100,7 @@ def _tiles(
     read = SlideTiles(slide, cells.corners, cells.tile, grader.size)
     rows: list[dict[str, Any]] = []
     maps: dict[int, NDArray[np.float32]] = {}
-    with tqdm(total=count, desc=slide.path.stem, unit="tile") as bar:
+    with tqdm(total=count, desc=one_line(slide.path.stem), unit="tile") as bar:
         batches = read_ahead(read, count, batch_size=config.batch_size, workers=config.workers)
         for indices, pixels, errors in batches:
             if errors:

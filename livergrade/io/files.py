@@ -69,7 +69,10 @@ def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
 
 
 def write_json(values: Mapping[str, Any], path: str | Path) -> None:
-    """Write a JSON object atomically, as strict JSON (a NaN would raise ValueError)."""
+    r"""Write a JSON object atomically, as strict JSON (a NaN would raise ValueError).
+
+    Bytes of a file name that are no UTF-8 become the escapes that JSON has for them, ``\udc80``.
+    """
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     with atomic_write(Path(path)) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+        part.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -13,7 +13,8 @@ from optuna.trial import TrialState
 
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
-from livergrade.io.files import atomic_write
+from livergrade.io.cells import cell_problem
+from livergrade.io.tables import write_table
 from livergrade.multirun.study import draw, objective, trials_table
 from livergrade.multirun.study_report import plot_trials, write_study
 from livergrade.reports.style import save
@@ -63,6 +64,7 @@ def run_trial(trial: optuna.Trial, out: Path, fixed: list[str], searched: list[O
     process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if process.returncode:
         reason = " ".join(process.stderr.split())[-600:]
+        reason = f"failed: {reason}" if cell_problem(reason) else reason
         trial.set_user_attr("failure", reason)
         raise UserError(reason)
     return objective(run)
@@ -71,8 +73,7 @@ def run_trial(trial: optuna.Trial, out: Path, fixed: list[str], searched: list[O
 def report_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial, out: Path, config: TuneConfig) -> None:
     """Update the study's table, figure and page; stop the search if the first three trials all failed."""
     table = trials_table(study.trials)
-    with atomic_write(out / "trials.csv") as part:
-        table.to_csv(part, index=False)
+    write_table(table, out / "trials.csv", None)
     save(plot_trials(table), out / "figures" / "trials")
     write_study(out, table, config)
     score = f"{trial.value:.3f}" if trial.value is not None else "failed"

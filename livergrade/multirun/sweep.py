@@ -21,6 +21,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from livergrade.cli.command import at_end
+from livergrade.cli.log_lines import LogLines
 from livergrade.config.schema import CompareConfig
 from livergrade.errors import UserError
 from livergrade.runs.paths import command_line, job_name, job_order
@@ -65,7 +66,9 @@ def conclude(sweep: StartedSweep, *, stopped: bool) -> None:
     if not sweep.folder.is_dir():
         return
     # The log files of the jobs are closed, and Hydra's format adds dates; these lines are for the terminal.
-    logging.basicConfig(format="%(message)s", stream=sys.stdout, level=logging.INFO, force=True)
+    screen = logging.StreamHandler(sys.stdout)
+    screen.setFormatter(LogLines())
+    logging.basicConfig(handlers=[screen], level=logging.INFO, force=True)
     failed = sorted(sweep.folder.glob("*/failed.json"), key=lambda path: job_order(path.parent))
     finished = sorted(sweep.folder.glob("*/finished.json"), key=lambda path: job_order(path.parent))
     open_jobs = _not_finished(sweep, {path.parent for path in (*failed, *finished)})

@@ -13,9 +13,12 @@ from livergrade.evaluation.levels import LEVELS, REPORTED_LEVELS, LevelName, Rep
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.io.files import atomic_write
+from livergrade.io.tables import write_table as write_csv
+from livergrade.io.visible import without_controls
 from livergrade.multirun import paper
 from livergrade.multirun.grouping import KINDS, ArmMeasures, Group, LeakageGap, estimate, order
 from livergrade.reports.format import format_estimate
+from livergrade.reports.markdown import escape_markdown
 from livergrade.runs.run import Run
 
 PAPER = "the paper: view"
@@ -44,18 +47,25 @@ class Table:
 
 def write_table(table: Table, folder: Path) -> None:
     """Write a table as ``.csv`` (unrounded numbers), ``.md`` and ``.tex`` (display form), each atomically."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [list(table.shown.columns), ["---"] * table.shown.shape[1], *table.shown.values.tolist()]
-    lines = ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in row) + " |" for row in rows]
-    latex = table.shown.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+    write_csv(table.numbers, folder / f"{table.name}.csv", None)
+    head, *rows = [[str(cell) for cell in row] for row in (table.shown.columns, *table.shown.to_numpy())]
+    lines = [head, ["---"] * len(head), *rows]
+    markdown = "\n".join(
+        f"| {' | '.join(cell if cell == '---' else escape_markdown(cell) for cell in row)} |" for row in lines
+    )
+    literal = table.shown.map(_for_latex).rename(columns=_for_latex)
+    latex = literal.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
     texts = {
-        ".csv": table.numbers.to_csv(index=False),
-        ".md": f"**{table.title}.** {table.note}\n\n" + "\n".join(lines) + "\n",
+        ".md": f"**{table.title}.** {table.note}\n\n{markdown}\n",
         ".tex": f"% {table.note}\n" + latex.to_latex(caption=table.title, hrules=True, position="htbp"),
     }
     for suffix, text in texts.items():
         with atomic_write(folder / f"{table.name}{suffix}") as part:
             part.write_text(text, encoding="utf-8")
+
+
+def _for_latex(cell: object) -> object:
+    return " ".join(without_controls(cell).split()) if isinstance(cell, str) else cell
 
 
 def _number(item: Estimate, **where: object) -> dict[str, object]:

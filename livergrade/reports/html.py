@@ -10,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from livergrade import __version__
 from livergrade.io.files import atomic_write
+from livergrade.io.inside import Inside
+from livergrade.io.visible import visible
 from livergrade.reports.format import bounds, value
 
 
@@ -27,6 +29,7 @@ def write_page(folder: Path, template: str, **values: object) -> Path:
     pages = Environment(
         loader=PackageLoader("livergrade.reports", "templates"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -39,17 +42,30 @@ def write_page(folder: Path, template: str, **values: object) -> Path:
     return target
 
 
+def _shown(content: object) -> object:
+    """A value with control characters as escapes: some would turn the direction of the text behind them."""
+    return visible(content) if type(content) is str else content
+
+
 def inlined_figures(
     folder: Path, captions: Mapping[str, str], kinds: Sequence[str] = ("jpg", "png", "svg")
 ) -> list[dict[str, str]]:
     """The named figures that exist in the folder, in this order, as data URIs with their captions.
+
+    A link that leads out of the folder is no figure: the page would hold a file from elsewhere.
 
     Args:
         folder: folder of the figures.
         captions: file name without extension → caption.
         kinds: file extensions; if a figure has several, the last is used.
     """
-    files = {path.stem: path for suffix in kinds for path in sorted(folder.glob(f"*.{suffix}"))}
+    below = Inside(folder)
+    files = {
+        path.stem: path
+        for suffix in kinds
+        for path in sorted(folder.glob(f"*.{suffix}"))
+        if path.is_file() and below.holds(path.name)
+    }
     types = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml"}
     return [
         {

@@ -16,7 +16,11 @@ from livergrade.runs.run import Run
 
 
 def write_results(
-    run: Path, images: Path | None = None, calibration: Calibration | None = None
+    run: Path,
+    images: Path | None = None,
+    calibration: Calibration | None = None,
+    *,
+    outside: bool = False,
 ) -> RunMetrics:
     """Write ``calibration.json``, ``metrics.json``, ``figures/``, ``mistakes/`` and ``report.html``.
 
@@ -26,6 +30,7 @@ def write_results(
         images: root folder of the images in ``predictions.csv``; if None, no misgraded images are shown.
         calibration: calibration of the trained run, if its network graded another cohort; if None, it is
             fitted on the validation rows of ``predictions.csv``.
+        outside: whether images may lie outside ``images``.
 
     Returns:
         Content of ``metrics.json``.
@@ -43,6 +48,7 @@ def write_results(
     for name, figure in (figures | plot_uncertainty(metrics, synthetic=synthetic)).items():
         save(figure, run / "figures" / name)
     if images:
-        write_thumbnails(list(worst_images(predictions)["image"]), images, run / "mistakes")
+        worst = list(worst_images(predictions)["image"])
+        write_thumbnails(worst, images, run / "mistakes", outside=outside)
     write_report(run)
     return metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from livergrade.config.schema import DataConfig
+from livergrade.config.schema import DataConfig, TrainConfig
 from livergrade.data.kinds import KINDS
 from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
@@ -24,7 +24,8 @@ from livergrade.io.files import read_facts
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
 from livergrade.reports.verdict import limits, majority, verdict
-from livergrade.runs.run import Run
+from livergrade.runs.environment import Environment
+from livergrade.runs.run import Run, display_name
 
 Mask = npt.NDArray[np.bool_]
 
@@ -99,8 +100,8 @@ def write_report(run_folder: str | Path) -> Path:
         fingerprint=fingerprint(run.split),
         patients=_patients(run.predictions, metrics["classes"]),
         colours=GRADES,
-        settings=dict(_flatten(asdict(config))),
-        environment=dict(_flatten(run.environment if recorded else {})),
+        settings=_settings(config),
+        environment=dict(_flatten(_travelling(run.environment) if recorded else {})),
     )
 
 
@@ -249,6 +250,22 @@ def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[PatientRow]
         for i, (true, predicted) in enumerate(zip(patients.truth, patients.predicted, strict=True))
     ]
     return sorted(rows, key=lambda row: (-row["off"], classes.index(row["truth"]), row["name"]))
+
+
+def _settings(config: TrainConfig) -> dict[str, str]:
+    """The options as text. A page travels: of files it tells the names, not in whose folders they lie."""
+    settings = dict(_flatten(asdict(config)))
+    paths = [f"data.{item.name}" for item in fields(config.data) if item.metadata["path"]]
+    for key in (*paths, "model.weights", "train.resume"):
+        settings[key] = settings[key].replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return settings
+
+
+def _travelling(environment: Environment) -> dict[str, Any]:
+    facts = {str(key): value for key, value in environment.items()}
+    if trained := facts.get("trained_run"):
+        facts["trained_run"] = display_name(Path(str(trained)))
+    return facts
 
 
 def _flatten(tree: object, prefix: str = "") -> list[tuple[str, str]]:

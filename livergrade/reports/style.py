@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from livergrade.io.files import atomic_write
+from livergrade.io.visible import without_controls
 from livergrade.reports.palette import INK, MUTED, RULE, WARNING
 
 SHARE = LinearSegmentedColormap.from_list("share", ["#f7fafc", "#bcd6ea", "#5b9bc9", "#1f5f99", "#123f6b"])
@@ -45,10 +46,12 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def literal(figure: Figure) -> None:
-    """Disable TeX parsing in every text: a $ in a grade or patient name is a dollar sign."""
+    """Show every text as it is: a $ in a name is a dollar sign, and control characters are left out."""
     for text in figure.findobj(Text):
         if isinstance(text, Text):
             text.set_parse_math(False)
+            if (shown := without_controls(text.get_text())) != text.get_text():
+                text.set_text(shown)
 
 
 def heading(figure: Figure, title: str, note: str) -> None:

@@ -9,24 +9,27 @@ from PIL import Image
 
 from livergrade.io.files import atomic_write
 from livergrade.io.images import ImageError, read_rgb
+from livergrade.io.inside import Inside, OutsideError
 
 THUMBNAIL = 360
 """Shorter side of a thumbnail, px."""
 
 
-def write_thumbnails(images: Sequence[str], root: Path, folder: Path) -> None:
+def write_thumbnails(images: Sequence[str], root: Path, folder: Path, *, outside: bool = False) -> None:
     """Write a thumbnail ``<position in images>.jpg`` of each image; unreadable images are skipped.
 
     Args:
         images: paths below ``root``.
         root: root folder of the images.
         folder: output folder, created if missing.
+        outside: whether images may lie outside ``root``; else such an image is skipped, too.
     """
+    below = Inside(root, outside=outside)
     folder.mkdir(parents=True, exist_ok=True)
     for place, image in enumerate(images):
         try:
-            pixels = read_rgb(root / image, shorter_side=THUMBNAIL)
-        except ImageError:
+            pixels = read_rgb(below.path(image), shorter_side=THUMBNAIL)
+        except (ImageError, OutsideError):
             continue
         with atomic_write(folder / f"{place}.jpg") as part:
             Image.fromarray(pixels).save(part, "JPEG", quality=85)

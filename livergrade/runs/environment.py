@@ -29,6 +29,9 @@ PACKAGES = (
 class Environment(TypedDict, total=False):
     """Environment and command of a run, as stored in ``environment.json``.
 
+    A run folder travels: no environment variable, host name, user name or address of a repository is among
+    these facts, and of folders those alone that were typed.
+
     Attributes:
         versions: version by package, and of ``python``.
         platform: operating system and architecture.
@@ -69,12 +72,13 @@ class Environment(TypedDict, total=False):
 
 
 def read_environment(path: Path) -> Environment:
-    """Read the ``environment.json`` of a run.
+    """Read the ``environment.json`` of a run: the facts of :class:`Environment` alone.
 
     Raises:
         UserError: it is missing or damaged.
     """
-    return cast(Environment, read_facts(path, frozenset()))
+    facts = read_facts(path, frozenset())
+    return cast(Environment, {key: facts[key] for key in facts if key in Environment.__annotations__})
 
 
 def environment() -> Environment:

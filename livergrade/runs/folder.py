@@ -63,11 +63,23 @@ def read_options(folder: Path) -> TrainConfig:
                 f"{stored}: is not of format {FORMAT}, which this version of livergrade reads; train the run "
                 "again, or use the version that wrote it"
             )
+        if held := _filled_in(values):
+            raise UserError(
+                f"{stored}: {held} would be filled in from this machine; a run writes plain values there"
+            )
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), values))
     except (OSError, ValueError, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{stored}: can't be read as a run's options: {reason}") from None
     return cast(TrainConfig, config)
+
+
+def _filled_in(values: object) -> str | None:
+    """The first text with ``${...}`` in it, which OmegaConf would replace, with environment variables too."""
+    if isinstance(values, str):
+        return repr(values) if "${" in values else None
+    items = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
+    return next((held for item in items if (held := _filled_in(item))), None)
 
 
 def mark_finished(run: Path) -> None:

@@ -16,12 +16,19 @@ from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.evaluation.splits import read_split_table
 from livergrade.evaluation.summary import RunMetrics, read_metrics
 from livergrade.evaluation.uncertainty import Calibration, read_calibration
+from livergrade.io.inside import Inside, OutsideError
+from livergrade.io.visible import one_line
 from livergrade.models.catalog import label
 from livergrade.runs.environment import Environment, read_environment
 from livergrade.runs.folder import read_options
 
 # Options that do not distinguish experiments: the repeat, and (MACHINE) the hardware.
 REPEATS = ("seed", "split.seed", "split.fold")
+
+
+def display_name(folder: Path) -> str:
+    """Name of a run on pages and in files that travel: its folder and the one above, not where they lie."""
+    return "/".join(folder.parts[-2:])
 
 
 class Run:
@@ -107,6 +114,18 @@ class Run:
     def appearance(self) -> Appearance | None:
         """Content of ``appearance.json``; None if missing."""
         return read_appearance(self.folder / "appearance.json")
+
+    def image(self, name: str, root: Inside) -> Path:
+        """Path of an image that ``predictions.csv`` names.
+
+        Raises:
+            UserError: it lies outside the folder of the images.
+        """
+        try:
+            return root.path(name)
+        except OutsideError as error:
+            where = self.folder / "predictions.csv"
+            raise UserError(f"{where}: image {one_line(name)} {error}") from None
 
     def require_trained(self) -> None:
         """Check that the run has a trained network.

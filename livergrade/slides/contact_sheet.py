@@ -12,9 +12,11 @@ from PIL import Image, ImageDraw
 
 from livergrade.io.files import atomic_write
 from livergrade.io.slide_reader import Tissue
+from livergrade.io.visible import one_line
 from livergrade.slides.regions import Region
 
 CONTACT_PIXELS = 420  # width of an image on a contact sheet
+LABEL = 120  # letters of a name that are drawn at most
 
 
 def draw_regions(tissue: Tissue, regions: Sequence[Region]) -> NDArray[np.uint8]:
@@ -28,8 +30,13 @@ def draw_regions(tissue: Tissue, regions: Sequence[Region]) -> NDArray[np.uint8]
                 draw.line(line, fill="#0a4d9c", width=4)
         left, top, _, _ = region.outline.bounds
         corner = (left / tissue.scale[0] + 8, top / tissue.scale[1] + 6)
-        draw.text(corner, f"{region.name} {region.kind}".strip(), fill="#0a4d9c", font_size=22)
+        draw.text(corner, _label(f"{region.name} {region.kind}"), fill="#0a4d9c", font_size=22)
     return np.asarray(overview)
+
+
+def _label(text: str) -> str:
+    """One line of a length that fits: a region's name may be anything, also megabytes of it."""
+    return one_line(text[:LABEL]).strip()
 
 
 def write_contact(
@@ -65,7 +72,10 @@ def write_contact(
             width=3,
         )
         draw.text(
-            (x, y + tile_height + 4), f"{Path(row['image']).stem}  {row['grade']}", fill="black", font_size=15
+            (x, y + tile_height + 4),
+            _label(f"{Path(row['image']).stem}  {row['grade']}"),
+            fill="black",
+            font_size=15,
         )
         draw.text((x, y + tile_height + 24), row["rejected"], fill="#b03030", font_size=14)
     with atomic_write(out / "contact" / f"{slide}.png") as part:

@@ -14,9 +14,12 @@ from PIL import Image
 
 from livergrade.config.schema import PrepareConfig
 from livergrade.data.quality import Limits, measure, reasons
+from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
+from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.slide_reader import Slide, SlideError
+from livergrade.io.tables import write_table
 from livergrade.reports.html import write_page
 from livergrade.slides.contact_sheet import draw_regions, write_contact
 from livergrade.slides.inputs import each_slide, read_exclusions
@@ -42,10 +45,14 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     before = _earlier_rows(out / "images.csv")
     rows: list[dict[str, Any]] = []
     excluded = read_exclusions(config.exclude)
+    marked = Inside(Path(config.regions), outside=config.data.outside)
 
     def cut_slide(path: Path) -> None:
         assert config.regions
-        region_file = Path(config.regions) / f"{path.stem}.geojson"
+        try:
+            region_file = marked.path(f"{path.stem}.geojson")
+        except OutsideError as error:
+            raise SlideError(f"has no regions: {path.stem}.geojson {error}") from None
         if not region_file.is_file():
             raise SlideError(f"has no regions ({region_file} is missing)")
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
@@ -62,7 +69,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
             if row["image"] in excluded or Path(row["image"]).name in excluded:
                 row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
         rows.extend(images)
-        write_contact(images, out, path.stem, draw_regions(slide.tissue, regions))
+        write_contact(images, out, file_name(path.stem), draw_regions(slide.tissue, regions))
         slide.close()
 
     failed = each_slide(slides, cut_slide, "cutting")
@@ -91,7 +98,7 @@ def _images(
     for number, (x, y) in enumerate(
         zip(*grid(region, width, height, config.rows, config.columns), strict=True), 1
     ):
-        name = f"images/{slide.path.stem}_{region.name}_{number}.png"
+        name = f"images/{file_name(slide.path.stem)}_{region.name}_{number}.png"
         position = {"x": round(x, 2), "y": round(y, 2), "width": round(width, 2), "height": round(height, 2)}
         row: dict[str, Any] = {
             "image": name,
@@ -127,12 +134,11 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
     manifest = used[["image", "patient", "grade", "slide"]].join(table[carried], on="slide")
     left_out = images.loc[images["rejected"] != "", ["image", "slide", "region", "rejected"]]
     for name, rows in (("images", images), ("manifest", manifest), ("rejected", left_out)):
-        with atomic_write(out / f"{name}.csv") as part:
-            rows.to_csv(part, index=False, float_format="%.6g")
+        write_table(rows, out / f"{name}.csv", "%.6g")
     sheets = [
         {
             "slide": slide,
-            "sheet": f"contact/{slide}.png",
+            "sheet": f"contact/{file_name(str(slide))}.png",
             "used": int((rows["rejected"] == "").sum()),
             "all": len(rows),
         }

@@ -11,14 +11,21 @@ from tqdm import tqdm
 
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
+from livergrade.io.cells import cell_problem
+from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.slide_reader import SUFFIXES, SlideError
 from livergrade.io.tables import formulas, read_text_table
+from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
 
 
-def find_slides(paths: Sequence[str]) -> list[Path]:
+def find_slides(paths: Sequence[str], *, outside: bool = False) -> list[Path]:
     """Find the given slide files, and the slides in given folders.
+
+    Args:
+        paths: files and folders as typed.
+        outside: whether links in a folder may lead out of it.
 
     Raises:
         UserError: a path is missing, a folder has no slide, or two slides have the same name.
@@ -29,20 +36,33 @@ def find_slides(paths: Sequence[str]) -> list[Path]:
             inside = sorted(
                 file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
             )
+            problems += _leading_out(inside, Inside(path, outside=outside))
             slides += inside
             if not inside:
                 problems.append(f"  {path}: holds no slide ({', '.join(SUFFIXES)})")
         elif path.is_file():
             slides.append(path)
         else:
-            problems.append(f"  {path}: there is no such file or folder")
+            problems.append(f"  {one_line(path)}: there is no such file or folder")
     stems = pd.Series([path.stem for path in slides], dtype=str)
     problems += [
-        f"  {stem}: more than one slide has this name" for stem in sorted(set(stems[stems.duplicated()]))
+        f"  {one_line(stem)}: more than one slide has this name"
+        for stem in sorted(set(stems[stems.map(same_on_disk).duplicated()]))
     ]
+    problems += [f"  {one_line(path)}: {problem}" for path in slides if (problem := cell_problem(path.stem))]
     if problems:
         raise UserError("these slides can't be used:\n" + "\n".join(problems))
     return slides
+
+
+def _leading_out(files: Sequence[Path], below: Inside) -> list[str]:
+    problems = []
+    for file in files:
+        try:
+            below.path(file.name)
+        except OutsideError as error:
+            problems.append(f"  {one_line(file)}: {error}")
+    return problems
 
 
 def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.DataFrame:
@@ -54,6 +74,7 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     table = read_text_table(path)
     if missing := [name for name in ("slide", "patient", "grade") if name not in table.columns]:
         raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
+    unsafe = [f"  {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
     for name in table:
         table[name] = table[name].str.strip()
     stems = [Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name for name in table["slide"]]
@@ -66,10 +87,11 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
         if row_values.grade and row_values.grade not in config.classes
     ]
     problems += [
-        f"  {stem}: in more than one row" for stem in sorted(set(table.index[table.index.duplicated()]))
+        f"  {one_line(stem)}: in more than one row"
+        for stem in sorted(set(table.index[table.index.duplicated()]))
     ]
-    problems += [f"  {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
-    problems += [f"  {slide.name}: in no row" for slide in slides if slide.stem not in table.index]
+    problems += unsafe
+    problems += [f"  {one_line(slide.name)}: in no row" for slide in slides if slide.stem not in table.index]
     if problems:
         raise UserError(f"{path}: correct these rows:\n" + "\n".join(problems))
     return table
@@ -86,7 +108,7 @@ def each_slide(slides: Sequence[Path], process: Callable[[Path], None], descript
         try:
             process(path)
         except (SlideError, UserError) as error:
-            failed.append(f"  {path} {error}" if isinstance(error, SlideError) else f"  {error}")
+            failed.append(f"  {one_line(path)} {error}" if isinstance(error, SlideError) else f"  {error}")
             log.error("%s", failed[-1].strip())
     return failed
 

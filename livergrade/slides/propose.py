@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from livergrade.config.schema import PrepareConfig
+from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.slides.contact_sheet import draw_regions
@@ -32,7 +33,7 @@ def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[st
     (out / "regions").mkdir(parents=True, exist_ok=True)
 
     def propose_for_slide(path: Path) -> None:
-        target = out / "regions" / f"{path.stem}.geojson"
+        target = out / "regions" / f"{file_name(path.stem)}.geojson"
         if target.is_file():
             return  # a user may have edited the regions
         slide = Slide(path, config.slide_mpp)

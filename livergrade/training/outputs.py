@@ -11,7 +11,8 @@ from livergrade.evaluation.ood import write_appearance
 from livergrade.evaluation.predictions import predictions_table, write_predictions
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.explanations.run_maps import write_run_maps
-from livergrade.io.files import atomic_write, write_json
+from livergrade.io.files import write_json
+from livergrade.io.tables import write_table
 from livergrade.reports.results import write_results
 from livergrade.runs.environment import Environment, environment
 from livergrade.runs.paths import command_line
@@ -77,7 +78,7 @@ def write_outputs(
     # An external cohort has no validation split: it uses the calibration of the run that was evaluated.
     external = config.split.name == "external"
     calibration = trained.calibration if trained and external else None
-    return write_results(out, cohort.root, calibration)
+    return write_results(out, cohort.root, calibration, outside=config.data.outside)
 
 
 def write_history(run: Path) -> tuple[int, int]:
@@ -87,8 +88,7 @@ def write_history(run: Path) -> tuple[int, int]:
         Number of epochs, and the epoch that was tested, counted from 0.
     """
     history = read_history(run / "tensorboard")
-    with atomic_write(run / "history.csv") as part:
-        history.to_csv(part, index=False)
+    write_table(history, run / "history.csv", None)
     criterion = "val/loss_smooth"
     best = history[criterion].argmin() if criterion in history else len(history) - 1
     return len(history), int(history["epoch"].iloc[best])

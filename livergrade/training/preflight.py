@@ -65,7 +65,7 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
     """Check everything that a run with these options needs; a failed check does not stop the others."""
     yield from check_environment(config)
     try:
-        cohort = read_cohort(config.data)
+        cohort = read_cohort(config.data, outside=config.data.outside)
     except UserError as error:
         yield Finding(FAIL, "cohort", str(error))
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from livergrade.deploy.model_card import escape_markdown, write_card
+from livergrade.deploy.model_card import write_card
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
 
@@ -72,10 +72,3 @@ def test_names_cannot_break_yaml_or_tables(card, tmp_path: Path) -> None:
     assert fields["model-index"][0]["results"][0]["dataset"]["type"] == name.replace("\n", " ")
     assert r'a: "b" \| \<script\> \# --- \*c\*' in text
     assert "<script>" not in text
-
-
-def test_one_line_of_markdown_shows_a_value_as_it_is() -> None:
-    assert (
-        escape_markdown("G|1 <b>\n# `x` [y](z) *n* a_b \\") == r"G\|1 \<b\> \# \`x\` \[y\](z) \*n\* a\_b \\"
-    )
-    assert escape_markdown(0.5) == "0.5"

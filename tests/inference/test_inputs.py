@@ -6,6 +6,7 @@ import pytest
 
 from livergrade.errors import UserError
 from livergrade.inference.inputs import Input, find_inputs
+from tests.conftest import draw_image
 
 
 def touched(*paths: Path) -> None:
@@ -52,3 +53,13 @@ def test_everything_that_can_not_be_graded_is_told_at_once(tmp_path: Path) -> No
 def test_nothing_named_is_told() -> None:
     with pytest.raises(UserError, match="no input was given"):
         find_inputs([])
+
+
+def test_a_table_names_files_of_its_folder_unless_more_is_meant(tmp_path: Path) -> None:
+    draw_image(tmp_path / "secret.png", 0, 0)
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "t.csv").write_text("image,patient\n../secret.png,P\n")
+    with pytest.raises(UserError, match=r"row 2: \.\./secret\.png lies outside .*set data\.outside=true"):
+        find_inputs([str(tmp_path / "given" / "t.csv")])
+    (found,) = find_inputs([str(tmp_path / "given" / "t.csv")], outside=True)
+    assert found.path.samefile(tmp_path / "secret.png")

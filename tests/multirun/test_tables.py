@@ -97,7 +97,7 @@ def test_three_files_of_each_table(tmp_path: Path) -> None:
     write_table(table, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["odd.csv", "odd.md", "odd.tex"]
     assert pd.read_csv(io.StringIO((tmp_path / "odd.csv").read_text()))["value"][0] == 0.1 + 0.2
-    assert r"| a\|b | 50 % & more_ |" in (tmp_path / "odd.md").read_text()
+    assert r"| a\|b | 50 % \& more\_ |" in (tmp_path / "odd.md").read_text()
     latex = (tmp_path / "odd.tex").read_text()
     assert r"50 \% \& more\_" in latex
     assert r"100 \%" in latex

@@ -7,7 +7,7 @@ import pytest
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.runs.folder import create_run_dir, mark_finished, note_failure, read_options
+from livergrade.runs.folder import FORMAT, create_run_dir, mark_finished, note_failure, read_options
 
 
 @pytest.mark.parametrize("text", ["format: 1\nmodel: {foo: 1}\n", "seed: [\n", "format: 1\nseed: many\n"])
@@ -35,3 +35,11 @@ def test_a_failure_is_noted_with_the_job(tmp_path: Path) -> None:
     note_failure(tmp_path, ValueError("no"), ["model=senet"])
     told = json.loads((tmp_path / "failed.json").read_text())
     assert (told["job"], told["error"], told["message"]) == (["model=senet"], "ValueError", "no")
+
+
+def test_a_stored_option_is_never_filled_in_from_this_machine(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SECRET", "hush")
+    (tmp_path / "config.yaml").write_text(f"format: {FORMAT}\nmodel: {{backbone: '${{oc.env:SECRET}}'}}\n")
+    with pytest.raises(UserError, match=r"\$\{oc\.env:SECRET\}' would be filled in") as told:
+        read_options(tmp_path)
+    assert "hush" not in str(told.value)
