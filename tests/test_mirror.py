@@ -27,6 +27,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "evaluation/test_familiarity.py": "figures of evaluation/ood.py and their picture of reports/",
     "faults/test_bad_inputs.py": "what a person may give by mistake, to every command",
     "faults/test_fuzz.py": "any bytes, to whatever reads a file",
+    "faults/test_hostile.py": "hostile and careless inputs, to every command",
     "faults/test_kills.py": "commands that are killed at any moment",
     "faults/test_machine.py": "what a machine may lack or do",
     "models/test_references.py": "our networks against others' of the same papers",
