@@ -22,6 +22,12 @@ from livergrade.io.write_below import refuse_links, refuse_links_between
 
 PROBE = 2**16
 """Bytes that must be free for a new run folder: Hydra's record and the first lines of the log."""
+RANKS = (
+    *("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "SLURM_PROCID", "SLURM_LOCALID"),
+    *("OMPI_COMM_WORLD_RANK", "PMI_RANK"),
+)
+"""Variables that number the processes and machines of a distributed run; the first has 0 in all of them."""
+OF_A_RUN = ("finished.json", "checkpoints")
 RECORD = ("config.yaml", "hydra.yaml", "overrides.yaml")
 """Files of Hydra's record."""
 
@@ -53,20 +59,23 @@ class Folder(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
         """Create the folder of a single run."""
-        _create_folder(config.hydra.run.dir, config)
+        _create_folder(config.hydra.run.dir, config, single=True)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
         """Create the folder of a sweep."""
-        _create_folder(config.hydra.sweep.dir, config)
+        _create_folder(config.hydra.sweep.dir, config, single=False)
 
 
-def _create_folder(name: str, config: DictConfig) -> None:
+def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
     folder = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow links
     try:
         _refuse_names_outside(config)
         for named in _inputs(config):
             refuse_links_between(named, folder)
         refuse_links(folder)
+        if single and not OmegaConf.select(config, "train.resume") and not _is_started_again():
+            _refuse_run(folder)
+        _refuse_wrong_kinds(folder, config)
         entries = frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
         _found[folder] = _Found(folder.is_dir(), entries)
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +90,24 @@ def _create_folder(name: str, config: DictConfig) -> None:
         return
     sys.stderr.write(f"\n{message}\n")
     raise SystemExit(1)
+
+
+def _is_started_again() -> bool:
+    """Whether SLURM starts a job again, or another process of this distributed run may be there already."""
+    return any(os.environ.get(name, "0") not in ("", "0") for name in ("SLURM_RESTART_COUNT", *RANKS))
+
+
+def _refuse_run(folder: Path) -> None:
+    """Refuse a folder that holds a run: its record, log, predictions and report would be written over.
+
+    Raises:
+        UserError: there is a run.
+    """
+    if (folder / "config.yaml").is_file() and any((folder / name).exists() for name in OF_A_RUN):
+        raise UserError(
+            f"{folder}: another run is there; continue it with train.resume={folder}, "
+            "or choose another folder"
+        )
 
 
 def _inputs(config: DictConfig) -> list[Path]:
@@ -106,6 +133,24 @@ def _refuse_names_outside(config: DictConfig) -> None:
         path = Path(str(value or ""))
         if "$" not in str(path) and (".." in path.parts or path.is_absolute()):
             raise UserError(f"hydra.{option}={value}: lies outside of the output folder; leave it out")
+
+
+def _refuse_wrong_kinds(folder: Path, config: DictConfig) -> None:
+    """Refuse a folder where Hydra would write a file, and a file where it would make a folder.
+
+    Raises:
+        UserError: names it.
+    """
+    record = folder / (config.hydra.output_subdir or "")
+    for file in (
+        folder / f"{config.hydra.job.name}.log",
+        folder / "multirun.yaml",
+        *map(record.joinpath, RECORD),
+    ):
+        if file.is_dir():
+            raise UserError(f"{file}: is a folder, where a file is to be written; name another output folder")
+    if folder.is_dir() and record.exists() and not record.is_dir():
+        raise UserError(f"{record}: is a file, where a folder is to be made; name another output folder")
 
 
 def _probe(folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from livergrade.errors import UserError
 from livergrade.io.write_below import is_plain_file
@@ -58,7 +57,7 @@ def _unexpected(path: Path, mode: str) -> list[tuple[str, str]]:
         "type NOT IN ('table', 'index') OR (type = 'table' AND ifnull(rootpage, 0) = 0)"
     )
     try:
-        address = f"file:{quote(str(path.absolute()))}?mode={mode}"
+        address = f"{path.absolute().as_uri()}?mode={mode}"
         with closing(sqlite3.connect(address, uri=True, timeout=60)) as database:
             database.execute("PRAGMA trusted_schema = OFF")
             return [(str(kind), str(name)) for kind, name in database.execute(query)]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from livergrade.runs.paths import CONF
 from tests.conftest import command
 
 
@@ -57,3 +58,24 @@ def test_a_folder_with_a_link_is_refused_before_anything_is_written(tmp_path: Pa
 def test_names_that_lead_outside_are_refused(tmp_path: Path, capfd, word: str) -> None:
     assert "lies outside of the output folder" in start(capfd, tmp_path / "out", word)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_command_makes_its_folder_so(path: Path) -> None:
+    assert "  - override hydra/callbacks: livergrade\n" in path.read_text()
+
+
+@pytest.mark.parametrize("name", ["train.log", ".hydra/config.yaml"])
+def test_a_folder_in_place_of_a_file_of_hydra_is_told(tmp_path: Path, capfd, name: str) -> None:
+    (tmp_path / name).mkdir(parents=True)
+    assert f"{tmp_path / name}: is a folder, where a file is to be written" in start(capfd, tmp_path)
+
+
+def test_a_run_that_is_there_keeps_its_record(tmp_path: Path, capfd, monkeypatch) -> None:
+    for name in (".hydra/config.yaml", "config.yaml", "finished.json", "train.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    assert "another run is there" in start(capfd, tmp_path)
+    assert {path.read_text() for path in tmp_path.rglob("*") if path.is_file()} == {"mine"}
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert "must be at least 32" in start(capfd, tmp_path)
