@@ -23,10 +23,11 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
 from livergrade.config.schema import DataConfig, SplitConfig
-from livergrade.data.cohort import Cohort, cache_root, from_manifest
+from livergrade.data.cohort import Cohort, from_manifest
 from livergrade.data.kinds import read_cohort
 from livergrade.data.split import make_split
 from livergrade.evaluation.ood import appearance, distances, fit_reference, fit_threshold
+from livergrade.io.cache_folder import cache_folder
 from livergrade.io.images import read_rgb, read_square
 from livergrade.models.layers import embeddings
 
@@ -199,7 +200,7 @@ def ebhi(folder: Path) -> Cohort:
         for name in names
         for path in sorted((folder / name).glob("*.png"))
     ]
-    manifest = cache_root(DataConfig()) / "ebhi.csv"
+    manifest = cache_folder(None) / "ebhi.csv"
     pd.DataFrame(rows, columns=["image", "patient", "grade"]).to_csv(manifest, index=False)
     return from_manifest(manifest, names, folder, mixed=True, outside=True)
 

@@ -50,10 +50,11 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from livergrade.config.schema import TrainConfig
-from livergrade.data.cohort import Cohort, cache_root
+from livergrade.data.cohort import Cohort
 from livergrade.data.datamodule import GradingData
 from livergrade.data.kinds import read_cohort
 from livergrade.data.split import make_split
+from livergrade.io.cache_folder import cache_folder
 from livergrade.io.images import read_square
 from livergrade.models.build import build, normalisation
 from livergrade.training.setup import make_task
@@ -113,7 +114,7 @@ class Setting:
                 f"--steps {self.steps}: {images} images give at most {most} batches of {self.batch}"
             )
         config.augment.train_views = str(views)
-        cache = cache_root(config.data) / "images"
+        cache = cache_folder(config.data.cache_dir) / "images"
         channels = normalisation(self.model)
         return GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels)
 

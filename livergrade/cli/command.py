@@ -9,7 +9,6 @@ import itertools
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,15 +20,16 @@ import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from livergrade.cli.compose import register, register_resolvers
+from livergrade.cli.compose import register
+from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.io.visible import message as shown
+from livergrade.io.write_below import refuse_links, write_only_below
 from livergrade.runs.folder import note_failure
 from livergrade.runs.paths import CONF
 
@@ -44,45 +44,6 @@ HELP = """{summary}
 
 {options}
 """
-
-PROBE = 2**16
-"""Bytes that must be free for a new run folder: Hydra's record and the first lines of the log."""
-
-
-class Folder(Callback):
-    """Hydra callback that creates and tests the output folder first, since Hydra would fail with a traceback.
-
-    A launcher pickles this object into its job processes. No command starts there to register the resolvers
-    of ``conf/``, so this object does it.
-    """
-
-    def __init__(self) -> None:
-        register_resolvers()
-
-    def __reduce__(self) -> tuple[type["Folder"], tuple[()]]:
-        """Construct a new object when unpickled."""
-        return Folder, ()
-
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Create the folder of a single run."""
-        _create_folder(Path(config.hydra.run.dir))
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Create the folder of a sweep."""
-        _create_folder(Path(config.hydra.sweep.dir))
-
-
-def _create_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.part"
-        probe.write_bytes(bytes(PROBE))
-        probe.unlink(missing_ok=True)
-    except OSError as error:
-        error.filename = str(folder)
-        message = explain_system_error(error) or f"{folder}: can't be made: {error}"
-        sys.stderr.write(f"\n{shown(message)}\n")
-        raise SystemExit(1) from None
 
 
 class _ReportedError(CompactHydraException):
@@ -121,11 +82,12 @@ def command(
             if _local_rank():  # only one process of a distributed run logs
                 logging.getLogger().setLevel(logging.ERROR)
             try:
-                task(check(composed))
+                _run_task(task, check, composed)
             except UserError as error:
                 failures.error("%s", shown(error))
                 _note_failure(error)
-                _remove_empty_run()
+                if not _local_rank():
+                    remove_empty_run()
                 raise _ReportedError(f"\n{shown(error)}") from None
             except Exception as error:
                 if message := explain_system_error(error):
@@ -156,6 +118,16 @@ def command(
         return start
 
     return decorate
+
+
+def _run_task(
+    task: Callable[[Config], None], check: Callable[[DictConfig], Config], composed: DictConfig
+) -> None:
+    """Check the options and run the task, which may write into its output folder and the caches alone."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    refuse_links(folder)  # again, since a launcher may start the job of a sweep long after the sweep
+    with write_only_below(folder, cache=OmegaConf.select(composed, "data.cache_dir")):
+        task(check(composed))
 
 
 _end_callbacks: list[Callable[[bool], None]] = []
@@ -233,11 +205,3 @@ def _note_failure(error: Exception) -> None:
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
         note_failure(Path(hydra_config.runtime.output_dir), error, list(hydra_config.overrides.task))
-
-
-def _remove_empty_run() -> None:
-    """Remove the folder of a single run that failed before its start: only Hydra's record and the log."""
-    if HydraConfig.get().mode == RunMode.RUN and _local_rank() == 0:
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        if {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}:
-            shutil.rmtree(folder)

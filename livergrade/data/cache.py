@@ -21,8 +21,10 @@ from tqdm import tqdm
 
 from livergrade.data.cohort import Cohort
 from livergrade.errors import UserError
+from livergrade.io.cache_folder import ARRAY, claim
 from livergrade.io.files import atomic_write, remove_parts
 from livergrade.io.images import ImageError, read_square
+from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def decoded_images(cohort: Cohort, size: int, folder: Path, *, limit: float = ma
     Args:
         cohort: the images.
         size: side of the crops, pixels.
-        folder: cache folder.
+        folder: cache folder; if it holds other files, its subfolder ``livergrade`` is used.
         limit: maximum bytes of all arrays in ``folder``; the least recently used are removed.
 
     Returns:
@@ -70,7 +72,7 @@ def decoded_images(cohort: Cohort, size: int, folder: Path, *, limit: float = ma
     Raises:
         UserError: images are damaged (all are listed), or the array exceeds the limit or the free disk space.
     """
-    shape = (len(cohort.table), size, size, 3)
+    folder, shape = claim(folder), (len(cohort.table), size, size, 3)
     key = hashlib.sha256("\n".join([FORMAT, str(size), *cohort.table["sha256"]]).encode()).hexdigest()[:16]
     path = folder / f"{key}_{shape[0]}x{size}px.npy"
     if (cached := _opened(path, shape)) is not None:
@@ -111,16 +113,22 @@ def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
 
 
 def _opened(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """Open the array of a file; None if it is missing or incomplete."""
+    """Open the array of a file; None if it is missing, incomplete, or not what its name says."""
+    if not path.exists():
+        return None
+    if not is_plain_file(path):  # to open a pipe would wait for ever
+        log.warning("%s: is no file; decoding again", path)
+        return None
     try:
-        array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    except FileNotFoundError:
+        array: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r")  # refuses pickled objects
+    except Exception as error:  # a damaged header raises many exception types
+        log.warning("%s: %s; decoding again", path, str(error).partition("\n")[0])
         return None
-    except (OSError, ValueError) as error:
-        log.warning("%s: %s; decoding again", path, error)
+    if (array.shape, array.dtype, array.flags.c_contiguous) != (shape, np.dtype(np.uint8), True):
+        log.warning("%s: shape or type differs from the file name; decoding again", path)
         return None
-    if array.shape != shape:
-        log.warning("%s: shape differs from the file name; decoding again", path)
+    if path.stat().st_size != array.offset + array.nbytes:  # type: ignore[attr-defined]
+        log.warning("%s: is longer than its array; decoding again", path)
         return None
     with contextlib.suppress(OSError):  # cache of another user
         os.utime(path)
@@ -130,7 +138,9 @@ def _opened(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock of ``path``, so that one process writes it; a dead process releases its lock."""
-    lock = FileLock(path.with_name(f".{path.stem}.lock"))
+    lock = FileLock(file := path.with_name(f".{path.stem}.lock"))
+    if file.is_symlink() or (file.exists() and not is_plain_file(file)):
+        raise UserError(f"{file}: is no file, but a lock is to be taken there; remove it")
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -156,7 +166,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
 
 def _make_room(folder: Path, need: int, limit: float) -> None:
     """Remove the least recently used arrays until ``need`` bytes fit."""
-    arrays = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npy"))
+    own = [path for path in folder.iterdir() if ARRAY.fullmatch(path.name) and is_plain_file(path)]
+    arrays = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in own)
     used = sum(size for _, size, _ in arrays)
     for _, size, path in arrays:
         if used + need <= limit:

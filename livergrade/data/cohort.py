@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from livergrade.config.schema import DataConfig
 from livergrade.data.validation import (
     REQUIRED,
     RESERVED,
@@ -53,12 +51,6 @@ class Cohort:
     def paths(self) -> list[Path]:
         """Paths of the image files, in the order of the table."""
         return [self.root / image for image in self.table["image"]]
-
-
-def cache_root(options: DataConfig) -> Path:
-    """Cache folder of generated and decoded images."""
-    folder = options.cache_dir or os.environ.get("LIVERGRADE_CACHE") or "~/.cache/livergrade"
-    return Path(folder).expanduser().absolute()
 
 
 def from_manifest(

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from livergrade.config.schema import DataConfig
 from livergrade.config.validation import raise_if_invalid
-from livergrade.data.cohort import Cohort, cache_root, from_folder, from_manifest
+from livergrade.data.cohort import Cohort, from_folder, from_manifest
 from livergrade.data.synthetic.cohort import synthetic_cohort
 from livergrade.errors import UserError
+from livergrade.io.cache_folder import cache_folder
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def _manifest(options: DataConfig) -> Cohort:
         Path(options.manifest or ""),
         options.classes,
         Path(options.root) if options.root else None,
-        cache_root(options) / "fingerprints",
+        cache_folder(options.cache_dir) / "fingerprints",
         mixed=options.mixed_grades,
         outside=options.outside,
     )
@@ -46,7 +47,7 @@ def _folder(options: DataConfig) -> Cohort:
         Path(options.root or ""),
         options.patient_pattern or "",
         options.classes,
-        cache_root(options) / "fingerprints",
+        cache_folder(options.cache_dir) / "fingerprints",
         mixed=options.mixed_grades,
         outside=options.outside,
     )
@@ -55,10 +56,11 @@ def _folder(options: DataConfig) -> Cohort:
 def _synthetic(options: DataConfig) -> Cohort:
     synthetic = options.synthetic
     try:
-        manifest = synthetic_cohort(cache_root(options), seed=synthetic.seed, scale=synthetic.scale)
+        folder = cache_folder(options.cache_dir)
+        manifest = synthetic_cohort(folder, seed=synthetic.seed, scale=synthetic.scale)
     except OSError as error:
         raise UserError(f"the embedded cohort can't be drawn: {error}; set data.cache_dir=<folder>") from None
-    return from_manifest(manifest, options.classes, memory=cache_root(options) / "fingerprints")
+    return from_manifest(manifest, options.classes, memory=folder / "fingerprints")
 
 
 KINDS: dict[str, CohortKind] = {

@@ -5,24 +5,39 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from livergrade.errors import UserError
+from livergrade.io.write_below import is_plain_file, require_writable
 
 log = logging.getLogger(__name__)
 
 
+PART = re.compile(r"\.(.+)\.[0-9a-f]{16}\.part", re.DOTALL)
+"""Name of a temporary file: that of the final file, cut to `NAME` characters, and a random number."""
+NAME = 50
+SUBFOLDERS = ("", "checkpoints", "figures", "maps", "pictures", "regions", "images")
+"""Folders in which an output folder has files that are written whole."""
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, which is renamed to ``path`` only on success.
+    """Yield a temporary file in the same folder, which is renamed to ``path`` only on success.
 
-    If the process dies, ``path`` keeps the old file or stays absent. If two processes write at the same time,
-    the last one wins.
+    The temporary file is new and empty, under a name that nobody can foresee. If the process dies, ``path``
+    keeps the old file or stays absent. If two processes write at the same time, the last one wins.
+
+    Raises:
+        UserError: ``path`` is a link or a folder, or the current command may not write there.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    require_writable(path)
+    part = path.with_name(f".{path.name[:NAME]}.{secrets.token_hex(8)}.part")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o666))
     try:
         yield part
         part.replace(path)
@@ -30,16 +45,24 @@ def atomic_write(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def remove_parts(folder: Path, name: str = "*") -> None:
+def remove_parts(folder: Path, name: str | None = None) -> None:
     """Remove and log partial files left by killed processes.
 
+    Only regular files with the name that :func:`atomic_write` gives are removed, and no link is followed.
     Call it only if no other process is writing: its unfinished file would be removed too.
 
     Args:
-        folder: searched recursively.
-        name: pattern of the names of the final files.
+        folder: searched, and those of its subfolders that are in `SUBFOLDERS`.
+        name: name of the final file; None: any.
     """
-    parts = [path for path in folder.rglob(f".{name}.*.part") if path.is_file()]
+    parts = [
+        path
+        for below in SUBFOLDERS
+        if (inside := folder / below).is_dir() and not (below and inside.is_symlink())
+        for path in inside.iterdir()
+        if (match := PART.fullmatch(path.name)) and is_plain_file(path)
+        if name is None or match[1] == name[:NAME]
+    ]
     if parts:
         size = sum(path.stat().st_size for path in parts)
         log.warning(

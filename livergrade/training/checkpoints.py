@@ -20,6 +20,7 @@ from livergrade.errors import UserError
 from livergrade.io.disk import free_space
 from livergrade.io.files import atomic_write
 from livergrade.io.safe_load import safe_load
+from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,15 @@ class WholeCheckpointIO(TorchCheckpointIO):
 
     Lightning's default builds the file in memory and moves it from the system's temporary folder. That took
     three times as long, and the move is not atomic if the temporary folder is on another disk.
+
+    Lightning's ``ModelCheckpoint`` also restores the paths that a checkpoint names, and later deletes what is
+    there, whole folders too. So the paths are replaced when a checkpoint is read, and only files that this
+    object wrote are deleted.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: set[Path] = set()
 
     def save_checkpoint(
         self,
@@ -42,6 +51,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
         try:
             with atomic_write(Path(path)) as part:
                 torch.save(checkpoint, part)
+            self.written.add(Path(path).absolute())
         except (OSError, RuntimeError) as error:
             # PyTorch's writer reports a full disk as a RuntimeError.
             if isinstance(error, RuntimeError) and not re.search("StreamWriter|unexpected pos", str(error)):
@@ -52,6 +62,55 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 "Earlier checkpoints are intact: "
                 f"free disk space, then resume with train.resume={Path(path).parent.parent}"
             ) from error
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Read a checkpoint; the paths in it are replaced by those of the folder that it lies in."""
+        content: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
+        return with_own_paths(content, Path(path).parent)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Remove a checkpoint that this object wrote; anything else stays."""
+        path = Path(path).absolute()
+        if path in self.written and is_plain_file(path):
+            path.unlink(missing_ok=True)
+        else:
+            log.warning("%s: is not removed, since this run did not write it", path)
+
+
+def with_own_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Replace the paths in the state of ``ModelCheckpoint`` by those of ``best.ckpt`` in a folder.
+
+    Args:
+        content: of a checkpoint; changed in place.
+        folder: the folder of the run's checkpoints.
+
+    Returns:
+        ``content``; of the stored best score only a single number is kept.
+    """
+    callbacks = content.get("callbacks")
+    if not isinstance(callbacks, dict):
+        return content
+    for key in callbacks:
+        if not str(key).startswith("ModelCheckpoint"):
+            continue
+        state = callbacks[key] if isinstance(callbacks[key], dict) else {}
+        score, kth_value = state.get("best_model_score"), state.get("kth_value")
+        best = str(folder.resolve() / "best.ckpt")
+        known = _is_number(score) and _is_number(kth_value) and Path(best).is_file()
+        callbacks[key] = {
+            "dirpath": str(folder.resolve()),
+            "best_model_score": score if known else None,
+            "best_model_path": best if known else "",
+            "best_k_models": {best: score} if known else {},
+            "kth_best_model_path": best if known else "",
+            "kth_value": kth_value if known else torch.tensor(torch.inf),
+            "last_model_path": "",
+        }
+    return content
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.numel() == 1 and value.is_floating_point()
 
 
 def checkpoint_writer() -> AsyncCheckpointIO:

@@ -2,13 +2,17 @@
 
 import contextlib
 import logging
-import tempfile
+import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
+
+from livergrade.errors import UserError
+from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +33,35 @@ def gpu_share(device: torch.device, share: float | None) -> Iterator[None]:
         return
     gpu_id = torch.cuda.get_device_properties(device).uuid
     torch.cuda.set_per_process_memory_fraction(share, device)
-    with gpu_slot(int(1 / share), Path(tempfile.gettempdir()) / f"livergrade-{gpu_id}"):
+    with gpu_slot(int(1 / share), locks_folder() / str(gpu_id)):
         try:
             yield
         finally:
             torch.cuda.empty_cache()  # this process may run further jobs
+
+
+def locks_folder() -> Path:
+    """Folder of this user's locks on this machine: ``$XDG_CACHE_HOME`` or ``~/.cache``.
+
+    The shared temporary folder is no place for them, since other users could take the names there first. A
+    folder that lasts as long as a session could differ between two runs.
+    """
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "livergrade-gpu-slots"
+
+
+def private_folder(folder: Path) -> None:
+    """Create a folder that only this user may read and write.
+
+    Raises:
+        UserError: it is a link, belongs to somebody else, may be written by others, or can't be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise UserError(f"{folder}: can't be made ({error.strerror}); leave out trainer.gpu_share") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise UserError(f"{folder}: must be a folder that only you may write; remove it, or chmod 700")
 
 
 @contextlib.contextmanager
@@ -42,14 +70,20 @@ def gpu_slot(slots: int, folder: Path) -> Iterator[None]:
 
     Args:
         slots: number of slots.
-        folder: folder of the lock files, the same for all processes of this machine.
+        folder: folder of the lock files, the same for all of this user's processes on this machine.
+
+    Raises:
+        UserError: the folder, or a file in it, is not this user's alone.
     """
-    folder.mkdir(exist_ok=True)
+    private_folder(folder)
     waited = False
     while True:
         for slot in range(slots):
             try:
-                lock = FileLock(folder / f"{slot + 1} of {slots}", timeout=0)
+                file = folder / f"{slot + 1} of {slots}"
+                if file.is_symlink() or (file.exists() and not is_plain_file(file)):
+                    raise UserError(f"{file}: is no file, but a lock is to be taken there; remove it")
+                lock = FileLock(file, timeout=0)
                 lock.acquire()
             except Timeout:
                 continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
-import shutil
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -13,6 +14,11 @@ from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, TrainConfig
 from livergrade.runs.folder import read_options
 from livergrade.runs.same_options import refuse_other_options
+
+log = logging.getLogger(__name__)
+
+LEFT = ("checkpoints", "tensorboard", "config.yaml", "failed.json", "finished.json")
+"""What a start leaves that would be taken for the next start's."""
 
 
 def may_be_restarted() -> bool:
@@ -24,7 +30,7 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     """Return whether an earlier start finished the job; if not, prepare the folder.
 
     An interrupted job resumes from its last checkpoint: ``config.train.resume`` is set. A job that failed, or
-    has no checkpoint yet, starts from the beginning.
+    has no checkpoint yet, starts from the beginning; what it left is moved to ``earlier_start_<n>``.
 
     Raises:
         UserError: the folder belongs to a job with different options.
@@ -41,8 +47,22 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
             return False
     if os.environ.get("SLURM_PROCID", "0") != "0":
         return False  # only the first process of a run prepares the folder
-    for leftover in ("checkpoints", "tensorboard"):
-        shutil.rmtree(run / leftover, ignore_errors=True)
-    stored.unlink(missing_ok=True)
-    (run / "failed.json").unlink(missing_ok=True)
+    _set_aside(run)
     return False
+
+
+def _set_aside(run: Path) -> None:
+    """Move what an earlier start left into a new folder ``earlier_start_<n>``: nothing of it is removed."""
+    left = [path for name in LEFT if os.path.lexists(path := run / name)]
+    if not left:
+        return
+    for number in itertools.count(1):
+        aside = run / f"earlier_start_{number}"
+        try:
+            aside.mkdir()
+        except FileExistsError:
+            continue
+        break
+    for path in left:
+        path.rename(aside / path.name)
+    log.warning("%s: has what an earlier start of this job left", aside)

@@ -7,10 +7,11 @@ import pandas as pd
 from torch import nn
 
 from livergrade.config.schema import TrainConfig
-from livergrade.data.cohort import Cohort, cache_root
+from livergrade.data.cohort import Cohort
 from livergrade.data.datamodule import GradingData
 from livergrade.data.split import open_split, summary
 from livergrade.evaluation.leakage import leakage, warning
+from livergrade.io.cache_folder import cache_folder
 from livergrade.models.backbone import refuse_size
 from livergrade.models.build import normalisation
 from livergrade.models.catalog import label
@@ -51,7 +52,7 @@ def describe_split(split: pd.DataFrame, classes: list[str]) -> str:
 def make_data(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> GradingData:
     """Return the data module of a run: a split of a cohort, normalised as its network expects."""
     channels = normalisation(config.model.name, **config.model.architecture())
-    cache = cache_root(config.data) / "images"
+    cache = cache_folder(config.data.cache_dir) / "images"
     return GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels)
 
 

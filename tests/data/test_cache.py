@@ -14,6 +14,7 @@ from PIL import Image
 from livergrade.data.cache import UncachedImages, cached_size, decode, decoded_images
 from livergrade.data.cohort import Cohort, from_manifest
 from livergrade.errors import UserError
+from livergrade.io.cache_folder import MARKER
 from tests.conftest import GRADES, write_cohort
 
 
@@ -64,13 +65,60 @@ def test_a_damaged_cache_is_made_again(cohort: Cohort, tmp_path: Path) -> None:
     np.testing.assert_array_equal(decoded_images(cohort, 32, tmp_path), whole)
 
 
+@pytest.mark.parametrize("other", ["longer", "float", "turned", "objects", "column-major", "a pipe", "zip"])
+def test_a_file_that_is_not_its_array_is_made_again(cohort: Cohort, tmp_path: Path, other: str) -> None:
+    whole = np.array(decoded_images(cohort, 32, tmp_path))
+    (path,) = tmp_path.glob("*.npy")
+    good = path.read_bytes()
+    path.unlink()
+    if other == "longer":
+        path.write_bytes(good + b"x")
+    elif other == "a pipe":
+        os.mkfifo(path)
+    elif other == "zip":
+        np.savez(path.open("wb"), a=whole)
+    else:
+        turned = {
+            "float": whole.astype(np.float32),
+            "turned": whole.reshape(32, 24, 32, 3),
+            "objects": np.array([{}], dtype=object),
+            "column-major": np.asfortranarray(whole),
+        }
+        np.save(path, turned[other], allow_pickle=True)
+    np.testing.assert_array_equal(decoded_images(cohort, 32, tmp_path), whole)
+    assert path.read_bytes() == good
+
+
+def test_other_peoples_arrays_stay(cohort: Cohort, tmp_path: Path) -> None:
+    names = ("scan.npy", "0123456789abcdef_24x32px.npy.npy", "x0123456789abcdef_24x32px.npy")
+    for name in names:
+        (tmp_path / name).write_bytes(bytes(100_000))
+        os.utime(tmp_path / name, (0, 0))
+    for day, name in enumerate(("older", "old")):
+        table = cohort.table.assign(sha256=name)
+        decoded_images(replace(cohort, table=table), 32, tmp_path, limit=1.5 * 24 * 32 * 32 * 3)
+        assert len(list((tmp_path / "livergrade").glob("*.npy"))) == 1, day
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "livergrade"}
+
+
+def test_a_link_is_no_lock(cohort: Cohort, tmp_path: Path) -> None:
+    decoded_images(cohort, 32, tmp_path)
+    ((lock,), (array,)) = tmp_path.glob(".*.lock"), tmp_path.glob("*.npy")
+    lock.unlink()
+    array.unlink()
+    lock.symlink_to(tmp_path / "nothing")
+    with pytest.raises(UserError, match="is no file, but a lock"):
+        decoded_images(cohort, 32, tmp_path)
+    assert not (tmp_path / "nothing").exists()
+
+
 def test_all_damaged_images_are_told_and_nothing_is_left(tmp_path: Path) -> None:
     cohort = from_manifest(write_cohort(tmp_path / "data"), list(GRADES))
     for path in cohort.paths[:2]:
         path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match="2 images can't be decoded"):
         decoded_images(cohort, 32, tmp_path / "cache")
-    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+    assert {path.suffix or path.name for path in (tmp_path / "cache").iterdir()} == {".lock", MARKER}
 
 
 def _decode(manifest: Path, folder: Path, said: Path) -> None:

@@ -173,7 +173,7 @@ def test_what_prevents_deterministic_training_on_a_gpu(model: str, prevents: set
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path, caplog) -> None:
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / ".last.ckpt.123.part").write_bytes(bytes(1000))
+    (tmp_path / "checkpoints" / ".last.ckpt.0123456789abcdef.part").write_bytes(bytes(1000))
     (tmp_path / "checkpoints" / "last.ckpt").touch()
     remove_parts(tmp_path)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]

@@ -1,5 +1,7 @@
 """A study of Optuna in a folder."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,21 @@ def test_a_folder_of_other_options_is_refused(tmp_path: Path) -> None:
     open_study(tmp_path, TuneConfig(space=SPACE))
     with pytest.raises(UserError, match=r"was made with other options; choose another study"):
         open_study(tmp_path, TuneConfig(space=["model=senet,sknet"]))
+
+
+def test_a_study_lies_in_its_folder_whatever_that_is_called(tmp_path: Path) -> None:
+    out = tmp_path / "a?mode=b #%41"
+    out.mkdir()
+    for _ in range(2):
+        open_study(out, TuneConfig(space=SPACE))
+    assert [path.name for path in out.iterdir()] == ["study.db"]
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_a_study_whose_tables_hold_nonsense_is_told(tmp_path: Path) -> None:
+    open_study(tmp_path, TuneConfig(space=SPACE))
+    with closing(sqlite3.connect(tmp_path / "study.db")) as file:
+        file.execute("UPDATE study_user_attributes SET value_json = 'no json'")
+        file.commit()
+    with pytest.raises(UserError, match=r"study\.db: can't be read as a study \("):
+        open_study(tmp_path, TuneConfig(space=SPACE))

@@ -25,7 +25,7 @@ def test_a_folder_is_taken_once_and_resumed_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"another run is there; continue it with train\.resume="):
         create_run_dir(tmp_path, config)
     mark_finished(tmp_path)
-    (tmp_path / ".history.csv.1.part").write_text("half")
+    (tmp_path / ".history.csv.0123456789abcdef.part").write_text("half")
     config.train.resume = str(tmp_path)
     create_run_dir(tmp_path, config)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "config.yaml"]

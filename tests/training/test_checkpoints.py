@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from livergrade.training.checkpoints import WholeCheckpointIO, checkpoint_writer
+from livergrade.training.checkpoints import WholeCheckpointIO, checkpoint_writer, with_own_paths
 from livergrade.training.task import GradingTask
 from tests.conftest import TINY, train
 
@@ -37,6 +37,48 @@ def test_what_is_written_in_the_background_is_as_it_was(tmp_path: Path) -> None:
     weights.zero_()  # as the next step would
     writer.teardown()
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]["weights"].eq(1).all()
+
+
+def test_only_what_was_written_is_removed(tmp_path: Path) -> None:
+    writer = WholeCheckpointIO()
+    for name in ("bait", "folder.ckpt"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("years")
+    writer.save_checkpoint({"epoch": 1}, tmp_path / "checkpoints" / "best.ckpt")
+    writer.save_checkpoint({"epoch": 1}, tmp_path / "checkpoints" / "turned.ckpt")
+    (tmp_path / "checkpoints" / "turned.ckpt").unlink()
+    (tmp_path / "checkpoints" / "turned.ckpt").symlink_to(tmp_path / "bait")
+    for path in ("bait", "folder.ckpt", "bait/thesis.txt", "checkpoints/turned.ckpt", "checkpoints"):
+        writer.remove_checkpoint(tmp_path / path)
+    assert (tmp_path / "bait" / "thesis.txt").is_file()
+    assert (tmp_path / "folder.ckpt" / "thesis.txt").is_file()
+    assert (tmp_path / "checkpoints" / "best.ckpt").is_file()
+    writer.remove_checkpoint(tmp_path / "checkpoints" / "best.ckpt")
+    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
+
+
+@pytest.mark.parametrize("score", [torch.tensor(0.5), "0.5", torch.ones(2), None])
+def test_paths_that_a_checkpoint_names_are_forgotten(tmp_path: Path, score: object) -> None:
+    (tmp_path / "best.ckpt").touch()
+    state = {
+        "best_model_path": "/home/somebody",
+        "kth_best_model_path": "/home/somebody",
+        "last_model_path": "/home/somebody",
+        "dirpath": "/home",
+        "best_k_models": {"/home/somebody": torch.tensor(0.1), "/home/other": torch.tensor(0.2)},
+        "best_model_score": score,
+        "kth_value": torch.tensor(0.5),
+    }
+    content = {"callbacks": {"ModelCheckpoint{'monitor': 'a'}": state, "LastCheckpoint": {"step": 1}}}
+    own = with_own_paths(content, tmp_path)["callbacks"]["ModelCheckpoint{'monitor': 'a'}"]
+    best = str(tmp_path / "best.ckpt")
+    assert "somebody" not in str(own)
+    assert own["dirpath"] == str(tmp_path)
+    known = isinstance(score, torch.Tensor) and score.numel() == 1
+    assert own["best_k_models"] == ({best: score} if known else {})
+    assert own["best_model_path"] == own["kth_best_model_path"] == (best if known else "")
+    assert content["callbacks"]["LastCheckpoint"] == {"step": 1}
+    assert with_own_paths({"callbacks": 3}, tmp_path) == {"callbacks": 3}
 
 
 # ── a run that is stopped ────────────────────────────────────────────────────────────────────────────────

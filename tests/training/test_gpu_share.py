@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from livergrade.errors import UserError
 from livergrade.training.gpu_share import gpu_share, gpu_slot
 
 
@@ -38,3 +39,18 @@ def test_a_place_is_given_back_by_a_run_that_fails(tmp_path: Path) -> None:
 def test_without_a_gpu_nobody_waits() -> None:
     with gpu_share(torch.device("cpu"), 1.0), gpu_share(torch.device("cpu"), 1.0):
         pass
+
+
+def test_slots_are_this_users_alone(tmp_path: Path) -> None:
+    with gpu_slot(1, tmp_path / "new" / "card"):
+        assert (tmp_path / "new" / "card").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "new" / "card")
+    for name in ("open", "link"):
+        with pytest.raises(UserError, match="only you may write"), gpu_slot(1, tmp_path / name):
+            pass
+    (tmp_path / "new" / "card" / "1 of 2").symlink_to(tmp_path / "bait")
+    with pytest.raises(UserError, match="is no file, but a lock"), gpu_slot(2, tmp_path / "new" / "card"):
+        pass
+    assert not (tmp_path / "bait").exists()

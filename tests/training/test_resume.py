@@ -41,3 +41,18 @@ def test_how_a_job_finds_its_folder(tmp_path: Path) -> None:
     assert not (run / "checkpoints").exists()
     assert not (run / "failed.json").exists()
     assert not (run / "config.yaml").exists()
+    left = run / "earlier_start_1"
+    assert sorted(path.name for path in left.iterdir()) == ["checkpoints", "config.yaml", "failed.json"]
+    assert (left / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_what_is_nobodys_leftover_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "tensorboard").mkdir()
+    (tmp_path / "tensorboard" / "events").write_text("curves")
+    for number in (1, 2):
+        assert not finished_before(tmp_path, TrainConfig())
+        assert (tmp_path / "notes.txt").read_text() == "mine"
+        assert (tmp_path / f"earlier_start_{number}" / "tensorboard" / "events").read_text() == "curves"
+        (tmp_path / "tensorboard").mkdir()
+        (tmp_path / "tensorboard" / "events").write_text("curves")
