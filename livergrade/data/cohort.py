@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,11 @@ from livergrade.data.validation import (
 )
 from livergrade.errors import UserError
 from livergrade.evaluation.levels import patient_grades
+from livergrade.io.bounded import TimeLimitError, run_bounded
 from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
+from livergrade.io.patterns import SECONDS, search_group
+from livergrade.io.regular_files import shown
 from livergrade.io.tables import read_text_table, rows_where
 
 log = logging.getLogger(__name__)
@@ -110,7 +112,7 @@ def from_folder(
 
     The pattern is searched in the path relative to ``root`` with forward slashes. Hidden files are ignored.
     """
-    pattern = _patient_regex(patient_pattern)
+    _patients([], patient_pattern)  # a mistake in it is told before any file is looked at
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder")
     folders = sorted(
@@ -127,18 +129,21 @@ def from_folder(
         raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
     if ignored := [name for name in folders if name not in classes]:
         log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(ignored))
-    rows, problems = [], []
+    found = []
     for grade in classes:
         for path in sorted((root / grade).rglob("*")):
             image = path.relative_to(root).as_posix()
             hidden = any(part.startswith(".") for part in image.split("/"))
             if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
                 continue
-            match = pattern.search(image)
-            if match and match["patient"]:
-                rows.append((image, match["patient"], grade))
-            else:
-                problems.append(f"{image}: data.patient_pattern={patient_pattern} names no patient")
+            found.append((image, grade))
+    patients = _patients([image for image, _ in found], patient_pattern)
+    rows = [(image, name, grade) for (image, grade), name in zip(found, patients, strict=True) if name]
+    problems = [
+        f"{image}: data.patient_pattern={patient_pattern} names no patient"
+        for (image, _), name in zip(found, patients, strict=True)
+        if not name
+    ]
     table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
     where = table["image"].tolist()
     return checked_cohort(
@@ -155,24 +160,24 @@ def from_folder(
     )
 
 
-def _patient_regex(patient_pattern: str) -> re.Pattern[str]:
-    """Compile the pattern.
+def _patients(images: list[str], pattern: str) -> list[str]:
+    """The patient that the pattern names in each path; empty where it names none.
 
     Raises:
-        UserError: it is not a regular expression, or has no group ``patient``.
+        UserError: it is not a regular expression, has no group ``patient``, or takes too long.
     """
+    option = f"data.patient_pattern={shown(pattern)}"
     try:
-        pattern = re.compile(patient_pattern)
-    except re.error as error:
+        patients, problem = run_bounded(search_group, pattern, "patient", images, seconds=SECONDS)
+    except TimeLimitError as error:
         raise UserError(
-            f"data.patient_pattern={patient_pattern}: not a regular expression: {error}"
+            f"{option}: {error} on {len(images)} paths; write it without a repeat in a repeat, as (a+)+ is"
         ) from None
-    if "patient" not in pattern.groupindex:
-        raise UserError(
-            f"data.patient_pattern={patient_pattern}: has no group named patient; write the part that names "
-            r"the patient as (?P<patient>...), for example (?P<patient>P\d+)"
-        )
-    return pattern
+    if problem.startswith("has no group"):
+        problem += r"; write the part that names the patient as (?P<patient>...), as in (?P<patient>P\d+)"
+    if problem:
+        raise UserError(f"{option}: {shown(problem, 300)}")
+    return list(patients)
 
 
 def checked_cohort(

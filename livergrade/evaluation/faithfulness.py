@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from livergrade.evaluation.intervals import percentiles
+from livergrade.io.json_files import read_json
 
 METHODS = {
     "hires_cam": "HiResCAM",
@@ -70,6 +72,32 @@ def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed:
                 low, high = percentiles(np.bincount(patient, values)[drawn].sum(1) / counts[drawn].sum(1))
             rows.append(row | {"low": low, "high": high})
     return rows
+
+
+class Measure(TypedDict):
+    """Mean of one measure of one method, with its interval; see :func:`faithfulness_estimates`."""
+
+    method: str
+    measure: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Sanity(TypedDict):
+    """Content of a run's ``sanity.json``: the number of patients, and the measures over them."""
+
+    patients: int
+    sanity: list[Measure]
+
+
+def read_sanity(path: Path) -> Sanity:
+    """Read a run's ``sanity.json``.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    return read_json(path, Sanity)
 
 
 def by_method(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
