@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from livergrade.config.schema import DataConfig
+from livergrade.config.validation import LONGEST_PATTERN
 from livergrade.data.validation import (
     REQUIRED,
     RESERVED,
@@ -112,7 +114,7 @@ def from_folder(
 
     The pattern is searched in the path relative to ``root`` with forward slashes. Hidden files are ignored.
     """
-    _patients([], patient_pattern)  # a mistake in it is told before any file is looked at
+    _check_pattern(patient_pattern)
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder")
     folders = sorted(
@@ -160,24 +162,41 @@ def from_folder(
     )
 
 
+def _check_pattern(pattern: str) -> None:
+    """Refuse a pattern that is no regular expression, is too long, or has no group ``patient``.
+
+    Raises:
+        UserError: it is one of these.
+    """
+    option = f"data.patient_pattern={shown(pattern)}"
+    if len(pattern) > LONGEST_PATTERN:
+        raise UserError(f"{option}: is longer than {LONGEST_PATTERN} characters")
+    try:
+        groups = re.compile(pattern).groupindex
+    except (re.error, OverflowError, RecursionError, ValueError) as error:
+        raise UserError(f"{option}: not a regular expression: {shown(error)}") from None
+    if "patient" not in groups:
+        raise UserError(
+            f"{option}: has no group named patient; write the part that names the patient as "
+            r"(?P<patient>...), for example (?P<patient>P\d+)"
+        )
+
+
 def _patients(images: list[str], pattern: str) -> list[str]:
     """The patient that the pattern names in each path; empty where it names none.
 
     Raises:
-        UserError: it is not a regular expression, has no group ``patient``, or takes too long.
+        UserError: the search takes too long.
     """
-    option = f"data.patient_pattern={shown(pattern)}"
+    if not images:
+        return []
     try:
-        patients, problem = run_bounded(search_group, pattern, "patient", images, seconds=SECONDS)
+        return list(run_bounded(search_group, pattern, "patient", images, seconds=SECONDS))
     except TimeLimitError as error:
         raise UserError(
-            f"{option}: {error} on {len(images)} paths; write it without a repeat in a repeat, as (a+)+ is"
+            f"data.patient_pattern={shown(pattern)}: {error}, to search {len(images)} paths; write it "
+            "without a repeat within a repeat, as (a+)+ is"
         ) from None
-    if problem.startswith("has no group"):
-        problem += r"; write the part that names the patient as (?P<patient>...), as in (?P<patient>P\d+)"
-    if problem:
-        raise UserError(f"{option}: {shown(problem, 300)}")
-    return list(patients)
 
 
 def checked_cohort(

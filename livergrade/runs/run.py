@@ -105,11 +105,7 @@ class Run:
     @functools.cached_property
     def metrics(self) -> RunMetrics:
         """Content of ``metrics.json``."""
-        path = self.folder / "metrics.json"
-        metrics = read_metrics(path)
-        if metrics["classes"] != self.classes:
-            in_file(path, [f"classes: are not those of predictions.csv, {shown(', '.join(self.classes))}"])
-        return metrics
+        return read_metrics(self.folder / "metrics.json")
 
     @functools.cached_property
     def environment(self) -> Environment:
@@ -133,7 +129,10 @@ class Run:
             UserError: a file is missing, damaged or of another format.
         """
         self.require_trained()
-        _ = self.metrics, self.environment, self.split
+        if self.metrics["classes"] != self.classes:
+            told = f"classes: are not those of predictions.csv, {shown(', '.join(self.classes))}"
+            in_file(self.folder / "metrics.json", [told])
+        _ = self.environment, self.split
 
     def require_trained(self) -> None:
         """Check that the run has a trained network.

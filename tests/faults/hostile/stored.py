@@ -242,7 +242,7 @@ FILES: list[tuple[str, str, Change, str]] = [
     ),
     (
         "predictions of other grades",
-        "compare",
+        "export",
         text("predictions.csv", lambda t: t.replace("p_poor", "p_bad").replace("poor,", "bad,")),
         "predictions.csv",
     ),
@@ -285,13 +285,31 @@ def elsewhere(place: Place) -> None:
         option(key, new)(place)
 
 
-def backtracking(place: Place) -> list[str]:
-    """A typed pattern whose search never ends."""
-    pattern = r"(?P<patient>([a-zA-Z0-9_/.]+)+)!"
-    return [
-        *("data=folder", f"data.root={place.manifest.parent}", f"'data.patient_pattern=\"{pattern}\"'"[1:-1]),
-        f"hydra.run.dir={place.out}",
-    ]
+def backtracking(pattern: str) -> Callable[[Place], list[str]]:
+    """A typed pattern whose search of these names never ends."""
+
+    def prepare(place: Place) -> list[str]:
+        for grade in ("poor", "moderate", "well"):
+            (place.folder / grade).mkdir()
+            (place.folder / grade / f"{'a' * 60}.png").touch()
+        return [
+            *("data=folder", f"data.root={place.folder}", f"hydra.run.dir={place.out}"),
+            f"data.patient_pattern='{pattern}'",
+        ]
+
+    return prepare
+
+
+def resumed_here(place: Place) -> list[str]:
+    """Resume a run of another machine, with a folder for the cache."""
+    elsewhere(place)
+    return [f"train.resume={place.run}", f"data.cache_dir={place.folder}"]
+
+
+def frozen(place: Place) -> None:
+    """A frozen network, whose other layers are said to be in somebody's file."""
+    option("model.frozen", True)(place)
+    option("model.weights", str(place.bait / "weights.pt"))(place)
 
 
 def reused(name: str, data: str) -> Callable[[Place], list[str]]:
@@ -316,7 +334,11 @@ CASES: list[Case] = [
     ),
     *(case(f"side file: {name}", command, change, told) for name, command, change, told in FILES),
     case("machine options of the run are not used", "predict", elsewhere, None),
-    Case("a pattern that never ends", "train", backtracking, "data.patient_pattern"),
+    Case("machine options of the run are not used to resume it", "train", resumed_here),
+    case("weights that the run names are not read to resume it", "train", frozen, r"model\.weights: "),
+    Case("a pattern that never ends", "train", backtracking(r"(?P<patient>(a+)+)$"), "took more than"),
+    Case("a pattern that is none", "train", backtracking(r"(?P<patient>a"), "not a regular expression"),
+    Case("a pattern without a patient", "train", backtracking(r"(?P<name>a)"), "no group named patient"),
     Case("earlier options that are a list", "predict", reused("options.json", "[1]"), "options.json"),
     Case("earlier options nested", "predict", reused("options.json", '{"a":' * 5000), "options.json"),
     *(
