@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from livergrade.cli.command import command
 from livergrade.cli.compose import make_absolute, to_dataclass
 from livergrade.config.schema import DataConfig, EvaluateConfig, TrainConfig
-from livergrade.config.validation import problems, raise_if_invalid
+from livergrade.config.validation import raise_if_invalid, stored_problems
 from livergrade.errors import UserError
 from livergrade.runs.folder import mark_finished, save_config
 
@@ -108,10 +108,7 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
         options.split.name = "external"
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views
-    split_name = options.split.name
-    options.split.name = "patient"  # "external" would fail validation: users can't set it
-    raise_if_invalid(problems(options))
-    options.split.name = split_name
+    raise_if_invalid(stored_problems(options))
     return options
 
 

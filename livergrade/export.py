@@ -49,6 +49,7 @@ def main(config: ExportConfig) -> None:
 
     assert config.run
     run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
+    run.require_measured()
     grader, target = Grader(run, config.views, "cpu", calibrated=True), out / "model.onnx"
     log.info("writing %s as ONNX", grader.model)
     agreement = write_checked_onnx(target, run, grader, config)

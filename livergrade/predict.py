@@ -6,8 +6,8 @@ python -m livergrade.predict run=outputs/senet/<time> slide.svs
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -87,6 +87,7 @@ def main(config: PredictConfig) -> None:
 def _check_options(config: PredictConfig, out: Path) -> None:
     """Check that earlier results in the folder were made with the same options, then save the options."""
     from livergrade.io.files import write_json
+    from livergrade.io.json_files import read_json
 
     stored = out / "options.json"
     keys = (
@@ -94,8 +95,9 @@ def _check_options(config: PredictConfig, out: Path) -> None:
         *("calibrated", "coverage", "abstain"),
     )
     current = {key: getattr(config, key) for key in keys} | {"run": str(Path(config.run or "").absolute())}
-    if stored.is_file():
-        refuse_other_options(out, json.loads(stored.read_text("utf-8")), current, fix="choose another out")
+    if os.path.lexists(stored):
+        before = read_json(stored, dict[str, object], fix="choose another out")
+        refuse_other_options(out, before, current, fix="choose another out")
     write_json(current, stored)
 
 

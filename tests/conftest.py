@@ -169,6 +169,15 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test does not put elsewhere is cached in its folder, not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "LIVERGRADE_CACHE" not in os.environ:
+            patch.setenv("LIVERGRADE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
 _COMPILE, _compiled = Environment.compile, {}
 
 

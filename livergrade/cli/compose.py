@@ -12,10 +12,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from livergrade.config.schema import DataConfig, EvaluateConfig, TrainConfig
+from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
-from livergrade.runs.folder import read_options
+from livergrade.io.regular_files import is_regular
+from livergrade.io.visible import shown
+from livergrade.runs.folder import options_here, read_options
 from livergrade.runs.paths import (
     comparison_dir,
     evaluation_dir,
@@ -81,7 +83,7 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
         key = getattr(error, "full_key", None) or "options"
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
-    raise_if_invalid([*problems(config), *_cohort_problems(config)])
+    raise_if_invalid(list(dict.fromkeys([*problems(config), *_cohort_problems(config)])))
     return config
 
 
@@ -135,24 +137,50 @@ def _launch_problems(config: TrainConfig) -> list[str]:
 
 
 def _resumed(composed: DictConfig) -> DictConfig:
-    """Load the stored options of a resumed run; only ``trainer.*`` may be changed."""
+    """Load the stored options of a resumed run; only ``trainer.*`` and those of the machine may be changed.
+
+    The options of the machine are not the stored ones but typed, or the defaults: the folder may come from
+    another machine, or from somebody else.
+    """
     folder = composed.train.resume
     if not folder:
         return composed
     stored = Path(folder) / "config.yaml"
-    if not stored.is_file():
-        raise UserError(f"train.resume={folder}: is no run (no config.yaml there); name a run's folder")
-    if not (Path(folder) / "checkpoints" / "last.ckpt").is_file():
-        raise UserError(f"train.resume={folder}: nothing of it was saved yet; start a new run")
-    config: DictConfig = OmegaConf.structured(read_options(Path(folder)))
-    config.data.outside = False  # it is typed each time: the folder may be anybody's
-    parser = OverridesParser.create()
-    for override in parser.parse_overrides(list(HydraConfig.get().overrides.task)):
+    if not os.path.lexists(stored):
+        raise UserError(
+            f"train.resume={shown(folder)}: is no run (no config.yaml there); name a run's folder"
+        )
+    if not is_regular(Path(folder) / "checkpoints" / "last.ckpt"):
+        raise UserError(f"train.resume={shown(folder)}: nothing of it was saved yet; start a new run")
+    recorded = read_options(Path(folder))
+    defaults = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), composed))
+    assert isinstance(defaults, TrainConfig)
+    config: DictConfig = OmegaConf.structured(options_here(recorded, defaults))
+    typed = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    for override in typed:
         key = override.key_or_group
-        if key not in ("train.resume", "data.outside") and not key.startswith("trainer."):
+        weights = key == "model.weights" and recorded.model.frozen
+        if key not in MACHINE and not key.startswith("trainer.") and not weights:
             raise UserError(
-                f"{override.input_line}: a resumed run keeps its own options ({stored}); "
-                "only trainer.* may change, and data.outside. Start a new run for anything else."
+                f"{override.input_line}: a resumed run keeps its own options ({shown(stored)}); "
+                f"only trainer.* may change, and {', '.join(MACHINE[:4])}. Start a new run for anything else."
             )
         OmegaConf.update(config, key, override.value())
+    _require_weights(recorded, [override.key_or_group for override in typed])
     return config
+
+
+def _require_weights(recorded: TrainConfig, typed: list[str]) -> None:
+    """Have the weights of a frozen network typed again, since its checkpoints hold the head alone.
+
+    No file is read because the folder of a run says so.
+
+    Raises:
+        UserError: they are not typed.
+    """
+    weights = recorded.model.weights
+    if recorded.model.frozen and weights not in (None, "imagenet") and "model.weights" not in typed:
+        raise UserError(
+            "model.weights: the checkpoints of a frozen network hold its head alone; give the file of the "
+            f"others again, as it was: model.weights={shown(weights)}"
+        )

@@ -51,7 +51,7 @@ class ModelConfig:
 class SyntheticConfig:
     """The embedded cohort (``data=synthetic`` only)."""
 
-    seed: int = option(0, "seed of the generated cohort; not the seed of training", low=0)
+    seed: int = option(0, "seed of the generated cohort; not the seed of training", low=0, high=2**63)
     scale: float = option(0.2, "image size as a fraction of 1665 x 1393 px", low=0.05, high=1.0)
 
 
@@ -59,7 +59,11 @@ class SyntheticConfig:
 class DataConfig:
     """The cohort and how it is read (group ``data``)."""
 
-    name: str = option("synthetic", "kind of cohort: synthetic (the embedded one), manifest or folder")
+    name: str = option(
+        "synthetic",
+        "kind of cohort: synthetic (the embedded one), manifest or folder",
+        choices=("synthetic", "manifest", "folder"),
+    )
     manifest: str | None = option(
         None, "CSV with the columns image, patient, grade (data=manifest)", path=True
     )
@@ -73,8 +77,8 @@ class DataConfig:
     )
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
     image_size: int = option(64, "network input, pixels a side", low=32, high=2048)
-    batch_size: int = option(16, "views a step and device", low=2)
-    workers: int = option(0, "loader processes; 0 is right for a cached cohort", low=0)
+    batch_size: int = option(16, "views a step and device", low=2, high=2**16)
+    workers: int = option(0, "loader processes; 0 is right for a cached cohort", low=0, high=1024)
     cache: str = option(
         "auto",
         "decoded images: disk (a memory map that runs share), device (that, copied to the GPU), ram, none "
@@ -119,9 +123,9 @@ class SplitConfig:
     val_fraction: float = option(
         0.125, "share of the rest held out to pick the best epoch; 0: none", low=0, high=0.9
     )
-    folds: int = option(5, "number of folds (split=kfold)", low=2)
+    folds: int = option(5, "number of folds (split=kfold)", low=2, high=1000)
     fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)
-    seed: int = option("${seed}", "seed of the split only", low=0)
+    seed: int = option("${seed}", "seed of the split only", low=0, high=2**63)
 
 
 @dataclass
@@ -210,7 +214,7 @@ class OptimConfig:
 class TrainerConfig:
     """The Lightning trainer (group ``trainer``)."""
 
-    max_epochs: int = option(10, "epochs", low=1)
+    max_epochs: int = option(10, "epochs", low=1, high=10**6)
     accelerator: str = option("auto", "auto, cpu, gpu, mps, ... as Lightning has them")
     devices: str = option("1", "number of devices, or auto for all")
     num_nodes: int = option(1, "machines", low=1)
@@ -417,10 +421,15 @@ class ExportConfig:
     data: NamedConfig = option(NamedConfig, "what tables may name")
 
 
-# Options that set where and how fast a run executes; they do not change the trained network.
 MACHINE = (
-    *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir", "train.resume"),
-    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.progress"),
-    *("trainer.save_minutes", "trainer.gpu_share", "trainer.map_epochs"),
-    "trainer.map_patients",
+    *("data.workers", "data.cache", "data.cache_limit", "data.cache_dir"),
+    *("data.outside", "train.resume"),
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+    "trainer.gpu_share",
 )
+"""Where a run keeps files, what computes it, and whether it may read beyond its cohort's folder. The trained
+network is the same; a stored run does not set them for whoever uses it: they are this machine's defaults or
+typed."""
+
+REPORTING = (*("trainer.progress", "trainer.save_minutes", "trainer.map_epochs", "trainer.map_patients"),)
+"""What is shown and saved of a run while it trains; the trained network is the same."""

@@ -1,5 +1,8 @@
 """Validate a config object and report all errors at once."""
 
+import math
+import re
+from dataclasses import replace
 from typing import Any
 
 from livergrade.config.fields import options
@@ -7,8 +10,16 @@ from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, Pr
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
-from livergrade.io.visible import one_line
+from livergrade.io.regular_files import CONTROL
+from livergrade.io.visible import one_line, shown
 from livergrade.models.catalog import OPTIONS
+
+LONGEST = 4096
+"""Characters of an option's value, as many as a path may have."""
+LONGEST_PATTERN = 1000
+"""Characters of a regular expression."""
+MAX_CLASSES, LONGEST_CLASS = 100, 100
+"""Grades of a cohort, and characters of a grade's name: both are columns of tables and words of figures."""
 
 
 def problems(config: Any) -> list[str]:  # noqa: ANN401
@@ -18,11 +29,12 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
         choices, low, high = (item.metadata[name] for name in ("choices", "low", "high"))
         if value is None:
             continue
+        errors += [f"{key}={shown(value, 60)}: {reason}" for reason in _unwritable(value)]
         if choices and value not in choices:
-            errors.append(f"{key}={value}: must be one of {', '.join(choices)}")
+            errors.append(f"{key}={shown(value, 60)}: must be one of {', '.join(choices)}")
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = f"at least {low:g}" + ("" if high is None else f" and at most {high:g}")
-            errors.append(f"{key}={value}: must be {bounds}")
+            errors.append(f"{key}={shown(value, 60)}: must be {bounds}")
     if isinstance(config, TrainConfig):
         return errors + _model_errors(config) + _combination_errors(config)
     if isinstance(config, PrepareConfig):
@@ -30,6 +42,23 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
     if isinstance(config, EvaluateConfig) and config.data:
         errors += _data_errors(config.data)
     return errors
+
+
+def stored_problems(config: TrainConfig) -> list[str]:
+    """Validate the options of a run, which may be the evaluation of another cohort: that has no own split."""
+    if config.split.name == "external":
+        config = replace(config, split=replace(config.split, name="patient", fold=0))
+    return problems(config)
+
+
+def _unwritable(value: Any) -> list[str]:  # noqa: ANN401 - any option's value
+    """Why a value can't be used, whatever option it is of."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return ["must be a finite number"]
+    texts = value if isinstance(value, list) else [value]
+    if any(isinstance(text, str) and (len(text) > LONGEST or CONTROL.search(text)) for text in texts):
+        return [f"must have no control characters, and at most {LONGEST} others"]
+    return []
 
 
 def _combination_errors(config: TrainConfig) -> list[str]:
@@ -42,6 +71,8 @@ def _combination_errors(config: TrainConfig) -> list[str]:
         errors.append("data.split_file: a given split file has no folds; leave out split=kfold")
     if split.name == "kfold" and split.fold >= split.folds:
         errors.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")
+    if not 1 <= augment.step_degrees <= 360:
+        return errors  # said already, and there is no number of views
     if abs(360 / augment.step_degrees - round(360 / augment.step_degrees)) > 1e-9:
         errors.append(f"augment.step_degrees={augment.step_degrees:g}: must divide 360")
     if config.optim.nesterov and not (config.optim.name == "sgd" and config.optim.momentum):
@@ -55,7 +86,8 @@ def _combination_errors(config: TrainConfig) -> list[str]:
         value = getattr(augment, key)
         if value not in keywords and view_count(value, n_views) is None:
             errors.append(
-                f"augment.{key}={value}: must be {', '.join(keywords)} or a number from 1 to {n_views}"
+                f"augment.{key}={shown(value, 60)}: must be {', '.join(keywords)} or a number from 1 to "
+                f"{n_views}"
             )
     return errors
 
@@ -64,14 +96,25 @@ def _data_errors(data: DataConfig) -> list[str]:
     """Errors in the grades; :mod:`livergrade.data.kinds` checks what each kind of cohort needs."""
     errors = []
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
-        errors.append(f"data.classes={data.classes}: needs at least two different grades, none of them blank")
+        classes = shown(data.classes, 120)
+        errors.append(f"data.classes={classes}: needs at least two different grades, none of them blank")
+    if data.patient_pattern and len(data.patient_pattern) > LONGEST_PATTERN:
+        errors.append(f"data.patient_pattern: is longer than {LONGEST_PATTERN} characters")
     return errors + _class_errors("data.classes", data.classes)
 
 
 def _class_errors(key: str, classes: list[str]) -> list[str]:
-    """Grades that may not be written into a table, or have no place on one line."""
-    return [
-        f"{key}: {grade!r} {problem}"
+    """Too many or too long grades, and those that are a path, a formula, or have no place on one line."""
+    errors = []
+    if len(classes) > MAX_CLASSES or any(len(name) > LONGEST_CLASS for name in classes):
+        errors.append(
+            f"{key}={shown(classes, 60)}: at most {MAX_CLASSES} grades, with names of at most "
+            f"{LONGEST_CLASS} characters"
+        )
+    if paths := [name for name in classes if re.search(r"[/\\\n\t]", name) or set(name) == {"."}]:
+        errors.append(f"{key}: {shown(paths[0], 60)} is a path, not the name of a grade")
+    return errors + [
+        f"{key}: {shown(repr(grade), 60)} {problem}"
         for grade in classes
         if (
             problem := cell_problem(grade)
@@ -91,9 +134,11 @@ def _model_errors(config: TrainConfig) -> list[str]:
             )
     if model.name == "timm" and not model.backbone:
         errors.append("model.backbone: model=timm needs the network, as in model.backbone=convnext_tiny")
+    elif model.name == "timm" and not re.fullmatch(r"[\w.\-]{1,100}", model.backbone or "", re.ASCII):
+        errors.append(f"model.backbone={shown(model.backbone, 60)}: is no name of a network of timm")
     if model.kernel_size % 2 == 0:
         errors.append(f"model.kernel_size={model.kernel_size}: must be odd")
-    if 128 % model.groups:
+    if model.groups < 1 or 128 % model.groups:
         errors.append(f"model.groups={model.groups}: must divide 128")
     if model.frozen and config.optim.layer_decay != 1:
         errors.append(

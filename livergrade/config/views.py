@@ -13,4 +13,5 @@ def view_count(value: str, angles: int) -> int | None:
     """
     if value in ("all", "upright"):
         return angles if value == "all" else 1
-    return int(value) if value.isdecimal() and 1 <= int(value) <= angles else None
+    short = len(value) <= 9  # Python refuses to read a number of thousands of digits
+    return int(value) if short and value.isdecimal() and 1 <= int(value) <= angles else None

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from livergrade.config.validation import LONGEST_PATTERN
 from livergrade.data.validation import (
     REQUIRED,
     RESERVED,
@@ -23,11 +24,13 @@ from livergrade.data.validation import (
 )
 from livergrade.errors import UserError
 from livergrade.evaluation.levels import patient_grades
+from livergrade.io.bounded import TimeLimitError, run_bounded
 from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside, OutsideError
+from livergrade.io.patterns import SECONDS, search_group
 from livergrade.io.tables import formulas, read_text_table, rows_where
-from livergrade.io.visible import one_line
+from livergrade.io.visible import one_line, shown
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +110,7 @@ def from_folder(
 
     The pattern is searched in the path relative to ``root`` with forward slashes. Hidden files are ignored.
     """
-    pattern = _patient_regex(patient_pattern)
+    _check_pattern(patient_pattern)
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder")
     folders = sorted(
@@ -124,7 +127,7 @@ def from_folder(
         raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
     if ignored := [name for name in folders if name not in classes]:
         log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(map(one_line, ignored)))
-    rows: list[tuple[str, str, str]] = []
+    found: list[tuple[str, str]] = []
     problems: list[str] = []
     below = Inside(root, outside=outside)
     for grade in classes:
@@ -133,11 +136,14 @@ def from_folder(
             hidden = any(part.startswith(".") for part in image.split("/"))
             if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
                 continue
-            match = pattern.search(image)
-            if match and match["patient"]:
-                rows.append((image, match["patient"], grade))
-            else:
-                problems.append(f"{one_line(image)}: data.patient_pattern={patient_pattern} names no patient")
+            found.append((image, grade))
+    patients = _patients([image for image, _ in found], patient_pattern)
+    rows = [(image, name, grade) for (image, grade), name in zip(found, patients, strict=True) if name]
+    problems += [
+        f"{one_line(image)}: data.patient_pattern={patient_pattern} names no patient"
+        for (image, _), name in zip(found, patients, strict=True)
+        if not name
+    ]
     table = pd.DataFrame(rows, columns=list(REQUIRED), dtype=str)
     where = table["image"].map(one_line).tolist()
     problems += formulas(table, lambda row: where[row])
@@ -164,24 +170,41 @@ def _files(below: Inside, grade: str, problems: list[str]) -> list[Path]:
         return []
 
 
-def _patient_regex(patient_pattern: str) -> re.Pattern[str]:
-    """Compile the pattern.
+def _check_pattern(pattern: str) -> None:
+    """Refuse a pattern that is no regular expression, is too long, or has no group ``patient``.
 
     Raises:
-        UserError: it is not a regular expression, or has no group ``patient``.
+        UserError: it is one of these.
     """
+    option = f"data.patient_pattern={shown(pattern)}"
+    if len(pattern) > LONGEST_PATTERN:
+        raise UserError(f"{option}: is longer than {LONGEST_PATTERN} characters")
     try:
-        pattern = re.compile(patient_pattern)
-    except re.error as error:
+        groups = re.compile(pattern).groupindex
+    except (re.error, OverflowError, RecursionError, ValueError) as error:
+        raise UserError(f"{option}: not a regular expression: {shown(error)}") from None
+    if "patient" not in groups:
         raise UserError(
-            f"data.patient_pattern={patient_pattern}: not a regular expression: {error}"
-        ) from None
-    if "patient" not in pattern.groupindex:
-        raise UserError(
-            f"data.patient_pattern={patient_pattern}: has no group named patient; write the part that names "
-            r"the patient as (?P<patient>...), for example (?P<patient>P\d+)"
+            f"{option}: has no group named patient; write the part that names the patient as "
+            r"(?P<patient>...), for example (?P<patient>P\d+)"
         )
-    return pattern
+
+
+def _patients(images: list[str], pattern: str) -> list[str]:
+    """The patient that the pattern names in each path; empty where it names none.
+
+    Raises:
+        UserError: the search takes too long.
+    """
+    if not images:
+        return []
+    try:
+        return list(run_bounded(search_group, pattern, "patient", images, seconds=SECONDS))
+    except TimeLimitError as error:
+        raise UserError(
+            f"data.patient_pattern={shown(pattern)}: {error}, to search {len(images)} paths; write it "
+            "without a repeat within a repeat, as (a+)+ is"
+        ) from None
 
 
 def checked_cohort(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livergrade.evaluation.intervals import percentiles
+from livergrade.io.json_files import read_json
 
 METHODS = {
     "hires_cam": "HiResCAM",
@@ -94,6 +96,22 @@ def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed:
                 }
             )
     return rows
+
+
+class Sanity(TypedDict):
+    """Content of a run's ``sanity.json``: the number of patients, and the measures over them."""
+
+    patients: int
+    sanity: list[Faithfulness]
+
+
+def read_sanity(path: Path) -> Sanity:
+    """Read a run's ``sanity.json``.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    return read_json(path, Sanity)
 
 
 def by_method(rows: Sequence[Faithfulness]) -> dict[tuple[str, str], Faithfulness]:

@@ -9,11 +9,13 @@ Shapes: N images, F = 7 features.
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict
 
 import cv2
 import numpy as np
@@ -24,7 +26,9 @@ from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.conformal import threshold
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.levels import Level
-from livergrade.io.files import read_facts, write_json
+from livergrade.io.files import write_json
+from livergrade.io.json_files import RESULTS, in_file, read_json
+from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 
 
@@ -113,7 +117,8 @@ MAX_TRAINING_IMAGES = 2000
 """With more training images, a random sample of this size is measured."""
 
 _BATCH = 64
-_KEYS = frozenset({"centre", "whitening", "images", "scores", "limit", "alarm"})
+_LARGEST = 1e9  # of a statistic; products of larger ones might not be finite
+FEATURES = 7
 
 
 def appearance(crops: npt.NDArray[np.uint8]) -> Floats:
@@ -212,7 +217,48 @@ def read_appearance(path: Path) -> Appearance | None:
     Raises:
         UserError: the file is damaged.
     """
-    return cast(Appearance, read_facts(path, _KEYS)) if path.is_file() else None
+    if not os.path.lexists(path):
+        return None
+    reference = read_json(path, Appearance, limit=RESULTS)
+    in_file(path, _reference_problems(reference))
+    return reference
+
+
+def _reference_problems(reference: Appearance) -> list[str]:
+    problems = []
+    numbers = [*reference["centre"], *itertools.chain(*reference["whitening"])]
+    if [len(row) for row in (reference["centre"], *reference["whitening"])] != [FEATURES] * (FEATURES + 1):
+        problems.append(f"centre, whitening: are not {FEATURES} numbers, and {FEATURES} rows of {FEATURES}")
+    if any(abs(number) > _LARGEST for number in numbers):
+        problems.append(f"centre, whitening: a number is beyond {_LARGEST:g}")
+    if reference["images"] < 1:
+        problems.append(f"images: {reference['images']} is no number of images")
+    limits = {"limit": (reference["limit"], _LARGEST), "alarm": (reference["alarm"], 1.0)}
+    problems += [
+        f"{key}: {value:g} is not from 0 to {most:g}"
+        for key, (value, most) in limits.items()
+        if value is not None and not 0 <= value <= most
+    ]
+    scores = reference["scores"] or []
+    if not all(scores) or not all(0 <= score <= _LARGEST for score in itertools.chain(*scores)):
+        problems.append("scores: each patient needs distances, which are not negative")
+    return problems
+
+
+def read_distances(path: Path) -> pd.DataFrame:
+    """Read a run's ``appearance.csv``: ``image``, ``patient``, ``split`` and ``distance``.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    columns = ("image", "patient", "split", "distance")
+    return read_run_table(
+        path,
+        needed=columns,
+        numbers=("distance",),
+        dtype={"image": str, "patient": str},
+        fix="train the run again",
+    )
 
 
 def _measure(read_crops: ReadCrops, rows: npt.NDArray[np.int64]) -> Floats:

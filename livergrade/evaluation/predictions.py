@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Ints
+from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
+from livergrade.io.visible import shown
 
+_FIX = "write the predictions again from the run's checkpoint"
 _SUM_TOLERANCE = 1e-3
 _COLUMNS = ("image", "patient", "split", "angle", "grade", "predicted")
 
@@ -83,10 +86,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     Raises:
         UserError: If the file cannot be read, or `validate` finds an error; the message names the rows.
     """
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # pandas' parser errors and bad encodings are ValueErrors
-        raise UserError(f"{path}: cannot be read as a CSV table ({error})") from error
+    frame = read_run_table(Path(path), needed=(), fix=_FIX)
     for column in [name for name in frame.columns if name == "angle" or name in probability_columns(frame)]:
         try:
             frame[column] = frame[column].astype(
@@ -115,7 +115,7 @@ def validate(predictions: pd.DataFrame, *, source: str = "predictions") -> None:
     columns = probability_columns(predictions)
     if missing or len(columns) < 2:
         absent = missing + ["two or more p_<class> directly after 'predicted'"] * (len(columns) < 2)
-        present = ", ".join(map(str, predictions.columns))
+        present = shown(", ".join(map(str, predictions.columns)))
         raise UserError(f"{source}: missing column(s): {', '.join(absent)}. Found: {present}")
     if predictions.empty:
         raise UserError(f"{source}: holds no rows")
@@ -123,12 +123,13 @@ def validate(predictions: pd.DataFrame, *, source: str = "predictions") -> None:
     scores = predictions[columns].to_numpy(np.float64)
     highest, total = scores.max(1), scores.sum(1)
     predicted_index = grade_indices(predictions["predicted"], classes)
-    is_number = ~np.isnan(scores).any(1)
+    is_number = np.isfinite(scores).all(1)
     images = predictions.groupby("image", sort=False)
     checks = {
         f"grade is none of {', '.join(classes)}": ~predictions["grade"].isin(classes).to_numpy(),
         f"predicted is none of {', '.join(classes)}": predicted_index < 0,
         "a probability is not a number": ~is_number,
+        "angle is not a number": ~np.isfinite(pd.to_numeric(predictions["angle"], errors="coerce")),
         "a probability is outside 0..1": is_number
         & ((scores.min(1) < -_SUM_TOLERANCE) | (highest > 1 + _SUM_TOLERANCE)),
         "the probabilities do not sum to 1": is_number & (np.abs(total - 1) > _SUM_TOLERANCE),
@@ -144,9 +145,7 @@ def validate(predictions: pd.DataFrame, *, source: str = "predictions") -> None:
         f"row {_row_list(np.flatnonzero(bad) + 2)}: {message}" for message, bad in checks.items() if bad.any()
     ]
     if errors:
-        raise UserError(
-            f"{source}: {'; '.join(errors)}. Write the predictions again from the run's checkpoint."
-        )
+        raise UserError(f"{source}: {'; '.join(errors)}. {_FIX[0].upper()}{_FIX[1:]}.")
 
 
 def _row_list(rows: npt.NDArray[np.integer[Any]], limit: int = 5) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from livergrade.errors import UserError
+from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 
 SPLITS = ("train", "val", "test")
@@ -25,10 +25,4 @@ def read_split_table(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file can't be read, or a column is missing.
     """
-    try:
-        split = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: can't be read as a split: {error}") from None
-    if missing := [name for name in _REQUIRED if name not in split]:
-        raise UserError(f"{path}: no column {', '.join(missing)}; a split.csv written by a run has them")
-    return split
+    return read_run_table(path, needed=_REQUIRED, called="a split", fix="give the split.csv that a run wrote")

@@ -1,8 +1,9 @@
 """``metrics.json``: all metrics of the test split, by level, with interval or the reason for none."""
 
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -20,7 +21,7 @@ from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.predictions import class_names, validate
 from livergrade.evaluation.tta import TtaEstimates
 from livergrade.evaluation.uncertainty import Abstention, MeasuredCalibration
-from livergrade.io.files import read_facts
+from livergrade.io.json_files import RESULTS, in_file, read_json
 
 LevelSummary = dict[str, Any]
 """Metrics of one level: an `Estimate` per overall metric, by name; ``per_class`` (grade → its metrics and
@@ -121,7 +122,60 @@ def read_metrics(path: Path) -> RunMetrics:
     Raises:
         UserError: the file is missing or damaged.
     """
-    return cast(RunMetrics, read_facts(path, RunMetrics.__required_keys__))
+    metrics = read_json(path, RunMetrics, limit=RESULTS)
+    in_file(path, _metrics_problems(metrics))
+    return metrics
+
+
+def _metrics_problems(metrics: RunMetrics) -> list[str]:
+    """What is missing or out of range among the metrics that tables and pages show."""
+    classes = metrics["classes"]
+    if len(classes) < 2 or len(set(classes)) != len(classes):
+        return ["classes: needs at least two different grades"]
+    names = ("view", "image", "patient")
+    problems = [f"counts.{name}s: is missing" for name in names if f"{name}s" not in metrics["counts"]]
+    problems += [f"counts.{key}: is negative" for key, number in metrics["counts"].items() if number < 0]
+    for name, level in zip(names, (metrics["view"], metrics["image"], metrics["patient"]), strict=True):
+        problems += [f"{name}.{problem}" for problem in _level_problems(level, classes)]
+    return problems
+
+
+def _level_problems(level: LevelSummary, classes: list[str]) -> list[str]:
+    grades = level.get("per_class")
+    if (
+        not isinstance(grades, dict)
+        or list(grades) != classes
+        or not all(isinstance(grade, dict) for grade in grades.values())
+    ):
+        return ["per_class: has not the grades of classes"]
+    named: list[tuple[str, Any, str]] = [
+        (metric.name, level.get(metric.name), metric.unit) for metric in overall()
+    ]
+    for name, grade in grades.items():
+        named += [(f"per_class.{name}.{each.name}", grade.get(each.name), each.unit) for each in per_class()]
+        named.append((f"per_class.{name}.support", grade.get("support"), ""))
+    problems = []
+    for key, found, unit in named:
+        try:
+            value = msgspec.convert(found, Estimate)["value"]
+        except msgspec.ValidationError as error:
+            problems.append(f"{key}: {error}")
+            continue
+        if (found["low"] is None) != (found["high"] is None):
+            problems.append(f"{key}: has one bound of its interval alone")
+        if key == "accuracy" and found["n"] is None:
+            problems.append(f"{key}.n: is missing")
+        if value is None and (key == "accuracy" or not unit):
+            problems.append(f"{key}.value: is missing")
+        if unit == "share" and value is not None and not 0 <= value <= 1:
+            problems.append(f"{key}.value: {value:g} is not from 0 to 1")
+    try:
+        counts = msgspec.convert(level.get("confusion"), list[list[int]])
+    except msgspec.ValidationError as error:
+        return [*problems, f"confusion: {error}"]
+    if [len(row) for row in counts] != [len(classes)] * len(classes) or not any(map(any, counts)):
+        problems.append("confusion: has not a row and a column for each grade")
+    return problems
 
 
 def evaluate(

@@ -4,9 +4,12 @@ Parameters are fitted on the validation patients only and stored in ``calibratio
 apply to other cohorts and new images. All metrics are measured on the test patients.
 """
 
+import itertools
+import os
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -22,12 +25,12 @@ from livergrade.evaluation.conformal import (
 from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import ci_unavailable_reason, draw_patients
 from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
-from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance
+from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance, read_distances
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.selective import RiskCoverage, risk_coverage
-from livergrade.evaluation.temperature import Temperature, at_temperature, fit_temperature
+from livergrade.evaluation.temperature import HIGHEST, LOWEST, Temperature, at_temperature, fit_temperature
 from livergrade.evaluation.tta import TtaEstimates, tta_estimates
-from livergrade.io.files import read_facts
+from livergrade.io.json_files import RESULTS, in_file, read_json
 
 
 class FittedTemperature(Temperature):
@@ -173,9 +176,41 @@ def read_calibration(path: Path) -> Calibration:
     Raises:
         UserError: the file is damaged.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return _nothing("the run has no calibration.json: it was made by an earlier version; train it again")
-    return cast(Calibration, read_facts(path, _KEYS))
+    calibration = read_json(path, Calibration, limit=RESULTS)
+    in_file(path, _calibration_problems(calibration))
+    return calibration
+
+
+def _calibration_problems(calibration: Calibration) -> list[str]:
+    problems = []
+    temperature, scores = calibration["temperature"], calibration["scores"]
+    if temperature is not None and not LOWEST <= temperature <= HIGHEST:
+        problems.append(f"temperature: {temperature:g} is not from {LOWEST:g} to {HIGHEST:g}")
+    for key in ("patients", "images", "views"):
+        number = calibration[key]
+        if number is not None and not 1 <= number < 2**31:
+            problems.append(f"{key}: {number} is no number of {key}")
+    if scores is None:
+        return problems if calibration.get("reason") else [*problems, "reason: is missing, as the scores are"]
+    try:
+        checked = msgspec.convert(scores, _Scores)
+    except msgspec.ValidationError as error:
+        return [*problems, f"scores: {error}"]
+    by_image = checked["image"]
+    if not all(0 <= score <= 1 for score in (*checked["patient"], *itertools.chain(*by_image))):
+        problems.append("scores: a score is not from 0 to 1")
+    if not all(by_image) or not by_image or len(by_image) != len(checked["patient"]):
+        problems.append("scores: patient and image have not the same patients, each with a score")
+    return problems
+
+
+class _Scores(TypedDict):
+    """Scores of :func:`livergrade.evaluation.conformal.true_scores`: by patient, and by image of each."""
+
+    patient: list[float]
+    image: list[list[float]]
 
 
 def _nothing(reason: str) -> Calibration:
@@ -247,9 +282,7 @@ def uncertainty_metrics(
         "views": tta_estimates(test, multiplicities, ci_unavailable),
     }
     if run and (reference := read_appearance(run / "appearance.json")):
-        measured = pd.read_csv(
-            run / "appearance.csv", dtype={"image": str, "patient": str}, keep_default_na=False
-        )
+        measured = read_distances(run / "appearance.csv")
         metrics["familiarity"] = ood_estimates(
             measured, reference, raw["image"], multiplicities, ci_unavailable
         )

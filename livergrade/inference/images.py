@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,18 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
+from livergrade.errors import UserError
 from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import ImageFiles, read_ahead
+from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
+from livergrade.io.visible import shown
 
 log = logging.getLogger(__name__)
+
+_FIX = "remove it, and what it lists is graded again; or choose another out"
 
 
 def grade_images(
@@ -51,9 +57,9 @@ def grade_images(
     ]
 
     def stored() -> pd.DataFrame:
-        if not target.is_file():
+        if not os.path.lexists(target):
             return pd.DataFrame(columns=columns)
-        return pd.read_csv(target, dtype={"image": str, "patient": str}, keep_default_na=False)
+        return read_graded(target, ("image", "patient"), grader.classes)
 
     previous = stored()
     graded_paths = set(previous["image"])
@@ -87,6 +93,37 @@ def grade_images(
         if rows:
             write_table(table(), target)
     return stored()  # with rounded values, as a resumed run reads them: the same patient results in both
+
+
+def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
+    """Read the graded images or tiles of an earlier start.
+
+    Args:
+        path: the table.
+        named: columns that name an image, as text, or place a tile, as numbers.
+        classes: the grades, worst to best.
+
+    Raises:
+        UserError: the table is damaged, or is of other grades.
+    """
+    scores = [f"p_{grade}" for grade in classes]
+    numbers = [name for name in named if name in ("x", "y")] + [*scores, "spread", "agree", "unlike"]
+    table = read_run_table(
+        path,
+        needed=list(dict.fromkeys([*named, "predicted", *numbers, "distance"])),
+        numbers=numbers,
+        dtype={name: str for name in (*named, "predicted") if name not in numbers},
+        fix=_FIX,
+    )
+    given = table[scores].to_numpy(np.float64)
+    off = (given < 0).any(1) | (given > 1).any(1) | (abs(given.sum(1) - 1) > 1e-3)
+    wrong = np.flatnonzero(off | ~table["predicted"].isin(classes).to_numpy())
+    if len(wrong):
+        raise UserError(
+            f"{shown(path)}: row {wrong[0] + 2}: is not one of {', '.join(classes)}, with probabilities that "
+            f"sum to 1; {_FIX}"
+        )
+    return table
 
 
 def graded_row(views: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
 from livergrade.inference.grader import Grader
-from livergrade.inference.images import graded_row
+from livergrade.inference.images import graded_row, read_graded
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import SlideTiles, read_ahead
 from livergrade.io.file_names import file_name
@@ -94,8 +95,9 @@ def _tiles(
     """
     from livergrade.slides.heatmap import write_maps
 
-    if target.is_file() and (why.is_file() or not config.why):
-        return pd.read_csv(target)
+    if os.path.lexists(target) and (os.path.lexists(why) or not config.why):
+        read_graded(target, ("x", "y"), grader.classes)
+        return pd.read_csv(target)  # as before: a distance may be missing
     count = len(cells.x)
     read = SlideTiles(slide, cells.corners, cells.tile, grader.size)
     rows: list[dict[str, Any]] = []

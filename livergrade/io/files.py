@@ -1,4 +1,4 @@
-"""Write files atomically, and read the JSON files of a run."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from livergrade.errors import UserError
 from livergrade.io.write_below import is_plain_file, require_writable
 
 log = logging.getLogger(__name__)
@@ -70,25 +69,6 @@ def remove_parts(folder: Path, name: str | None = None) -> None:
         )
     for path in parts:
         path.unlink(missing_ok=True)
-
-
-def read_facts(path: Path, keys: frozenset[str]) -> dict[str, Any]:
-    """Read a JSON file of a run and require at least these keys.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        facts = dict(json.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise UserError(
-            f"{path}: can't be read ({error.strerror}); give the folder of a finished run"
-        ) from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: is not valid JSON ({error}); train the run again") from error
-    if missing := keys - facts.keys():
-        raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; train the run again")
-    return facts
 
 
 def write_json(values: Mapping[str, Any], path: str | Path) -> None:

@@ -3,16 +3,23 @@
 import hashlib
 import json
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
 
+from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
+from livergrade.io.json_files import read_json
+from livergrade.io.regular_files import MEGABYTE
 
 log = logging.getLogger(__name__)
 
 FileState = list[int]  # changes when the file changes: size, modification and change time in ns, inode
+_Known = tuple[FileState, str]
+_LARGEST = 256 * MEGABYTE
+_FIX = "the images are hashed again"
 
 
 class Fingerprints:
@@ -27,14 +34,12 @@ class Fingerprints:
 
     def __init__(self, memory: Path | None) -> None:
         self.memory = memory
-        self.known: dict[str, tuple[FileState, str]] = {}
-        if memory and memory.is_file():
+        self.known: dict[str, _Known] = {}
+        if memory and os.path.lexists(memory):
             try:
-                self.known = {
-                    name: (state, digest) for name, (state, digest) in json.loads(memory.read_text()).items()
-                }
-            except (OSError, ValueError, TypeError, AttributeError) as error:
-                log.warning("%s: %s; hashing the images again", memory, error)
+                self.known = read_json(memory, dict[str, _Known], limit=_LARGEST, fix=_FIX)
+            except UserError as error:
+                log.warning("%s", error)
 
     def recalls(self, path: Path) -> bool:
         """Whether the file is unchanged since it was last hashed."""

@@ -34,6 +34,17 @@ def one_line(text: object) -> str:
     return _CONTROL_OR_BREAK.sub(_escaped, str(text))
 
 
+def shown(text: object, longest: int = 200) -> str:
+    """What a file, a name or an option says, for a message: on one line, and shortened in the middle.
+
+    Args:
+        text: its ``str()`` is shown.
+        longest: characters at most.
+    """
+    line = one_line(text)
+    return line if len(line) <= longest else f"{line[: longest // 2]}…{line[-longest // 2 :]}"
+
+
 def message(text: object) -> str:
     """An error's message: its first line, and its indented lines; other line breaks are of names."""
     return _FOREIGN_BREAK.sub(r"\\n", visible(str(text).strip("\n")))

@@ -244,7 +244,7 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmM
 
 def _run_facts(runs: Sequence[Run]) -> RunFacts:
     environments = [run.environment for run in runs]
-    seconds = [environment["seconds"] for environment in environments if "seconds" in environment]
+    seconds = [taken for environment in environments if (taken := environment.get("seconds")) is not None]
     return {
         "model": runs[0].config.model.name,
         "folders": [str(run.folder) for run in runs],

@@ -7,7 +7,6 @@ folders when it ends. Imports are kept light, because every command imports this
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import sys
 import textwrap
@@ -24,6 +23,8 @@ from livergrade.cli.command import at_end
 from livergrade.cli.log_lines import LogLines
 from livergrade.config.schema import CompareConfig
 from livergrade.errors import UserError
+from livergrade.io.json_files import read_json
+from livergrade.runs.folder import Failure
 from livergrade.runs.paths import command_line, job_name, job_order
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,10 @@ def conclude(sweep: StartedSweep, *, stopped: bool) -> None:
 
 
 def _failure(path: Path) -> str:
-    failure = json.loads(path.read_text("utf-8"))
+    try:
+        failure = read_json(path, Failure, fix="start the job again")
+    except UserError as error:
+        return f"  {error}"
     return f"  {path.parent.name}: {textwrap.shorten(failure['message'] or failure['error'], 300)}"
 
 

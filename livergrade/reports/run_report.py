@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,13 +15,12 @@ from livergrade.config.schema import DataConfig, TrainConfig
 from livergrade.data.kinds import KINDS
 from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
-from livergrade.evaluation.faithfulness import METHODS, by_method
+from livergrade.evaluation.faithfulness import METHODS, by_method, read_sanity
 from livergrade.evaluation.levels import LEVELS, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.summary import RunMetrics, Subgroup
-from livergrade.io.files import read_facts
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
 from livergrade.reports.verdict import limits, majority, verdict
@@ -65,8 +65,9 @@ def write_report(run_folder: str | Path) -> Path:
     """
     run = Run(Path(run_folder))
     folder, config, metrics = run.folder, run.config, run.metrics
-    maps = read_facts(folder / "sanity.json", frozenset()) if (folder / "sanity.json").is_file() else {}
-    recorded = (folder / "environment.json").is_file()
+    sanity = folder / "sanity.json"
+    maps: dict[str, Any] = {**read_sanity(sanity)} if os.path.lexists(sanity) else {}
+    recorded = os.path.lexists(folder / "environment.json")
     synthetic = config.data.name == "synthetic"
     return write_page(
         folder,
@@ -100,7 +101,7 @@ def write_report(run_folder: str | Path) -> Path:
         fingerprint=fingerprint(run.split),
         patients=_patients(run.predictions, metrics["classes"]),
         colours=GRADES,
-        settings=_settings(config),
+        settings=_settings(run.recorded),
         environment=dict(_flatten(_travelling(run.environment) if recorded else {})),
     )
 

@@ -5,9 +5,9 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TypedDict
 
-from livergrade.io.files import read_facts
+from livergrade.io.json_files import read_json
 
 PACKAGES = (
     "livergrade",
@@ -66,7 +66,7 @@ class Environment(TypedDict, total=False):
     initialisation: str
     epochs: int
     best_epoch: int
-    seconds: float
+    seconds: float | None
     trained_run: str
     trained_by: str | None
 
@@ -77,8 +77,7 @@ def read_environment(path: Path) -> Environment:
     Raises:
         UserError: it is missing or damaged.
     """
-    facts = read_facts(path, frozenset())
-    return cast(Environment, {key: facts[key] for key in facts if key in Environment.__annotations__})
+    return read_json(path, Environment)
 
 
 def environment() -> Environment:

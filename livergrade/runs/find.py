@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from livergrade.errors import UserError
+from livergrade.io.regular_files import is_folder
+from livergrade.io.visible import shown
 from livergrade.runs.paths import job_order
 from livergrade.runs.run import Run
 
@@ -22,8 +25,8 @@ def find_runs(folders: Sequence[str | Path]) -> tuple[list[Run], list[str]]:
     runs: dict[Path, Run] = {}
     unfinished, errors = [], []
     for path in map(Path, folders):
-        if not path.is_dir():
-            errors.append(f"{path}: there is no such folder")
+        if not is_folder(path):
+            errors.append(f"{shown(path)}: there is no such folder")
             continue
         count_before = len(runs)
         for folder in _run_folders(path.absolute()):
@@ -45,7 +48,7 @@ def find_runs(folders: Sequence[str | Path]) -> tuple[list[Run], list[str]]:
 
 def _run_folders(folder: Path) -> Iterator[Path]:
     """The folder itself if it is a run, else the runs at any depth below it; none inside a run."""
-    if (folder / "config.yaml").is_file():
+    if os.path.lexists(folder / "config.yaml"):
         yield folder
         return
     subfolders = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from livergrade.config.schema import TrainConfig
+from livergrade.config.schema import MACHINE, TrainConfig
+from livergrade.config.validation import stored_problems
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write, remove_parts, write_json
+from livergrade.io.json_files import in_file
+from livergrade.io.visible import shown
+from livergrade.io.yaml_files import read_plain_yaml
+
+_FIX = "correct it, or train the run again"
 
 FORMAT = 1
 """Format of a run folder, see docs/files.md. New columns or keys keep the number; other changes raise it."""
@@ -48,38 +56,49 @@ def save_config(run: Path, config: TrainConfig) -> None:
 
 
 def read_options(folder: Path) -> TrainConfig:
-    """Read the options that a run was started with.
+    """Read the options that a run was started with, as they were: for what is done now, see `options_here`.
+
+    They are plain data, and pass the same checks as options that are typed.
 
     Raises:
-        UserError: the folder holds no run, or a run of another format.
+        UserError: the folder holds no run, a run of another format, or options that can't be used.
     """
     stored = folder / "config.yaml"
-    if not stored.is_file():
-        raise UserError(f"{folder}: is no run (no config.yaml there); name a run's folder")
+    if not os.path.lexists(stored):
+        raise UserError(f"{shown(folder)}: is no run (no config.yaml there); name a run's folder")
+    values = read_plain_yaml(stored, fix=_FIX)
+    if values.pop("format", None) != FORMAT:
+        raise UserError(
+            f"{shown(stored)}: is not of format {FORMAT}, which this version of livergrade reads; train the "
+            "run again, or use the version that wrote it"
+        )
     try:
-        values = yaml.safe_load(stored.read_text("utf-8"))
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-            raise UserError(
-                f"{stored}: is not of format {FORMAT}, which this version of livergrade reads; train the run "
-                "again, or use the version that wrote it"
-            )
-        if held := _filled_in(values):
-            raise UserError(
-                f"{stored}: {held} would be filled in from this machine; a run writes plain values there"
-            )
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), values))
-    except (OSError, ValueError, OmegaConfBaseException, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{stored}: can't be read as a run's options: {reason}") from None
-    return cast(TrainConfig, config)
+    except (ValueError, TypeError, OmegaConfBaseException) as error:
+        key, reason = getattr(error, "full_key", None), str(error).partition("\n")[0]
+        where = f"{shown(key, 100)}: " if key else ""
+        raise UserError(
+            f"{shown(stored)}: can't be read as a run's options: {where}{shown(reason)}; {_FIX}"
+        ) from None
+    assert isinstance(config, TrainConfig)
+    in_file(stored, stored_problems(config), fix=_FIX)
+    return config
 
 
-def _filled_in(values: object) -> str | None:
-    """The first text with ``${...}`` in it, which OmegaConf would replace, with environment variables too."""
-    if isinstance(values, str):
-        return repr(values) if "${" in values else None
-    items = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
-    return next((held for item in items if (held := _filled_in(item))), None)
+def options_here(stored: TrainConfig, here: TrainConfig) -> TrainConfig:
+    """The options of a run, but those of the machine: where files lie, and how many cores or GPUs compute.
+
+    A run may have been made on another machine, and its folder may come from somebody else.
+
+    Args:
+        stored: the options as the run was started.
+        here: options whose values for this machine are taken.
+    """
+    config = copy.deepcopy(stored)
+    for key in MACHINE:
+        group, name = key.split(".")
+        setattr(getattr(config, group), name, getattr(getattr(here, group), name))
+    return config
 
 
 def mark_finished(run: Path) -> None:
@@ -87,9 +106,25 @@ def mark_finished(run: Path) -> None:
     write_json({"finished": datetime.now().astimezone().isoformat()}, run / "finished.json")
 
 
+class Failure(TypedDict):
+    """Content of ``failed.json``.
+
+    Attributes:
+        job: the job's overrides.
+        error: name of the exception.
+        message: its message.
+        at: when it failed.
+    """
+
+    job: list[str]
+    error: str
+    message: str
+    at: str
+
+
 def note_failure(run: Path, error: Exception, overrides: list[str]) -> None:
     """Write ``failed.json`` into the folder of a sweep job."""
-    failure = {
+    failure: Failure = {
         "job": overrides,
         "error": type(error).__name__,
         "message": str(error),

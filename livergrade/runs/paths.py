@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from livergrade.io.regular_files import is_folder, is_regular
 from livergrade.models.catalog import label
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -30,14 +31,14 @@ def _timestamp() -> str:
 
 def run_dir(resume: str | None, model: str, backbone: str | None) -> str:
     """Folder of a single run: the resumed one, or a new one named by model and microsecond."""
-    if resume and (Path(resume) / "config.yaml").is_file():
+    if resume and is_regular(Path(resume) / "config.yaml"):
         return str(Path(resume).absolute())
     return f"{output_root()}/{label(model, backbone)}/{_timestamp()}"
 
 
 def evaluation_dir(run: str | None) -> str:
     """Folder of an evaluation: inside the evaluated run."""
-    parent = Path(run).absolute() if run and (Path(run) / "config.yaml").is_file() else Path(output_root())
+    parent = Path(run).absolute() if run and is_regular(Path(run) / "config.yaml") else Path(output_root())
     return f"{parent}/evaluations/{_timestamp()}"
 
 
@@ -45,14 +46,14 @@ def export_dir(run: str | None, given: str | None) -> str:
     """Folder of an export: the given one, else inside the exported run."""
     if given:
         return str(Path(given).absolute())
-    if run and (Path(run) / "config.yaml").is_file():
+    if run and is_regular(Path(run) / "config.yaml"):
         return f"{Path(run).absolute()}/export"
     return f"{output_root()}/exports/{_timestamp()}"
 
 
 def comparison_dir(folders: list[str]) -> str:
     """Folder of a comparison: inside the given folder if there is exactly one, else a new one."""
-    if len(folders) == 1 and Path(folders[0]).is_dir():
+    if len(folders) == 1 and is_folder(Path(folders[0])):
         return f"{Path(folders[0]).absolute()}/comparison"
     return f"{output_root()}/comparisons/{_timestamp()}"
 

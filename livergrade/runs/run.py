@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from livergrade.config.fields import options
-from livergrade.config.schema import MACHINE, TrainConfig
+from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.ood import Appearance, read_appearance
 from livergrade.evaluation.predictions import class_names, read_predictions
@@ -17,12 +18,15 @@ from livergrade.evaluation.splits import read_split_table
 from livergrade.evaluation.summary import RunMetrics, read_metrics
 from livergrade.evaluation.uncertainty import Calibration, read_calibration
 from livergrade.io.inside import Inside, OutsideError
-from livergrade.io.visible import one_line
+from livergrade.io.json_files import in_file
+from livergrade.io.regular_files import is_regular
+from livergrade.io.visible import one_line, shown
 from livergrade.models.catalog import label
 from livergrade.runs.environment import Environment, read_environment
-from livergrade.runs.folder import read_options
+from livergrade.runs.folder import options_here, read_options
+from livergrade.runs.history import read_curves
 
-# Options that do not distinguish experiments: the repeat, and (MACHINE) the hardware.
+# Options that do not distinguish experiments: the repeat, the hardware (MACHINE), and what is shown of it.
 REPEATS = ("seed", "split.seed", "split.fold")
 
 
@@ -47,7 +51,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether the run completed."""
-        return (self.folder / "finished.json").is_file()
+        return is_regular(self.folder / "finished.json")
 
     @property
     def best(self) -> Path:
@@ -56,13 +60,23 @@ class Run:
 
     @functools.cached_property
     def config(self) -> TrainConfig:
-        """Options of the run."""
+        """Options to use the run with: those that it was trained with, and this machine's own.
+
+        The folder of a run may come from another machine or from somebody else: where caches lie and what
+        computes is not its choice.
+        """
+        return options_here(self.recorded, TrainConfig())
+
+    @functools.cached_property
+    def recorded(self) -> TrainConfig:
+        """Options that the run was trained with, for its report."""
         return read_options(self.folder)
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
         """Options that distinguish experiments, dotted key → value."""
-        return {key: value for key, _, value in options(self.config) if key not in (*REPEATS, *MACHINE)}
+        shared = (*REPEATS, *MACHINE, *REPORTING)
+        return {key: value for key, _, value in options(self.config) if key not in shared}
 
     @property
     def model(self) -> str:
@@ -93,7 +107,7 @@ class Run:
     def history(self) -> pd.DataFrame:
         """Training curves, one row per epoch; empty for an evaluation."""
         path = self.folder / "history.csv"
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame({"epoch": []})
+        return read_curves(path) if os.path.lexists(path) else pd.DataFrame({"epoch": []})
 
     @functools.cached_property
     def metrics(self) -> RunMetrics:
@@ -127,6 +141,18 @@ class Run:
             where = self.folder / "predictions.csv"
             raise UserError(f"{where}: image {one_line(name)} {error}") from None
 
+    def require_measured(self) -> None:
+        """Check all that a page about the run tells, before it is worked with for minutes.
+
+        Raises:
+            UserError: a file is missing, damaged or of another format.
+        """
+        self.require_trained()
+        if self.metrics["classes"] != self.classes:
+            told = f"classes: are not those of predictions.csv, {shown(', '.join(self.classes))}"
+            in_file(self.folder / "metrics.json", [told])
+        _ = self.environment, self.split
+
     def require_trained(self) -> None:
         """Check that the run has a trained network.
 
@@ -134,5 +160,7 @@ class Run:
             UserError: the folder holds no run, or its training did not finish.
         """
         self.config  # noqa: B018 - raises first if the folder is no run
-        if not self.finished or not self.best.is_file():
-            raise UserError(f"{self.folder}: was not trained to its end; give the folder of a run that was")
+        if not self.finished or not is_regular(self.best):
+            raise UserError(
+                f"{shown(self.folder)}: was not trained to its end; give the folder of a run that was"
+            )

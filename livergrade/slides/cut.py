@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
 from livergrade.io.inside import Inside, OutsideError
+from livergrade.io.run_tables import read_run_table
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.reports.html import write_page
@@ -156,7 +158,10 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
 
 
 def _earlier_rows(path: Path) -> dict[str, dict[str, Any]]:
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    numbers = ("x", "y", "width", "height", "mpp")
+    fix = "remove it, and the images are cut again"
+    read_run_table(path, needed=("image", *numbers), numbers=numbers, fix=fix)
     rows = pd.read_csv(path).to_dict("records")
     return {str(row["image"]): {str(key): value for key, value in row.items()} for row in rows}

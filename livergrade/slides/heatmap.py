@@ -17,11 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
 from livergrade.reports.overlay import overlay
 from livergrade.reports.palette import GRADES, NOTE
 from livergrade.reports.style import heading
 from livergrade.slides.regions import feature, write_features
+from livergrade.slides.tile_maps import read_maps
 
 
 @dataclass(frozen=True)
@@ -214,10 +216,12 @@ def why_figure(
         title: title of the figure.
     """
     height, width = thumbnail.shape[:2]
-    with np.load(archive) as raw:
-        maps = raw["maps"][:, list(raw["classes"]).index(grade)]
-        left, upper = raw["x"] / scale[0], raw["y"] / scale[1]
-        right, lower = (raw["x"] + raw["side"]) / scale[0], (raw["y"] + raw["side"]) / scale[1]
+    raw = read_maps(archive)
+    if grade not in raw.classes:
+        raise UserError(f"{archive}: has no maps of {grade}; remove it, and grade the slide again")
+    maps = raw.maps[:, raw.classes.index(grade)]
+    left, upper = raw.x / scale[0], raw.y / scale[1]
+    right, lower = (raw.x + raw.side) / scale[0], (raw.y + raw.side) / scale[1]
     heat = stitch_maps(maps, np.column_stack([left, upper, right, lower]), width, height)
     most = float(np.nanquantile(np.abs(heat), 0.99))  # a single extreme value must not make the rest pale
     figure, (plain, reasons) = _side_by_side(thumbnail)

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from livergrade.config.fields import options
-from livergrade.config.schema import MACHINE, TrainConfig
+from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
 from livergrade.runs.folder import read_options
 from livergrade.runs.same_options import refuse_other_options
 
@@ -38,7 +38,8 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     stored, failed = run / "config.yaml", (run / "failed.json").is_file()
     if stored.is_file():
         previous = {key: value for key, _, value in options(read_options(run))}
-        current = {key: value for key, _, value in options(config) if key not in MACHINE}
+        unlike = (*MACHINE, *REPORTING)  # may differ from one start to the next
+        current = {key: value for key, _, value in options(config) if key not in unlike}
         refuse_other_options(run, previous, current, fix="leave out hydra.sweep.dir for a new sweep")
         if (run / "finished.json").is_file():
             return True

@@ -101,7 +101,7 @@ def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment
     """
     initial = "random"
     if config.train.resume and not config.model.frozen:  # its checkpoints lack the frozen layers
-        initial = read_environment(run / "environment.json")["initialisation"]
+        initial = read_environment(run / "environment.json").get("initialisation", "not recorded")
     elif config.model.weights:
         initial = load_weights(net, config.model.weights, name=config.model.name)
     if config.model.frozen and not config.model.weights:

@@ -1,10 +1,11 @@
-"""Whatever a manifest, folder, GeoJSON file or list of inputs holds: it is read, or a UserError says why.
+"""Whatever a manifest, folder, GeoJSON file, list of inputs or run holds: read, or a UserError says why.
 
 ``LIVERGRADE_FUZZ_EXAMPLES`` sets how many examples each test tries; a few by default.
 """
 
 import json
 import os
+import random
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from livergrade.errors import UserError
 from livergrade.inference.inputs import find_inputs
 from livergrade.slides.regions import read_regions
 from tests.conftest import GRADES, draw_image, examples, write_cohort
+from tests.faults.fuzz_runs import READERS, attempt, changed, fill
 
 FUZZED = settings(
     max_examples=int(os.environ.get("LIVERGRADE_FUZZ_EXAMPLES") or examples(60)),
@@ -209,3 +211,38 @@ def test_any_inputs_of_a_prediction(cohort: Path, data: st.DataObject) -> None:
     except UserError:
         return
     assert all(one.path.is_file() for one in found)
+
+
+@pytest.fixture(scope="module")
+def whole_run() -> Iterator[tuple[Path, dict[str, bytes]]]:
+    """A run's folder, and the content of each file that is read."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = fill(Path(folder))
+        yield run, {name: (run / name).read_bytes() for name in READERS}
+
+
+def try_changes(run: Path, whole: dict[str, bytes], name: str, rng: random.Random) -> str:
+    try:
+        return attempt(run, name, changed(whole[name], name, rng))
+    finally:
+        (run / name).write_bytes(whole[name])
+
+
+def test_a_whole_run_is_read(whole_run: tuple[Path, dict[str, bytes]]) -> None:
+    run, whole = whole_run
+    assert {name: attempt(run, name, content) for name, content in whole.items()} == dict.fromkeys(
+        whole, "right"
+    )
+
+
+@FUZZED
+@given(name=st.sampled_from(sorted(READERS)), seed=st.integers(0, 2**32))
+def test_any_file_of_a_run(whole_run: tuple[Path, dict[str, bytes]], name: str, seed: int) -> None:
+    try_changes(*whole_run, name, random.Random(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS)
+def test_many_changes_of_a_file_of_a_run(whole_run: tuple[Path, dict[str, bytes]], name: str) -> None:
+    for seed in range(300):
+        try_changes(*whole_run, name, random.Random(f"{name} {seed}"))
