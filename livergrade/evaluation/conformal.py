@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict, final
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,7 @@ class LevelSets(TypedDict):
 
 
 class PredictionSets(TypedDict):
-    """Coverage and size of the prediction sets of the test split.
+    """Coverage and size of the prediction sets of the test split; only a reason where no set can be made.
 
     Attributes:
         asked: required coverage, 0 to 1.
@@ -73,27 +73,16 @@ class PredictionSets(TypedDict):
         image: sets of the images; each patient has the same weight.
         range: lower and upper end of the 95 % range of the patient coverage on new patients, over random
             calibration sets of this size; missing if there are too few patients.
-        reason: why the thresholds are null: there are too few patients.
+        reason: why there are no sets, or why the thresholds are null: there are too few patients.
     """
 
-    asked: float
-    calibration_patients: int
-    least_patients: int
-    patient: LevelSets
-    image: LevelSets
+    asked: NotRequired[float]
+    calibration_patients: NotRequired[int]
+    least_patients: NotRequired[int]
+    patient: NotRequired[LevelSets]
+    image: NotRequired[LevelSets]
     range: NotRequired[list[float]]
     reason: NotRequired[str]
-
-
-@final
-class NoSets(TypedDict):
-    """In place of `PredictionSets` where no set can be made.
-
-    Attributes:
-        reason: why not.
-    """
-
-    reason: str
 
 
 def nonconformity(probabilities: npt.ArrayLike) -> Floats:

@@ -10,7 +10,7 @@ import pandas as pd
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
-from livergrade.evaluation.conformal import NoSets, PredictionSets
+from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
@@ -110,7 +110,7 @@ class RunMetrics(TypedDict):
     patient: LevelSummary
     subgroups: NotRequired[list[Subgroup]]
     calibration: NotRequired[MeasuredCalibration]
-    conformal: NotRequired[PredictionSets | NoSets]
+    conformal: NotRequired[PredictionSets]
     abstention: NotRequired[Abstention]
     views: NotRequired[list[TtaEstimates]]
     familiarity: NotRequired[OodEstimates]

@@ -17,7 +17,6 @@ from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import ReliabilityBin, calibration_metrics, patient_sums, reliability
 from livergrade.evaluation.conformal import (
     ConformalScores,
-    NoSets,
     PredictionSets,
     set_estimates,
     true_scores,
@@ -135,7 +134,7 @@ class UncertaintyMetrics(TypedDict):
     """
 
     calibration: MeasuredCalibration
-    conformal: PredictionSets | NoSets
+    conformal: PredictionSets
     abstention: Abstention
     views: list[TtaEstimates]
     familiarity: NotRequired[OodEstimates]
@@ -264,7 +263,7 @@ def uncertainty_metrics(
         }
     test_views = int(test["angle"].nunique())
     if calibration["scores"] is None:
-        sets: PredictionSets | NoSets = {"reason": calibration["reason"]}
+        sets: PredictionSets = {"reason": calibration["reason"]}
     elif test_views != calibration["views"]:
         sets = {
             "reason": f"the validation images were graded over {calibration['views']} views and these over "
