@@ -9,6 +9,7 @@ from livergrade.config.fields import options
 from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, TrainConfig
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
+from livergrade.evaluation.grades import too_many_grades
 from livergrade.io.regular_files import CONTROL, shown
 from livergrade.models.catalog import OPTIONS
 
@@ -16,8 +17,6 @@ LONGEST = 4096
 """Characters of an option's value, as many as a path may have."""
 LONGEST_PATTERN = 1000
 """Characters of a regular expression."""
-MAX_CLASSES, LONGEST_CLASS = 100, 100
-"""Grades of a cohort, and characters of a grade's name: both are columns of tables and words of figures."""
 
 
 def problems(config: Any) -> list[str]:  # noqa: ANN401
@@ -94,11 +93,7 @@ def _data_errors(data: DataConfig) -> list[str]:
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
         classes = shown(data.classes, 120)
         errors.append(f"data.classes={classes}: needs at least two different grades, none of them blank")
-    if len(data.classes) > MAX_CLASSES or any(len(name) > LONGEST_CLASS for name in data.classes):
-        errors.append(
-            f"data.classes={shown(data.classes, 60)}: at most {MAX_CLASSES} grades, with names of at most "
-            f"{LONGEST_CLASS} characters"
-        )
+    errors += [f"data.classes={reason}" for reason in too_many_grades(data.classes)]
     if paths := [name for name in data.classes if re.search(r"[/\\\n\t]", name) or set(name) == {"."}]:
         errors.append(f"data.classes: {shown(paths[0], 60)} is a path, not the name of a grade")
     if data.patient_pattern and len(data.patient_pattern) > LONGEST_PATTERN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from optuna.trial import TrialState
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
+from livergrade.io.regular_files import MEGABYTE, open_regular, shown
 from livergrade.multirun.study import draw, objective, trials_table
 from livergrade.multirun.study_report import plot_trials, write_study
 from livergrade.reports.style import save
@@ -21,6 +23,9 @@ from livergrade.runs.paths import job_name
 from livergrade.runs.same_options import refuse_other_options
 
 log = logging.getLogger(__name__)
+
+LARGEST = 1024 * MEGABYTE
+_FIX = "choose another study"
 
 
 def open_study(out: Path, config: TuneConfig) -> tuple[optuna.Study, int]:
@@ -32,13 +37,20 @@ def open_study(out: Path, config: TuneConfig) -> tuple[optuna.Study, int]:
         UserError: the folder holds a study with other options.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=f"sqlite:///{out / 'study.db'}",
-        study_name="livergrade",
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=config.sampler_seed),
-        load_if_exists=True,
-    )
+    stored_in = out / "study.db"
+    if os.path.lexists(stored_in):
+        open_regular(stored_in, LARGEST, fix=_FIX).close()
+    try:
+        study = optuna.create_study(
+            storage=f"sqlite:///{stored_in}",
+            study_name="livergrade",
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=config.sampler_seed),
+            load_if_exists=True,
+        )
+    except Exception as error:  # of SQLite, SQLAlchemy, Alembic or Optuna
+        reason = shown(str(error).partition("\n")[0])
+        raise UserError(f"{stored_in}: can't be read as a study ({reason}); {_FIX}") from error
     stored = {"space": study.user_attrs.get("space", config.space)}
     refuse_other_options(out, stored, {"space": config.space}, fix="choose another study")
     study.set_user_attr("space", config.space)
