@@ -50,6 +50,8 @@ def _unwritable(value: Any) -> list[str]:  # noqa: ANN401 - any option's value
     """Why a value can't be used, whatever option it is of."""
     if isinstance(value, float) and not math.isfinite(value):
         return ["must be a finite number"]
+    if isinstance(value, list) and not all(isinstance(text, str) for text in value):
+        return ["must be a list of words"]
     texts = value if isinstance(value, list) else [value]
     if any(isinstance(text, str) and (len(text) > LONGEST or CONTROL.search(text)) for text in texts):
         return [f"must have no control characters, and at most {LONGEST} others"]
@@ -89,7 +91,9 @@ def _combination_errors(config: TrainConfig) -> list[str]:
 
 def _data_errors(data: DataConfig) -> list[str]:
     """Errors in the grades; :mod:`livergrade.data.kinds` checks what each kind of cohort needs."""
-    errors = []
+    errors: list[str] = []
+    if not all(isinstance(name, str) for name in data.classes):
+        return errors  # said already
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
         classes = shown(data.classes, 120)
         errors.append(f"data.classes={classes}: needs at least two different grades, none of them blank")

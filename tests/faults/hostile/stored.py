@@ -148,6 +148,7 @@ OPTIONS: list[tuple[str, str, Any, str]] = [
     ("grades that are paths", "data.classes", ["../../etc", "/tmp/x", "well"], "data.classes"),
     ("a grade of ten thousand letters", "data.classes", ["x" * 10_000, "well"], "longer than"),
     ("one grade", "data.classes", ["poor"], "data.classes"),
+    ("a list for a grade", "data.classes", [["poor"], "well"], "data.classes"),
     ("folds without end", "split.folds", 10**12, "split.folds"),
     ("a compiler that nobody has", "trainer.compile", "gcc -x", "trainer.compile"),
     ("groups of zero", "model.groups", 0, "model.groups"),
