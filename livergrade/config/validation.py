@@ -9,6 +9,7 @@ from livergrade.config.fields import options
 from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, PrepareConfig, TrainConfig
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
+from livergrade.evaluation.grades import too_many_grades
 from livergrade.io.cells import cell_problem
 from livergrade.io.regular_files import CONTROL
 from livergrade.io.visible import one_line, shown
@@ -18,8 +19,6 @@ LONGEST = 4096
 """Characters of an option's value, as many as a path may have."""
 LONGEST_PATTERN = 1000
 """Characters of a regular expression."""
-MAX_CLASSES, LONGEST_CLASS = 100, 100
-"""Grades of a cohort, and characters of a grade's name: both are columns of tables and words of figures."""
 
 
 def problems(config: Any) -> list[str]:  # noqa: ANN401
@@ -55,6 +54,8 @@ def _unwritable(value: Any) -> list[str]:  # noqa: ANN401 - any option's value
     """Why a value can't be used, whatever option it is of."""
     if isinstance(value, float) and not math.isfinite(value):
         return ["must be a finite number"]
+    if isinstance(value, list) and not all(isinstance(text, str) for text in value):
+        return ["must be a list of words"]
     texts = value if isinstance(value, list) else [value]
     if any(isinstance(text, str) and (len(text) > LONGEST or CONTROL.search(text)) for text in texts):
         return [f"must have no control characters, and at most {LONGEST} others"]
@@ -94,7 +95,9 @@ def _combination_errors(config: TrainConfig) -> list[str]:
 
 def _data_errors(data: DataConfig) -> list[str]:
     """Errors in the grades; :mod:`livergrade.data.kinds` checks what each kind of cohort needs."""
-    errors = []
+    errors: list[str] = []
+    if not all(isinstance(name, str) for name in data.classes):
+        return errors  # said already
     if len(data.classes) < 2 or len(set(data.classes)) != len(data.classes) or not all(data.classes):
         classes = shown(data.classes, 120)
         errors.append(f"data.classes={classes}: needs at least two different grades, none of them blank")
@@ -105,12 +108,7 @@ def _data_errors(data: DataConfig) -> list[str]:
 
 def _class_errors(key: str, classes: list[str]) -> list[str]:
     """Too many or too long grades, and those that are a path, a formula, or have no place on one line."""
-    errors = []
-    if len(classes) > MAX_CLASSES or any(len(name) > LONGEST_CLASS for name in classes):
-        errors.append(
-            f"{key}={shown(classes, 60)}: at most {MAX_CLASSES} grades, with names of at most "
-            f"{LONGEST_CLASS} characters"
-        )
+    errors = [f"{key}={reason}" for reason in too_many_grades(classes)]
     if paths := [name for name in classes if re.search(r"[/\\\n\t]", name) or set(name) == {"."}]:
         errors.append(f"{key}: {shown(paths[0], 60)} is a path, not the name of a grade")
     return errors + [

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Ints
+from livergrade.evaluation.grades import too_many_grades
 from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 from livergrade.io.visible import shown
@@ -120,14 +121,17 @@ def validate(predictions: pd.DataFrame, *, source: str = "predictions") -> None:
     if predictions.empty:
         raise UserError(f"{source}: holds no rows")
     classes = class_names(predictions)
+    if problems := too_many_grades(classes):
+        raise UserError(f"{source}: p_<class>: {problems[0]}")
+    named = shown(", ".join(classes))
     scores = predictions[columns].to_numpy(np.float64)
     highest, total = scores.max(1), scores.sum(1)
     predicted_index = grade_indices(predictions["predicted"], classes)
     is_number = np.isfinite(scores).all(1)
     images = predictions.groupby("image", sort=False)
     checks = {
-        f"grade is none of {', '.join(classes)}": ~predictions["grade"].isin(classes).to_numpy(),
-        f"predicted is none of {', '.join(classes)}": predicted_index < 0,
+        f"grade is none of {named}": ~predictions["grade"].isin(classes).to_numpy(),
+        f"predicted is none of {named}": predicted_index < 0,
         "a probability is not a number": ~is_number,
         "angle is not a number": ~np.isfinite(pd.to_numeric(predictions["angle"], errors="coerce")),
         "a probability is outside 0..1": is_number

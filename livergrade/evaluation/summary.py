@@ -12,6 +12,7 @@ from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.estimate import Estimate, estimate
+from livergrade.evaluation.grades import too_many_grades
 from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
 from livergrade.evaluation.levels import Level, LevelName, aggregate
@@ -132,6 +133,8 @@ def _metrics_problems(metrics: RunMetrics) -> list[str]:
     classes = metrics["classes"]
     if len(classes) < 2 or len(set(classes)) != len(classes):
         return ["classes: needs at least two different grades"]
+    if problems := too_many_grades(classes):
+        return [f"classes: {problems[0]}"]
     names = ("view", "image", "patient")
     problems = [f"counts.{name}s: is missing" for name in names if f"{name}s" not in metrics["counts"]]
     problems += [f"counts.{key}: is negative" for key, number in metrics["counts"].items() if number < 0]

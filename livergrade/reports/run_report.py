@@ -21,6 +21,7 @@ from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.summary import RunMetrics, Subgroup
+from livergrade.io.visible import shown
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
 from livergrade.reports.verdict import limits, majority, verdict
@@ -135,7 +136,8 @@ def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> Coho
     if (grade < 0).any():
         row = int(np.flatnonzero(grade < 0)[0])
         raise UserError(
-            f"{source}: row {row + 2}: grade {split['grade'].iloc[row]!r} is none of {', '.join(classes)}."
+            f"{shown(source)}: row {row + 2}: grade {shown(repr(split['grade'].iloc[row]))} is none of "
+            f"{shown(', '.join(classes))}."
         )
     patient, _ = pd.factorize(split["patient"])
     patient_grade = patient_grades(np.asarray(patient, np.int64), np.asarray(grade, np.int64), len(classes))[

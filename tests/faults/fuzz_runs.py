@@ -4,6 +4,7 @@
 """
 
 import argparse
+import copy
 import json
 import random
 import shutil
@@ -193,6 +194,10 @@ def changed(content: bytes, name: str, rng: random.Random) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def _anything(rng: random.Random) -> Any:
+    return copy.deepcopy(rng.choice(VALUES))
+
+
 def _graft(tree: Any, rng: random.Random) -> None:
     """Put anything in the place of one part, take it out, or add to it."""
     node = tree
@@ -208,11 +213,11 @@ def _graft(tree: Any, rng: random.Random) -> None:
         if way == 0:
             del node[key]
         elif way == 1 and isinstance(node, list):
-            node.append(rng.choice(VALUES))
+            node.append(_anything(rng))
         elif way == 1:
-            node[rng.choice(("x", "_target_", "${a}", "a.b", "\x1b", "n" * 5000))] = rng.choice(VALUES)
+            node[rng.choice(("x", "_target_", "${a}", "a.b", "\x1b", "n" * 5000))] = _anything(rng)
         else:
-            node[key] = rng.choice(VALUES)
+            node[key] = _anything(rng)
         return
 
 

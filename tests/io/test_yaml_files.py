@@ -36,15 +36,11 @@ def test_plain_values_are_read(tmp_path: Path) -> None:
         ("- 1\n", "no mapping"),
         ("", "no mapping"),
         ("a: [", "line 1"),
-        ("a: " + "1:" * 1000 + "1", "a.yaml|longer"),
     ],
 )
 def test_all_else_is_refused_in_a_line(tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(text)
-    if text.startswith("a: 1:"):  # a number of base sixty, which takes no time
-        read_plain_yaml(path, fix="mend it")
-        return
     with pytest.raises(UserError, match=told) as error:
         read_plain_yaml(path, fix="mend it")
     assert str(error.value).startswith(f"{path}: ")

@@ -148,6 +148,7 @@ OPTIONS: list[tuple[str, str, Any, str]] = [
     ("grades that are paths", "data.classes", ["../../etc", "/tmp/x", "well"], "data.classes"),
     ("a grade of ten thousand letters", "data.classes", ["x" * 10_000, "well"], "longer than"),
     ("one grade", "data.classes", ["poor"], "data.classes"),
+    ("a list for a grade", "data.classes", [["poor"], "well"], "data.classes"),
     ("folds without end", "split.folds", 10**12, "split.folds"),
     ("a compiler that nobody has", "trainer.compile", "gcc -x", "trainer.compile"),
     ("groups of zero", "model.groups", 0, "model.groups"),
@@ -300,6 +301,16 @@ def backtracking(pattern: str) -> Callable[[Place], list[str]]:
     return prepare
 
 
+def studied(make: Callable[[Path], object]) -> Callable[[Place], list[str]]:
+    """Go on with a study that is something else."""
+
+    def prepare(place: Place) -> list[str]:
+        make(place.folder / "study.db")
+        return [f"study={place.folder}", "model=senet,sknet", "trials=1"]
+
+    return prepare
+
+
 def resumed_here(place: Place) -> list[str]:
     """Resume a run of another machine, with a folder for the cache."""
     elsewhere(place)
@@ -341,6 +352,8 @@ CASES: list[Case] = [
     Case("a pattern without a patient", "train", backtracking(r"(?P<name>a)"), "no group named patient"),
     Case("earlier options that are a list", "predict", reused("options.json", "[1]"), "options.json"),
     Case("earlier options nested", "predict", reused("options.json", '{"a":' * 5000), "options.json"),
+    Case("a study that is no database", "tune", studied(lambda path: path.write_text("x" * 99)), "study.db"),
+    Case("a study that is a pipe", "tune", studied(os.mkfifo), "a pipe"),
     *(
         Case(f"a run's name of 3,000 letters, {command}", command, lambda p, typed=typed: [typed], told)
         for command, typed, told in (
