@@ -24,6 +24,8 @@ LONGEST_PATTERN = 1000
 def problems(config: Any) -> list[str]:  # noqa: ANN401
     """Validate all values; returns one message for each error."""
     errors = []
+    if isinstance(config, EvaluateConfig) and config.data and not config.data.name:
+        config = replace(config, data=None)  # the run's own cohort, with the run's options
     for key, item, value in options(config):
         choices, low, high = (item.metadata[name] for name in ("choices", "low", "high"))
         if value is None:
