@@ -53,6 +53,23 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 f"free disk space, then resume with train.resume={Path(path).parent.parent}"
             ) from error
 
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any = None,  # noqa: ANN401 - Lightning's signature
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint as data, on the CPU, whatever Lightning or the environment asks for.
+
+        Raises:
+            UserError: the file is damaged, could run code, or is no checkpoint.
+        """
+        fix = "start a new run"
+        content = safe_load(Path(path), fix=fix)
+        if not isinstance(content, dict) or "state_dict" not in content:
+            raise UserError(f"{path}: is no checkpoint: it holds no network; {fix}")
+        return content
+
 
 def checkpoint_writer() -> AsyncCheckpointIO:
     """Return the checkpoint writer of a trainer: it copies the state at once and writes in the background."""
