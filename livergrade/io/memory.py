@@ -82,3 +82,33 @@ def memory_limit(most: int) -> Iterator[None]:
         yield
     finally:
         _process.leave(most)
+
+
+class Room:
+    """Lets threads decode large files at the same time only as far as the memory for one file goes.
+
+    A single file is always let in: its size is checked by whoever reads it.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.process, self.most, self.used = 0, 0, 0
+
+    @contextlib.contextmanager
+    def take(self, size: int) -> Iterator[None]:
+        """Wait until ``size`` bytes are free, and hold them while the block runs."""
+        with self.changed:
+            if self.process != os.getpid():  # a process forked while others held some
+                self.process, self.most, self.used = os.getpid(), memory_for_one_file(), 0
+            self.changed.wait_for(lambda: not self.used or self.used + size <= self.most)
+            self.used += size
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.used -= size
+                self.changed.notify_all()
+
+
+ROOM = Room()
+"""The room of this process, for pictures and for tiles of slides."""

@@ -1,16 +1,17 @@
 import sys
+import threading
+import time
 
 import pytest
 
-from livergrade.io.memory import MOST, memory_for_one_file, memory_limit
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+from livergrade.io.memory import MOST, Room, memory_for_one_file, memory_limit
 
 
 def test_one_file_may_take_half_of_what_is_free() -> None:
     assert 0 < memory_for_one_file() <= MOST
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 def test_more_is_a_memory_error_and_the_limit_is_lifted_again() -> None:
     import resource
 
@@ -23,3 +24,22 @@ def test_more_is_a_memory_error_and_the_limit_is_lifted_again() -> None:
             bytearray(3 * 10**8)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
     bytearray(3 * 10**8)
+
+
+def test_large_files_are_read_one_after_the_other_and_small_ones_together() -> None:
+    room, at_once = Room(), []
+
+    def read(size: int) -> None:
+        with room.take(size):
+            at_once.append(room.used)
+            time.sleep(0.02)
+
+    for size, together in ((10**12, False), (10, True)):
+        at_once.clear()
+        threads = [threading.Thread(target=read, args=(size,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (max(at_once) > size) == together
+    assert room.used == 0
