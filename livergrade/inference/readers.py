@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -61,6 +62,8 @@ def read_ahead(
     def read_batch(indices: range) -> Read:
         crops, read_indices, errors = [], [], {}
         for index in indices:
+            if stopped.is_set():  # nobody waits for the rest of the batch
+                break
             try:
                 crops.append(read(index))
                 read_indices.append(index)
@@ -69,7 +72,7 @@ def read_ahead(
         pixels = torch.from_numpy(np.stack(crops) if crops else np.empty((0, 0, 0, 3), np.uint8))
         return read_indices, pixels.pin_memory() if torch.cuda.is_available() else pixels, errors
 
-    pool = ThreadPoolExecutor(workers)
+    pool, stopped = ThreadPoolExecutor(workers), threading.Event()
     pending: deque[Future[Read]] = deque()
     try:
         for first in range(0, count, batch_size):
@@ -79,4 +82,5 @@ def read_ahead(
         while pending:
             yield pending.popleft().result()
     finally:
+        stopped.set()
         pool.shutdown(cancel_futures=True)
