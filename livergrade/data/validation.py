@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
 from livergrade.io.images import ImageError, open_image, read_rgb
+from livergrade.io.memory import reading_threads
 from livergrade.io.tables import formulas
 
 REQUIRED = ("image", "patient", "grade")
@@ -74,7 +74,7 @@ def broken_files(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]
             return str(error)
         return None
 
-    with ThreadPoolExecutor() as pool:
+    with reading_threads() as pool:
         results = pool.map(reason, paths.values())
         reasons = list(tqdm(results, "checking images", len(paths), leave=False, disable=len(paths) < 500))
     return {row: reason for row, reason in zip(paths, reasons, strict=True) if reason}

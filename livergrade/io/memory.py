@@ -1,4 +1,4 @@
-"""How much memory one file from a stranger may take, and a limit that holds while it is read."""
+"""How much memory one file from a stranger may take, alone and beside those of other threads."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 MOST = 8 * 2**30
 """Bytes that reading one file may take at most, however large the machine is."""
+
+CORE_BYTES = 1_300_000_000
+"""For the large images that one core decodes: one of the largest."""
 
 
 def memory_for_one_file() -> int:
@@ -87,20 +91,28 @@ def memory_limit(most: int) -> Iterator[None]:
 class Room:
     """Lets threads decode large files at the same time only as far as the memory for one file goes.
 
-    A single file is always let in: its size is checked by whoever reads it.
+    More than one large file a core brings nothing either. A single file is always let in: its size is checked
+    by whoever reads it.
     """
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
-        self.process, self.most, self.used = 0, 0, 0
+        self.process, self.most, self.used, self.closed = 0, 0, 0, False
 
     @contextlib.contextmanager
     def take(self, size: int) -> Iterator[None]:
-        """Wait until ``size`` bytes are free, and hold them while the block runs."""
+        """Wait until ``size`` bytes are free, and hold them while the block runs.
+
+        Raises:
+            InterruptedError: the room is closed, because nobody waits for the file any more.
+        """
         with self.changed:
             if self.process != os.getpid():  # a process forked while others held some
-                self.process, self.most, self.used = os.getpid(), memory_for_one_file(), 0
-            self.changed.wait_for(lambda: not self.used or self.used + size <= self.most)
+                self.process, self.used = os.getpid(), 0
+                self.most = min(memory_for_one_file(), CORE_BYTES * (os.cpu_count() or 1))
+            self.changed.wait_for(lambda: self.closed or not self.used or self.used + size <= self.most)
+            if self.closed:
+                raise InterruptedError("the command ends")
             self.used += size
         try:
             yield
@@ -109,6 +121,26 @@ class Room:
                 self.used -= size
                 self.changed.notify_all()
 
+    def close(self, *, closed: bool = True) -> None:
+        """Let nobody in any more, or again."""
+        with self.changed:
+            self.closed = closed
+            self.changed.notify_all()
+
 
 ROOM = Room()
-"""The room of this process, for pictures and for tiles of slides."""
+"""The room of this process for its images."""
+
+
+@contextlib.contextmanager
+def reading_threads(workers: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Threads that read files. If the block is left by an exception, as by a signal, none begins another."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    except BaseException:
+        ROOM.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        ROOM.close(closed=False)

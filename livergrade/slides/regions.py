@@ -91,7 +91,8 @@ def _features(path: Path) -> list[Any]:
             raise UserError(f"{path}: can't be read as GeoJSON: {problem}")
         geojson = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"{path}: can't be read as GeoJSON: {str(error) or type(error).__name__}") from None
+        reason = "a number has thousands of digits" if "digits" in str(error) else str(error)
+        raise UserError(f"{path}: can't be read as GeoJSON: {reason or type(error).__name__}") from None
     features = geojson.get("features", [geojson]) if isinstance(geojson, dict) else geojson
     if not isinstance(features, list):
         raise UserError(f"{path}: holds no GeoJSON features; export the annotations from QuPath as GeoJSON")

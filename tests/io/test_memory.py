@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from livergrade.io.memory import MOST, Room, memory_for_one_file, memory_limit
+from livergrade.io.memory import MOST, ROOM, Room, memory_for_one_file, memory_limit, reading_threads
 
 
 def test_one_file_may_take_half_of_what_is_free() -> None:
@@ -43,3 +43,21 @@ def test_large_files_are_read_one_after_the_other_and_small_ones_together() -> N
             thread.join()
         assert (max(at_once) > size) == together
     assert room.used == 0
+
+
+def test_no_file_is_begun_when_nobody_waits_and_later_ones_are() -> None:
+    begun: list[int] = []
+
+    def read(number: int) -> None:
+        with ROOM.take(10**12):
+            begun.append(number)
+            time.sleep(0.05)
+
+    with pytest.raises(KeyboardInterrupt), reading_threads(4) as pool:
+        futures = [pool.submit(read, number) for number in range(20)]
+        futures[0].result()
+        raise KeyboardInterrupt
+    assert len(begun) <= 2
+    with reading_threads(1) as pool:
+        pool.submit(read, 20).result()
+    assert begun[-1] == 20
