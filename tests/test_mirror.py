@@ -30,6 +30,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "faults/test_hostile.py": "hostile and careless inputs, to every command",
     "faults/test_kills.py": "commands that are killed at any moment",
     "faults/test_machine.py": "what a machine may lack or do",
+    "faults/test_signals.py": "commands that are told to end while they read hostile files",
     "models/test_references.py": "our networks against others' of the same papers",
     "test_docs.py": "the documentation",
     "test_docs_files.py": "docs/files.md against what commands leave",

@@ -10,7 +10,6 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from livergrade.errors import UserError
 from livergrade.io.cache_folder import ARRAY, claim
 from livergrade.io.files import atomic_write, remove_parts
 from livergrade.io.images import ImageError, read_square
+from livergrade.io.memory import reading_threads
 from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
             broken.append(f"  {path} {error}")
 
     log.info("decoding %d images once (%.0f MB)", len(array), array.nbytes / 1e6)
-    with ThreadPoolExecutor() as pool:
+    with reading_threads() as pool:
         for _ in tqdm(pool.map(fill, range(len(array)), cohort.paths), "decoding", len(array), leave=False):
             pass
     if broken:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.memory import reading_threads
 from livergrade.io.visible import one_line
 
 REQUIRED = ("image", "patient", "grade")
@@ -72,7 +72,7 @@ def broken_files(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]
             return str(error)
         return None
 
-    with ThreadPoolExecutor() as pool:
+    with reading_threads() as pool:
         results = pool.map(reason, paths.values())
         reasons = list(tqdm(results, "checking images", len(paths), leave=False, disable=len(paths) < 500))
     return {row: reason for row, reason in zip(paths, reasons, strict=True) if reason}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livergrade.io.images import ImageError, read_square
+from livergrade.io.memory import reading_threads
 from livergrade.io.slide_reader import Slide, SlideError
 
 Read = tuple[list[int], Tensor, dict[int, str]]
@@ -61,6 +63,8 @@ def read_ahead(
     def read_batch(indices: range) -> Read:
         crops, read_indices, errors = [], [], {}
         for index in indices:
+            if stopped.is_set():  # nobody waits for the rest of the batch
+                break
             try:
                 crops.append(read(index))
                 read_indices.append(index)
@@ -69,14 +73,15 @@ def read_ahead(
         pixels = torch.from_numpy(np.stack(crops) if crops else np.empty((0, 0, 0, 3), np.uint8))
         return read_indices, pixels.pin_memory() if torch.cuda.is_available() else pixels, errors
 
-    pool = ThreadPoolExecutor(workers)
+    stopped = threading.Event()
     pending: deque[Future[Read]] = deque()
-    try:
-        for first in range(0, count, batch_size):
-            pending.append(pool.submit(read_batch, range(first, min(first + batch_size, count))))
-            if len(pending) > 2 * workers:
+    with reading_threads(workers) as pool:
+        try:
+            for first in range(0, count, batch_size):
+                pending.append(pool.submit(read_batch, range(first, min(first + batch_size, count))))
+                if len(pending) > 2 * workers:
+                    yield pending.popleft().result()
+            while pending:
                 yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+        finally:
+            stopped.set()

@@ -7,12 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from livergrade.io.headers import refuse_jpeg, refuse_tiff
+from livergrade.io.memory import ROOM
+from livergrade.io.regular_files import no_file
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 LEAST_SIDE = 16
 """Minimum side length, pixels; a smaller image would have to be enlarged and shows no tissue detail."""
 MOST_PIXELS = 64_000_000
 """Larger images are whole slides or decompression bombs."""
+
+
+MOST_PAGES = 10
+"""Pages of a TIFF that are counted, to say how many a file holds that must hold one."""
+MOST_BYTES = 2**30
+"""A larger file holds no image of so many pixels, or much that is no image."""
+LONGEST = 8
+"""Longer side of an image, as a multiple of the shorter, beyond which it is cut before it is resized."""
+PIXEL_BYTES = 20
+"""At most, for a pixel while it is decoded and converted: twice as RGBA, as floats, and as the result."""
 
 
 class ImageError(Exception):
@@ -23,24 +37,41 @@ def open_image(path: Path) -> Image.Image:
     """Open ``path`` and check its header, without decoding the image.
 
     Raises:
-        ImageError: missing, empty, not one of :data:`FORMATS`, of several pages, too small or too large.
+        ImageError: missing, empty, no file, not one of :data:`FORMATS`, of several pages, too small or too
+            large, or its header says what no image needs.
     """
+    if problem := no_file(path):
+        raise ImageError(problem)
+    size = path.stat().st_size
+    if not size:
+        raise ImageError("is empty (0 bytes)")
+    if size > MOST_BYTES:
+        raise ImageError(f"is a file of {size / 1e9:.1f} GB; cut images from it")
     try:
+        with path.open("rb") as file:
+            refuse_tiff(file)
         image = Image.open(path, formats=FORMATS)
-    except FileNotFoundError:
-        raise ImageError("does not exist") from None
     except Image.DecompressionBombError:
         most = MOST_PIXELS // 10**6
         raise ImageError(f"says that it has more than {most} megapixels; cut images from it") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        empty = False
-        with contextlib.suppress(OSError):  # the name itself may be invalid
-            empty = path.is_file() and path.stat().st_size == 0
-        if empty:
-            raise ImageError("is empty (0 bytes)") from None
-        if isinstance(error, UnidentifiedImageError):
-            raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
-        raise ImageError(f"can't be opened: {error}") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
+    except Exception as error:  # a hostile header raises many exception types: struct.error, KeyError, ...
+        raise ImageError(f"can't be opened: {_reason(error)}") from None
+    try:
+        _check_header(image, path)
+    except ImageError:
+        image.close()
+        raise
+    return image
+
+
+def _check_header(image: Image.Image, path: Path) -> None:
+    """Refuse an image by its size, its pages and its scans.
+
+    Raises:
+        ImageError: with the reason.
+    """
     width, height = image.size
     if min(width, height) < LEAST_SIDE:
         raise ImageError(f"is {width} × {height} px; the shorter side must have {LEAST_SIDE}")
@@ -48,10 +79,34 @@ def open_image(path: Path) -> Image.Image:
         raise ImageError(
             f"is {width} × {height} px, more than {MOST_PIXELS // 10**6} megapixels; cut images from it"
         )
-    frames = getattr(image, "n_frames", 1)
+    try:
+        frames = _pages(image) if image.format == "TIFF" else getattr(image, "n_frames", 1)
+        if image.format in ("JPEG", "MPO"):
+            with path.open("rb") as file:
+                refuse_jpeg(file, width * height)
+    except Exception as error:  # as above
+        raise ImageError(f"can't be opened: {_reason(error)}") from None
     if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG followed by a preview
-        raise ImageError(f"holds {frames} pages or frames; give one image a file")
-    return image
+        some = f"{frames} or more" if frames == MOST_PAGES else frames
+        raise ImageError(f"holds {some} pages or frames; give one image a file")
+
+
+def _pages(image: Image.Image) -> int:
+    """Number of a TIFF's pages, counted to :data:`MOST_PAGES`; Pillow would go through thousands."""
+    pages = 1
+    if getattr(image, "is_animated", False):
+        with contextlib.suppress(EOFError):
+            while pages < MOST_PAGES:
+                image.seek(pages)
+                pages += 1
+    return pages
+
+
+def _reason(error: Exception) -> str:
+    """A decoder's message as the end of one line."""
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
+    return (str(error).splitlines() or [""])[0][:300] or type(error).__name__
 
 
 def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8]:
@@ -63,7 +118,8 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
     Args:
         path: the file.
         shorter_side: resize with an antialiasing filter so that the shorter side has this many pixels;
-            smaller images are enlarged.
+            smaller images are enlarged. An image longer than :data:`LONGEST` times its shorter side is first
+            cut to its middle of that length.
 
     Returns:
         ``uint8 [height, width, 3]``.
@@ -71,17 +127,29 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
     Raises:
         ImageError: the file is not a complete image.
     """
-    image = open_image(path)
-    try:
-        image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"is damaged or cut short: {error}") from None
-    rgb = _to_rgb(ImageOps.exif_transpose(image))
-    if shorter_side:
-        factor = shorter_side / min(rgb.size)
-        size = tuple(max(shorter_side, round(side * factor)) for side in rgb.size)
-        rgb = rgb.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    return np.asarray(rgb)
+    with open_image(path) as image, ROOM.take(PIXEL_BYTES * image.width * image.height):
+        try:
+            image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
+            rgb = _to_rgb(ImageOps.exif_transpose(image))
+        except ImageError:
+            raise
+        except Exception as error:  # a hostile file raises many exception types: struct.error, KeyError, ...
+            raise ImageError(f"is damaged or cut short: {_reason(error)}") from None
+        if shorter_side:
+            rgb = _middle(rgb)
+            factor = shorter_side / min(rgb.size)
+            size = tuple(max(shorter_side, round(side * factor)) for side in rgb.size)
+            rgb = rgb.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return np.asarray(rgb)
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    """The image, or the middle of a very long one: enlarged by its shorter side it would fill the memory."""
+    most = LONGEST * min(image.size)
+    if max(image.size) <= most:
+        return image
+    left, top = (max(0, (side - most) // 2) for side in image.size)
+    return image.crop((left, top, min(image.width, left + most), min(image.height, top + most)))
 
 
 def read_square(path: Path, size: int) -> NDArray[np.uint8]:

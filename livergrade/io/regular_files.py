@@ -19,10 +19,26 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
 }
+
+
+def no_file(path: Path) -> str | None:
+    """Return why a path is no file that can be read, in words that follow its name; None if it is one.
+
+    It is not opened: a named pipe would block for ever.
+    """
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - Path.stat refuses a name with a zero byte differently
+    except FileNotFoundError:
+        return "does not exist"
+    except (OSError, ValueError) as error:
+        return f"can't be opened: {getattr(error, 'strerror', None) or error}"
+    return (
+        None if stat.S_ISREG(mode) else f"is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}, not a file"
+    )
 
 
 def is_regular(path: Path) -> bool:
@@ -57,10 +73,8 @@ def open_regular(path: Path, limit: int, *, fix: str, called: str = "", links: b
     """
     name = shown(path)
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
-            raise UserError(f"{name}: is {kind}, not a file; {fix}")
+        if path.exists() and (problem := no_file(path)):
+            raise UserError(f"{name}: {problem}; {fix}")
         if not links and not path.resolve().is_relative_to(path.parent.resolve()):
             raise UserError(f"{name}: is a link that leads out of its folder; {fix}")
         # Without blocking, in case that the file was replaced by a pipe in the meantime.

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from livergrade.errors import UserError
+from livergrade.io.headers import refuse_tiff
+from livergrade.io.regular_files import no_file
 
 try:
     import openslide
@@ -47,6 +49,15 @@ LIKELY_UM = (0.05, 20.0)
 
 STRIP_PIXELS = 16_000_000
 """Maximum number of pixels read at once, so that memory does not grow with the region."""
+
+MOST_PIXELS_AT_ONCE = 2**28
+"""As far as a single row of a result may go beyond that, on slides without smaller levels."""
+MOST_SIDE = 2_000_000
+"""Pixels of a slide's side; scanners make up to 400,000."""
+MOST_SMALLEST = 10**10
+"""Pixels of the smallest level, which is read as a whole to find the tissue: minutes."""
+MOST_PAGES = 1000
+"""Pages of a TIFF that is opened as a slide."""
 
 TISSUE_UM = 8.0  # pixel size of the tissue mask, µm; the slide's levels may limit it
 
@@ -110,24 +121,37 @@ class Slide:
     def __init__(self, path: Path, mpp: float | None = None) -> None:
         require()
         self.path = path
-        if not path.is_file():
-            raise SlideError("does not exist")
-        try:
-            self.file = openslide.OpenSlide(path)
-        except openslide.OpenSlideUnsupportedFormatError:
+        if mpp is not None and not LIKELY_UM[0] <= mpp <= LIKELY_UM[1]:
             raise SlideError(
-                "is no slide that OpenSlide can read (a plain picture is graded as an image)"
-            ) from None
-        except openslide.OpenSlideError as error:
+                f"is said to have pixels of {mpp:g} µm; they are {LIKELY_UM[0]} to {LIKELY_UM[1]:g} µm"
+            )
+        self.file = _opened(path)
+        try:
+            self._read_properties(mpp)
+        except SlideError:
+            self.file.close()
+            raise
+        except (ValueError, OverflowError, KeyError, openslide.OpenSlideError) as error:
+            self.file.close()
             raise SlideError(f"can't be opened: {error}") from None
-        vendor = self.file.properties["openslide.vendor"]
-        self.tiled = tiled_levels(path, vendor, self.file.level_dimensions)
-        self.downsamples = self.file.level_downsamples  # cached: each query takes as long as reading a tile
+
+    def _read_properties(self, mpp: float | None) -> None:
+        """Sizes, levels and the size of a pixel, or a `SlideError`."""
         properties = self.file.properties
-        self.origin = tuple(int(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
         width, height = self.file.dimensions
+        self.downsamples = self.file.level_downsamples  # cached: each query takes as long as reading a tile
+        self.origin = tuple(int(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
         self.width = int(properties.get("openslide.bounds-width", width))
         self.height = int(properties.get("openslide.bounds-height", height))
+        sizes = (width, height, self.width, self.height)
+        if min(sizes) < 1 or max(*sizes, *map(abs, self.origin)) > MOST_SIDE:
+            raise SlideError(f"says that it is {self.width} × {self.height} px, which no scanner makes")
+        smallest = math.prod(self.file.level_dimensions[-1])
+        if smallest > MOST_SMALLEST:
+            raise SlideError(f"has no level of fewer than {smallest:.1e} px to find its tissue in")
+        if not all(math.isfinite(level) and level > 0 for level in self.downsamples):
+            raise SlideError("has levels of no size")
+        self.tiled = tiled_levels(self.path, properties["openslide.vendor"], self.file.level_dimensions)
         stated = [float(properties.get(f"openslide.mpp-{axis}", "nan")) for axis in "xy"]
         likely = all(LIKELY_UM[0] <= size <= LIKELY_UM[1] for size in stated)
         if not likely and mpp is None:
@@ -201,6 +225,8 @@ class Slide:
         self, level: int, first: tuple[int, int], last: tuple[int, int]
     ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
         """Pixels of a level on a white background, and the level coordinates of the first pixel."""
+        if (size := (last[0] - first[0]) * (last[1] - first[1])) > MOST_PIXELS_AT_ONCE:
+            raise SlideError(f"has no level from which this region is read in fewer than {size:.1e} px")
         if direct := self.tiled.get(level):
             try:
                 return direct.read(*first, *last), first
@@ -240,10 +266,33 @@ class Slide:
         self.file.close()
 
 
+def _opened(path: Path) -> openslide.OpenSlide:
+    """The slide, opened, or a `SlideError`."""
+    if problem := no_file(path):
+        raise SlideError(problem)
+    try:
+        with path.open("rb") as file:
+            refuse_tiff(file, MOST_PAGES)
+        return openslide.OpenSlide(path)
+    except openslide.OpenSlideUnsupportedFormatError:
+        raise SlideError(
+            "is no slide that OpenSlide can read (a plain picture is graded as an image)"
+        ) from None
+    except (openslide.OpenSlideError, OSError, ValueError) as error:
+        raise SlideError(f"can't be opened: {error}") from None
+
+
 def is_slide(path: Path) -> bool:
     """Whether OpenSlide detects the file as a slide, or its suffix is used for slides only."""
     if path.suffix.lower() not in SUFFIXES:
         return False
-    plain = path.suffix.lower() in (".tif", ".tiff")
-    known = openslide is not None and path.is_file() and openslide.OpenSlide.detect_format(path) is not None
-    return known or not plain
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return True
+    if openslide is None or no_file(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            refuse_tiff(file, MOST_PAGES)
+        return openslide.OpenSlide.detect_format(path) is not None
+    except (openslide.OpenSlideError, OSError, ValueError):  # read as an image, it is refused with the reason
+        return False

@@ -15,6 +15,9 @@ from livergrade.io.safe_load import safe_load
 from livergrade.models.build import build
 from livergrade.models.catalog import OPTIONS
 
+MOST_GRADES = 1000
+"""More are no grades of a tumour, but a file that is wrong or hostile."""
+
 
 class _NoRandomValues(TorchFunctionMode):
     """Skips drawing normal values; on ``meta``, where none are stored, PyTorch loads its compiler (1.5 s)."""
@@ -33,7 +36,8 @@ def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
     """Load the network of a run's checkpoint, in evaluation mode on the CPU, and its grades, worst to best.
 
     Raises:
-        UserError: the file is damaged, could run code, or is not a checkpoint of this version.
+        UserError: the file is damaged, could run code, is not a checkpoint of this version, or its weights
+            are not finite numbers.
     """
     content = safe_load(checkpoint, fix="train the run again")
     problem = f"{checkpoint}: is no checkpoint of this version of livergrade"
@@ -41,7 +45,7 @@ def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
         raise UserError(f"{problem}: it holds no network")
     try:
         settings = content["hyper_parameters"]
-        classes = list(settings["classes"])
+        classes = _grades(settings["classes"])
         model = settings["model"]
         options = {name: model[name] for name in OPTIONS[model["name"]]}
         weights = {
@@ -52,11 +56,44 @@ def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
         # Random initial values, replaced at once, would take most of the time.
         with torch.device("meta"), _NoRandomValues():
             net = build(model["name"], len(classes), model["head"], **options)
+        weights = _as_expected(weights, net.state_dict())
         net.load_state_dict(weights, assign=True)
         if any(buffer.is_meta for buffer in net.buffers()):  # some timm networks compute them when built
             net = build(model["name"], len(classes), model["head"], **options)
             net.load_state_dict(weights)
-    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it holds no network"
+    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError, OverflowError) as error:
+        reason = str(error).splitlines()[0][:500] if str(error) else "it holds no network"
         raise UserError(f"{problem}: {reason}") from None
     return net.eval(), classes
+
+
+def _grades(stored: object) -> list[str]:
+    """The grades' names in a checkpoint.
+
+    Raises:
+        ValueError: they are no list of names.
+    """
+    if not isinstance(stored, list | tuple) or not 2 <= len(stored) <= MOST_GRADES:
+        raise ValueError("it holds no list of grades")
+    if not all(isinstance(name, str) for name in stored):
+        raise ValueError("its grades are not all names")
+    return list(stored)
+
+
+def _as_expected(weights: Mapping[str, object], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights as numbers of the kind that the network has, which is checked to be finite.
+
+    Raises:
+        ValueError: a weight is no tensor, of another kind of numbers, or not finite.
+    """
+    converted = {}
+    for name, tensor in weights.items():
+        if not isinstance(tensor, Tensor):
+            raise ValueError(f"{name} is not a tensor")
+        kind = expected[name].dtype if name in expected else tensor.dtype
+        if tensor.is_floating_point() != kind.is_floating_point or tensor.is_complex() != kind.is_complex:
+            raise ValueError(f"{name} holds numbers of another kind: {tensor.dtype} instead of {kind}")
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(f"{name} holds values that are not finite numbers; train the run again")
+        converted[name] = tensor.to(kind)
+    return converted

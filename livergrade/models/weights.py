@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.errors import UserError
-from livergrade.io.safe_load import safe_load
+from livergrade.io.memory import memory_for_one_file
+from livergrade.io.regular_files import no_file
+from livergrade.io.safe_load import MOST_PICKLE_BYTES, safe_load
 from livergrade.models.backbone import published
 from livergrade.models.keymaps import recognise, translate, translate_dinov2
 from livergrade.models.layers import head
@@ -182,8 +184,10 @@ def _timms(net: nn.Module) -> tuple[str, dict[str, Tensor]]:
 
 def _read(path: Path) -> dict[str, Tensor]:
     """Read a file's tensors by name, without the containers and name prefixes that training adds."""
-    if not path.is_file():
-        raise UserError(f'model.weights: no file {path}; give "imagenet" or the path of a weights file')
+    if problem := no_file(path):
+        raise UserError(
+            f'model.weights: no file {path}: {problem}; give "imagenet" or the path of a weights file'
+        )
     if path.suffix == ".safetensors":
         content = _read_safetensors(path)
     elif path.suffix in _PICKLES:
@@ -193,14 +197,27 @@ def _read(path: Path) -> dict[str, Tensor]:
     for container in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(container), dict):
             content = content[container]
-    tensors = {k: t for k, t in content.items() if isinstance(t, Tensor)} if isinstance(content, dict) else {}
+    tensors = (
+        {k: t for k, t in content.items() if isinstance(k, str) and isinstance(t, Tensor)}
+        if isinstance(content, dict)
+        else {}
+    )
     if not tensors:
         raise UserError(f"model.weights: {path} holds no tensors by name; give a file with a state dict")
+    if wrong := [name for name, tensor in tensors.items() if not _is_finite(tensor)]:
+        raise UserError(
+            f"model.weights: {path}: {wrong[0]} holds values that are not finite numbers; copy it again, or "
+            "give another file"
+        )
     if any(
         key.startswith("net.") for key in tensors
     ):  # a task's checkpoint also contains its loss and metrics
         tensors = {key: tensor for key, tensor in tensors.items() if key.startswith("net.")}
     return {_WRAPPERS.sub("", key): tensor for key, tensor in tensors.items()}
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
 
 
 def _read_safetensors(path: Path) -> object:
@@ -212,8 +229,16 @@ def _read_safetensors(path: Path) -> object:
         raise UserError(
             f"model.weights: {path} needs the package safetensors: pip install safetensors"
         ) from error
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    most = memory_for_one_file()
+    if size > most:
+        raise UserError(f"model.weights: {path} is {size / 1e9:.1f} GB; only {most / 1e9:.1f} GB may be read")
+    if header > MOST_PICKLE_BYTES:  # the reader would end the process if it lacked the memory
+        raise UserError(f"model.weights: {path} cannot be read: its header is {header} bytes; copy it again")
     try:
         content: object = load_file(path)
-    except SafetensorError as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"model.weights: {path} cannot be read: {error}; copy it again") from error
     return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,15 @@ from numpy.typing import NDArray
 
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
+from livergrade.io.slide_reader import SlideError
 from livergrade.reports.overlay import overlay
 from livergrade.reports.palette import GRADES, NOTE
 from livergrade.reports.style import heading
 from livergrade.slides.regions import feature, write_features
 from livergrade.slides.tile_maps import read_maps
+
+MOST_CELLS = 5_000_000
+"""Of a slide; a large one has fifty thousand."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,13 @@ class TileGrid:
 
 
 def make_grid(width: int, height: int, side: float, tile: float) -> TileGrid:
-    """Make cells from the upper left corner; those at the right and lower edge may exceed the slide."""
+    """Make cells from the upper left corner; those at the right and lower edge may exceed the slide.
+
+    Raises:
+        SlideError: they would be more than :data:`MOST_CELLS`.
+    """
+    if (count := math.ceil(width / side) * math.ceil(height / side)) > MOST_CELLS:
+        raise SlideError(f"has room for {count} tiles, more than {MOST_CELLS}; raise tile_um or stride")
     x, y = np.meshgrid(np.arange(0, width, side), np.arange(0, height, side))
     return TileGrid(x.ravel().astype(float), y.ravel().astype(float), side, tile)
 

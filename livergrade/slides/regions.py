@@ -16,7 +16,10 @@ from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
 from livergrade.errors import UserError
+from livergrade.io.bounded import TimeLimitError, run_bounded
 from livergrade.io.files import atomic_write
+from livergrade.io.memory import memory_for_one_file
+from livergrade.io.regular_files import no_file
 
 
 @dataclass(frozen=True)
@@ -34,50 +37,136 @@ class Region:
     outline: shapely.Polygon | shapely.MultiPolygon
 
 
+MOST_BYTES, MOST_FEATURES, MOST_VERTICES = 2**26, 100_000, 2_000_000
+"""Of a GeoJSON file. A region drawn by hand has hundreds of vertices; all cells of a slide are no regions."""
+MOST_NAME = 200
+"""Characters of a region's class."""
+FARTHEST = 1e8
+"""Pixels from the slide's corner; no scanner makes so many."""
+SECONDS = 20.0
+"""For the repair of all outlines of a file that cross themselves."""
+QUICK_VERTICES = 10_000
+"""Outlines of fewer vertices are checked at once; those of more, where the time is limited."""
+
+
 def read_regions(path: Path) -> list[Region]:
     """Read the areas in a GeoJSON file: a feature collection, a list of features or one feature.
 
     Points, lines and empty areas are ignored; self-intersecting outlines are repaired.
 
     Raises:
-        UserError: the file is no GeoJSON, or features are invalid; all are listed.
+        UserError: the file is no GeoJSON, too large or too intricate, or features are invalid; all are
+            listed.
     """
+    features = _features(path)
+    areas: list[tuple[int, str, shapely.Polygon | shapely.MultiPolygon]] = []
+    broken = []
+    for number, feature in enumerate(features, 1):
+        try:
+            area = _area(feature)
+            if area is not None:
+                areas.append((number, _kind(feature), area))
+        except Exception as error:  # a hostile feature raises many exception types
+            reason = " ".join(str(error).split())[:300]
+            broken.append(f"  feature {number}: {reason or type(error).__name__}")
+    if broken:
+        raise UserError(f"{path}: {len(broken)} features can't be read:\n" + "\n".join(broken))
+    if (vertices := sum(shapely.get_num_coordinates(area) for _, _, area in areas)) > MOST_VERTICES:
+        raise UserError(f"{path}: its regions have {vertices} vertices; simplify them in QuPath")
+    sound = _sound([area for _, _, area in areas], path)
+    return [
+        Region(f"R{number:02d}", kind, area)
+        for (number, kind, _), area in zip(areas, sound, strict=True)
+        if isinstance(area, shapely.Polygon | shapely.MultiPolygon) and not area.is_empty
+    ]
+
+
+def _features(path: Path) -> list[Any]:
+    """The features of a GeoJSON file."""
     try:
+        problem = no_file(path)
+        if not problem and (size := path.stat().st_size) > MOST_BYTES:
+            problem = f"it is {size / 1e6:.0f} MB; export the regions alone, without detections"
+        if problem:
+            raise UserError(f"{path}: can't be read as GeoJSON: {problem}")
         geojson = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: can't be read as GeoJSON: {error}") from None
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        reason = "a number has thousands of digits" if "digits" in str(error) else str(error)
+        raise UserError(f"{path}: can't be read as GeoJSON: {reason or type(error).__name__}") from None
     features = geojson.get("features", [geojson]) if isinstance(geojson, dict) else geojson
     if not isinstance(features, list):
         raise UserError(f"{path}: holds no GeoJSON features; export the annotations from QuPath as GeoJSON")
-    regions, broken = [], []
-    for number, feature in enumerate(features, 1):
-        try:
-            region = _region(feature, number)
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError, ShapelyError) as error:
-            broken.append(f"  feature {number}: {str(error) or type(error).__name__}")
-            continue
-        if region:
-            regions.append(region)
-    if broken:
-        raise UserError(f"{path}: {len(broken)} features can't be read:\n" + "\n".join(broken))
-    return regions
+    if len(features) > MOST_FEATURES:
+        raise UserError(
+            f"{path}: holds {len(features)} features; export the regions alone, without detections"
+        )
+    return features
 
 
-def _region(feature: Any, number: int) -> Region | None:  # noqa: ANN401
-    properties = feature.get("properties") or {}
+def _area(feature: Any) -> shapely.Polygon | shapely.MultiPolygon | None:  # noqa: ANN401
+    """The outline of a feature as it is drawn; None if it is no area."""
     area = shape(feature["geometry"])
     if not isinstance(area, shapely.Polygon | shapely.MultiPolygon) or area.is_empty:
         return None
     if not all(map(math.isfinite, area.bounds)):
         raise ValueError("a coordinate is not a finite number")
-    if not area.is_valid:
-        repaired = shapely.make_valid(area)
-        parts = [part for part in getattr(repaired, "geoms", [repaired]) if part.area]
-        area = shapely.unary_union(parts)
-        if not isinstance(area, shapely.Polygon | shapely.MultiPolygon) or area.is_empty:
-            return None
+    if max(map(abs, area.bounds)) > FARTHEST:
+        raise ValueError("a coordinate is outside of any slide")
+    return area
+
+
+def _kind(feature: Any) -> str:  # noqa: ANN401
+    """The class of a feature, empty without one."""
+    properties = feature.get("properties") or {}
     kind = (properties.get("classification") or {}).get("name", "")
-    return Region(f"R{number:02d}", str(kind), area)
+    if isinstance(kind, list | dict) or len(str(kind)) > MOST_NAME:
+        raise ValueError("the name of its class is no short text")
+    return str(kind)
+
+
+def _sound(
+    areas: list[shapely.Polygon | shapely.MultiPolygon], path: Path
+) -> list[shapely.geometry.base.BaseGeometry]:
+    """The areas, those repaired that cross themselves, in an amount of time that is limited.
+
+    Raises:
+        UserError: the repair takes too long.
+    """
+    sound: list[shapely.geometry.base.BaseGeometry] = [*areas]
+    doubtful = [
+        row
+        for row, area in enumerate(areas)
+        if shapely.get_num_coordinates(area) > QUICK_VERTICES or not area.is_valid
+    ]
+    if not doubtful:
+        return sound
+    try:
+        repaired = run_bounded(
+            repair_outlines,
+            [shapely.to_wkb(areas[row]) for row in doubtful],
+            seconds=SECONDS,
+            memory=memory_for_one_file(),
+        )
+    except (TimeLimitError, ShapelyError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: outlines cross themselves so often that they can't be repaired ({error}); "
+            "draw them again or simplify them in QuPath"
+        ) from None
+    for row, written in zip(doubtful, repaired, strict=True):
+        sound[row] = shapely.from_wkb(written)
+    return sound
+
+
+def repair_outlines(outlines: list[bytes]) -> list[bytes]:
+    """Repair those of the outlines that are invalid; outlines and results are well-known binary."""
+    repaired = []
+    for written in outlines:
+        area = shapely.from_wkb(written)
+        if not area.is_valid:
+            valid = shapely.make_valid(area)
+            area = shapely.unary_union([part for part in getattr(valid, "geoms", [valid]) if part.area])
+        repaired.append(shapely.to_wkb(area))
+    return repaired
 
 
 def write_regions(regions: Sequence[Region], path: Path) -> None:

@@ -63,9 +63,22 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 f"free disk space, then resume with train.resume={Path(path).parent.parent}"
             ) from error
 
-    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Read a checkpoint; the paths in it are replaced by those of the folder that it lies in."""
-        content: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any = None,  # noqa: ANN401 - Lightning's signature
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint as data, on the CPU, whatever Lightning or the environment asks for.
+
+        The paths in it are replaced by those of the folder that it lies in.
+
+        Raises:
+            UserError: the file is damaged, could run code, or is no checkpoint.
+        """
+        content = safe_load(Path(path), fix="start a new run")
+        if not isinstance(content, dict):
+            raise UserError(f"{path}: is no checkpoint; start a new run")
         return with_own_paths(content, Path(path).parent)
 
     def remove_checkpoint(self, path: str | Path) -> None:

@@ -7,7 +7,6 @@ import logging
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
+from livergrade.io.memory import reading_threads
 from livergrade.runs.paths import output_root
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ def check_test_patients(split: pd.DataFrame, classes: list[str]) -> Finding:
 
 def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None) -> Iterator[Finding]:
     """Decode every image; check sizes, colour modes, blank and blurred images, stain and duplicates."""
-    with ThreadPoolExecutor() as pool:
+    with reading_threads() as pool:
         results = list(
             tqdm(pool.map(_measure_image, cohort.paths), "checking images", len(cohort.paths), leave=False)
         )

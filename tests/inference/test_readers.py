@@ -1,5 +1,6 @@
 """Squares read by threads while earlier ones are graded."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -43,3 +44,17 @@ def test_squares_of_files_and_of_a_slide(tmp_path: Path) -> None:
     read = SlideTiles(slide, np.array([[x, y] for x, y, _ in COLOURS], float), 256, 32)
     for number, colour in enumerate(COLOURS.values()):
         assert np.abs(read(number)[2:-2, 2:-2].astype(int) - colour).max() <= 3
+
+
+def test_who_stops_waits_for_no_batch_but_for_the_pictures_under_way() -> None:
+    read: list[int] = []
+
+    def slow(number: int) -> np.ndarray:
+        read.append(number)
+        time.sleep(0.02)
+        return squares(0)
+
+    batches = read_ahead(slow, 80, batch_size=20, workers=1)
+    next(batches)
+    batches.close()
+    assert len(read) < 30

@@ -1,12 +1,15 @@
 """Pictures become RGB, or are refused with a reason."""
 
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from livergrade.io.images import SUFFIXES, ImageError, read_rgb
+from livergrade.io.images import SUFFIXES, ImageError, open_image, read_rgb, read_square
 
 GRADIENT = np.dstack([np.tile(np.linspace(40, 220, 32), (24, 1))] * 3).astype(np.uint8)
 
@@ -147,3 +150,55 @@ def test_the_content_counts_and_not_the_ending(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="does not exist"):
         (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
         read_rgb(tmp_path / "dangling.png")
+
+
+def test_a_very_long_picture_is_cut_to_its_middle_before_it_is_enlarged(tmp_path: Path) -> None:
+    pixels = np.full((16, 100_000, 3), 200, np.uint8)
+    pixels[:, 49_900:50_100] = 50
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert read_rgb(tmp_path / "a.png", shorter_side=64).shape == (64, 64 * 8, 3)
+    assert read_square(tmp_path / "a.png", 64).max() <= 60
+    Image.fromarray(pixels.transpose(1, 0, 2).copy()).save(tmp_path / "b.png")
+    assert read_square(tmp_path / "b.png", 64).max() <= 60
+
+
+def test_pictures_less_long_are_resized_as_a_whole(tmp_path: Path) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 160, 3), dtype=np.uint8))
+    image.save(tmp_path / "a.png")
+    whole = image.resize((320, 40), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    assert (read_rgb(tmp_path / "a.png", shorter_side=40) == np.asarray(whole)).all()
+
+
+def test_pages_are_not_all_counted(tmp_path: Path) -> None:
+    page = Image.new("RGB", (20, 20))
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page] * 30)
+    with pytest.raises(ImageError, match="holds 10 or more pages"):
+        open_image(tmp_path / "a.tif")
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("kind", [b"iCCP", b"zTXt"])
+def test_metadata_that_grow_a_thousandfold_are_not_unpacked(tmp_path: Path, kind: bytes) -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0))
+    bomb = chunk(kind, b"a\0\0" + zlib.compress(bytes(2 * 10**7)))
+    rows = chunk(b"IDAT", zlib.compress(bytes(32 * 97)))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + bomb * 3 + rows + chunk(b"IEND", b""))
+    try:
+        read_rgb(tmp_path / "a.png")
+    except ImageError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "name"])
+def test_what_is_no_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = {"device": Path("/dev/zero"), "name": Path("a\0b")}.get(kind, tmp_path / "a.png")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(ImageError, match=r"not a file|can't be opened"):
+        open_image(path)

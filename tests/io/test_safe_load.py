@@ -3,6 +3,8 @@
 import os
 import pickle
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,140 @@ def test_a_configs_target_is_never_made(tiny_run: Path, tmp_path: Path, capfd) -
         command("evaluate", f"run={run}", outputs=tmp_path)
     assert "Traceback" not in capfd.readouterr().err
     assert not witness.exists()
+
+
+class Call:
+    """An object that is made by calling something that PyTorch may allow."""
+
+    def __init__(self, function: object, *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return self.call
+
+
+def repacked(path: Path, into: Path, *, method: int = 0, more: dict[str, bytes] | None = None) -> Path:
+    """The records of a file of ``torch.save``, written anew."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(into, "w", method) as new:
+        for record in old.infolist():
+            new.writestr(record.filename, old.read(record))
+        for name, content in (more or {}).items():
+            new.writestr(name, content)
+    return into
+
+
+def test_neither_the_environment_nor_other_code_widens_what_is_read(tmp_path: Path, monkeypatch) -> None:
+    path, witness = tmp_path / "a.ckpt", tmp_path / "witness"
+    torch.save({"more": Payload(witness)}, path)
+    torch.save({"w": torch.ones(2)}, tmp_path / "b.ckpt")
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    for both in (False, True):
+        if both:
+            monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1")
+        with (
+            torch.serialization.safe_globals([os.mkdir, (os.mkdir, "posix.mkdir")]),
+            pytest.raises(UserError, match=r"is refused: it asks to load \S*mkdir") as error,
+        ):
+            safe_load(path, fix="")
+        assert "weights_only" not in str(error.value)
+        assert "\n" not in str(error.value)
+        assert isinstance(safe_load(tmp_path / "b.ckpt", fix=""), dict)
+    assert not witness.exists()
+    assert os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1"
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize(
+    "content",
+    [
+        Call(bytearray, 10**11),
+        Call(torch.FloatTensor, 10**11),
+        Call(torch.Tensor, 10**11),
+        Call(torch.UntypedStorage, 10**11),
+        torch.zeros(1).expand(10**11),
+        torch.zeros(1, 1).to_sparse(),
+        torch.zeros(10**11, device="meta"),
+    ],
+    ids=["bytearray", "FloatTensor", "Tensor", "storage", "view", "sparse", "meta"],
+)
+def test_what_takes_more_memory_than_the_file_is_refused(tmp_path: Path, content: object, old: bool) -> None:
+    torch.save({"w": content}, tmp_path / "a.pt", _use_new_zipfile_serialization=not old)
+    with pytest.raises(UserError, match=r"a\.pt is refused") as error:
+        safe_load(tmp_path / "a.pt", fix="")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_of_before_pytorch_1_6_is_read_and_its_lies_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth.tar"
+    torch.save({"w": torch.arange(4.0)}, path, _use_new_zipfile_serialization=False)
+    content = safe_load(path, fix="")
+    assert isinstance(content, dict)
+    assert content["w"].tolist() == [0, 1, 2, 3]
+    written = path.read_bytes()
+    assert b"K\x04N" in written  # the number of values in the storage
+    path.write_bytes(written.replace(b"K\x04N", b"J\xff\xff\xff\x7fN"))
+    with pytest.raises(UserError, match=r"a\.pth\.tar (is refused|cannot be read)"):
+        safe_load(path, fix="")
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("compressed", "compressed, which torch.save does not do"),
+        ("twice", "not one that torch.save writes"),
+        ("elsewhere", "lead elsewhere"),
+        ("larger", "larger than the file"),
+        ("tar", "cannot be read"),
+        ("text", "cannot be read"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_container_that_torch_save_does_not_write_is_refused(tmp_path: Path, harm: str, told: str) -> None:
+    plain, path = tmp_path / "plain.pt", tmp_path / "a.pt"
+    torch.save({"w": torch.zeros(10**5)}, plain)
+    if harm == "compressed":
+        repacked(plain, path, method=zipfile.ZIP_DEFLATED)
+    elif harm == "twice":
+        repacked(plain, path, more={"plain/data/0": b"again"})
+    elif harm == "elsewhere":
+        repacked(plain, path, more={"../../escaped": b""})
+    elif harm == "larger":
+        repacked(plain, path, more={"plain/data/1": b"x" * 99_999})
+        size = (99_999).to_bytes(4, "little")
+        path.write_bytes(path.read_bytes().replace(size * 2, (10**9).to_bytes(4, "little") * 2))
+    elif harm == "tar":
+        with tarfile.open(path, "w") as archive:
+            archive.add(plain)
+    else:
+        path.write_text("no weights")
+    with pytest.raises(UserError, match=rf"a\.pt.*{told}"):
+        safe_load(path, fix="")
+
+
+def test_values_within_values_for_ever_are_read_or_refused(tmp_path: Path) -> None:
+    circle: list[object] = []
+    circle.append(circle)
+    torch.save({"circle": circle, "w": torch.ones(1)}, tmp_path / "a.pt")
+    assert isinstance(safe_load(tmp_path / "a.pt", fix=""), dict)
+    plain = tmp_path / "plain.pt"
+    torch.save({"w": torch.ones(1)}, plain)
+    for pickled in (b"\x80\x02" + b"(" * 10**5 + b"l" * 10**5 + b".", b"\x80\x02)" + b"\x85" * 10**5 + b"."):
+        with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "b.pt", "w") as new:
+            for record in old.infolist():
+                deep = record.filename.endswith("data.pkl")
+                new.writestr(record.filename, pickled if deep else old.read(record))
+        try:
+            safe_load(tmp_path / "b.pt", fix="")
+        except UserError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "long name"])
+def test_what_is_no_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = {"device": Path("/dev/zero"), "long name": tmp_path / ("a" * 5000)}.get(kind, tmp_path / "a.pt")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(UserError, match=r"not a file|can't be opened"):
+        safe_load(path, fix="")

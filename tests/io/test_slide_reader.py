@@ -1,10 +1,12 @@
 """Slides: size, resolution, any part at any level, and where there is tissue."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from livergrade.io import slide_reader
 from livergrade.io.slide_reader import Slide, SlideError, is_slide
 from tests.conftest import COLOURS, write_slide
 
@@ -71,3 +73,31 @@ def test_what_is_no_slide_is_told(tmp_path: Path, path: Path) -> None:
     printed = write_slide(tmp_path / "printed.tif", mpp=352.8)
     with pytest.raises(SlideError, match="no microscope"):
         Slide(printed)
+
+
+@pytest.mark.parametrize("mpp", [1e-9, 1e9, float("nan"), -1.0, 0.0])
+def test_a_size_of_pixels_that_no_microscope_has_is_refused(path: Path, mpp: float) -> None:
+    with pytest.raises(SlideError, match="is said to have pixels of"):
+        Slide(path, mpp)
+
+
+def test_sides_and_levels_that_no_scanner_makes_are_refused(path: Path, monkeypatch) -> None:
+    for name, most, told in (
+        ("MOST_SIDE", 1000, "1024 × 768 px, which no scanner makes"),
+        ("MOST_SMALLEST", 1000, "has no level of fewer than"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(slide_reader, name, most)
+            with pytest.raises(SlideError, match=told):
+                Slide(path)
+    monkeypatch.setattr(slide_reader, "MOST_PIXELS_AT_ONCE", 1000)
+    with pytest.raises(SlideError, match="no level from which this region is read"):
+        Slide(path).read(0, 0, 512, 512, (512, 512))
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tif")
+    assert not is_slide(tmp_path / "a.tif")
+    for name in ("a.tif", ".", "a\0b"):
+        with pytest.raises(SlideError, match=r"not a file|can't be opened"):
+            Slide(tmp_path / name)

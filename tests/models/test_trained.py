@@ -43,3 +43,34 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"weights": torch.zeros(1)}, tmp_path / "a.ckpt")
     with pytest.raises(UserError, match="it holds no network"):
         trained_net(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (float("nan"), "values that are not finite"),
+        (float("inf"), "values that are not finite"),
+        (None, "is not a tensor"),
+        (True, r"torch\.bool instead of torch\.float32"),
+    ],
+)
+def test_weights_that_are_no_finite_numbers_are_refused(
+    tiny_run: Path, tmp_path: Path, harm: object, told: str
+) -> None:
+    content = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)
+    name = next(name for name in content["state_dict"] if name.startswith("net."))
+    tensor = content["state_dict"][name]
+    content["state_dict"][name] = tensor > 0 if harm is True else None if harm is None else tensor * harm
+    torch.save(content, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=rf"a\.ckpt.*{told}") as error:
+        trained_net(tmp_path / "a.ckpt")
+    assert "\n" not in str(error.value)
+
+
+def test_grades_that_are_no_names_are_refused(tiny_run: Path, tmp_path: Path) -> None:
+    content = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)
+    for grades in (["a"], [["a"], ["b"]], "abc", {"a": 1}, ["a"] * 10_000):
+        content["hyper_parameters"]["classes"] = grades
+        torch.save(content, tmp_path / "a.ckpt")
+        with pytest.raises(UserError, match="grades"):
+            trained_net(tmp_path / "a.ckpt")

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from livergrade.io.slide_reader import Slide
+from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.slides.heatmap import make_grid, map_figure, stitch_maps, summary, write_tiles_geojson
 from livergrade.slides.regions import read_regions
 from tests.conftest import COLOURS, GRADES, write_slide
@@ -117,3 +117,8 @@ def test_a_slides_grade_is_that_of_its_area() -> None:
     assert told["predicted"] == "poor"
     assert (told["area_poor"], told["area_moderate"], told["area_well"]) == (0.75, 0, 0.25)
     assert told["area_mm2"] == pytest.approx(4 * 0.05**2)
+
+
+def test_a_slide_with_room_for_millions_of_tiles_is_refused() -> None:
+    with pytest.raises(SlideError, match=r"has room for 2000000000000 tiles"):
+        make_grid(2_000_000, 1_000_000, 1.0, 1.0)
