@@ -28,6 +28,10 @@ LONGEST = 8
 PIXEL_BYTES = 20
 """At most, for a pixel while it is decoded and converted: twice as RGBA, as floats, and as the result."""
 
+BLOCK_BYTES = 64 * 2**20
+"""Of memory that Pillow asks for at once. Blocks of 16 MB, its default, stay with the thread that decoded a
+large image: 1.2 GB in each of 16 threads. Blocks above 32 MB go back to the system."""
+
 
 class ImageError(Exception):
     """The file is not an image that can be graded; the message gives the reason."""
@@ -127,6 +131,7 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
     Raises:
         ImageError: the file is not a complete image.
     """
+    Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined] # documented, but not typed
     with open_image(path) as image, ROOM.take(PIXEL_BYTES * image.width * image.height):
         try:
             image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased

@@ -2,6 +2,8 @@
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -202,3 +204,19 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path, kind: str) -> None:
         os.mkfifo(path)
     with pytest.raises(ImageError, match=r"not a file|can't be opened"):
         open_image(path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_large_pictures_take_no_more_memory_in_many_threads(tmp_path: Path) -> None:
+    """In a fresh process: at most one a core at a time, and none stays when it has been read."""
+    Image.new("RGBA", (8000, 8000), (9, 9, 9, 200)).save(tmp_path / "a.png", compress_level=1)
+    code = (
+        "import resource, sys; from pathlib import Path; from livergrade.io.images import read_square; "
+        "from livergrade.io.memory import ROOM, reading_threads; threads = reading_threads(8); "
+        "list(threads.__enter__().map(lambda path: read_square(path, 64), [Path(sys.argv[1])] * 16)); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - ROOM.most)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "a.png")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1_500_000_000
