@@ -25,6 +25,7 @@ from livergrade.data.validation import (
 from livergrade.errors import UserError
 from livergrade.evaluation.levels import patient_grades
 from livergrade.io.bounded import TimeLimitError, run_bounded
+from livergrade.io.cells import cell_problem
 from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside, OutsideError
@@ -136,7 +137,10 @@ def from_folder(
             hidden = any(part.startswith(".") for part in image.split("/"))
             if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
                 continue
-            found.append((image, grade))
+            if problem := cell_problem(image):
+                problems.append(f"{one_line(image)} {problem}")
+            else:
+                found.append((image, grade))
     patients = _patients([image for image, _ in found], patient_pattern)
     rows = [(image, name, grade) for (image, grade), name in zip(found, patients, strict=True) if name]
     problems += [

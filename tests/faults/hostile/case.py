@@ -39,7 +39,6 @@ class Case:
         refused: what its message says, a regular expression; None if the command must finish.
         check: raises AssertionError if what the command left is wrong.
         environment: variables that are set while the command runs.
-        into_run: the command is told to write into the run's folder, as a resume is.
     """
 
     name: str
@@ -48,4 +47,3 @@ class Case:
     refused: str | None = None
     check: Callable[[Place], None] | None = None
     environment: tuple[tuple[str, str], ...] = ()
-    into_run: bool = False

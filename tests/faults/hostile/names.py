@@ -228,7 +228,7 @@ def linked_figure(place: Place) -> list[str]:
 
 
 def filled_in(key: str) -> Callable[[Place], list[str]]:
-    """A stored option that would be filled in from the environment."""
+    """A stored option that stands for other values from the environment."""
 
     def prepare(place: Place) -> list[str]:
         group, name = key.split(".")
@@ -418,7 +418,7 @@ CASES = [
     Case("run: allows itself, train.resume", "train", allowed_by_itself("train"), OUT),
     Case("run: figures are links", "compare", linked_figure, None, nothing_steers),
     *(
-        Case(f"run: {key} is filled in", "explain", filled_in(key), r"would be filled in")
+        Case(f"run: {key} is filled in", "explain", filled_in(key), r"stands for other values")
         for key in ("model.backbone", "data.name", "data.manifest")
     ),
     Case("run: a grade is a formula", "compare", lambda place: classed(place, "=cmd|x"), FORMULA),

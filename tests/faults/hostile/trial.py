@@ -16,6 +16,8 @@ MEMORY = 3e9
 """Bytes that a command may take beyond what its packages take."""
 OWN = {"evaluate": "evaluations", "export": "export"}
 """Folders that commands make in the run's folder, unless told otherwise."""
+OUTPUTS = ("out", "study", "train.resume", "data.cache_dir", "hydra.run.dir", "hydra.sweep.dir")
+"""Options that name a folder to write in."""
 MOST = 4  # changes outside that are listed
 
 
@@ -50,9 +52,9 @@ def attempt(case: Case, given: Place, folder: Path, *, stop_after: float | None 
     place = make_place(given, folder)
     words = case.prepare(place)
     before = contents(place.bait)
-    own = place.run if case.into_run else place.run / OWN.get(case.command, "evaluations")
+    own = [place.run / OWN.get(case.command, "evaluations"), *named(words)]
     ended = run_forked(
-        case.command, words, folder, [own], environment=dict(case.environment), stop_after=stop_after
+        case.command, words, folder, own, environment=dict(case.environment), stop_after=stop_after
     )
     wrong = _listed(ended.changes) + touched(before, contents(place.bait))
     if not ended.heard:
@@ -68,12 +70,25 @@ def attempt(case: Case, given: Place, folder: Path, *, stop_after: float | None 
     return Outcome(case, kind, "; ".join(wrong), ended.seconds, ended.memory)
 
 
+def named(words: list[str]) -> list[Path]:
+    """The folders that the words of a command name to write in."""
+    options = dict(word.split("=", 1) for word in words if "=" in word)
+    return [Path(options[key].strip("'\"")) for key in OUTPUTS if options.get(key)]
+
+
 def make_place(given: Place, folder: Path) -> Place:
     """Make the folders of one case: a copy of the run, and files of somebody else."""
     bait = folder / "somebody"
     (bait / "checkpoints").mkdir(parents=True)
     (folder / "input").mkdir()
-    for name in (".bashrc", "thesis.txt", "features.npy", "checkpoints/best.ckpt", ".notes.1.part"):
+    for name in (
+        ".bashrc",
+        "thesis.txt",
+        "secret.png",
+        "features.npy",
+        "checkpoints/best.ckpt",
+        ".notes.1.part",
+    ):
         (bait / name).write_bytes(b"mine: " + name.encode())
     run = Path(shutil.copytree(given.run, folder / "run", symlinks=True))
     return replace(given, folder=folder / "input", run=run, bait=bait, out=folder / "out")

@@ -34,7 +34,7 @@ def watch(allowed: Sequence[Path], breach: Callable[[str], None]) -> None:
     A path counts as where it leads to, links resolved; for what is removed or made, as where its folder
     leads to.
     """
-    roots = [os.path.realpath(folder) for folder in allowed]
+    roots = [form(folder) for folder in allowed for form in (os.path.realpath, os.path.abspath)]
     busy = False
 
     def inside(path: str) -> bool:
