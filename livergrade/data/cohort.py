@@ -128,19 +128,7 @@ def from_folder(
         raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
     if ignored := [name for name in folders if name not in classes]:
         log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(map(one_line, ignored)))
-    found: list[tuple[str, str]] = []
-    problems: list[str] = []
-    below = Inside(root, outside=outside)
-    for grade in classes:
-        for path in _files(below, grade, problems):
-            image = path.relative_to(root).as_posix()
-            hidden = any(part.startswith(".") for part in image.split("/"))
-            if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
-                continue
-            if problem := cell_problem(image):
-                problems.append(f"{one_line(image)} {problem}")
-            else:
-                found.append((image, grade))
+    found, problems = _graded_files(root, classes, outside=outside)
     patients = _patients([image for image, _ in found], patient_pattern)
     rows = [(image, name, grade) for (image, grade), name in zip(found, patients, strict=True) if name]
     problems += [
@@ -163,6 +151,26 @@ def from_folder(
         mixed=mixed,
         outside=outside,
     )
+
+
+def _graded_files(
+    root: Path, classes: list[str], *, outside: bool
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Images below ``root`` with the grade whose folder they are in, and problems with their names."""
+    found: list[tuple[str, str]] = []
+    problems: list[str] = []
+    below = Inside(root, outside=outside)
+    for grade in classes:
+        for path in _files(below, grade, problems):
+            image = path.relative_to(root).as_posix()
+            hidden = any(part.startswith(".") for part in image.split("/"))
+            if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
+                continue
+            if problem := cell_problem(image):
+                problems.append(f"{one_line(image)} {problem}")
+            else:
+                found.append((image, grade))
+    return found, problems
 
 
 def _files(below: Inside, grade: str, problems: list[str]) -> list[Path]:
