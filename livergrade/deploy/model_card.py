@@ -61,12 +61,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         overall_metrics=[(metric.name, metric.heading, metric.unit) for metric in overall()],
         majority=majority(metrics),
         verdict=verdict(metrics, run.model),
-        limits=limits(
-            metrics,
-            split=config.split.name,
-            synthetic=synthetic,
-            trial=config.trainer.limit_batches is not None,
-        ),
+        limits=limits(metrics, config),
         environment=environment,
         exported=exported,
         version=__version__,

@@ -81,12 +81,7 @@ def write_report(run_folder: str | Path) -> Path:
         metrics=metrics,
         majority=majority(metrics),
         verdict=verdict(metrics, run.model),
-        limits=limits(
-            metrics,
-            split=config.split.name,
-            synthetic=synthetic,
-            trial=config.trainer.limit_batches is not None,
-        ),
+        limits=limits(metrics, config),
         cohort=cohort_counts(run.split, metrics["classes"], folder / "split.csv"),
         levels=LEVELS,
         overall=[(metric.name, metric.heading, metric.unit) for metric in overall()],

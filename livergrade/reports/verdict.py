@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from livergrade.config.schema import TrainConfig
 from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.summary import RunMetrics
 
@@ -45,19 +46,17 @@ def verdict(metrics: RunMetrics, model: str) -> str:
     return f"{text}, which does not differ clearly from {against}."
 
 
-def limits(metrics: RunMetrics, *, split: str, synthetic: bool, trial: bool) -> list[str]:
+def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
     """Conclusions that the results of this run do not support, as sentences.
 
     Args:
         metrics: content of ``metrics.json``.
-        split: name of the split.
-        synthetic: whether the cohort is computer-generated.
-        trial: whether passes were stopped after a few batches.
+        config: the run's options: its cohort, its split, and whether passes stopped after a few batches.
     """
-    sentences = []
-    if synthetic:
+    sentences, split = [], config.split.name
+    if config.data.name == "synthetic":
         sentences.append("The images are computer-generated. Nothing here is about patients.")
-    if trial:
+    if config.trainer.limit_batches is not None:
         sentences.append("The run was a trial on a few batches.")
     if metrics["leakage"]["leaking"]:
         sentences.append("The split leaks, so the metrics do not hold for new patients.")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from livergrade.config.schema import TrainConfig
 from livergrade.reports.verdict import limits, majority, verdict
 
 
@@ -41,12 +42,15 @@ def test_the_majority_is_of_the_truth() -> None:
 
 
 def test_limits_are_the_runs_own() -> None:
-    one = " ".join(limits(metrics(0.5, 0.9), split="patient", synthetic=False, trial=False))
+    config = TrainConfig()
+    config.data.name, config.split.name = "manifest", "patient"
+    one = " ".join(limits(metrics(0.5, 0.9), config))
     assert "uncertain by 40 points" in one
     assert "Fewer than 5 test patients of well (4)" in one
     assert "One split of one cohort" in one
     assert "computer-generated" not in one
-    two = " ".join(limits(metrics(None, None, leaking=True), split="external", synthetic=True, trial=True))
+    config.data.name, config.split.name, config.trainer.limit_batches = "synthetic", "external", 2
+    two = " ".join(limits(metrics(None, None, leaking=True), config))
     assert "computer-generated" in two
     assert "trial" in two
     assert "The split leaks" in two
