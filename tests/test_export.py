@@ -22,7 +22,7 @@ from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
 from livergrade.models.catalog import NAMES
 from livergrade.runs.run import Run
-from tests.conftest import GRADES, TINY, command, train
+from tests.conftest import GRADES, TINY, command, made_once, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 WORST = 'G:3 "poor" | <b> #*'  # a grade's name that YAML, Markdown and HTML all would trip over
@@ -34,36 +34,39 @@ def export(*words: str, outputs: Path) -> None:
     command("export", *words, outputs=outputs)
 
 
-@pytest.fixture(scope="module")
-def trained(
-    undrawn: None, manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A run of a small network on the tiny cohort, whose worst grade has another name, calibrated."""
-    folder = tmp_path_factory.mktemp("export")
-    table = pd.read_csv(manifest)
-    table["image"] = [str(manifest.parent / image) for image in table["image"]]
-    table.replace({"grade": {GRADES[0]: WORST}}).to_csv(folder / "cohort.csv", index=False)
-    classes = ",".join("'" + grade + "'" for grade in (WORST, *GRADES[1:]))
-    train(
-        *TINY,
-        *(word for word in small if not word.startswith(("data.manifest", "data.image_size"))),
-        f"data.manifest={folder / 'cohort.csv'}",
-        "data.outside=true",
-        f"data.classes=[{classes}]",
-        "data.image_size=32",
-        "trainer.max_epochs=3",
-        f"hydra.run.dir={folder / 'run'}",
-        outputs=folder,
-    )
-    stored = folder / "run" / "calibration.json"
-    stored.write_text(json.dumps(json.loads(stored.read_text()) | {"temperature": TEMPERATURE}))
-    return folder / "run"
+@pytest.fixture(scope="session")
+def trained(manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a small network on the tiny cohort, whose worst grade has another name, calibrated.
+
+    In its folder lies what an export of it leaves, at views that lie between right angles.
+    """
+
+    def make(folder: Path) -> None:
+        table = pd.read_csv(manifest)
+        table["image"] = [str(manifest.parent / image) for image in table["image"]]
+        table.replace({"grade": {GRADES[0]: WORST}}).to_csv(folder / "cohort.csv", index=False)
+        classes = ",".join("'" + grade + "'" for grade in (WORST, *GRADES[1:]))
+        train(
+            *TINY,
+            *(word for word in small if not word.startswith(("data.manifest", "data.image_size"))),
+            f"data.manifest={folder / 'cohort.csv'}",
+            "data.outside=true",
+            f"data.classes=[{classes}]",
+            "data.image_size=32",
+            "trainer.max_epochs=3",
+            f"hydra.run.dir={folder / 'run'}",
+            outputs=folder,
+        )
+        stored = folder / "run" / "calibration.json"
+        stored.write_text(json.dumps(json.loads(stored.read_text()) | {"temperature": TEMPERATURE}))
+        export(f"run={folder / 'run'}", "views=3", "data.outside=true", outputs=folder)
+
+    return made_once(tmp_path_factory, "export", make) / "run"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def exported(trained: Path) -> Path:
-    """What an export of it leaves, at views that lie between right angles."""
-    export(f"run={trained}", "views=3", "data.outside=true", outputs=trained.parent)
+    """What the export left."""
     return trained / "export"
 
 

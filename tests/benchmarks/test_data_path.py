@@ -1,7 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_every_way_is_timed_and_ours_is_true(script, tmp_path: Path) -> None:
     told = tmp_path / "told.json"
     words = ["--images", "3", "--scale", "0.2", "--size", "64", "--rounds", "1", "--json", told]

@@ -14,6 +14,7 @@ from livergrade.models.catalog import NAMES
 
 SHORT = "cbam of a block a stage"  # every kind of layer that CBAM has, in a quarter of the blocks to trace
 EACH = [SHORT, *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES)]
+# A small network is compiled and exported by the fast tests of hooks and of the command.
 
 
 @pytest.fixture(scope="module", params=EACH)
@@ -49,6 +50,7 @@ def test_bf16(net: nn.Module, views: torch.Tensor) -> None:
     assert (got.float() - expected).abs().max() < 0.05 * expected.abs().max()  # 8 bits of mantissa
 
 
+@pytest.mark.slow
 def test_compiles_as_one_graph_to_train(net: nn.Module, views: torch.Tensor) -> None:
     gradients = []
     for backend in (None, "aot_eager"):
@@ -68,6 +70,7 @@ def test_compiles_to_kernels(net: nn.Module, views: torch.Tensor) -> None:
     torch.testing.assert_close(compiled(views), expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_onnx(net: nn.Module, views: torch.Tensor, tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"

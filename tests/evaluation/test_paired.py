@@ -128,6 +128,7 @@ def test_repeats_may_test_different_patients() -> None:
         assert pair["image"]["difference"]["accuracy"][key] == pytest.approx(expected, abs=tolerance)
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_claimed() -> None:
     """Two models of the same skill on clustered answers: p below 0.05 in about a twentieth of the trials."""
     p = [

@@ -143,7 +143,7 @@ def _use_metrics(run: Path) -> None:
     metrics = found.metrics
     table(metrics)
     verdict(metrics, found.model)
-    limits(metrics, split="patient", synthetic=True, trial=False)
+    limits(metrics, found.config)
 
 
 def _use_options(run: Path) -> None:

@@ -173,6 +173,7 @@ def test_skresnet50_of_timm_is_another_network(tmp_path: Path) -> None:
         load_weights(ours("sknet"), str(tmp_path / "a.safetensors"), name="sknet")
 
 
+@pytest.mark.slow
 def test_the_docs_tables_are_what_we_count() -> None:
     docs = DOCS.read_text()
     assert models() in docs
