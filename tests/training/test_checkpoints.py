@@ -138,8 +138,13 @@ def assert_same(one: Path, other: Path) -> None:
 @pytest.mark.parametrize(
     ("step", "number"),
     [
-        *((step, signal.SIGTERM) for step in (1, STEPS, STEPS + 2, 2 * STEPS)),
-        *((1, number) for number in (signal.SIGINT, signal.SIGUSR1)),
+        (1, signal.SIGTERM),
+        (STEPS + 2, signal.SIGTERM),
+        (1, signal.SIGINT),
+        *(
+            pytest.param(step, number, marks=pytest.mark.slow)
+            for step, number in ((STEPS, signal.SIGTERM), (2 * STEPS, signal.SIGTERM), (1, signal.SIGUSR1))
+        ),
     ],
 )
 def test_a_run_that_is_told_to_stop_goes_on_to_the_same_end(
