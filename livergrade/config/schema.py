@@ -59,11 +59,8 @@ class SyntheticConfig:
 class DataConfig:
     """The cohort and how it is read (group ``data``)."""
 
-    name: str = option(
-        "synthetic",
-        "kind of cohort: synthetic (the embedded one), manifest or folder",
-        choices=("synthetic", "manifest", "folder"),
-    )
+    # Which kinds there are is told by livergrade/data/kinds.py, the one place where a kind is added.
+    name: str = option("synthetic", "kind of cohort: synthetic (the embedded one), manifest or folder")
     manifest: str | None = option(
         None, "CSV with the columns image, patient, grade (data=manifest)", path=True
     )

@@ -153,7 +153,6 @@ OPTIONS: list[tuple[str, str, Any, str]] = [
     ("a compiler that nobody has", "trainer.compile", "gcc -x", "trainer.compile"),
     ("groups of zero", "model.groups", 0, "model.groups"),
     ("a pattern of a megabyte", "data.patient_pattern", "(a+)+" * 800, "data.patient_pattern"),
-    ("a kind of cohort that nobody has", "data.name", "sql", "data.name"),
     ("a path with a terminal's codes", "data.manifest", "a\x1b[2Jb", "control"),
     ("a word for a number", "data.image_size", "many", "data.image_size"),
     ("a list for a group", "model", [1, 2], "can't be read"),
@@ -334,7 +333,14 @@ def reused(name: str, data: str) -> Callable[[Place], list[str]]:
     return prepare
 
 
+def unknown_kind(place: Place) -> list[str]:
+    """A kind of cohort is looked up when the cohort is read: those who add one add it in one place."""
+    option("data.name", "sql")(place)
+    return [f"run={place.run}"]
+
+
 CASES: list[Case] = [
+    Case("config.yaml: a kind of cohort that nobody has", "evaluate", unknown_kind, r"data\.name=sql"),
     *(
         case(f"config.yaml: {name}", COMMANDS[number % 6], option(key, new), rf"config\.yaml[\s\S]*{told}")
         for number, (name, key, new, told) in enumerate(OPTIONS)
