@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -23,6 +23,7 @@ from livergrade.errors import UserError
 from livergrade.io.cache_folder import ARRAY, claim
 from livergrade.io.files import atomic_write, remove_parts
 from livergrade.io.images import ImageError, read_square
+from livergrade.io.locks import file_lock
 from livergrade.io.memory import reading_threads
 from livergrade.io.write_below import is_plain_file
 
@@ -138,9 +139,7 @@ def _opened(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock of ``path``, so that one process writes it; a dead process releases its lock."""
-    lock = FileLock(file := path.with_name(f".{path.stem}.lock"))
-    if file.is_symlink() or (file.exists() and not is_plain_file(file)):
-        raise UserError(f"{file}: is no file, but a lock is to be taken there; remove it")
+    lock = file_lock(path.with_name(f".{path.stem}.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:

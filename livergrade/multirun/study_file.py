@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +27,7 @@ def check_study_file(path: Path) -> None:
     """
     journal = path.with_name(f"{path.name}-journal")
     for file in (path, journal):
-        if (file.exists() or file.is_symlink()) and not is_plain_file(file):
+        if os.path.lexists(file) and not is_plain_file(file):
             raise _refusal(file, "is a link or no file")
         if file.exists() and file.stat().st_size > LARGEST:
             raise _refusal(file, f"has more than {LARGEST:,} bytes")

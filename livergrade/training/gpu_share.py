@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from livergrade.errors import UserError
-from livergrade.io.write_below import is_plain_file
+from livergrade.io.locks import file_lock
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +80,8 @@ def gpu_slot(slots: int, folder: Path) -> Iterator[None]:
     while True:
         for slot in range(slots):
             try:
-                file = folder / f"{slot + 1} of {slots}"
-                if file.is_symlink() or (file.exists() and not is_plain_file(file)):
-                    raise UserError(f"{file}: is no file, but a lock is to be taken there; remove it")
-                lock = FileLock(file, timeout=0)
-                lock.acquire()
+                lock = file_lock(folder / f"{slot + 1} of {slots}")
+                lock.acquire(timeout=0)
             except Timeout:
                 continue
             try:
