@@ -28,7 +28,7 @@ from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
-from livergrade.io.visible import message as shown
+from livergrade.io.visible import message as printable
 from livergrade.io.write_below import refuse_links, write_only_below
 from livergrade.runs.folder import note_failure
 from livergrade.runs.paths import CONF
@@ -84,16 +84,16 @@ def command(
             try:
                 _run_task(task, check, composed)
             except UserError as error:
-                failures.error("%s", shown(error))
+                failures.error("%s", printable(error))
                 _note_failure(error)
                 if not _local_rank():
                     remove_empty_run()
-                raise _ReportedError(f"\n{shown(error)}") from None
+                raise _ReportedError(f"\n{printable(error)}") from None
             except Exception as error:
                 if message := explain_system_error(error):
                     failures.error("%s", message)
                     _note_failure(error)
-                    raise _ReportedError(f"\n{shown(message)}") from None
+                    raise _ReportedError(f"\n{printable(message)}") from None
                 failures.exception("this run failed")
                 _note_failure(error)
                 raise

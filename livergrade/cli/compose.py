@@ -156,6 +156,7 @@ def _resumed(composed: DictConfig) -> DictConfig:
     defaults = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), composed))
     assert isinstance(defaults, TrainConfig)
     config: DictConfig = OmegaConf.structured(options_here(recorded, defaults))
+    of_machine = [name for name in MACHINE if name.startswith("data.")]
     typed = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
     for override in typed:
         key = override.key_or_group
@@ -163,7 +164,7 @@ def _resumed(composed: DictConfig) -> DictConfig:
         if key not in MACHINE and not key.startswith("trainer.") and not weights:
             raise UserError(
                 f"{override.input_line}: a resumed run keeps its own options ({shown(stored)}); "
-                f"only trainer.* may change, and {', '.join(MACHINE[:4])}. Start a new run for anything else."
+                f"only trainer.* may change, and {', '.join(of_machine)}. Start a new run for anything else."
             )
         OmegaConf.update(config, key, override.value())
     _require_weights(recorded, [override.key_or_group for override in typed])

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from livergrade.cli.compose import register_resolvers
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.errors import UserError
-from livergrade.io.visible import message as shown
+from livergrade.io.visible import message as printable
 from livergrade.io.write_below import refuse_links, refuse_links_between
 
 PROBE = 2**16
@@ -89,7 +89,7 @@ def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
         message = explain_system_error(error) or f"{folder}: can't be made: {error}"
     else:
         return
-    sys.stderr.write(f"\n{shown(message)}\n")
+    sys.stderr.write(f"\n{printable(message)}\n")
     raise SystemExit(1)
 
 

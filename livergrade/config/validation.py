@@ -11,8 +11,7 @@ from livergrade.config.views import view_count
 from livergrade.errors import UserError
 from livergrade.evaluation.grades import too_many_grades
 from livergrade.io.cells import cell_problem
-from livergrade.io.regular_files import CONTROL
-from livergrade.io.visible import one_line, shown
+from livergrade.io.visible import CONTROL, one_line, shown
 from livergrade.models.catalog import OPTIONS
 
 LONGEST = 4096

@@ -140,9 +140,6 @@ class UncertaintyMetrics(TypedDict):
     familiarity: NotRequired[OodEstimates]
 
 
-_KEYS = Calibration.__required_keys__
-
-
 def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> Calibration:
     """Fit the temperature and the conformal scores on the validation split only.
 

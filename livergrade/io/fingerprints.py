@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,6 +11,7 @@ from tqdm import tqdm
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
 from livergrade.io.json_files import read_json
+from livergrade.io.memory import reading_threads
 from livergrade.io.regular_files import MEGABYTE
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Fingerprints:
     def of(self, paths: list[Path]) -> list[str]:
         """SHA-256 of every file, hexadecimal; new or changed files are hashed, and all are cached."""
         new = [path for path in paths if not self.recalls(path)]
-        with ThreadPoolExecutor() as pool:
+        with reading_threads() as pool:
             digests = pool.map(_digest, new)
             for path, state_and_digest in zip(
                 new,

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from livergrade.errors import UserError
-from livergrade.io.regular_files import CONTROL, MEGABYTE, read_regular
-from livergrade.io.visible import shown
+from livergrade.io.regular_files import MEGABYTE, read_regular
+from livergrade.io.visible import CONTROL, shown
 
 Content = TypeVar("Content")
 
@@ -37,11 +37,13 @@ def read_json(path: Path, kind: type[Content], *, limit: int = FACTS, fix: str =
     """
     missing = "give the folder of a finished run" if fix == AGAIN else fix
     content = read_regular(path, limit, fix=missing).removeprefix(_BOM)
+    value: Any = None
     try:
-        _check_text(msgspec.json.decode(content), "", _DEEPEST)
-        return msgspec.json.decode(content, type=kind)
+        value = msgspec.json.decode(content)
+        _check_text(value, "", _DEEPEST)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise UserError(f"{shown(path)}: {_named(str(error), content, kind)}; {fix}") from None
+        raise UserError(f"{shown(path)}: {_named(str(error), value, kind)}; {fix}") from None
     except RecursionError:
         raise UserError(f"{shown(path)}: is nested too deep; {fix}") from None
     except ValueError as error:  # malformed, bad UTF-8, or _check_text
@@ -73,7 +75,7 @@ def _check_text(value: Any, key: str, depth: int) -> None:  # noqa: ANN401 - any
         raise ValueError(f"{shown(key, 60)}: holds the control character {found[0]!r}")
 
 
-def _named(message: str, content: bytes, kind: Any) -> str:  # noqa: ANN401 - any type
+def _named(message: str, value: Any, kind: Any) -> str:  # noqa: ANN401 - any JSON value, any type
     """What msgspec found wrong, with the key in front: ``scores.patient: expected array, got str``."""
     reason, _, place = message.partition(" - at `$")
     key = re.sub(r"\[\.\.\.\]", "", place.rstrip("`")).strip(".")
@@ -81,7 +83,7 @@ def _named(message: str, content: bytes, kind: Any) -> str:  # noqa: ANN401 - an
     if field and key:
         return f"{shown(key, 100)}: lacks {field[1]}"
     if field:
-        absent = kind.__required_keys__ - msgspec.json.decode(content).keys()
+        absent = kind.__required_keys__ - value.keys()
         return f"lacks {', '.join(sorted(absent))}"
     reason = shown(reason.replace("`", ""), 200)
     reason = reason[0].lower() + reason[1:]

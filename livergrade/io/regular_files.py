@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -12,9 +11,6 @@ from livergrade.errors import UserError
 from livergrade.io.visible import shown
 
 MEGABYTE = 2**20
-
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that steer a terminal; a tab and a line break are text."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
+_CODES = "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
+CONTROL = re.compile(f"[{_CODES}]")
+"""Characters that steer a terminal; a tab and a line break are text."""
+
 _STEERING = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
+    f"{_CODES}"
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they change the direction of what follows
     "\u2028\u2029"  # separators of lines and paragraphs
     "\ud800-\udfff"  # no characters: bytes of a file name that are no UTF-8
 )
-_CONTROL = re.compile(f"[{_STEERING}]")
-_CONTROL_OR_BREAK = re.compile(f"[{_STEERING}\t\n]")
+_STEERS = re.compile(f"[{_STEERING}]")
+_STEERS_OR_BREAKS = re.compile(f"[{_STEERING}\t\n]")
 # livergrade indents the lines of a message after the first.
 _FOREIGN_BREAK = re.compile(r"\n(?!  )")
 
@@ -26,12 +30,12 @@ def _escaped(match: re.Match[str]) -> str:
 
 def visible(text: str) -> str:
     r"""The text with control characters as escapes, ``\x1b``; its line breaks and tabs stay."""
-    return _CONTROL.sub(_escaped, text)
+    return _STEERS.sub(_escaped, text)
 
 
 def one_line(text: object) -> str:
     """A name on one line: control characters, line breaks and tabs as escapes."""
-    return _CONTROL_OR_BREAK.sub(_escaped, str(text))
+    return _STEERS_OR_BREAKS.sub(_escaped, str(text))
 
 
 def shown(text: object, longest: int = 200) -> str:
@@ -55,5 +59,5 @@ def without_controls(text: str) -> str:
     return "".join(
         letter
         for letter in text
-        if letter == "\n" or (unicodedata.category(letter) not in ("Cc", "Cs") and not _CONTROL.match(letter))
+        if letter == "\n" or (unicodedata.category(letter) not in ("Cc", "Cs") and not _STEERS.match(letter))
     )

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from livergrade.errors import UserError
-from livergrade.io.regular_files import CONTROL, read_regular_text
-from livergrade.io.visible import shown
+from livergrade.io.regular_files import read_regular_text
+from livergrade.io.visible import CONTROL, shown
 
 LARGEST = 2**18
 """Bytes of a file; the options of a run take two thousand."""
