@@ -223,13 +223,11 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "cohort", write_cohort) / "cohort.csv"
 
 
-@pytest.fixture(scope="session")
-def small(manifest: Path) -> list[str]:
-    """Options that make a run on that cohort a matter of seconds."""
+def small_options(manifest: Path) -> list[str]:
+    """Options that make a run on the cohort of :func:`write_cohort` a matter of seconds."""
     return [
         "data=manifest",
         f"data.manifest={manifest}",
-        f"data.cache_dir={manifest.parents[1] / 'cache'}",
         "data.image_size=32",
         "data.batch_size=6",
         "split.test_fraction=0.25",
@@ -242,6 +240,12 @@ def small(manifest: Path) -> list[str]:
         "trainer.progress=false",
         "trainer.map_patients=0",
     ]
+
+
+@pytest.fixture(scope="session")
+def small(manifest: Path) -> list[str]:
+    """These options, with a cache for all tests."""
+    return [*small_options(manifest), f"data.cache_dir={manifest.parents[1] / 'cache'}"]
 
 
 def prediction_columns(classes: Sequence[str]) -> list[str]:

@@ -39,15 +39,11 @@ VALUES: tuple[Any, ...] = (
     *("\x1b[2J", "\x00", "\n", "x" * 300, "x" * 20_000, "9" * 6000, [], {}, [[]], [1], ["poor"], {"a": 1}),
     *([0.5] * 50, [["a"] * 3] * 3, list(range(200))),
 )
+BREAKERS = ("\x00", '"', "'", ",", "\n", "\r\n", "\ufeff")
+"""Characters that end a cell, a line or a text, or begin a file."""
 PIECES = (
+    *BREAKERS,
     *(
-        "\x00",
-        '"',
-        "'",
-        ",",
-        "\n",
-        "\r\n",
-        "\ufeff",
         "[",
         "{",
         "}",

@@ -20,7 +20,7 @@ from livergrade.errors import UserError
 from livergrade.inference.inputs import find_inputs
 from livergrade.slides.regions import read_regions
 from tests.conftest import GRADES, draw_image, examples, write_cohort
-from tests.faults.fuzz_runs import READERS, attempt, changed, fill
+from tests.faults.fuzz_runs import BREAKERS, READERS, attempt, changed, fill
 
 FUZZED = settings(
     max_examples=int(os.environ.get("LIVERGRADE_FUZZ_EXAMPLES") or examples(60)),
@@ -29,14 +29,8 @@ FUZZED = settings(
 )
 SPICE = st.sampled_from(
     [
+        *BREAKERS,
         *(
-            "\x00",
-            '"',
-            "'",
-            ",",
-            "\n",
-            "\r\n",
-            "\ufeff",
             ";",
             "\t",
             "..",

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 import tests.faults.hostile as hostile
-from tests.conftest import TINY, write_cohort, write_slide
+from tests.conftest import TINY, small_options, write_cohort, write_slide
 from tests.faults.hostile.case import Case, Place
 from tests.faults.hostile.histories import run_history
 from tests.faults.hostile.trial import Outcome, attempt
@@ -38,12 +38,7 @@ def make_given(folder: Path) -> Place:
     """A cohort, a slide, and a run trained on the cohort by a process of its own."""
     manifest, run = write_cohort(folder / "cohort"), folder / "run"
     slide = write_slide(folder / "slides" / "case.tif", grain=20)
-    words = [
-        *(*TINY, "data=manifest", f"data.manifest={manifest}", "data.image_size=32", "data.batch_size=6"),
-        *("split.test_fraction=0.25", "split.val_fraction=0.34", "optim=sgd", "augment.test_views=2"),
-        *("trainer.accelerator=cpu", "trainer.max_epochs=1", "trainer.progress=false"),
-        *("trainer.map_patients=0", f"hydra.run.dir={run}"),
-    ]
+    words = [*TINY, *small_options(manifest), f"hydra.run.dir={run}"]
     environment = os.environ | {"LIVERGRADE_CACHE": str(folder / "cache")}
     trained = [sys.executable, "-m", "livergrade.train", *words]
     subprocess.run(trained, check=True, env=environment, stdout=subprocess.DEVNULL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from tests.conftest import TINY, small_options
 from tests.faults.hostile.case import Place
 from tests.faults.hostile.fork import run_forked
 from tests.faults.hostile.trial import make_place, touched
@@ -54,12 +55,7 @@ def _step(rng: random.Random, place: Place, fresh: Path) -> tuple[str, list[str]
     empty.mkdir(exist_ok=True)
     out = rng.choice([fresh, fresh, place.bait, place.bait / "checkpoints", empty, place.run])
     image = str(next(place.manifest.parent.glob("*/*.png")))
-    small = [
-        *("model=timm", "model.backbone=test_resnet", "data=manifest", f"data.manifest={place.manifest}"),
-        *("data.image_size=32", "data.batch_size=6", "augment.test_views=2", "trainer.limit_batches=1"),
-        *("split.test_fraction=0.25", "split.val_fraction=0.34", "trainer.accelerator=cpu"),
-        *("trainer.max_epochs=1", "trainer.progress=false", "trainer.map_patients=0"),
-    ]
+    small = [*TINY, *small_options(place.manifest), "trainer.limit_batches=1"]
     cache = rng.choice([place.bait, empty, fresh])
     restarted = {"SLURM_RESTART_COUNT": "1"} if rng.random() < 0.5 else {}
     return rng.choice(
