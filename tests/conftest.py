@@ -197,6 +197,29 @@ def _templates_compiled_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _options_composed_once() -> Iterator[None]:
+    """Hydra composes all options twice, at first to look for ``hydra.mode`` alone, which no test sets.
+
+    And OmegaConf reads the files of ``conf/`` with libyaml, by the same rules.
+    """
+    import types
+
+    import yaml
+    from hydra._internal.hydra import Hydra
+    from omegaconf import _utils
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", lambda hydra, config_name, overrides: None)
+        with patch.context() as libyaml:
+            libyaml.setattr(
+                _utils, "yaml", types.SimpleNamespace(**{**vars(yaml), "SafeLoader": yaml.CSafeLoader})
+            )
+            loader = _utils.get_yaml_loader()
+        patch.setattr(_utils, "get_yaml_loader", lambda: loader)
+        yield
+
+
 def pytest_collection_finish() -> None:
     """Have the garbage collector look no more at what stays to the end: imported packages and tests."""
     gc.collect()

@@ -1,9 +1,12 @@
 """Every network of the catalogue, built with its options."""
 
+import copy
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from livergrade.config.schema import ModelConfig
@@ -21,10 +24,9 @@ PARAMETERS = {  # at 1000 and at 3 classes, as in the papers' or their authors' 
 }
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def model(request):
-    torch.manual_seed(0)
-    return build(request.param, 3)
+@pytest.fixture(params=NAMES)
+def model(request: pytest.FixtureRequest, network: Callable[[str], nn.Module]) -> nn.Module:
+    return copy.deepcopy(network(request.param))
 
 
 @pytest.mark.parametrize("name", list(NAMES))

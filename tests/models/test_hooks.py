@@ -1,5 +1,7 @@
 """Gates and class-activation layers, looked into as a network runs."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -9,10 +11,9 @@ from livergrade.models.catalog import NAMES
 from livergrade.models.hooks import attention, cam_target
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def named(request: pytest.FixtureRequest) -> tuple[str, nn.Module]:
-    torch.manual_seed(0)
-    return request.param, build(request.param, 3).eval()
+@pytest.fixture(params=NAMES)
+def named(request: pytest.FixtureRequest, network: Callable[[str], nn.Module]) -> tuple[str, nn.Module]:
+    return request.param, network(request.param)
 
 
 @pytest.fixture

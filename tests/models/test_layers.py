@@ -1,7 +1,10 @@
 """Heads, embeddings, and how high a layer stands."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import nn
 
 from livergrade.models.build import build
 from livergrade.models.catalog import NAMES
@@ -9,10 +12,9 @@ from livergrade.models.layers import count, embeddings, head, layer_depths
 
 
 @pytest.mark.parametrize("name", [*NAMES, "timm"])
-def test_the_head_makes_the_logits_of_the_embedding(name: str) -> None:
-    torch.manual_seed(0)
-    net = build(name, 3, **({"backbone": "convnext_atto"} if name == "timm" else {})).eval()
-    views = torch.randn(2, 3, 64, 64)
+def test_the_head_makes_the_logits_of_the_embedding(name: str, network: Callable[[str], nn.Module]) -> None:
+    net = network(name) if name in NAMES else build(name, 3, backbone="convnext_atto").eval()
+    views = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     embedded = embeddings(net, views)
     with torch.no_grad():
         torch.testing.assert_close(head(net)[1](embedded), net(views))

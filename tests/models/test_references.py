@@ -60,7 +60,14 @@ def test_parameters_and_multiply_adds(reference: Reference, classes: int) -> Non
     assert counts_on_meta(our_builder(reference.model), classes) == reference.counts(classes)
 
 
-@EACH
+@pytest.mark.parametrize(
+    "reference",
+    [  # timm's VGG16 is torchvision's under other names, with 138 million weights
+        pytest.param(reference, marks=[pytest.mark.slow] * (reference.name == "timm `vgg16`"))
+        for reference in REFERENCES
+    ],
+    ids=lambda reference: reference.name,
+)
 def test_logits(reference: Reference, tmp_path: Path) -> None:
     state, batch, expected = reference.run(PIXELS)
     file = tmp_path / "weights"

@@ -1,10 +1,12 @@
 """VGG16: torchvision's layers under another start."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torchvision
 
-from livergrade.models.vgg import VGG, vgg16
+from livergrade.models.vgg import VGG
 
 
 def test_tensors_are_named_and_shaped_as_torchvisions() -> None:
@@ -15,12 +17,12 @@ def test_tensors_are_named_and_shaped_as_torchvisions() -> None:
     }
 
 
-def test_the_start_keeps_the_scale_of_the_activations() -> None:
-    torch.manual_seed(0)
-    net = vgg16(3).eval()
+def test_the_start_keeps_the_scale_of_the_activations(network: Callable[[str], torch.nn.Module]) -> None:
+    net = network("vgg16")
+    assert isinstance(net, VGG)
     assert not net.get_parameter("features.0.bias").any()
     assert float(net.get_parameter("classifier.6.weight").detach().std()) == pytest.approx(0.01, rel=0.05)
-    x, scales = torch.randn(2, 3, 64, 64), []
+    x, scales = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)), []
     with torch.no_grad():
         for layer in net.features:
             x = layer(x)
