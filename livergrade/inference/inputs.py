@@ -13,6 +13,7 @@ from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.slide_reader import is_slide
 from livergrade.io.tables import formulas, read_text_table
@@ -132,8 +133,9 @@ def _from_table(path: Path, errors: list[str], *, outside: bool) -> Iterator[Inp
             errors.append(f"  {path}, row {row}: {one_line(file)} does not exist")
             continue
         slide = columns[0] == "slide" or is_slide(file)
-        mpp = str(record.get("mpp", "")).strip() if slide else ""
         try:
-            yield Input(file, str(record.get("patient", "")).strip(), slide, float(mpp) if mpp else None)
-        except ValueError:
-            errors.append(f"  {path}, row {row}: mpp {mpp!r} is not a number")
+            mpp = read_mpp(str(record.get("mpp", ""))) if slide else None
+        except ValueError as error:
+            errors.append(f"  {path}, row {row}: {error}")
+            continue
+        yield Input(file, str(record.get("patient", "")).strip(), slide, mpp)

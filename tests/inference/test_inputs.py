@@ -44,7 +44,7 @@ def test_everything_that_can_not_be_graded_is_told_at_once(tmp_path: Path) -> No
         "t.csv, row 2: ",
         "nowhere.png does not exist",
         "u.csv: has no column image or slide",
-        "v.csv, row 2: mpp 'fine' is not a number",
+        "v.csv, row 2: mpp 'fine' is no number",
         "none.png: there is no such file or folder",
     ):
         assert line in str(told.value), line
