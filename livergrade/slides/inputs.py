@@ -114,9 +114,7 @@ def _column_problems(table: pd.DataFrame) -> list[str]:
     """Columns that can't be carried into a manifest: it has its own, or a run that reads it writes them."""
     own = [name for name in table.columns if name in ("image", "sha256")]
     if reserved := [*own, *reserved_columns(table.columns)]:
-        return [
-            f"  columns {', '.join(reserved)}: the manifest or a run writes columns of that name; rename them"
-        ]
+        return [f"  columns {', '.join(reserved)}: the manifest or a run writes these; rename them"]
     return []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 from pathlib import Path
@@ -12,6 +11,7 @@ from hydra.types import RunMode
 
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
+from livergrade.io.earlier_start import set_aside
 from livergrade.runs.folder import read_options
 from livergrade.runs.same_options import refuse_other_options
 
@@ -48,22 +48,6 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
             return False
     if os.environ.get("SLURM_PROCID", "0") != "0":
         return False  # only the first process of a run prepares the folder
-    _set_aside(run)
+    if aside := set_aside(run, LEFT):
+        log.warning("%s: has what an earlier start of this job left", aside)
     return False
-
-
-def _set_aside(run: Path) -> None:
-    """Move what an earlier start left into a new folder ``earlier_start_<n>``: nothing of it is removed."""
-    left = [path for name in LEFT if os.path.lexists(path := run / name)]
-    if not left:
-        return
-    for number in itertools.count(1):
-        aside = run / f"earlier_start_{number}"
-        try:
-            aside.mkdir()
-        except FileExistsError:
-            continue
-        break
-    for path in left:
-        path.rename(aside / path.name)
-    log.warning("%s: has what an earlier start of this job left", aside)
