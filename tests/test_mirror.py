@@ -17,7 +17,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "models/architecture.py": "types, and ImageNet's two constants",
     "multirun/comparison.py": "tests/test_compare.py: puts together what the modules beside it make",
     "reports/palette.py": "colours alone",
-    "slides/cut.py": "tests/test_prepare.py: takes a slide with its regions and their table",
     "training/fit.py": "tests/training/test_checkpoints.py: takes a run that is stopped and gone on with",
 }
 """Modules without a file of tests of their own: which file tests them and why, or why none does."""
