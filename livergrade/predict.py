@@ -48,7 +48,7 @@ def main(config: PredictConfig) -> None:
     from livergrade.inference.answers import Answers
     from livergrade.inference.grader import Grader
     from livergrade.inference.images import grade_images
-    from livergrade.inference.inputs import find_inputs
+    from livergrade.inference.inputs import find_inputs, refuse_same_maps
     from livergrade.inference.outputs import remove_outputs, write_answers
     from livergrade.inference.slides import grade_slides
     from livergrade.io.kept import Kept
@@ -65,6 +65,7 @@ def main(config: PredictConfig) -> None:
     grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)
     if config.why:
         grader.require_maps()
+        refuse_same_maps(inputs)
     kept = Kept(out / "kept" / "record.json", _check_options(config, out))
     remove_outputs(out, kept)
     answers = Answers(
