@@ -99,10 +99,12 @@ class Kept:
 
     Args:
         record: the JSON file; need not exist.
+        options: what shapes all things alike, as JSON has it: each is made from it, too.
     """
 
-    def __init__(self, record: Path) -> None:
+    def __init__(self, record: Path, options: Mapping[str, Any] | None = None) -> None:
         self.record = record
+        self._options = {"options": digest(options)} if options else {}
         self._inside = Inside(record.parent)
         self._entries: dict[str, _Entry] = {}
         if os.path.lexists(record):
@@ -121,7 +123,7 @@ class Kept:
         entry = self._entries.get(one_line(name))
         return entry and entry["made_from"]
 
-    def find(self, name: str, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
+    def find(self, name: str, made_from: dict[str, Any]) -> dict[str, Any] | None:
         """Return the values of a thing that was made from exactly this, and whose files are as written.
 
         Args:
@@ -132,7 +134,7 @@ class Kept:
             Its values, an empty dict if it consists of files alone; None if it must be made anew.
         """
         entry = self._entries.get(one_line(name))
-        if not entry or entry["made_from"] != _as_json(made_from):
+        if not entry or entry["made_from"] != _as_json(made_from | self._options):
             return None
         same = all(self._is_as_written(file, *written) for file, written in entry["files"].items())
         return entry["values"] if same else None
@@ -140,7 +142,7 @@ class Kept:
     def add(
         self,
         name: str,
-        made_from: Mapping[str, Any],
+        made_from: dict[str, Any],
         *,
         values: Mapping[str, Any] | None = None,
         files: Sequence[Path] = (),
@@ -154,7 +156,7 @@ class Kept:
             files: its files, as they were just written, below the folder of the record.
         """
         self._entries[one_line(name)] = {
-            "made_from": _as_json(made_from),
+            "made_from": _as_json(made_from | self._options),
             "values": _as_json(values or {}),
             "files": {
                 file.relative_to(self.record.parent).as_posix(): (file_state(file) or [], file_sha256(file))
@@ -165,6 +167,10 @@ class Kept:
     def remove(self, name: str) -> None:
         """Forget a thing; its files stay."""
         self._entries.pop(one_line(name), None)
+
+    def values(self) -> list[dict[str, Any]]:
+        """Values of all things, whatever they were made from."""
+        return [entry["values"] for entry in self._entries.values()]
 
     def save(self) -> None:
         """Write the record; call it after the files of all things were written."""
