@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.io.visible import shown
+from livergrade.evaluation.changed_images import changed_images, counted
 from livergrade.runs.run import Run
-
-LISTED = 3
-"""Differing images that a message names, of each run."""
 
 _FACTS = ["patient", "grade", "sha256"]
 _GRADED = ["patient", "grade", "split"]
@@ -76,29 +73,6 @@ def _splits_differ(runs: Sequence[Run]) -> list[str]:
 def _differences(
     first: object, before: pd.DataFrame, run: Run, now: pd.DataFrame, *, same_images: bool = False
 ) -> list[str]:
-    """One line on the images of a run that differ from those of another, or none.
-
-    Args:
-        first: name of what the run is compared with.
-        before: facts of its images, by image.
-        run: the run.
-        now: the same columns of its images.
-        same_images: whether images that only one of them has count as well.
-    """
-    both = before.index.intersection(now.index)
-    changed = before.loc[both].ne(now.loc[both])
-    told = []
-    for image in both[changed.any(axis=1)]:
-        facts = [
-            f"{fact} {shown(now.at[image, fact], 20)}, there {shown(before.at[image, fact], 20)}"
-            for fact in changed.columns[changed.loc[image]]
-        ]
-        told.append(f"{shown(image)} ({'; '.join(facts)})")
-    if same_images:
-        told += [f"{shown(image)} (not there)" for image in now.index.difference(before.index)]
-        told += [f"{shown(image)} (only there)" for image in before.index.difference(now.index)]
-    if not told:
-        return []
-    more = f", and {len(told) - LISTED} more" if len(told) > LISTED else ""
-    count = "1 image differs" if len(told) == 1 else f"{len(told)} images differ"
-    return [f"{run.folder}: {count} from {first}: {', '.join(told[:LISTED])}{more}"]
+    """One line on the images of a run that differ from those of ``first``, its name; or none."""
+    messages = changed_images(before, now, same_images=same_images)
+    return [f"{run.folder}, against {first}: {counted(messages)}"] if messages else []

@@ -44,10 +44,10 @@ def add(table: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (regrade, "1 image differs from .*/0: 012_0.png \\(grade well, there poor\\)"),
-        (rename, "2 images differ from .*012_1.png \\(patient P999, there P012\\)"),
-        (rescan, ".*001_0.png \\(sha256 f+…f+, there 0+…0+2\\)"),
-        (add, ".*new.png \\(not there\\)"),
+        (regrade, "against .*/0: 1 image differs: 012_0.png \\(grade poor there, well here\\)"),
+        (rename, ".*2 images differ: .*012_1.png \\(patient P012 there, P999 here\\)"),
+        (rescan, ".*001_0.png \\(sha256 0+…0+2 there, f+…f+ here\\)"),
+        (add, ".*new.png \\(only here\\)"),
     ],
 )
 def test_seeds_of_other_data_are_no_repeats(
@@ -57,7 +57,7 @@ def test_seeds_of_other_data_are_no_repeats(
         finished_run(tmp_path / str(seed), "senet", seed=seed)
     check(tmp_path)
     change(tmp_path / "1", make, "split.csv")
-    with pytest.raises(UserError, match=f"not of the same data.*\\n  {tmp_path}/1: {told}"):
+    with pytest.raises(UserError, match=f"not of the same data.*\\n  {tmp_path}/1, {told}"):
         check(tmp_path)
 
 
@@ -81,7 +81,9 @@ def test_folds_are_of_one_split(tmp_path: Path) -> None:
         )
     check(tmp_path)
     change(tmp_path / "1", lambda table: table.__setitem__("fold", table["fold"][::-1].tolist()), "split.csv")
-    with pytest.raises(UserError, match=r"/1: 60 images differ from .*/0: 000_0.png \(fold 1, there 0\)"):
+    with pytest.raises(
+        UserError, match=r"/1, against .*/0: 60 images differ: 000_0.png \(fold 0 there, 1 here\)"
+    ):
         check(tmp_path)
 
 
@@ -93,7 +95,7 @@ def test_models_of_one_seed_and_the_same_options_have_one_split(tmp_path: Path) 
         lambda table: table.replace({"split": {"train": "val"}}, inplace=True),
         "split.csv",
     )
-    with pytest.raises(UserError, match=r"\(split val, there train\)"):
+    with pytest.raises(UserError, match=r"\(split train there, val here\)"):
         check(tmp_path)
 
 
@@ -101,7 +103,7 @@ def test_predictions_are_of_the_runs_own_split(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "a", "senet")
     change(run, rename, "predictions.csv")
     with pytest.raises(
-        UserError, match=r"2 images differ from its split\.csv: .*\(patient P999, there P012\)"
+        UserError, match=r"against its split\.csv: 2 images differ: .*\(patient P012 there, P999 here\)"
     ):
         check(tmp_path)
 
@@ -112,5 +114,5 @@ def test_of_another_cohort_the_tested_images_count_alone(tmp_path: Path) -> None
     change(tmp_path / "4", add, "split.csv")
     check(tmp_path)
     change(tmp_path / "4", regrade, "split.csv", "predictions.csv")
-    with pytest.raises(UserError, match="grade well, there poor"):
+    with pytest.raises(UserError, match="grade poor there, well here"):
         measure(arms(find_runs([tmp_path])[0])[0][0], resamples=50, permutations=100, seed=0)
