@@ -51,3 +51,16 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     if aside := set_aside(run, LEFT):
         log.warning("%s: has what an earlier start of this job left", aside)
     return False
+
+
+def take_over(run: Path, config: TrainConfig) -> None:
+    """Check that a finished job would be the same if it were run again; then an earlier refusal is void.
+
+    Raises:
+        UserError: the images, their labels, the split or the initial weights are others now.
+    """
+    from livergrade.multirun.same_data import refuse_other_data  # imports pandas, too slow for --help
+
+    refuse_other_data(run, config, fix="restore that, or leave out hydra.sweep.dir for a new sweep")
+    if os.environ.get("SLURM_PROCID", "0") == "0":
+        (run / "failed.json").unlink(missing_ok=True)
