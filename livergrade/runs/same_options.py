@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from livergrade.config.fields import options
+from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
 from livergrade.errors import UserError
 from livergrade.io.visible import shown
+from livergrade.runs.folder import read_options
 
 
 def refuse_other_options(
@@ -27,6 +30,24 @@ def refuse_other_options(
     if lines := other_options(before, now):
         listed = "\n".join(f"  {line}" for line in lines)
         raise UserError(f"{folder}: was made with other options; {fix}:\n{listed}")
+
+
+def refuse_other_run(run: Path, config: TrainConfig, *, fix: str) -> None:
+    """Compare the options of a training run with those that it was started with.
+
+    What computes and what is shown while it trains may differ: the network is the same.
+
+    Args:
+        run: folder of the earlier run.
+        config: current options, with absolute paths.
+        fix: remedy named in the message.
+
+    Raises:
+        UserError: lists all options that differ; or its options can't be read.
+    """
+    before = {key: value for key, _, value in options(read_options(run))}
+    now = {key: value for key, _, value in options(config) if key not in (*MACHINE, *REPORTING)}
+    refuse_other_options(run, before, now, fix=fix)
 
 
 def other_options(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

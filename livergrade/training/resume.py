@@ -9,11 +9,9 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from livergrade.config.fields import options
-from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
+from livergrade.config.schema import TrainConfig
 from livergrade.io.earlier_start import set_aside
-from livergrade.runs.folder import read_options
-from livergrade.runs.same_options import refuse_other_options
+from livergrade.runs.same_options import refuse_other_run
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +35,7 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     """
     stored, failed = run / "config.yaml", (run / "failed.json").is_file()
     if stored.is_file():
-        previous = {key: value for key, _, value in options(read_options(run))}
-        unlike = (*MACHINE, *REPORTING)  # may differ from one start to the next
-        current = {key: value for key, _, value in options(config) if key not in unlike}
-        refuse_other_options(run, previous, current, fix="leave out hydra.sweep.dir for a new sweep")
+        refuse_other_run(run, config, fix="leave out hydra.sweep.dir for a new sweep")
         if (run / "finished.json").is_file():
             return True
         if (run / "checkpoints" / "last.ckpt").is_file() and not failed:
