@@ -1,11 +1,14 @@
-"""Set aside what an earlier start left in an output folder, so that it is not taken for the present one's."""
+"""Set aside or remove what an earlier start left in a folder, so that it is not taken for the new one's."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from livergrade.io.write_below import is_plain_file
 
 
 def set_aside(folder: Path, names: Iterable[str]) -> Path | None:
@@ -32,3 +35,17 @@ def set_aside(folder: Path, names: Iterable[str]) -> Path | None:
         (aside / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).rename(aside / name)
     return aside
+
+
+def remove_made(out: Path, made: Mapping[str, str]) -> None:
+    """Remove the files that earlier starts of a command made in an output folder; others stay.
+
+    Args:
+        out: the output folder.
+        made: by folder, relative to it, a regular expression that the whole name of such a file matches.
+    """
+    for folder, name in made.items():
+        if (out / folder).is_dir():
+            for path in (out / folder).iterdir():
+                if re.fullmatch(name, path.name) and is_plain_file(path):
+                    path.unlink()

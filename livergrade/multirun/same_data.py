@@ -1,8 +1,9 @@
-"""Take over a finished run only if a new one would be of the same images, labels, split and weights."""
+"""Compare a finished run with the images, labels, split and weights that it would be made from now."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from livergrade.config.schema import TrainConfig
@@ -17,6 +18,8 @@ from livergrade.io.visible import shown
 from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
+
+_FACTS = ["patient", "grade", "sha256"]
 
 
 def refuse_other_data(folder: Path, config: TrainConfig, *, fix: str) -> None:
@@ -42,9 +45,29 @@ def refuse_other_data(folder: Path, config: TrainConfig, *, fix: str) -> None:
         raise UserError(f"{folder}: is finished, and was made from other data; {fix}:\n{listed}")
 
 
+def refuse_changed_images(run: Run, images: Sequence[str], *, outside: bool, fix: str) -> None:
+    """Compare test images of a run, as they are now, with those that it tested.
+
+    Args:
+        run: the run.
+        images: their names.
+        outside: ``data.outside`` of the present command.
+        fix: remedy named in the message.
+
+    Raises:
+        UserError: one of them has other bytes, another patient or another grade now, or is not in the cohort.
+    """
+    cohort = read_cohort(run.config.data, outside=outside)
+    tables = (table.set_index("image")[_FACTS] for table in (run.split, cohort.table))
+    before, now = (table[table.index.isin(images)] for table in tables)
+    if messages := changed_images(before, now, same_images=True):
+        raise UserError(
+            f"{run.folder}: tested other images than these are now; {fix}:\n  {counted(messages)}"
+        )
+
+
 def _images_differ(run: Run, cohort: Cohort) -> list[str]:
-    facts = ["patient", "grade", "sha256"]
-    before, now = (table.set_index("image")[facts] for table in (run.split, cohort.table))
+    before, now = (table.set_index("image")[_FACTS] for table in (run.split, cohort.table))
     messages = changed_images(before, now, same_images=True)
     return [counted(messages)] if messages else []
 

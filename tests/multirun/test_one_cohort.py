@@ -41,6 +41,10 @@ def add(table: pd.DataFrame) -> None:
     table.loc[len(table)] = ["new.png", "P999", "poor", "train", "e" * 64]
 
 
+def add_namesake(table: pd.DataFrame) -> None:
+    table.loc[len(table)] = ["012_0.png", "P999", "well", "train", "d" * 64]
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -112,6 +116,7 @@ def test_of_another_cohort_the_tested_images_count_alone(tmp_path: Path) -> None
     for seed in (0, 4):
         finished_run(tmp_path / str(seed), "senet", kind="external", seed=seed)
     change(tmp_path / "4", add, "split.csv")
+    change(tmp_path / "4", add_namesake, "split.csv")
     check(tmp_path)
     change(tmp_path / "4", regrade, "split.csv", "predictions.csv")
     with pytest.raises(UserError, match="grade poor there, well here"):
