@@ -44,7 +44,16 @@ def parse_config(composed: DictConfig) -> PredictConfig:
     words="inputs",
 )
 def main(config: PredictConfig) -> None:
-    """Grade the images, then slide by slide; an unreadable file does not stop the others."""
+    """Grade what was named into the output folder."""
+    predict(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+def predict(config: PredictConfig, out: Path) -> None:
+    """Grade the images, then slide by slide; an unreadable file does not stop the others.
+
+    Raises:
+        UserError: files could not be graded, an option is wrong, or ``out`` is of other options.
+    """
     from livergrade.inference.answers import Answers
     from livergrade.inference.grader import Grader
     from livergrade.inference.images import grade_images
@@ -56,10 +65,7 @@ def main(config: PredictConfig) -> None:
     from livergrade.runs.run import Run
 
     assert config.run
-    inputs, out = (
-        find_inputs(config.inputs, outside=config.data.outside),
-        Path(HydraConfig.get().runtime.output_dir),
-    )
+    inputs = find_inputs(config.inputs, outside=config.data.outside)
     if any(item.slide for item in inputs):
         require()
     grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)

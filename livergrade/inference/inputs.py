@@ -140,7 +140,14 @@ def _kind(path: Path) -> str:
 
 def _gradable(path: Path) -> bool:
     known_suffix = path.suffix.lower() in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
-    return known_suffix and path.is_file() and not path.name.startswith(".")
+    return known_suffix and path.is_file() and not path.name.startswith(".") and not _is_map(path)
+
+
+def _is_map(path: Path) -> bool:
+    """Whether a picture is the map of a slide, which an earlier start left beside the slide's tiles."""
+    tiles = path.parent.with_name("tiles")
+    stems = (path.stem, path.stem.removesuffix("_why"))
+    return path.parent.name == "maps" and any((tiles / f"{stem}.csv").is_file() for stem in stems)
 
 
 def _from_folder(path: Path, errors: list[str], *, outside: bool) -> Iterator[Input]:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+import msgspec
+
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
 from livergrade.io.inside import Inside
@@ -73,7 +75,7 @@ def slide_identity(path: Path) -> list[dict[str, Any]]:
 
 def digest(values: object) -> str:
     """SHA-256 of values as JSON has them, hexadecimal: one text for many options."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(values, order="deterministic")).hexdigest()
 
 
 class _Entry(TypedDict):
@@ -176,9 +178,8 @@ class Kept:
         """Write the record; call it after the files of all things were written."""
         self.record.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(self.record) as part:
-            part.write_text(
-                json.dumps({"sha256": digest(self._entries), "entries": self._entries}, allow_nan=False)
-            )
+            record = {"sha256": digest(self._entries), "entries": self._entries}
+            part.write_bytes(msgspec.json.encode(record))
 
     def _is_as_written(self, name: str, state: FileState, sha256: str) -> bool:
         """Whether a file was not touched since it was written, or has the same bytes nevertheless."""

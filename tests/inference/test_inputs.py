@@ -69,6 +69,14 @@ def test_a_name_that_is_a_file_is_that_file_and_no_pattern(
     assert named("**/a.png") == ["in1/a.png", "in[1]/a.png"]
 
 
+def test_maps_that_an_earlier_start_left_are_no_images(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    touched(tmp_path / "a.png", out / "maps" / "s.png", out / "maps" / "s_why.png", out / "tiles" / "s.csv")
+    touched(tmp_path / "maps" / "b.png", out / "maps" / "c.png")
+    found = [item.path.relative_to(tmp_path) for item in find_inputs([str(tmp_path)])]
+    assert found == [Path("a.png"), Path("maps/b.png"), Path("out/maps/c.png")]
+
+
 def test_a_file_named_twice_has_what_either_table_says_of_it(tmp_path: Path) -> None:
     touched(tmp_path / "in" / "a.png", tmp_path / "in" / "b.svs")
     (tmp_path / "t.csv").write_text("image,patient,mpp\nin/a.png,P1,\nin/../in/b.svs,P2,0.5\n")
