@@ -15,7 +15,10 @@ from livergrade.runs.same_options import refuse_other_run
 
 log = logging.getLogger(__name__)
 
-LEFT = ("checkpoints", "tensorboard", "config.yaml", "failed.json", "finished.json")
+LEFT = (
+    *("checkpoints", "tensorboard", "config.yaml", "failed.json", "finished.json"),
+    *("sanity.json", "mistakes", "figures"),  # which of these are written depends on options
+)
 """What a start leaves that would be taken for the next start's."""
 
 
