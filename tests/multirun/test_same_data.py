@@ -12,8 +12,9 @@ from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.io.files import write_json
 from livergrade.io.json_files import read_json
-from livergrade.multirun.same_data import refuse_other_data
-from livergrade.runs.folder import read_options
+from livergrade.multirun.same_data import refuse_changed_images, refuse_other_data
+from livergrade.runs.folder import read_options, save_config
+from livergrade.runs.run import Run
 from tests.conftest import draw_image
 
 Case = tuple[Path, TrainConfig]
@@ -118,3 +119,16 @@ def test_the_weights_that_training_began_with_count_by_their_bytes(
     weights.unlink()
     with pytest.raises(UserError, match=r"weights\.pt can't be read"):
         refuse_other_data(run, config, fix="restore it")
+
+
+def test_a_test_image_that_was_replaced_is_not_the_one_that_was_tested(case: Case) -> None:
+    folder, config = case
+    save_config(folder, config)
+    run = Run(folder)
+    first, second = sorted(set(run.tested["image"]))[:2]
+    refuse_changed_images(run, [first, second], outside=False, fix="restore them")
+    assert config.data.manifest
+    draw_image(Path(config.data.manifest).parent / first, 77, 0)
+    refuse_changed_images(run, [second], outside=False, fix="restore them")
+    with pytest.raises(UserError, match=rf"are now; restore them:\n  1 image differs: {first} \(sha256 "):
+        refuse_changed_images(run, [first, second], outside=False, fix="restore them")
