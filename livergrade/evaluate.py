@@ -59,10 +59,12 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.data.kinds import read_cohort
     from livergrade.data.split import external_split, read_split
     from livergrade.evaluation.splits import write_split
+    from livergrade.io.earlier_start import set_aside
     from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
+    from livergrade.training.resume import LEFT
     from livergrade.training.setup import describe_split, make_data, make_task
     from livergrade.training.trainer import make_trainer, quiet_libraries
 
@@ -88,6 +90,7 @@ def main(config: EvaluateConfig) -> None:
     if not trainer.is_global_zero:
         return
 
+    set_aside(out, LEFT)  # of an earlier start that did not end
     save_config(out, options)
     write_split(split, out / "split.csv")
     facts = evaluation_facts(trainer, trained)

@@ -50,8 +50,9 @@ def main(config: ExplainConfig) -> None:
     """Explain image by image; an unreadable image does not stop the others."""
     from livergrade.evaluation.faithfulness import faithfulness_estimates
     from livergrade.explanations.explained import measured
-    from livergrade.explanations.report import write_explanation
+    from livergrade.explanations.report import MADE, write_explanation
     from livergrade.inference.grader import Grader
+    from livergrade.io.earlier_start import remove_made
     from livergrade.io.files import write_json
     from livergrade.runs.run import Run, display_name
 
@@ -60,6 +61,7 @@ def main(config: ExplainConfig) -> None:
     grader = Grader(run, config.views, config.accelerator)
     chosen = _chosen(run, config)
     grader.require_maps()
+    remove_made(out, MADE)
     explained, failed = _explain_all(grader, chosen, config)
     reasons = "\n".join(f"  {path} {reason}" for path, reason in failed.items())
     if not explained:
@@ -108,9 +110,17 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     """The images that were named, else test images of the run."""
     from livergrade.explanations.explained import Chosen, choose
     from livergrade.inference.inputs import find_inputs
+    from livergrade.multirun.same_data import refuse_changed_images
 
     if not config.images:
-        return choose(run, config.n, outside=config.data.outside)
+        chosen = choose(run, config.n, outside=config.data.outside)
+        refuse_changed_images(
+            run,
+            [image.name for image in chosen],
+            outside=config.data.outside,
+            fix="restore them, or name the images that are to be explained",
+        )
+        return chosen
     inputs = find_inputs(config.images, outside=config.data.outside)
     if slides := [str(item.path) for item in inputs if item.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")

@@ -13,6 +13,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from livergrade import __version__
 from livergrade.cli.command import command
 from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import PredictConfig
@@ -43,27 +44,36 @@ def parse_config(composed: DictConfig) -> PredictConfig:
     words="inputs",
 )
 def main(config: PredictConfig) -> None:
-    """Grade the images, then slide by slide; an unreadable file does not stop the others."""
+    """Grade what was named into the output folder."""
+    predict(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+def predict(config: PredictConfig, out: Path) -> None:
+    """Grade the images, then slide by slide; an unreadable file does not stop the others.
+
+    Raises:
+        UserError: files could not be graded, an option is wrong, or ``out`` is of other options.
+    """
     from livergrade.inference.answers import Answers
     from livergrade.inference.grader import Grader
     from livergrade.inference.images import grade_images
-    from livergrade.inference.inputs import find_inputs
-    from livergrade.inference.outputs import write_answers
+    from livergrade.inference.inputs import find_inputs, refuse_same_maps
+    from livergrade.inference.outputs import remove_outputs, write_answers
     from livergrade.inference.slides import grade_slides
+    from livergrade.io.kept import Kept
     from livergrade.io.slide_reader import require
     from livergrade.runs.run import Run
 
     assert config.run
-    inputs, out = (
-        find_inputs(config.inputs, outside=config.data.outside),
-        Path(HydraConfig.get().runtime.output_dir),
-    )
+    inputs = find_inputs(config.inputs, outside=config.data.outside)
     if any(item.slide for item in inputs):
         require()
     grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)
     if config.why:
         grader.require_maps()
-    _check_options(config, out)
+        refuse_same_maps(inputs)
+    kept = Kept(out / "kept" / "record.json", _check_options(config, out))
+    remove_outputs(out, kept)
     answers = Answers(
         grader.calibration,
         grader.classes,
@@ -75,8 +85,10 @@ def main(config: PredictConfig) -> None:
     for line in (*grader.warnings(calibrated=config.calibrated), *answers.warnings()):
         log.warning("%s", line)
     failed: dict[str, str] = {}
-    images = grade_images([item for item in inputs if not item.slide], grader, config, out, failed, answers)
-    slides = grade_slides([item for item in inputs if item.slide], grader, config, out, failed)
+    images = grade_images(
+        [item for item in inputs if not item.slide], grader, config, out, failed, answers, kept
+    )
+    slides = grade_slides([item for item in inputs if item.slide], grader, config, out, failed, kept)
     write_answers(out, images, slides, failed, grader=grader, answers=answers, config=config)
     log.info("%s", out)
     if failed:
@@ -84,21 +96,39 @@ def main(config: PredictConfig) -> None:
         raise UserError(f"{len(failed)} of {len(inputs)} files could not be graded:\n" + "\n".join(lines))
 
 
-def _check_options(config: PredictConfig, out: Path) -> None:
-    """Check that earlier results in the folder were made with the same options, then save the options."""
+def _check_options(config: PredictConfig, out: Path) -> dict[str, object]:
+    """Check that earlier results in the folder were made with the same options, then save the options.
+
+    The network and what the run knows of its answers count by their bytes: a run may be trained again.
+
+    Returns:
+        The options that shape what the network says of an image or a tile.
+
+    Raises:
+        UserError: they differ; or somebody else's tables would be written over.
+    """
+    from livergrade.inference.outputs import TABLES
     from livergrade.io.files import write_json
     from livergrade.io.json_files import read_json
+    from livergrade.io.kept import file_sha256
 
-    stored = out / "options.json"
-    keys = (
-        *("run", "views", "slide_mpp", "tile_um", "stride", "min_tissue"),
-        *("calibrated", "coverage", "abstain"),
-    )
-    current = {key: getattr(config, key) for key in keys} | {"run": str(Path(config.run or "").absolute())}
+    stored, run = out / "options.json", Path(config.run or "").absolute()
+    keys = ("views", "slide_mpp", "tile_um", "stride", "min_tissue", "calibrated")
+    shaping: dict[str, object] = {key: getattr(config, key) for key in keys}
+    shaping |= {
+        name: f"SHA-256 {file_sha256(run / name)[:16]}" if (run / name).is_file() else None
+        for name in ("config.yaml", "checkpoints/best.ckpt", "calibration.json", "appearance.json")
+    }
+    current = {"run": str(run), **shaping, "coverage": config.coverage, "abstain": config.abstain}
     if os.path.lexists(stored):
         before = read_json(stored, dict[str, object], fix="choose another out")
+        if all(before.get(name) == value for name, value in shaping.items()):
+            before["run"] = current["run"]  # the same run, moved or copied
         refuse_other_options(out, before, current, fix="choose another out")
+    elif foreign := [name for name in TABLES if os.path.lexists(out / name)]:
+        raise UserError(f"{out}: holds {', '.join(foreign)} of another command; choose another out")
     write_json(current, stored)
+    return shaping | {"livergrade": __version__}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from livergrade.cli.command import command
 from livergrade.cli.compose import parse_config
 from livergrade.config.schema import TrainConfig
 from livergrade.runs.folder import create_run_dir, mark_finished
-from livergrade.training.resume import finished_before, may_be_restarted
+from livergrade.training.resume import finished_before, may_be_restarted, take_over
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def main(config: TrainConfig) -> None:
     """Run one training: cohort, split, fit, test, outputs."""
     run = Path(HydraConfig.get().runtime.output_dir)
     if may_be_restarted() and finished_before(run, config):
+        take_over(run, config)
         log.info("already finished: %s", run)
         return
     # Imported here, so that --help and --cfg job do not wait seconds for torch.
@@ -43,6 +44,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.training.outputs import run_facts, write_outputs
     from livergrade.training.setup import choose_split, make_data, make_task, start_weights
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
+    from livergrade.training.weights_file import weights_file_facts
 
     started = time.monotonic()
     quiet_libraries()
@@ -52,7 +54,7 @@ def main(config: TrainConfig) -> None:
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     task = make_task(config, cohort.classes, note, split)
-    weight_facts = start_weights(task.net, config, run)
+    weight_facts = start_weights(task.net, config, run) | weights_file_facts(config, run)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
     facts = run_facts(trainer) | weight_facts
     if trainer.is_global_zero:

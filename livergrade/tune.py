@@ -37,12 +37,19 @@ def main(config: TuneConfig) -> None:
     """Run one study, new or resumed."""
     if importlib.util.find_spec("optuna") is None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"')
-    from livergrade.multirun.search import completed, open_study, report_trial, run_trial
+    from livergrade.multirun.search import (
+        completed,
+        open_study,
+        refuse_changed_trials,
+        report_trial,
+        run_trial,
+    )
     from livergrade.multirun.study import OBJECTIVE, read_space
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)
     study, remaining = open_study(out, config)
+    refuse_changed_trials(study, out, fixed, searched)
     log.info("%s; %d trials to run in %s", OBJECTIVE, remaining, out)
     study.optimize(
         lambda trial: run_trial(trial, out, fixed, searched),

@@ -60,6 +60,9 @@ def test_named_images_are_explained_and_bad_ones_told(
     draw_image(tmp_path / "some.png", 0, 1)
     (tmp_path / "bad.png").write_bytes(b"no image")
     words = [str(tmp_path / "some.png"), str(tmp_path / "bad.png")]
+    for name in ("maps/007.npz", "pictures/007.png", "maps/mine.npz"):  # the first two of an earlier start
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).touch()
     with pytest.raises(SystemExit):
         command("explain", f"run={trained}", *words, *FAST, f"out={tmp_path / 'out'}", outputs=tmp_path)
     shown = capfd.readouterr().err
@@ -67,6 +70,8 @@ def test_named_images_are_explained_and_bad_ones_told(
     assert "bad.png" in shown
     assert "Traceback" not in shown
     assert "some" in (tmp_path / "out" / "report.html").read_text()
+    assert sorted(path.name for path in (tmp_path / "out" / "maps").iterdir()) == ["000.npz", "mine.npz"]
+    assert not (tmp_path / "out" / "pictures" / "007.png").exists()
 
 
 def test_mistakes_are_told(trained: Path, tmp_path: Path, capfd) -> None:

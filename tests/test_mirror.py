@@ -17,7 +17,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "models/architecture.py": "types, and ImageNet's two constants",
     "multirun/comparison.py": "tests/test_compare.py: puts together what the modules beside it make",
     "reports/palette.py": "colours alone",
-    "slides/cut.py": "tests/test_prepare.py: takes a slide with its regions and their table",
     "training/fit.py": "tests/training/test_checkpoints.py: takes a run that is stopped and gone on with",
 }
 """Modules without a file of tests of their own: which file tests them and why, or why none does."""
@@ -32,6 +31,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "faults/test_machine.py": "what a machine may lack or do",
     "faults/test_signals.py": "commands that are told to end while they read hostile files",
     "models/test_references.py": "our networks against others' of the same papers",
+    "inference/test_second_start.py": "predict started again into one folder",
     "test_docs.py": "the documentation",
     "test_docs_files.py": "docs/files.md against what commands leave",
     "test_launchers.py": "Hydra's launchers",

@@ -190,11 +190,12 @@ def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
     assert "cut.png is damaged" in told
     assert "Traceback" not in told
     assert len(pd.read_csv(out / "images.csv")) == 1
-    tiles = (out / "tiles" / "case.csv").stat().st_mtime_ns
+    (kept,) = (out / "kept").glob("case-*.csv")
+    graded = kept.stat().st_mtime_ns
     for name in ("broken.svs", "cut.png"):
         (folder / name).unlink()
     predict(f"run={trained}", str(folder), "tile_um=64", out=out)
-    assert (out / "tiles" / "case.csv").stat().st_mtime_ns == tiles
+    assert kept.stat().st_mtime_ns == graded
     with pytest.raises(SystemExit):
         predict(f"run={trained}", str(folder), "tile_um=32", out=out)
     assert "tile_um: 64.0 there, 32.0 now" in capfd.readouterr().err

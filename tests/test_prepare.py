@@ -120,6 +120,8 @@ def test_a_proposal_lies_on_the_bluest_tissue(case: Path) -> None:
         ("slide,patient,grade\ncase,,bad\nother,P2,poor\n", "row 2: no patient"),
         ("slide,patient,grade\nother,P2,poor\n", "case.tif: in no row"),
         ("slide,patient,grade\ncase,P1,poor\ncase,P1,poor\n", "in more than one row"),
+        ("slide,patient,grade,image\ncase,P1,poor,old.png\n", "columns image: the manifest or a run writes"),
+        ("slide,patient,grade,mpp\ncase,P1,poor,0.5um\n", "row 2: mpp '0.5um' is no number"),
     ],
 )
 def test_a_wrong_table_is_told(case: Path, table: str, told: str, capfd) -> None:
@@ -129,6 +131,7 @@ def test_a_wrong_table_is_told(case: Path, table: str, told: str, capfd) -> None
     shown = capfd.readouterr().err
     assert told in shown
     assert "Traceback" not in shown
+    assert not (case / "out" / "images").exists()  # told before a slide is cut
 
 
 def test_a_slide_without_regions_stops_no_other(case: Path, capfd) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,17 +33,20 @@ def train_here(command: list[str], **_: object) -> "subprocess.CompletedProcess[
 
 
 def test_a_study_and_going_on_with_it(
-    small: list[str], tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture[str]
+    small: list[str], manifest: Path, tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("livergrade.multirun.search.subprocess", SimpleNamespace(run=train_here))
     folder = tmp_path / "study"
+    cohort = shutil.copytree(manifest.parent, tmp_path / "cohort") / manifest.name
     words = [
         f"study={folder}",
         *TINY,
         "optim.weight_decay=0,-1",
         *small,
+        "data.manifest=cohort/cohort.csv",
         "trainer.limit_batches=1",
     ]
+    monkeypatch.chdir(tmp_path)
     command("tune", "trials=2", *words, outputs=tmp_path)
     command("tune", "trials=3", *words, outputs=tmp_path)
     table = pd.read_csv(folder / "trials.csv")
@@ -59,6 +63,18 @@ def test_a_study_and_going_on_with_it(
     with pytest.raises(SystemExit):
         command("tune", f"study={folder}", "model=senet,cbam", outputs=tmp_path)
     assert "was made with other options" in capfd.readouterr().err
+
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copytree(cohort.parent, tmp_path / "elsewhere" / "cohort")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(SystemExit):
+        command("tune", "trials=3", *words, outputs=tmp_path)
+    assert f"data.manifest: {cohort} there, {tmp_path}/elsewhere/cohort" in capfd.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    cohort.write_text(cohort.read_text().replace("P03,poor", "P03,well"))
+    with pytest.raises(SystemExit):
+        command("tune", "trials=3", *words, outputs=tmp_path)
+    assert "P03_0.png (grade poor there, well here)" in capfd.readouterr().err
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.system_errors import explain_system_error
+from livergrade.cli.typed_names import keep_names, names_a_file, quoted
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.io.visible import message as printable
@@ -99,6 +100,7 @@ def command(
                 raise
 
         def start() -> None:
+            sys.argv = keep_names(sys.argv, schema)
             os.environ["LIVERGRADE_TYPED"] = json.dumps(sys.argv)
             # OpenMP threads spin while they wait. With the default, a training step on two cores took nine
             # times as long when another process used one of them; with this shorter spin, twice as long, at
@@ -109,7 +111,8 @@ def command(
             register(name, schema, text)
             if words:
                 own_options = {item.name for item in fields(schema)} if all_words else None
-                sys.argv = _collect_positionals(sys.argv, words, own_options)
+                files = {word for word in sys.argv if "=" in word and names_a_file(word, schema)}
+                sys.argv = _collect_positionals(sys.argv, words, own_options, files)
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGTERM, _on_sigterm)
             with _run_end_callbacks():
@@ -169,25 +172,28 @@ def _groups(primary: Path) -> str:
     )
 
 
-def _collect_positionals(arguments: list[str], option: str, own: set[str] | None = None) -> list[str]:
+def _collect_positionals(
+    arguments: list[str], option: str, own: set[str] | None = None, files: Container[str] = ()
+) -> list[str]:
     """Collect arguments without ``key=`` that are no flag and no value of a flag into ``option=[...]``.
 
-    With ``own`` also ``key=value``, unless the key is in ``own`` or belongs to Hydra.
+    With ``own`` also ``key=value``, unless the key is in ``own`` or belongs to Hydra; and names of ``files``.
     """
 
     def collected(word: str) -> bool:
         key = word.partition("=")[0]
-        return "=" not in word or (own is not None and key not in own and not key.startswith("hydra"))
+        is_value = "=" not in word or (own is not None and key not in own and not key.startswith("hydra"))
+        return word in files or (is_value and not word.startswith(("~", "+")))
 
     positionals = [
         word
         for previous, word in itertools.pairwise(arguments)
-        if not previous.startswith("-") and not word.startswith(("-", "~", "+")) and collected(word)
+        if not previous.startswith("-") and not word.startswith("-") and collected(word)
     ]
     if not positionals:
         return arguments
-    quoted = ",".join("'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in positionals)
-    return [*(word for word in arguments if word not in positionals), f"{option}=[{quoted}]"]
+    items = ",".join(quoted(word) for word in positionals)
+    return [*(word for word in arguments if word not in positionals), f"{option}=[{items}]"]
 
 
 def _local_rank() -> int:

@@ -1,13 +1,16 @@
 """From the command line to a checked config: composed by Hydra, checked against the schema, as dataclass."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hydra import compose
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -111,6 +114,20 @@ def parse_config(composed: DictConfig) -> TrainConfig:
     if config.model.weights and config.model.weights != "imagenet":
         config.model.weights = str(Path(config.model.weights).expanduser().absolute())
     return config
+
+
+def train_options(words: Sequence[str]) -> TrainConfig:
+    """Options that ``livergrade.train`` would have with these words, from within another command.
+
+    Raises:
+        UserError: a word is no option of it, or a value can't be used.
+    """
+    register("train", TrainConfig())
+    try:
+        return parse_config(compose("train", overrides=list(words)))
+    except HydraException as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{' '.join(words)}: can't be composed: {reason}") from None
 
 
 def _launch_problems(config: TrainConfig) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livergrade.config.fields import option
+from livergrade.io.pixel_size import LIKELY_UM
 from livergrade.models.catalog import HEADS, MODELS, OPTIONS
 
 
@@ -323,7 +324,9 @@ class PrepareConfig:
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
     exclude: str | None = option(None, "text file of image names to leave out, one a line")
-    slide_mpp: float | None = option(None, "µm per pixel of slides that do not state it", low=0.05, high=20)
+    slide_mpp: float | None = option(
+        None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
+    )
     mpp: float = option(0.275, "µm a pixel, of the images", low=0.05, high=20)
     width: int = option(1665, "pixels of an image", low=64)
     height: int = option(1393, "pixels of an image", low=64)
@@ -351,7 +354,9 @@ class PredictConfig:
     )
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
-    slide_mpp: float | None = option(None, "µm per pixel of slides that do not state it", low=0.05, high=20)
+    slide_mpp: float | None = option(
+        None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
+    )
     tile_um: float = option(
         383.0, "side of a slide's tiles, µm: the shorter side of what the network was trained on", low=1
     )

@@ -23,6 +23,7 @@ from livergrade.errors import UserError
 from livergrade.io.cache_folder import ARRAY, claim
 from livergrade.io.files import atomic_write, remove_parts
 from livergrade.io.images import ImageError, read_square
+from livergrade.io.kept import file_sha256
 from livergrade.io.locks import file_lock
 from livergrade.io.memory import reading_threads
 from livergrade.io.write_below import is_plain_file
@@ -93,13 +94,21 @@ def decoded_images(cohort: Cohort, size: int, folder: Path, *, limit: float = ma
 
 
 def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
-    """Fill ``array``, ``uint8 [images, size, size, 3]``; all damaged files are reported together."""
+    """Fill ``array``, ``uint8 [images, size, size, 3]``; all damaged or changed files are reported together.
+
+    Raises:
+        UserError: a file can't be decoded, or is another one than when the cohort was read: the array would
+            be kept under a key that is not its content's.
+    """
     broken: list[str] = []
+    expected = cohort.table["sha256"].tolist()
 
     def fill(row: int, path: Path) -> None:
         try:
             array[row] = read_square(path, size)
-        except ImageError as error:
+            if file_sha256(path) != expected[row]:
+                broken.append(f"  {path} was changed while the command ran")
+        except (ImageError, OSError) as error:
             broken.append(f"  {path} {error}")
 
     log.info("decoding %d images once (%.0f MB)", len(array), array.nbytes / 1e6)

@@ -15,11 +15,11 @@ import pandas as pd
 from livergrade.config.validation import LONGEST_PATTERN
 from livergrade.data.validation import (
     REQUIRED,
-    RESERVED,
     broken_files,
     conflicting_duplicates,
     mixed_patients,
     names_outside,
+    reserved_columns,
     row_problems,
 )
 from livergrade.errors import UserError
@@ -250,7 +250,7 @@ def checked_cohort(
         UserError: with all problems, one per line.
     """
     messages = [*problems, *row_problems(table, classes, where)]
-    if reserved := [name for name in table.columns if name in RESERVED or name.startswith("p_")]:
+    if reserved := reserved_columns(table.columns):
         messages.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
     if table.empty and not messages:
         messages.append(f"no images ({', '.join(SUFFIXES)})")

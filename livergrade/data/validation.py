@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,11 @@ from livergrade.io.visible import one_line
 
 REQUIRED = ("image", "patient", "grade")
 RESERVED = ("split", "fold", "angle", "predicted")  # columns that output files of a run add
+
+
+def reserved_columns(names: Iterable[str]) -> list[str]:
+    """Those of a manifest's columns that a run writes itself, ``p_<grade>`` among them."""
+    return [name for name in names if name in RESERVED or name.startswith("p_")]
 
 
 def row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int], str]) -> list[str]:

@@ -51,6 +51,8 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
                 f"{agreement.max_difference:.2g} ({agreement.images} {source}), more than "
                 f"tolerance={config.tolerance:g}; try another opset, or raise tolerance if your use allows it"
             )
+        # Of an earlier export: it is written again last, so that it never tells of another file.
+        target.with_name("export.json").unlink(missing_ok=True)
     return agreement
 
 

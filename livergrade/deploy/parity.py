@@ -20,6 +20,7 @@ from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import find_inputs
 from livergrade.io.images import ImageError, read_rgb, read_square
 from livergrade.io.inside import Inside
+from livergrade.multirun.same_data import refuse_changed_images
 from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def images_to_check(
         outside: whether images may lie outside the folder of the cohort or table that names them.
 
     Returns:
-        An empty list if the run's test images are no longer available.
+        An empty list if the run's test images are no longer available, or are others now.
 
     Raises:
         UserError: a name matches no image, or the run's predictions name one outside its cohort.
@@ -75,17 +76,19 @@ def images_to_check(
         return [item.path for item in inputs], "named images"
     try:
         tested = sorted(set(run.tested["image"]))
+        indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
+        names = [tested[index] for index in indices]
         root = read_cohort(run.config.data, outside=outside).root
+        refuse_changed_images(run, names, outside=outside, fix="restore them")
     except UserError as error:
         log.warning(
-            "the run's test images can't be read, so the check uses noise images; set images= to use others"
+            "the run's test images can't be used, so the check uses noise images; set images= to use others"
             "\n  %s",
             error,
         )
         return [], "noise"
-    indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
     below = Inside(root, outside=outside)
-    return [run.image(tested[index], below) for index in indices], "test images of the run"
+    return [run.image(name, below) for name in names], "test images of the run"
 
 
 def check_parity(file: Path, grader: Grader, images: Sequence[Path], source: str) -> Agreement:

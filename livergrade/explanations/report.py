@@ -127,6 +127,14 @@ def _show_image(axes: Axes, pixels: NDArray[np.uint8], title: str) -> None:
     axes.set_title(title, fontsize=9)
 
 
+MADE = {
+    "": r"report\.html|sanity\.json",
+    "pictures": r"(\d{3,}|gates)\.(png|svg)",
+    "maps": r"\d{3,}\.npz",
+}
+"""Names of the files of an explanation, by folder."""
+
+
 def write_explanation(
     out: Path,
     explained: Sequence[Explained],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import ImageFiles, read_ahead
+from livergrade.io.kept import Kept, identity
 from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 from livergrade.io.visible import shown
@@ -35,8 +36,9 @@ def grade_images(
     out: Path,
     failed: dict[str, str],
     answers: Answers,
+    kept: Kept,
 ) -> pd.DataFrame:
-    """Grade image files into ``images.csv``, updated regularly; images that it lists are not graded again.
+    """Grade image files into ``images.csv``, updated regularly; what ``kept`` has is not graded again.
 
     Returns:
         One row per image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard
@@ -45,58 +47,71 @@ def grade_images(
         that ``answers`` adds.
     """
     target = out / "images.csv"
-    columns = [
-        "image",
-        "patient",
-        "predicted",
-        *(f"p_{grade}" for grade in grader.classes),
-        "spread",
-        "agree",
-        "distance",
-        "unlike",
-    ]
-
-    def stored() -> pd.DataFrame:
-        if not os.path.lexists(target):
-            return pd.DataFrame(columns=columns)
-        return read_graded(target, ("image", "patient"), grader.classes)
-
-    previous = stored()
-    graded_paths = set(previous["image"])
-    remaining = [image for image in images if str(image.path) not in graded_paths]
+    made_from = {image.path: {"image": identity(image.path)} for image in images}
+    rows: dict[Path, dict[str, Any]] = {}
+    for path, of_image in made_from.items():
+        if row := _row(kept.find(_name(path), of_image), grader.classes):
+            rows[path] = row
+    remaining = [image.path for image in images if image.path not in rows]
     if len(remaining) < len(images):
         log.info("%d of %d images are already graded", len(images) - len(remaining), len(images))
-    rows: list[dict[str, Any]] = []
 
-    def table() -> pd.DataFrame:
-        new_rows = pd.DataFrame(rows, columns=columns)
-        all_rows = pd.concat([previous[columns], new_rows]) if len(previous) else new_rows
-        return answers(all_rows.sort_values("image", ignore_index=True), "image")
+    def save() -> None:
+        table = pd.DataFrame(
+            [
+                {"image": str(image.path), "patient": image.patient} | rows[image.path]
+                for image in images
+                if image.path in rows
+            ]
+        )
+        write_table(answers(table.sort_values("image", ignore_index=True), "image"), target)
+        kept.save()
 
-    read = ImageFiles([image.path for image in remaining], grader.size)
+    read = ImageFiles(remaining, grader.size)
     try:
         with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
             for indices, crops, errors in read_ahead(
                 read, len(remaining), batch_size=config.batch_size, workers=config.workers
             ):
-                failed.update({str(remaining[index].path): reason for index, reason in errors.items()})
+                failed.update({str(remaining[index]): reason for index, reason in errors.items()})
                 probabilities = grader.grade(crops) if indices else ()
                 distances = grader.distances(crops) if indices else ()
                 for index, views, distance in zip(indices, probabilities, distances, strict=True):
-                    image = remaining[index]
-                    identity = {"image": str(image.path), "patient": image.patient}
-                    rows.append(identity | graded_row(views, grader.classes) | grader.ood_score(distance))
+                    path = remaining[index]
+                    rows[path] = graded_row(views, grader.classes) | grader.ood_score(distance)
+                    values = {key: None if value != value else value for key, value in rows[path].items()}
+                    kept.add(_name(path), made_from[path], values=values)
                 bar.update(len(indices) + len(errors))
                 if len(rows) // 1000 > (len(rows) - len(indices)) // 1000:
-                    write_table(table(), target)
+                    save()
     finally:
         if rows:
-            write_table(table(), target)
-    return stored()  # with rounded values, as a resumed run reads them: the same patient results in both
+            save()
+    # With rounded values, as the table has them: patients are graded from what anybody can read there.
+    return read_graded(target, ("image", "patient"), grader.classes) if rows else pd.DataFrame()
+
+
+def _name(path: Path) -> str:
+    return f"image {path.absolute()}"
+
+
+def _row(values: dict[str, Any] | None, classes: Sequence[str]) -> dict[str, Any] | None:
+    """The row of an image as it was kept; None if it is of another kind than a row of these grades."""
+    numbers = [*(f"p_{grade}" for grade in classes), "spread", "agree", "distance", "unlike"]
+    if values is None or sorted(values) != sorted([*numbers, "predicted"]):
+        return None
+    if values["predicted"] not in classes or not isinstance(values["distance"], float | None):
+        return None
+    if not all(isinstance(values[name], float) for name in numbers if name != "distance"):
+        return None
+    ordered = {name: values[name] for name in ("predicted", *numbers)}
+    return ordered | {"distance": math.nan if values["distance"] is None else values["distance"]}
 
 
 def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
-    """Read the graded images or tiles of an earlier start.
+    """Read graded images or tiles as they were written.
+
+    Names of grades and patients stay text, whatever they look like: a grade may be called 1, None or 007.
 
     Args:
         path: the table.
@@ -108,13 +123,11 @@ def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.
     """
     scores = [f"p_{grade}" for grade in classes]
     numbers = [name for name in named if name in ("x", "y")] + [*scores, "spread", "agree", "unlike"]
-    table = read_run_table(
-        path,
-        needed=list(dict.fromkeys([*named, "predicted", *numbers, "distance"])),
-        numbers=numbers,
-        dtype={name: str for name in (*named, "predicted") if name not in numbers},
-        fix=_FIX,
-    )
+    needed = [*named, "predicted", *(name for name in numbers if name not in named), "distance"]
+    table = read_run_table(path, needed=needed, numbers=numbers, fix=_FIX)
+    if (table["distance"] != "").all():  # blank: the run has no OOD statistics
+        numbers.append("distance")
+    table[numbers] = table[numbers].apply(pd.to_numeric)
     given = table[scores].to_numpy(np.float64)
     off = (given < 0).any(1) | (given > 1).any(1) | (abs(given.sum(1) - 1) > 1e-3)
     wrong = np.flatnonzero(off | ~table["predicted"].isin(classes).to_numpy())

@@ -10,11 +10,37 @@ import pandas as pd
 from livergrade.config.schema import PredictConfig
 from livergrade.inference.answers import Answers, by_patient
 from livergrade.inference.grader import Grader
+from livergrade.io.file_names import file_name
 from livergrade.io.files import write_json
+from livergrade.io.kept import Kept
 from livergrade.io.tables import write_table
+from livergrade.io.write_below import is_plain_file
 from livergrade.runs.paths import command_line
 
 log = logging.getLogger(__name__)
+
+TABLES = ("images.csv", "slides.csv", "patients.csv", "predictions.json")
+
+
+def remove_outputs(out: Path, kept: Kept) -> None:
+    """Remove what earlier starts wrote: outputs are of the inputs of one start, and all are written again.
+
+    What was graded stays in ``kept``; other files of the folder stay, too.
+
+    Args:
+        out: the output folder.
+        kept: what earlier starts graded, among it the slides whose maps are removed.
+    """
+    outputs = [out / name for name in TABLES]
+    for stem in {str(values["stem"]) for values in kept.values() if "stem" in values}:
+        if file_name(stem) == stem:  # a record from elsewhere may hold anything
+            outputs.append(out / "tiles" / f"{stem}.csv")
+            outputs += [
+                out / "maps" / f"{stem}{ending}"
+                for ending in (".png", ".svg", ".geojson", "_why.npz", "_why.png", "_why.svg")
+            ]
+    for path in filter(is_plain_file, outputs):
+        path.unlink(missing_ok=True)
 
 
 def write_answers(

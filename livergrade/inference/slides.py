@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ from livergrade.inference.images import graded_row, read_graded
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import SlideTiles, read_ahead
 from livergrade.io.file_names import file_name
+from livergrade.io.files import atomic_write
+from livergrade.io.kept import Kept, digest, slide_identity
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
@@ -27,20 +29,30 @@ if TYPE_CHECKING:
 
 
 def grade_slides(
-    slides: Sequence[Input], grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+    slides: Sequence[Input],
+    grader: Grader,
+    config: PredictConfig,
+    out: Path,
+    failed: dict[str, str],
+    kept: Kept,
 ) -> pd.DataFrame:
     """Grade slides, one row each; slides that can't be graded are added to ``failed``."""
-    rows = [grade_slide(slide, grader, config, out, failed) for slide in slides]
+    rows = [grade_slide(slide, grader, config, out, failed, kept) for slide in slides]
     return pd.DataFrame([row for row in rows if row])
 
 
 def grade_slide(
-    source: Input, grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+    source: Input,
+    grader: Grader,
+    config: PredictConfig,
+    out: Path,
+    failed: dict[str, str],
+    kept: Kept,
 ) -> dict[str, Any] | None:
     """Grade a slide's tiles: write ``tiles/<slide>.csv`` and the heatmap (PNG, SVG, GeoJSON) in ``maps/``.
 
     With ``why=true`` also write the tiles' class-activation maps, as ``maps/<slide>_why.npz`` and as an
-    overlay on the slide.
+    overlay on the slide. The tiles of a slide that ``kept`` has are not graded again.
 
     Returns:
         The slide's row of ``slides.csv``, or None if it can't be graded.
@@ -49,6 +61,7 @@ def grade_slide(
     from livergrade.slides import heatmap
 
     name = file_name(source.path.stem)
+    made_from = {"slide": slide_identity(source.path), "mpp": source.mpp}
     try:
         slide = Slide(source.path, source.mpp or config.slide_mpp)
         tile = config.tile_um / slide.mpp
@@ -58,12 +71,12 @@ def grade_slide(
         cells = cells.only(tissue.share(x, y, tile) >= config.min_tissue)
         if not len(cells.x):
             raise SlideError(f"has no tile of which {config.min_tissue:.0%} is tissue; lower min_tissue")
-        (out / "maps").mkdir(parents=True, exist_ok=True)
-        why = out / "maps" / f"{name}_why.npz"
-        tiles = _tiles(slide, cells, grader, config, out / "tiles" / f"{name}.csv", why)
+        tiles, maps = _tiles(slide, source, made_from, cells, grader, config, kept)
     except SlideError as error:
         failed[str(source.path)] = str(error)
         return None
+    (out / "maps").mkdir(parents=True, exist_ok=True)
+    write_table(tiles, out / "tiles" / f"{name}.csv")
     result = heatmap.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
     heatmap.write_tiles_geojson(tiles, grader.classes, cells.side, out / "maps" / f"{name}.geojson")
     figure = heatmap.map_figure(
@@ -76,9 +89,11 @@ def grade_slide(
         title=f"{source.path.stem}: {result['predicted']}",
     )
     style.save(figure, out / "maps" / f"{name}.png")
-    if config.why:
+    if maps:
+        with atomic_write(out / "maps" / f"{name}_why.npz") as part:
+            shutil.copyfile(maps, part)
         figure = heatmap.why_figure(
-            tissue.thumbnail, tissue.scale, why, result["predicted"], title=source.path.stem
+            tissue.thumbnail, tissue.scale, maps, result["predicted"], title=source.path.stem
         )
         style.save(figure, out / "maps" / f"{name}_why.png")
     slide.close()
@@ -86,22 +101,49 @@ def grade_slide(
 
 
 def _tiles(
-    slide: Slide, cells: TileGrid, grader: Grader, config: PredictConfig, target: Path, why: Path
-) -> pd.DataFrame:
-    """Return one row per tile, read from ``target`` if an earlier run wrote it; ``why`` is the file of maps.
+    slide: Slide,
+    source: Input,
+    made_from: dict[str, Any],
+    cells: TileGrid,
+    grader: Grader,
+    config: PredictConfig,
+    kept: Kept,
+) -> tuple[pd.DataFrame, Path | None]:
+    """Return one row per tile, and with ``why=true`` the file of their maps; both are kept, or graded.
 
     Raises:
         SlideError: a tile can't be read. With missing tiles the slide would seem to have less tumour.
     """
+    path = str(source.path.absolute())
+    name = (
+        f"{file_name(source.path.stem)}-{digest(path)[:12]}"  # another folder may have a slide of this name
+    )
+    table, maps = (kept.record.with_name(f"{name}{suffix}") for suffix in (".csv", ".npz"))
+    known = kept.find(f"tiles {path}", made_from) is not None
+    known = known and (not config.why or kept.find(f"maps {path}", made_from) is not None)
+    if not known:
+        _grade_tiles(slide, cells, grader, config, table, maps)
+        outputs = {"stem": file_name(source.path.stem)}
+        kept.add(f"tiles {path}", made_from, values=outputs, files=[table])
+        if config.why:
+            kept.add(f"maps {path}", made_from, values=outputs, files=[maps])
+        kept.save()
+    tiles = read_graded(table, ("x", "y"), grader.classes)
+    numbers = tiles.columns.difference(["predicted"])
+    tiles[numbers] = tiles[numbers].apply(pd.to_numeric).astype(np.float64)
+    return tiles, maps if config.why else None
+
+
+def _grade_tiles(
+    slide: Slide, cells: TileGrid, grader: Grader, config: PredictConfig, table: Path, maps: Path
+) -> None:
+    """Grade the tiles into ``table``, every digit of their numbers; with ``why=true`` also their ``maps``."""
     from livergrade.slides.heatmap import write_maps
 
-    if os.path.lexists(target) and (os.path.lexists(why) or not config.why):
-        read_graded(target, ("x", "y"), grader.classes)
-        return pd.read_csv(target)  # as before: a distance may be missing
     count = len(cells.x)
     read = SlideTiles(slide, cells.corners, cells.tile, grader.size)
     rows: list[dict[str, Any]] = []
-    maps: dict[int, NDArray[np.float32]] = {}
+    activations: dict[int, NDArray[np.float32]] = {}
     with tqdm(total=count, desc=one_line(slide.path.stem), unit="tile") as bar:
         batches = read_ahead(read, count, batch_size=config.batch_size, workers=config.workers)
         for indices, pixels, errors in batches:
@@ -112,10 +154,10 @@ def _tiles(
                 position = {"x": cells.x[index], "y": cells.y[index]}
                 rows.append(position | graded_row(views, grader.classes) | grader.ood_score(distance))
             if config.why:
-                maps.update(zip(indices, grader.activation(pixels), strict=True))
+                activations.update(zip(indices, grader.activation(pixels), strict=True))
             bar.update(len(indices))
     tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
     if config.why:
-        write_maps(maps, cells.corners, cells.tile, grader.view_fraction, grader.classes, why)
-    write_table(tiles, target)
-    return tiles
+        maps.parent.mkdir(parents=True, exist_ok=True)
+        write_maps(activations, cells.corners, cells.tile, grader.view_fraction, grader.classes, maps)
+    write_table(tiles, table, float_format=None)

@@ -1,6 +1,5 @@
 """Identify files by SHA-256, and hash a file again only if it was changed."""
 
-import hashlib
 import json
 import logging
 import os
@@ -11,12 +10,12 @@ from tqdm import tqdm
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
 from livergrade.io.json_files import read_json
+from livergrade.io.kept import FileState, file_sha256, file_state
 from livergrade.io.memory import reading_threads
 from livergrade.io.regular_files import MEGABYTE
 
 log = logging.getLogger(__name__)
 
-FileState = list[int]  # changes when the file changes: size, modification and change time in ns, inode
 _Known = tuple[FileState, str]
 _LARGEST = 256 * MEGABYTE
 _FIX = "the images are hashed again"
@@ -44,7 +43,7 @@ class Fingerprints:
     def recalls(self, path: Path) -> bool:
         """Whether the file is unchanged since it was last hashed."""
         name = str(path.absolute())
-        return name in self.known and self.known[name][0] == _file_state(path)
+        return name in self.known and self.known[name][0] == file_state(path)
 
     def of(self, paths: list[Path]) -> list[str]:
         """SHA-256 of every file, hexadecimal; new or changed files are hashed, and all are cached."""
@@ -67,16 +66,7 @@ class Fingerprints:
         return [self.known[str(path.absolute())][1] for path in paths]
 
 
-def _file_state(path: Path) -> FileState | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
 def _digest(path: Path) -> tuple[FileState, str]:
-    state = _file_state(path)  # taken before hashing: a write during hashing is then detected next time
+    state = file_state(path)  # taken before hashing: a write during hashing is then detected next time
     assert state is not None
-    with path.open("rb") as file:
-        return state, hashlib.file_digest(file, "sha256").hexdigest()
+    return state, file_sha256(path)

@@ -21,6 +21,7 @@ from PIL import Image
 
 from livergrade.errors import UserError
 from livergrade.io.headers import refuse_tiff
+from livergrade.io.pixel_size import LIKELY_UM
 from livergrade.io.regular_files import no_file
 
 try:
@@ -44,9 +45,6 @@ SUFFIXES = (
     ".dcm",
     ".czi",
 )
-LIKELY_UM = (0.05, 20.0)
-"""Plausible pixel sizes of a slide scanner, µm; a TIFF's print resolution is far outside."""
-
 STRIP_PIXELS = 16_000_000
 """Maximum number of pixels read at once, so that memory does not grow with the region."""
 

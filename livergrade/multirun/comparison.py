@@ -8,8 +8,9 @@ from pathlib import Path
 from livergrade.config.schema import CompareConfig
 from livergrade.evaluation.leakage import warning
 from livergrade.evaluation.levels import REPORTED_LEVELS
+from livergrade.io.earlier_start import remove_made
 from livergrade.io.files import write_json
-from livergrade.multirun.grouping import arms, differences, leakage_gap, measure
+from livergrade.multirun.grouping import KINDS, arms, differences, leakage_gap, measure
 from livergrade.multirun.plots import plot_arm
 from livergrade.multirun.report import Comparison, write_comparison
 from livergrade.multirun.tables import arm_tables, gap_table, write_table
@@ -18,6 +19,14 @@ from livergrade.runs.find import find_runs
 from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
+
+_ARM = f"({'|'.join(KINDS)})"
+MADE = {
+    "": r"comparison\.json|report\.html",
+    "tables": rf"((accuracy|grades|scores|pairs|cohort|split)_{_ARM}|leakage_gap)\.(csv|md|tex)",
+    "figures": rf"(accuracy|pairs|confusion|curves)_{_ARM}\.(png|svg)",
+}
+"""Names of the files of a comparison, by folder."""
 
 
 def _warnings(runs: Sequence[Run]) -> list[str]:
@@ -48,6 +57,7 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
     """
     runs, left_out = find_runs(config.runs)
     groups, incomplete = arms(runs)
+    remove_made(out, MADE)
     measured = []
     for arm in groups:
         names = ", ".join(arm.models)

@@ -23,6 +23,7 @@ from livergrade.evaluation.leakage import Leakage
 from livergrade.evaluation.levels import LEVELS, LevelName
 from livergrade.evaluation.paired import Pair, compare, pool_folds, refuse_different_tests, spread
 from livergrade.evaluation.summary import RunMetrics, evaluate
+from livergrade.multirun.one_cohort import refuse_mixed_cohorts
 from livergrade.runs.run import Run
 
 KINDS = {
@@ -204,7 +205,12 @@ class LeakageGap(TypedDict):
 
 
 def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmMeasures:
-    """Compute all metrics of an arm, and compare every pair of its models."""
+    """Compute all metrics of an arm, and compare every pair of its models.
+
+    Raises:
+        UserError: its runs are of other labels or other images, or its models were tested on other ones.
+    """
+    refuse_mixed_cohorts(arm.models, external=arm.kind == "external")
     tables: dict[str, dict[str, pd.DataFrame]] = {
         name: {
             repeat: pool_folds([run.tested for run in folds], [str(run.folder) for run in folds])

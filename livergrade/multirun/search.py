@@ -6,24 +6,27 @@ import logging
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
 from hydra.core.override_parser.types import Override
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FixedTrial, TrialState
 from sqlalchemy.pool import NullPool
 
+from livergrade.cli.compose import train_options
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.tables import write_table
+from livergrade.multirun.same_data import refuse_other_data
 from livergrade.multirun.study import draw, objective, trials_table
 from livergrade.multirun.study_file import check_study_file
 from livergrade.multirun.study_report import plot_trials, write_study
 from livergrade.reports.style import save
 from livergrade.runs.paths import job_name
-from livergrade.runs.same_options import refuse_other_options
+from livergrade.runs.same_options import refuse_other_options, refuse_other_run
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +47,11 @@ def open_study(out: Path, config: TuneConfig) -> tuple[optuna.Study, int]:
             storage=_storage(file),
             study_name="livergrade",
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=config.sampler_seed),
             load_if_exists=True,
         )
+        # From the same seed, a later start would draw again what the first one drew.
+        seed = (config.sampler_seed + len(study.trials)) % 2**32
+        study.sampler = optuna.samplers.TPESampler(seed=seed)
         return study, _remaining(study, out, config)
     except UserError:
         raise
@@ -64,15 +69,48 @@ def _storage(file: Path) -> RDBStorage:
     return RDBStorage("sqlite://", engine_kwargs={"creator": connect, "poolclass": NullPool})
 
 
+def refuse_changed_trials(
+    study: optuna.Study, out: Path, fixed: Sequence[str], searched: Sequence[Override]
+) -> None:
+    """Check that the complete trials of earlier starts would be the same if they were run again.
+
+    Their options are composed anew: defaults, and files that options name by a relative path, may be others.
+
+    Raises:
+        UserError: an option, an image, a label, the split or the initial weights of a trial are others now,
+            or its folder is gone or its predictions do not give its value.
+    """
+    fix = "choose another study"
+    for trial in study.get_trials(states=[TrialState.COMPLETE]):
+        try:
+            words = draw(FixedTrial(trial.params), searched)
+        except ValueError as error:
+            raise UserError(
+                f"{out}: trial {trial.number} is not of this study's space ({error}); {fix}"
+            ) from None
+        run = out / Path(str(trial.user_attrs.get("folder", ""))).name
+        if not (run / "config.yaml").is_file():
+            raise UserError(f"{run}: is gone, so what trial {trial.number} was made from is not known; {fix}")
+        config = train_options([*fixed, *words])
+        refuse_other_run(run, config, fix=fix)
+        refuse_other_data(run, config, fix=fix)
+        if trial.value != (value := objective(run)):
+            raise UserError(
+                f"{run}: its predictions give {value:g}, and the study has {trial.value:g} for it; {fix}"
+            )
+
+
 def _remaining(study: optuna.Study, out: Path, config: TuneConfig) -> int:
     """Queue the killed trials again, and return the number of trials to run.
 
     Raises:
         UserError: the study has other options.
     """
-    stored = {"space": study.user_attrs.get("space", config.space)}
-    refuse_other_options(out, stored, {"space": config.space}, fix="choose another study")
-    study.set_user_attr("space", config.space)
+    now = {"space": config.space, "sampler_seed": config.sampler_seed}
+    stored = {key: study.user_attrs.get(key, value) for key, value in now.items()}
+    refuse_other_options(out, stored, now, fix="choose another study")
+    for key, value in now.items():
+        study.set_user_attr(key, value)
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(trial.number, state=TrialState.FAIL)
         study.enqueue_trial(trial.params, user_attrs={"instead_of": trial.number})

@@ -23,6 +23,7 @@ from livergrade.cli.command import at_end
 from livergrade.cli.log_lines import LogLines
 from livergrade.config.schema import CompareConfig
 from livergrade.errors import UserError
+from livergrade.io.earlier_start import set_aside
 from livergrade.io.json_files import read_json
 from livergrade.runs.folder import Failure
 from livergrade.runs.paths import command_line, job_name, job_order
@@ -71,7 +72,11 @@ def conclude(sweep: StartedSweep, *, stopped: bool) -> None:
     screen.setFormatter(LogLines())
     logging.basicConfig(handlers=[screen], level=logging.INFO, force=True)
     failed = sorted(sweep.folder.glob("*/failed.json"), key=lambda path: job_order(path.parent))
-    finished = sorted(sweep.folder.glob("*/finished.json"), key=lambda path: job_order(path.parent))
+    # A finished job that failed now was refused: its options or its data are others than they were.
+    finished = [
+        path for path in sweep.folder.glob("*/finished.json") if not (path.parent / "failed.json").exists()
+    ]
+    finished.sort(key=lambda path: job_order(path.parent))
     open_jobs = _not_finished(sweep, {path.parent for path in (*failed, *finished)})
     for title, lines in (("failed", [_failure(path) for path in failed]), ("not finished", open_jobs)):
         if lines:
@@ -83,17 +88,31 @@ def conclude(sweep: StartedSweep, *, stopped: bool) -> None:
             "the missing jobs.",
             sweep.folder,
         )
-    if len(finished) > 1 and not stopped:
+    if not stopped:
+        _compare(sweep, finished)
+
+
+def _compare(sweep: StartedSweep, finished: list[Path]) -> None:
+    """Compare the finished jobs of this sweep; if that can't be done, an earlier comparison is set aside."""
+    names = {job_name(number, words) for number, words in enumerate(sweep.jobs)}
+    runs = [path.parent for path in finished]
+    of_sweep = [run for run in runs if run.name in names] or runs
+    if others := [run.name for run in runs if run not in of_sweep]:
+        log.warning("not compared, since it is no job of this sweep: %s", ", ".join(others))
+    if len(of_sweep) > 1:
         from livergrade.multirun.comparison import write_comparison_results
 
         try:
             write_comparison_results(
-                CompareConfig(runs=[str(path.parent) for path in finished]),
+                CompareConfig(runs=[str(run) for run in of_sweep]),
                 sweep.folder / "comparison",
                 command_line(),
             )
+            return
         except UserError as error:
             log.error("no comparison: %s", error)
+    if aside := set_aside(sweep.folder, ["comparison"]):
+        log.warning("%s: has the comparison of an earlier start", aside)
 
 
 def _failure(path: Path) -> str:

@@ -45,6 +45,7 @@ class Environment(TypedDict, total=False):
         parameters: number of parameters of the network.
         trained_parameters: number of trained parameters.
         initialisation: origin of the initial weights.
+        weights_sha256: SHA-256 of the file of the initial weights, if it is one.
         epochs: number of epochs.
         best_epoch: the tested epoch, from 0.
         seconds: duration from start to end.
@@ -64,6 +65,7 @@ class Environment(TypedDict, total=False):
     parameters: int
     trained_parameters: int
     initialisation: str
+    weights_sha256: str
     epochs: int
     best_epoch: int
     seconds: float | None

@@ -47,10 +47,14 @@ def find_runs(folders: Sequence[str | Path]) -> tuple[list[Run], list[str]]:
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
-    """The folder itself if it is a run, else the runs at any depth below it; none inside a run."""
+    """The folder itself if it is a run, else the runs at any depth below it; none in a run or set aside."""
     if os.path.lexists(folder / "config.yaml"):
         yield folder
         return
-    subfolders = [path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._"]
+    subfolders = [
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith((".", "_", "earlier_start_"))
+    ]
     for path in sorted(subfolders, key=job_order):
         yield from _run_folders(path)

@@ -4,88 +4,120 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 from PIL import Image
 
+from livergrade import __version__
 from livergrade.config.schema import PrepareConfig
 from livergrade.data.quality import Limits, measure, reasons
+from livergrade.io.earlier_start import set_aside
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
 from livergrade.io.inside import Inside, OutsideError
-from livergrade.io.run_tables import read_run_table
+from livergrade.io.kept import Kept, slide_identity
+from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
+from livergrade.io.visible import one_line
 from livergrade.reports.html import write_page
 from livergrade.slides.contact_sheet import draw_regions, write_contact
 from livergrade.slides.inputs import each_slide, read_exclusions
+from livergrade.slides.propose import refuse_regions_of_another
 from livergrade.slides.regions import Region, grid, read_regions
 
 log = logging.getLogger(__name__)
 
 
+RESULTS = ("manifest.csv", "images.csv", "rejected.csv", "report.html")
+"""Files that tell of all images. They are removed first and written last: they never tell of other images."""
+
+
 def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out: Path) -> list[str]:
     """Write the images of all regions, then the manifest and the rejected images with reasons.
 
-    Images of an earlier start are reused if they would not change.
+    An image of an earlier start is reused if it would not change: it was cut from the same slide at the same
+    place and size, and its file is as it was written. Images of an earlier start that this one does not make
+    are set aside.
 
     Returns:
         One line for each failed slide.
-
-    Raises:
-        UserError: no image is accepted.
     """
-    assert config.regions
     for folder in ("images", "contact"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    before = _earlier_rows(out / "images.csv")
+    for name in RESULTS:
+        (out / name).unlink(missing_ok=True)
+    kept = Kept(out / "kept.json")
     rows: list[dict[str, Any]] = []
     excluded = read_exclusions(config.exclude)
-    marked = Inside(Path(config.regions), outside=config.data.outside)
 
     def cut_slide(path: Path) -> None:
-        assert config.regions
-        try:
-            region_file = marked.path(f"{path.stem}.geojson")
-        except OutsideError as error:
-            raise SlideError(f"has no regions: {path.stem}.geojson {error}") from None
-        if not region_file.is_file():
-            raise SlideError(f"has no regions ({region_file} is missing)")
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
-        slide = Slide(path, float(attributes["mpp"]) if attributes.get("mpp") else config.slide_mpp)
-        regions = [
-            region for region in read_regions(region_file) if not region.kind.lower().startswith("ignore")
-        ]
-        if not regions:
-            raise SlideError(f"has no region marked in {region_file}")
+        made_from = slide_identity(path)
+        slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp)
+        regions = _regions(slide, config, kept, made_from)
         images = [
-            row for region in regions for row in _images(slide, region, attributes, config, out, before)
+            row
+            for region in regions
+            for row in _images(slide, made_from, region, attributes, config, out, kept)
         ]
         for row in images:
             if row["image"] in excluded or Path(row["image"]).name in excluded:
                 row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
-        rows.extend(images)
         write_contact(images, out, file_name(path.stem), draw_regions(slide.tissue, regions))
+        rows.extend(images)
+        kept.save()
         slide.close()
 
     failed = each_slide(slides, cut_slide, "cutting")
-    _write(pd.DataFrame(rows), table, out)
+    images = pd.DataFrame(rows, columns=None if rows else ["image", "slide"])
+    _set_others_aside(images, out, kept)
+    _warn_of_unknown(excluded, images)
+    _write(images, table, out)
     return failed
+
+
+def _regions(
+    slide: Slide, config: PrepareConfig, kept: Kept, made_from: list[dict[str, Any]]
+) -> list[Region]:
+    """The regions marked on a slide.
+
+    Raises:
+        SlideError: there are none, or they were proposed on another file of this name.
+        UserError: their file can't be read.
+    """
+    assert config.regions
+    path = slide.path
+    try:
+        marked = Inside(Path(config.regions), outside=config.data.outside)
+        file = marked.path(f"{path.stem}.geojson")
+    except OutsideError as error:
+        raise SlideError(f"has no regions: {path.stem}.geojson {error}") from None
+    if not file.is_file():
+        raise SlideError(f"has no regions ({file} is missing)")
+    if file.absolute() == (kept.record.parent / "regions" / file.name).absolute():
+        refuse_regions_of_another(slide, kept, file, made_from)
+    regions = [region for region in read_regions(file) if not region.kind.lower().startswith("ignore")]
+    if not regions:
+        raise SlideError(f"has no region marked in {file}")
+    return regions
 
 
 def _images(
     slide: Slide,
+    slide_made_from: list[dict[str, Any]],
     region: Region,
     attributes: dict[str, str],
     config: PrepareConfig,
     out: Path,
-    earlier_rows: dict[str, dict[str, Any]],
+    kept: Kept,
 ) -> list[dict[str, Any]]:
     """Cut the images of one region, measure their quality and mark rejected ones."""
     grade = region.kind if region.kind in config.classes else attributes["grade"]
@@ -101,31 +133,62 @@ def _images(
         zip(*grid(region, width, height, config.rows, config.columns), strict=True), 1
     ):
         name = f"images/{file_name(slide.path.stem)}_{region.name}_{number}.png"
-        position = {"x": round(x, 2), "y": round(y, 2), "width": round(width, 2), "height": round(height, 2)}
+        position = {"x": float(x), "y": float(y), "width": width, "height": height}
         row: dict[str, Any] = {
             "image": name,
             "slide": slide.path.stem,
             "region": region.name,
             "patient": attributes["patient"],
+            "grade": grade,
+            **{key: round(value, 2) for key, value in position.items()},
+            "mpp": config.mpp,
         }
-        row |= {"grade": grade, **position, "mpp": config.mpp}
         inside = shapely.box(x, y, x + width, y + height).intersection(region.outline).area / (width * height)
-        earlier, file = earlier_rows.get(name), out / name
-        if (
-            earlier
-            and file.is_file()
-            and all(abs(earlier[key] - row[key]) < 0.01 for key in (*position, "mpp"))
-        ):
-            image = read_rgb(file)
-        else:
-            image = slide.read(x, y, width, height, (config.width, config.height))
-            with atomic_write(file) as part:
-                Image.fromarray(image).save(part, format="PNG", compress_level=3)
+        made_from = position | {"slide": slide_made_from, "size": [config.width, config.height]}
+        image = _cut_or_kept(slide, out / name, made_from, kept)
         quality = measure(image, config.mpp)
         problems = [f"{inside:.0%} of it in the region"] if inside < config.min_inside else []
         row |= dataclasses.asdict(quality) | {"rejected": "; ".join(problems + reasons(quality, limits))}
         rows.append(row)
     return rows
+
+
+def _cut_or_kept(slide: Slide, file: Path, made_from: dict[str, Any], kept: Kept) -> NDArray[np.uint8]:
+    """An image as an earlier start cut it, if nothing would change, else cut now."""
+    name = f"images/{file.name}"
+    made_from |= {"livergrade": __version__}
+    if kept.find(name, made_from) is not None:
+        return read_rgb(file)
+    x, y, width, height = (made_from[key] for key in ("x", "y", "width", "height"))
+    image = slide.read(x, y, width, height, made_from["size"])
+    with atomic_write(file) as part:
+        Image.fromarray(image).save(part, format="PNG", compress_level=3)
+    kept.add(name, made_from, files=[file])
+    return image
+
+
+def _set_others_aside(images: pd.DataFrame, out: Path, kept: Kept) -> None:
+    """Move images and contact sheets of an earlier start that are not of this one out of their folders."""
+    made = {*images["image"], *(_sheet(slide) for slide in images["slide"])}
+    there = [
+        f"{folder}/{file.name}" for folder in ("images", "contact") for file in (out / folder).glob("*.png")
+    ]
+    others = sorted(set(there) - made)
+    if aside := set_aside(out, others):
+        log.warning("%d images and contact sheets of an earlier start are now in %s", len(others), aside)
+    for name in others:
+        kept.remove(name)
+    kept.save()
+
+
+def _warn_of_unknown(excluded: set[str], images: pd.DataFrame) -> None:
+    known = {*images["image"], *(Path(name).name for name in images["image"])}
+    for name in sorted(excluded - known):
+        log.warning("exclude: %s is the name of no image", one_line(name))
+
+
+def _sheet(slide: str) -> str:
+    return f"contact/{file_name(slide)}.png"
 
 
 def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
@@ -140,7 +203,7 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
     sheets = [
         {
             "slide": slide,
-            "sheet": f"contact/{file_name(str(slide))}.png",
+            "sheet": _sheet(str(slide)),
             "used": int((rows["rejected"] == "").sum()),
             "all": len(rows),
         }
@@ -155,13 +218,3 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
         all=len(images),
     )
     log.info("%d images of %d are in manifest.csv, %d in rejected.csv", len(used), len(images), len(left_out))
-
-
-def _earlier_rows(path: Path) -> dict[str, dict[str, Any]]:
-    if not os.path.lexists(path):
-        return {}
-    numbers = ("x", "y", "width", "height", "mpp")
-    fix = "remove it, and the images are cut again"
-    read_run_table(path, needed=("image", *numbers), numbers=numbers, fix=fix)
-    rows = pd.read_csv(path).to_dict("records")
-    return {str(row["image"]): {str(key): value for key, value in row.items()} for row in rows}

@@ -10,9 +10,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from livergrade.config.schema import PrepareConfig
+from livergrade.data.validation import reserved_columns
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES, SlideError
 from livergrade.io.tables import formulas, read_text_table
 from livergrade.io.visible import one_line
@@ -69,7 +71,8 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     """Read the slide table, indexed by slide name without extension.
 
     Raises:
-        UserError: columns or slides are missing, patients are blank or grades unknown; all rows are listed.
+        UserError: columns or slides are missing, a column has a name that the manifest or a run writes,
+            patients are blank, grades unknown or pixel sizes implausible; all are listed.
     """
     table = read_text_table(path)
     if missing := [name for name in ("slide", "patient", "grade") if name not in table.columns]:
@@ -90,11 +93,29 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
         f"  {one_line(stem)}: in more than one row"
         for stem in sorted(set(table.index[table.index.duplicated()]))
     ]
-    problems += unsafe
+    problems += [*_mpp_problems(table), *_column_problems(table), *unsafe]
     problems += [f"  {one_line(slide.name)}: in no row" for slide in slides if slide.stem not in table.index]
     if problems:
         raise UserError(f"{path}: correct these rows:\n" + "\n".join(problems))
     return table
+
+
+def _mpp_problems(table: pd.DataFrame) -> list[str]:
+    problems = []
+    for row, cell in enumerate(table.get("mpp", ()), 2):
+        try:
+            read_mpp(cell)
+        except ValueError as error:
+            problems.append(f"  row {row}: {error}")
+    return problems
+
+
+def _column_problems(table: pd.DataFrame) -> list[str]:
+    """Columns that can't be carried into a manifest: it has its own, or a run that reads it writes them."""
+    own = [name for name in table.columns if name in ("image", "sha256")]
+    if reserved := [*own, *reserved_columns(table.columns)]:
+        return [f"  columns {', '.join(reserved)}: the manifest or a run writes these; rename them"]
+    return []
 
 
 def each_slide(slides: Sequence[Path], process: Callable[[Path], None], description: str) -> list[str]:
@@ -123,6 +144,6 @@ def read_exclusions(path: str | None) -> set[str]:
         return set()
     try:
         lines = Path(path).read_text("utf-8-sig").splitlines()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"exclude={path}: can't be read: {error}") from None
     return {line.strip() for line in lines if line.strip() and not line.startswith("#")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 from pathlib import Path
@@ -10,14 +9,16 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from livergrade.config.fields import options
-from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
-from livergrade.runs.folder import read_options
-from livergrade.runs.same_options import refuse_other_options
+from livergrade.config.schema import TrainConfig
+from livergrade.io.earlier_start import set_aside
+from livergrade.runs.same_options import refuse_other_run
 
 log = logging.getLogger(__name__)
 
-LEFT = ("checkpoints", "tensorboard", "config.yaml", "failed.json", "finished.json")
+LEFT = (
+    *("checkpoints", "tensorboard", "config.yaml", "failed.json", "finished.json"),
+    *("sanity.json", "mistakes", "figures"),  # which of these are written depends on options
+)
 """What a start leaves that would be taken for the next start's."""
 
 
@@ -37,10 +38,7 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     """
     stored, failed = run / "config.yaml", (run / "failed.json").is_file()
     if stored.is_file():
-        previous = {key: value for key, _, value in options(read_options(run))}
-        unlike = (*MACHINE, *REPORTING)  # may differ from one start to the next
-        current = {key: value for key, _, value in options(config) if key not in unlike}
-        refuse_other_options(run, previous, current, fix="leave out hydra.sweep.dir for a new sweep")
+        refuse_other_run(run, config, fix="leave out hydra.sweep.dir for a new sweep")
         if (run / "finished.json").is_file():
             return True
         if (run / "checkpoints" / "last.ckpt").is_file() and not failed:
@@ -48,22 +46,19 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
             return False
     if os.environ.get("SLURM_PROCID", "0") != "0":
         return False  # only the first process of a run prepares the folder
-    _set_aside(run)
+    if aside := set_aside(run, LEFT):
+        log.warning("%s: has what an earlier start of this job left", aside)
     return False
 
 
-def _set_aside(run: Path) -> None:
-    """Move what an earlier start left into a new folder ``earlier_start_<n>``: nothing of it is removed."""
-    left = [path for name in LEFT if os.path.lexists(path := run / name)]
-    if not left:
-        return
-    for number in itertools.count(1):
-        aside = run / f"earlier_start_{number}"
-        try:
-            aside.mkdir()
-        except FileExistsError:
-            continue
-        break
-    for path in left:
-        path.rename(aside / path.name)
-    log.warning("%s: has what an earlier start of this job left", aside)
+def take_over(run: Path, config: TrainConfig) -> None:
+    """Check that a finished job would be the same if it were run again; then an earlier refusal is void.
+
+    Raises:
+        UserError: the images, their labels, the split or the initial weights are others now.
+    """
+    from livergrade.multirun.same_data import refuse_other_data  # imports pandas, too slow for --help
+
+    refuse_other_data(run, config, fix="restore that, or leave out hydra.sweep.dir for a new sweep")
+    if os.environ.get("SLURM_PROCID", "0") == "0":
+        (run / "failed.json").unlink(missing_ok=True)

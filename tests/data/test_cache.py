@@ -4,6 +4,7 @@ import logging
 import math
 import multiprocessing
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from tests.conftest import GRADES, write_cohort
 @pytest.fixture
 def cohort(manifest: Path) -> Cohort:
     return from_manifest(manifest, list(GRADES))
+
+
+def other(cohort: Cohort, number: int) -> Cohort:
+    """Another cohort of the same size: the same images in another order."""
+    return replace(cohort, table=cohort.table.iloc[np.roll(np.arange(len(cohort.table)), number)])
 
 
 def test_the_central_square_in_the_tables_order(cohort: Cohort, tmp_path: Path) -> None:
@@ -51,11 +57,18 @@ def test_a_second_start_decodes_nothing(tmp_path: Path) -> None:
 def test_changed_content_or_size_is_decoded_anew(cohort: Cohort, tmp_path: Path) -> None:
     decoded_images(cohort, 32, tmp_path)
     decoded_images(cohort, 36, tmp_path)
-    changed = Cohort(
-        cohort.table.assign(sha256=cohort.table["sha256"].str[::-1]), cohort.classes, cohort.root
-    )
-    decoded_images(changed, 32, tmp_path)
+    decoded_images(other(cohort, 1), 32, tmp_path)
     assert len(list(tmp_path.glob("*.npy"))) == 3
+
+
+def test_a_file_that_is_replaced_after_the_cohort_was_read_is_not_kept_as_the_first(tmp_path: Path) -> None:
+    cohort = from_manifest(write_cohort(tmp_path / "data"), list(GRADES))
+    shutil.copy(cohort.paths[1], cohort.paths[0])
+    with pytest.raises(
+        UserError, match=r"1 image can't be decoded.*\n.*_0\.png was changed while the command"
+    ):
+        decoded_images(cohort, 32, tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*.npy"))
 
 
 def test_a_damaged_cache_is_made_again(cohort: Cohort, tmp_path: Path) -> None:
@@ -94,9 +107,8 @@ def test_other_peoples_arrays_stay(cohort: Cohort, tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).write_bytes(bytes(100_000))
         os.utime(tmp_path / name, (0, 0))
-    for day, name in enumerate(("older", "old")):
-        table = cohort.table.assign(sha256=name)
-        decoded_images(replace(cohort, table=table), 32, tmp_path, limit=1.5 * 24 * 32 * 32 * 3)
+    for day in (1, 2):
+        decoded_images(other(cohort, day), 32, tmp_path, limit=1.5 * 24 * 32 * 32 * 3)
         assert len(list((tmp_path / "livergrade").glob("*.npy"))) == 1, day
     assert {path.name for path in tmp_path.iterdir()} == {*names, "livergrade"}
 
@@ -143,7 +155,7 @@ def test_the_longest_unused_makes_room(cohort: Cohort, tmp_path: Path) -> None:
     size = 24 * 32 * 32 * 3
     used = {}
     for day, name in enumerate(("older", "old")):
-        decoded_images(replace(cohort, table=cohort.table.assign(sha256=name)), 32, tmp_path)
+        decoded_images(other(cohort, day + 1), 32, tmp_path)
         (used[name],) = set(tmp_path.glob("*.npy")) - set(used.values())
         os.utime(used[name], (day, day))
     decoded_images(cohort, 32, tmp_path, limit=2.5 * size)

@@ -11,6 +11,7 @@ import torch
 from livergrade.config.schema import PredictConfig
 from livergrade.inference.images import grade_images, graded_row
 from livergrade.inference.inputs import Input
+from livergrade.io.kept import Kept
 from tests.conftest import GRADES, draw_image
 
 
@@ -49,7 +50,8 @@ def graded(paths: Sequence[Path], grader: ByBrightness, out: Path) -> tuple[pd.D
     failed: dict[str, str] = {}
     images = [Input(path, "007", False) for path in paths]
     config = PredictConfig(batch_size=2, workers=1)
-    return grade_images(images, grader, config, out, failed, as_it_is), failed  # type: ignore[arg-type]
+    kept = Kept(out / "kept" / "record.json")
+    return grade_images(images, grader, config, out, failed, as_it_is, kept), failed  # type: ignore[arg-type]
 
 
 def test_a_second_start_grades_what_is_missing(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.inference.inputs import Input, find_inputs
+from livergrade.inference.inputs import Input, find_inputs, refuse_same_maps
 from tests.conftest import draw_image
 
 
@@ -44,10 +44,68 @@ def test_everything_that_can_not_be_graded_is_told_at_once(tmp_path: Path) -> No
         "t.csv, row 2: ",
         "nowhere.png does not exist",
         "u.csv: has no column image or slide",
-        "v.csv, row 2: mpp 'fine' is not a number",
+        "v.csv, row 2: mpp 'fine' is no number",
         "none.png: there is no such file or folder",
     ):
         assert line in str(told.value), line
+
+
+def test_a_name_that_is_a_file_is_that_file_and_no_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("b[1].png", "b1.png", "a,b.png", "x=1.png", "in[1]/a.png", "in1/a.png", "in1/b.png", "c1.png")
+    touched(*map(Path, names))
+    assert [item.path.name for item in find_inputs(list(names[:4]))] == list(names[:4])
+
+    def named(name: str) -> list[str]:
+        return [str(item.path) for item in find_inputs([name])]
+
+    assert named("b[1].png") == named(str(Path("b[1].png"))) == ["b[1].png"]
+    assert named("in[1]") == named("in[1]/*.png") == named("in[1]/[a].png") == ["in[1]/a.png"]
+    assert named(f"{tmp_path}/in[1]/*") == [f"{tmp_path}/in[1]/a.png"]
+    assert named("c[1].png") == ["c1.png"]  # there is no file of this name
+    assert named("in?/[ab].png") == ["in1/a.png", "in1/b.png"]
+    assert named("**/a.png") == ["in1/a.png", "in[1]/a.png"]
+
+
+def test_maps_that_an_earlier_start_left_are_no_images(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    touched(tmp_path / "a.png", out / "maps" / "s.png", out / "maps" / "s_why.png", out / "tiles" / "s.csv")
+    touched(tmp_path / "maps" / "b.png", out / "maps" / "c.png")
+    found = [item.path.relative_to(tmp_path) for item in find_inputs([str(tmp_path)])]
+    assert found == [Path("a.png"), Path("maps/b.png"), Path("out/maps/c.png")]
+
+
+def test_a_file_named_twice_has_what_either_table_says_of_it(tmp_path: Path) -> None:
+    touched(tmp_path / "in" / "a.png", tmp_path / "in" / "b.svs")
+    (tmp_path / "t.csv").write_text("image,patient,mpp\nin/a.png,P1,\nin/../in/b.svs,P2,0.5\n")
+    both = find_inputs([str(tmp_path / "in"), str(tmp_path / "t.csv")])
+    assert [(item.patient, item.mpp) for item in both] == [("P1", None), ("P2", 0.5)]
+    (tmp_path / "u.csv").write_text("image,patient,mpp\nin/a.png,P3,\nin/b.svs,,0.25\n")
+    with pytest.raises(UserError) as told:
+        find_inputs([str(tmp_path / "t.csv"), str(tmp_path / "u.csv")])
+    assert "a.png: patient 'P1' and 'P3'; which is it?" in str(told.value)
+    assert "b.svs: mpp 0.5 and 0.25; which is it?" in str(told.value)
+
+
+def test_every_pixel_size_that_is_none_is_told_with_its_row(tmp_path: Path) -> None:
+    touched(tmp_path / "s.svs")
+    texts = ("0,5", "nan", "-0.5", "0", "250", "0.5um", "1e-1")
+    rows = "".join(f's.svs,"{text}"\n' for text in texts)
+    (tmp_path / "t.csv").write_text(f"slide,mpp\n{rows}")
+    with pytest.raises(UserError) as told:
+        find_inputs([str(tmp_path / "t.csv")])
+    lines = str(told.value).splitlines()
+    assert [line.partition("row ")[2][0] for line in lines[1:]] == ["2", "3", "4", "5", "6", "7"]
+    assert "mpp '250' is no size of a slide's pixels; give µm per pixel, 0.05 to 20" in str(told.value)
+
+
+def test_a_slide_with_the_name_of_anothers_map_is_refused(tmp_path: Path) -> None:
+    slides = [Input(tmp_path / f"{name}.svs", "", True) for name in ("a", "b", "A_why")]
+    with pytest.raises(UserError, match=r"A_why\.svs"):
+        refuse_same_maps(slides)
+    refuse_same_maps(slides[1:])
 
 
 def test_nothing_named_is_told() -> None:

@@ -40,6 +40,22 @@ def test_a_folder_of_other_options_is_refused(tmp_path: Path) -> None:
         open_study(tmp_path, TuneConfig(space=["model=senet,sknet"]))
 
 
+def test_another_seed_of_the_sampler_is_refused(tmp_path: Path) -> None:
+    open_study(tmp_path, TuneConfig(space=SPACE))
+    with pytest.raises(UserError, match="sampler_seed: 0 there, 1 now"):
+        open_study(tmp_path, TuneConfig(space=SPACE, sampler_seed=1))
+
+
+def test_a_later_start_does_not_draw_what_the_first_one_drew(tmp_path: Path) -> None:
+    for _ in range(2):
+        study, _ = open_study(tmp_path, TuneConfig(space=SPACE))
+        for _ in range(2):
+            trial = study.ask()
+            trial.suggest_float("optim.lr", 1e-4, 1e-2)
+            study.tell(trial, 0.5)
+    assert len({trial.params["optim.lr"] for trial in study.trials}) == 4
+
+
 def test_a_study_lies_in_its_folder_whatever_that_is_called(tmp_path: Path) -> None:
     out = tmp_path / "a?mode=b #%41"
     out.mkdir()

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.conftest import train
+from tests.conftest import TINY, train
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 
@@ -67,6 +68,32 @@ def test_every_job_that_fails_says_why(small: list[str], tmp_path: Path) -> None
         )
     for job in jobs(folder).values():
         assert str(broken) in json.loads((job / "failed.json").read_text())["message"]
+
+
+@pytest.mark.slow
+def test_jobs_of_other_labels_are_neither_skipped_nor_compared(
+    small: list[str], manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "sweep"
+    cohort = shutil.copytree(manifest.parent, tmp_path / "cohort") / manifest.name
+    words = ["-m", "seed=0,1", *TINY, *small, f"data.manifest={cohort}", f"hydra.sweep.dir={folder}"]
+    train(*words, outputs=tmp_path)
+    first = (folder / "comparison" / "comparison.json").read_text()
+    before = cohort.read_text()
+    cohort.write_text(before.replace("W03,well", "W03,moderate"))
+    capfd.readouterr()
+    with pytest.raises(SystemExit):
+        train(*words, outputs=tmp_path)
+    told = capfd.readouterr()
+    assert "2 of 2 jobs failed" in told.out + told.err
+    assert "was made from other data" in told.out + told.err
+    assert not (folder / "comparison").exists()
+    assert (folder / "earlier_start_1" / "comparison" / "comparison.json").read_text() == first
+    cohort.write_text(before)
+    train(*words, outputs=tmp_path)
+    assert capfd.readouterr().out.count("already finished") == 2
+    again = json.loads((folder / "comparison" / "comparison.json").read_text())
+    assert again["arms"] == json.loads(first)["arms"]
 
 
 def start(*words: str, folder: Path) -> "subprocess.Popen[str]":

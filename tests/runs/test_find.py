@@ -13,6 +13,8 @@ def test_runs_are_found_at_any_depth_by_job_number(tmp_path: Path) -> None:
     for number, model in ((10, "sknet"), (2, "senet"), (1, "cbam")):
         finished_run(tmp_path / "sweep" / f"{number}_model-{model}", model)
     finished_run(tmp_path / "sweep" / "2_model-senet" / "evaluations" / "one", "senet", kind="external")
+    finished_run(tmp_path / "sweep" / "2_model-senet" / "earlier_start_1", "senet")
+    finished_run(tmp_path / "sweep" / "earlier_start_1" / "3_model-senet", "senet")
     (tmp_path / "sweep" / "10_model-sknet" / "finished.json").unlink()
     runs, unfinished = find_runs([tmp_path])
     assert [run.model for run in runs] == ["cbam", "senet"]

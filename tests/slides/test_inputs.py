@@ -31,6 +31,29 @@ def test_a_table_is_read_by_the_slides_names(tmp_path: Path) -> None:
     assert table.loc["B.7"].to_dict() == {"slide": "B.7.svs", "patient": "P1", "grade": "poor", "age": "61"}
 
 
+def test_all_that_is_wrong_with_a_table_is_told_at_once(tmp_path: Path) -> None:
+    rows = [
+        "a,,poor,0.25,x,1,,",
+        "b,P2,bad,nan,x,1,,",
+        "c,P3,poor,,x,1,,",
+        'd,P4,poor,"0,5",x,1,,',
+        "e,P5,,250,x,1,,",
+    ]
+    text = "\n".join(["slide,patient,grade,mpp,image,split,p_stage,sha256", *rows])
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(UserError) as told:
+        read_table(tmp_path / "t.csv", [Path("f.svs")], PrepareConfig())
+    assert [line.strip() for line in str(told.value).splitlines()[1:]] == [
+        "row 2: no patient",
+        "row 3: grade 'bad' is not in classes=poor,moderate,well",
+        "row 3: mpp 'nan' is no number; give µm per pixel, 0.05 to 20, as 0.25",
+        "row 5: mpp '0,5' is no number; give µm per pixel, 0.05 to 20, as 0.25",
+        "row 6: mpp '250' is no size of a slide's pixels; give µm per pixel, 0.05 to 20, as 0.25",
+        "columns image, sha256, split, p_stage: the manifest or a run writes these; rename them",
+        "f.svs: in no row",
+    ]
+
+
 def test_a_slide_that_fails_stops_no_other() -> None:
     seen = []
 

@@ -1,5 +1,6 @@
 """What a second start of a job finds in its folder."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.runs.folder import note_failure, read_options
-from livergrade.training.resume import finished_before
+from livergrade.training.resume import finished_before, take_over
 from tests.conftest import finished_run
 
 
@@ -56,3 +57,20 @@ def test_what_is_nobodys_leftover_stays_where_it_is(tmp_path: Path) -> None:
         assert (tmp_path / f"earlier_start_{number}" / "tensorboard" / "events").read_text() == "curves"
         (tmp_path / "tensorboard").mkdir()
         (tmp_path / "tensorboard" / "events").write_text("curves")
+
+
+def test_a_finished_job_is_taken_over_as_long_as_its_data_is_the_same(
+    tiny_run: Path, manifest: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run", ignore=shutil.ignore_patterns("*.ckpt"))
+    shutil.copytree(manifest.parent, tmp_path / "cohort")
+    config = read_options(run)
+    config.data.manifest = str(tmp_path / "cohort" / "cohort.csv")
+    before = Path(config.data.manifest).read_text()
+    Path(config.data.manifest).write_text(before.replace("W03,well", "W03,moderate"))
+    with pytest.raises(UserError, match="well there, moderate here") as told:
+        take_over(run, config)
+    note_failure(run, told.value, [])
+    Path(config.data.manifest).write_text(before)
+    take_over(run, config)
+    assert not (run / "failed.json").exists()  # it was refused at one start, and is as good as before

@@ -1,0 +1,39 @@
+"""Record the content of the file of initial weights, and notice that it is another at a resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from livergrade.config.schema import TrainConfig
+from livergrade.errors import UserError
+from livergrade.io.kept import file_sha256
+from livergrade.io.visible import shown
+from livergrade.runs.environment import Environment, read_environment
+
+
+def weights_file_facts(config: TrainConfig, run: Path) -> Environment:
+    """Return ``weights_sha256`` for ``environment.json``; nothing if no file of weights is used.
+
+    A resumed run keeps that of its first start. If it is frozen, its checkpoints lack the frozen layers, and
+    they are read from the file again.
+
+    Args:
+        config: the run's options.
+        run: the run folder.
+
+    Raises:
+        UserError: a frozen network would go on with other weights than it began with.
+    """
+    weights = config.model.weights
+    if not weights or weights == "imagenet":
+        return {}
+    before = read_environment(run / "environment.json").get("weights_sha256") if config.train.resume else None
+    if config.train.resume and not config.model.frozen:
+        return {"weights_sha256": before} if before else {}
+    now = file_sha256(Path(weights))
+    if before and before != now:
+        raise UserError(
+            f"model.weights: {shown(weights)} is not the file that the frozen network began with (SHA-256 "
+            f"{shown(before, 16)} there, {shown(now, 16)} now); give that one"
+        )
+    return {"weights_sha256": now}
