@@ -75,7 +75,7 @@ def images_to_check(
         return [item.path for item in inputs], "named images"
     try:
         tested = sorted(set(run.tested["image"]))
-        root = read_cohort(run.config.data, outside=outside).root
+        root = read_cohort(run.config.data, outside=outside, run=run.folder).root
     except UserError as error:
         log.warning(
             "the run's test images can't be read, so the check uses noise images; set images= to use others"

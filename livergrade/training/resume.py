@@ -12,12 +12,13 @@ from hydra.types import RunMode
 
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
+from livergrade.data.patient_alias import KEPT, refuse_changed_alias
 from livergrade.runs.folder import read_options
 from livergrade.runs.same_options import refuse_other_options
 
 log = logging.getLogger(__name__)
 
-LEFT = ("checkpoints", "tensorboard", "config.yaml", "failed.json", "finished.json")
+LEFT = ("checkpoints", "tensorboard", "config.yaml", KEPT, "failed.json", "finished.json")
 """What a start leaves that would be taken for the next start's."""
 
 
@@ -42,6 +43,7 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
         current = {key: value for key, _, value in options(config) if key not in unlike}
         refuse_other_options(run, previous, current, fix="leave out hydra.sweep.dir for a new sweep")
         if (run / "finished.json").is_file():
+            refuse_changed_alias(config.data, run)
             return True
         if (run / "checkpoints" / "last.ckpt").is_file() and not failed:
             config.train.resume = str(run)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from livergrade.config.schema import TrainConfig
+from livergrade.data.patient_alias import read_alias
 from livergrade.errors import UserError
 from livergrade.runs.folder import note_failure, read_options
 from livergrade.training.resume import finished_before
@@ -56,3 +57,15 @@ def test_what_is_nobodys_leftover_stays_where_it_is(tmp_path: Path) -> None:
         assert (tmp_path / f"earlier_start_{number}" / "tensorboard" / "events").read_text() == "curves"
         (tmp_path / "tensorboard").mkdir()
         (tmp_path / "tensorboard" / "events").write_text("curves")
+
+
+def test_a_finished_job_is_not_taken_for_one_of_another_table_of_names(tmp_path: Path) -> None:
+    run, alias = tmp_path / "0_job", tmp_path / "alias.csv"
+    alias.write_text("patient,same_as\nP000,P001\n")
+    finished_run(run, "senet", options={"data.patient_alias": str(alias)})
+    read_alias(alias).keep(run)
+    config = read_options(run)
+    assert finished_before(run, config)
+    alias.write_text("patient,same_as\n")
+    with pytest.raises(UserError, match=r"alias\.csv: was changed"):
+        finished_before(run, config)
