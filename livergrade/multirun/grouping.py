@@ -23,6 +23,7 @@ from livergrade.evaluation.leakage import Leakage
 from livergrade.evaluation.levels import LEVELS, LevelName
 from livergrade.evaluation.paired import Pair, compare, pool_folds, refuse_different_tests, spread
 from livergrade.evaluation.summary import RunMetrics, evaluate
+from livergrade.multirun.spellings import refuse_spellings
 from livergrade.runs.run import Run
 
 KINDS = {
@@ -205,6 +206,9 @@ class LeakageGap(TypedDict):
 
 def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmMeasures:
     """Compute all metrics of an arm, and compare every pair of its models."""
+    for repeats in arm.models.values():
+        for folds in repeats.values():
+            refuse_spellings(folds)
     tables: dict[str, dict[str, pd.DataFrame]] = {
         name: {
             repeat: pool_folds([run.tested for run in folds], [str(run.folder) for run in folds])
