@@ -18,6 +18,12 @@ _SEPARATORS = ("P", "S", "Z", "Cc")
 _NUMBER = re.compile("[0-9]+")
 _DIVIDES_NUMBERS = re.compile("(?<=[0-9])-+(?=[0-9])")
 
+WRITE_ONE_NAME = (
+    "where they are one person, write one name in the table; where they are different people, "
+    "set data.patient_names=exact"
+)
+"""What to do about spellings in a table that gives patients to files."""
+
 
 @functools.lru_cache(2**16)  # a patient has many images
 def patient_key(name: str) -> str:
