@@ -55,7 +55,7 @@ def main(config: PredictConfig) -> None:
 
     assert config.run
     inputs, out = (
-        find_inputs(config.inputs, outside=config.data.outside),
+        find_inputs(config.inputs, outside=config.data.outside, exact=config.data.patient_names == "exact"),
         Path(HydraConfig.get().runtime.output_dir),
     )
     if any(item.slide for item in inputs):

@@ -69,7 +69,7 @@ def images_to_check(
         UserError: a name matches no image, or the run's predictions name one outside its cohort.
     """
     if names:
-        inputs = find_inputs(names, outside=outside)
+        inputs = find_inputs(names, outside=outside, exact=True)  # whose images they are does not matter
         if slides := [str(item.path) for item in inputs if item.slide]:
             raise UserError(f"{', '.join(slides)}: is a whole slide; name images")
         return [item.path for item in inputs], "named images"
