@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,18 +220,27 @@ def _check_pattern(pattern: str) -> None:
 def _patients(images: list[str], pattern: str) -> list[str]:
     """The patient that the pattern names in each path; empty where it names none.
 
+    Both are compared with letters and their accents in one piece, since to a pattern an accent that stands
+    alone, as in names from a Mac, is no letter. The name comes in pieces again where the path has it so.
+
     Raises:
         UserError: the search takes too long.
     """
     if not images:
         return []
     try:
-        return list(run_bounded(search_group, pattern, "patient", images, seconds=SECONDS))
+        composed = [unicodedata.normalize("NFC", image) for image in images]
+        form = unicodedata.normalize("NFC", pattern)
+        names = run_bounded(search_group, form, "patient", composed, seconds=SECONDS)
     except TimeLimitError as error:
         raise UserError(
             f"data.patient_pattern={shown(pattern)}: {error}, to search {len(images)} paths; write it "
             "without a repeat within a repeat, as (a+)+ is"
         ) from None
+    return [
+        name if name in image else unicodedata.normalize("NFD", name)
+        for name, image in zip(names, images, strict=True)
+    ]
 
 
 def checked_cohort(

@@ -12,7 +12,7 @@ from livergrade.config.schema import DataConfig
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
 from livergrade.io.patient_names import family_problems, name_families, patient_key, quoted
-from livergrade.io.regular_files import MEGABYTE, read_regular
+from livergrade.io.regular_files import MEGABYTE, is_regular, read_regular
 from livergrade.io.tables import formulas, read_text_table
 
 COLUMNS = ("patient", "same_as")
@@ -220,7 +220,7 @@ def refuse_changed_alias(options: DataConfig, run: Path) -> None:
         UserError: they are not equal byte for byte.
     """
     path = Path(options.patient_alias or "")
-    if not options.patient_alias or not path.exists():
+    if not options.patient_alias or not is_regular(path):
         return
     fix = "restore it, or start a new run"
     now = read_regular(path, _LARGEST, fix=fix, called="a table of patients", links=True)

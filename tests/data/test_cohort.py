@@ -1,6 +1,7 @@
 """Cohorts read from a manifest or a folder."""
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -163,3 +164,12 @@ def test_patients_in_paths_that_are_composed_otherwise_are_one(tmp_path: Path) -
     if len({path.name for path in (tmp_path / "poor").iterdir()}) == 3:  # not on a disk that composes names
         with pytest.raises(UserError, match=r"1 problem; .*\n.*in 2 spellings: 'm.*3 images.*3 images"):
             from_folder(tmp_path, r"/(?P<patient>[^/]+)/", CLASSES, mixed=True)
+
+
+def test_an_accent_is_part_of_the_letter_to_a_pattern(tmp_path: Path) -> None:
+    """Else ``\\w+`` names the patient ``ller`` in a path from a Mac, and ``Müller`` in another."""
+    for code, grade in enumerate(CLASSES):
+        draw_image(tmp_path / grade / "mu\u0308ller_0.png", code, code)
+    for pattern in (r"(?P<patient>\w+)_", "(?P<patient>m\u00fcller)", "(?P<patient>mu\u0308ller)"):
+        table = from_folder(tmp_path, pattern, CLASSES, mixed=True).table
+        assert {unicodedata.normalize("NFC", name) for name in table["patient"]} == {"m\u00fcller"}

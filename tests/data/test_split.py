@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
 from livergrade.data.patient_alias import PatientAlias, read_alias
-from livergrade.data.split import external_split, make_split, read_split, refuse_leakage, summary
+from livergrade.data.split import external_split, make_split, open_split, read_split, refuse_leakage, summary
 from livergrade.errors import UserError
 from livergrade.evaluation.splits import write_split
 from tests.conftest import examples
@@ -175,3 +175,15 @@ def test_a_patient_trained_on_is_known_in_every_spelling(tmp_path: Path) -> None
     assert {"P7 (of training)", "P007", "new"} <= set(told["patient"])
     assert "P7" not in set(told["patient"])
     assert len(external_split(cohort_named(["P700", "7"]), trained)) == len(told)
+
+
+def test_a_split_made_with_other_names_is_not_used_again(tmp_path: Path) -> None:
+    names = ["P7", "p_07", "b", "c", "d", "e"] * 3
+    split = make_split(cohort_named(names), replace(PATIENT, val_fraction=0.0))
+    write_split(split, tmp_path / "split.csv")
+    joined = cohort_named(["P7" if name == "p_07" else name for name in names])
+    with pytest.raises(UserError, match="patient was p_07 when the split was made, is P7"):
+        open_split(joined, PATIENT, tmp_path / "split.csv")
+    for fold in range(2):
+        folds = make_split(joined, SplitConfig(name="kfold", folds=2, fold=fold, seed=0))
+        assert folds.loc[folds["patient"] == "P7", "split"].nunique() == 1
