@@ -178,7 +178,7 @@ def test_a_patient_trained_on_is_known_in_every_spelling(tmp_path: Path) -> None
 
 
 def test_a_split_made_with_other_names_is_not_used_again(tmp_path: Path) -> None:
-    names = ["P7", "p_07", "b", "c", "d", "e"] * 3
+    names = ["P7", "b", "c", "p_07", "d", "e", "f", "g", "h"] * 2
     split = make_split(cohort_named(names), replace(PATIENT, val_fraction=0.0))
     write_split(split, tmp_path / "split.csv")
     joined = cohort_named(["P7" if name == "p_07" else name for name in names])
