@@ -32,11 +32,11 @@ def main(config: TrainConfig) -> None:
     from livergrade.training.preflight import FAIL, checks
 
     findings = []
-    for finding in checks(config):
+    out = Path(HydraConfig.get().runtime.output_dir)
+    for finding in checks(config, out):
         findings.append(finding)
         fix = f"\n      {finding.fix}" if finding.fix else ""
         log.info("%-4s  %s: %s%s", finding.level, finding.what, finding.message, fix)
-    out = Path(HydraConfig.get().runtime.output_dir)
     write_json(
         {"command": command_line(), "findings": [vars(finding) for finding in findings]}, out / "check.json"
     )

@@ -21,6 +21,9 @@ from livergrade.errors import UserError
 from livergrade.runs.folder import mark_finished, save_config
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from livergrade.data.cohort import Cohort
     from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -56,8 +59,6 @@ def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
     import lightning as L
 
-    from livergrade.data.kinds import read_cohort
-    from livergrade.data.split import external_split, read_split
     from livergrade.evaluation.splits import write_split
     from livergrade.io.earlier_start import set_aside
     from livergrade.models.trained import trained_net
@@ -75,12 +76,8 @@ def main(config: EvaluateConfig) -> None:
     quiet_libraries()
     L.seed_everything(options.seed, workers=True, verbose=False)
 
-    cohort = read_cohort(options.data, outside=options.data.outside)
-    if config.data.name:
-        split = external_split(cohort, trained.folder / "split.csv", same_names=config.same_names)
-        graded = split[split["split"] == "test"].reset_index(drop=True)
-    else:
-        split = graded = read_split(trained.folder / "split.csv", cohort)
+    cohort, split = _opened(config, trained, options)
+    graded = split[split["split"] == "test"].reset_index(drop=True) if config.data.name else split
     note = describe_split(split, cohort.classes)
     data = make_data(options, cohort, graded)
     task = make_task(options, cohort.classes, note)
@@ -92,11 +89,29 @@ def main(config: EvaluateConfig) -> None:
 
     set_aside(out, LEFT)  # of an earlier start that did not end
     save_config(out, options)
+    cohort.keep_names(out)
     write_split(split, out / "split.csv")
     facts = evaluation_facts(trainer, trained)
     metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
     mark_finished(out)
     log.info("%s, trained in %s\n\n%s\n\n%s", trained.model, trained.folder, table(metrics), out)
+
+
+def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tuple["Cohort", "pd.DataFrame"]:
+    """Return the cohort that is graded, with the names that the run has for its patients, and its split."""
+    from livergrade.data.kinds import read_cohort
+    from livergrade.data.patient_alias import patient_names, refuse_changed_alias
+    from livergrade.data.split import external_split, read_split
+
+    split, before = trained.folder / "split.csv", trained.recorded.data
+    assert config.data
+    if config.data.name:
+        alias = patient_names(before, trained.folder).alias
+        cohort = read_cohort(options.data, outside=options.data.outside)
+        return cohort, external_split(cohort, split, same_names=config.same_names, alias=alias)
+    refuse_changed_alias(before, trained.folder)
+    cohort = read_cohort(options.data, outside=options.data.outside, run=trained.folder)
+    return cohort, read_split(split, cohort)
 
 
 def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:

@@ -121,7 +121,9 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
             fix="restore them, or name the images that are to be explained",
         )
         return chosen
-    inputs = find_inputs(config.images, outside=config.data.outside)
+    inputs = find_inputs(
+        config.images, outside=config.data.outside, exact=config.data.patient_names == "exact"
+    )
     if slides := [str(item.path) for item in inputs if item.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")
     return [Chosen(item.path, item.path.stem, item.patient) for item in inputs]

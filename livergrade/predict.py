@@ -65,7 +65,9 @@ def predict(config: PredictConfig, out: Path) -> None:
     from livergrade.runs.run import Run
 
     assert config.run
-    inputs = find_inputs(config.inputs, outside=config.data.outside)
+    inputs = find_inputs(
+        config.inputs, outside=config.data.outside, exact=config.data.patient_names == "exact"
+    )
     if any(item.slide for item in inputs):
         require()
     grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)

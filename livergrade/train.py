@@ -36,7 +36,7 @@ def main(config: TrainConfig) -> None:
     # Imported here, so that --help and --cfg job do not wait seconds for torch.
     import lightning as L
 
-    from livergrade.data.kinds import read_cohort
+    from livergrade.data.kinds import open_cohort
     from livergrade.evaluation.splits import write_split
     from livergrade.io.files import write_json
     from livergrade.reports.format import table
@@ -50,7 +50,7 @@ def main(config: TrainConfig) -> None:
     quiet_libraries()
     L.seed_everything(config.seed, workers=True, verbose=False)
 
-    cohort = read_cohort(config.data, outside=config.data.outside)
+    cohort = open_cohort(config)
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     task = make_task(config, cohort.classes, note, split)
@@ -59,6 +59,7 @@ def main(config: TrainConfig) -> None:
     facts = run_facts(trainer) | weight_facts
     if trainer.is_global_zero:
         create_run_dir(run, config)
+        cohort.keep_names(run)
         write_split(split, run / "split.csv")
         write_json(facts, run / "environment.json")
     fit_and_test(trainer, task, data, config, run)

@@ -82,14 +82,14 @@ def test_what_was_trained_on_is_no_other_cohort(
     seen = pd.read_csv(trained / "split.csv").query("split == 'train'").iloc[0]
     shutil.copy(manifest.parent / seen["image"], elsewhere.parent / "copied.png")
     table.loc[0, "image"] = "copied.png"
-    table.loc[1, "patient"] = seen["patient"]
+    spelled = table.loc[1, "patient"] = f"{seen['patient'][0].lower()}-{int(seen['patient'][1:])}"
     table.to_csv(elsewhere, index=False)
     words = ["data=manifest", f"data.manifest={elsewhere}", f"data.cache_dir={tmp_path}", "trainer=cpu"]
     with pytest.raises(SystemExit):
         command("evaluate", f"run={trained}", *words, outputs=tmp_path)
     told = capfd.readouterr().err
     assert f"copied.png: the same file was trained on as {seen['image']}" in told
-    assert f"1 patient trained on: {seen['patient']}" in told
+    assert f"1 patient trained on: {spelled} (as {seen['patient']})" in told
     assert "same_names=true" in told
     assert not (trained / "evaluations").exists() or not list((trained / "evaluations").iterdir())
 

@@ -25,7 +25,7 @@ from livergrade.models.trained import trained_net
 from livergrade.runs.folder import read_options
 from livergrade.training.history import read_history
 from livergrade.training.setup import make_task
-from tests.conftest import TINY, train
+from tests.conftest import TINY, command, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -323,3 +323,41 @@ def test_mistakes_are_told_without_a_traceback(run, words: list[str], told: str,
     error = capfd.readouterr().err
     assert told in error
     assert "Traceback" not in error
+
+
+@pytest.mark.slow
+def test_names_that_are_one_patient_stay_so_in_all_that_follows(
+    tmp_path: Path, small: list[str], manifest: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Refused, checked, told, trained, evaluated and resumed; a change of the table is noticed."""
+    cohort, run = shutil.copytree(manifest.parent, tmp_path / "cohort") / "cohort.csv", tmp_path / "run"
+    table = pd.read_csv(cohort)
+    table.loc[1, "patient"], table.loc[23, "patient"] = "p-0", "w 3"
+    table.to_csv(cohort, index=False)
+    words = [*TINY, *small, f"data.manifest={cohort}"]
+    with pytest.raises(SystemExit):
+        train(*words, f"hydra.run.dir={run}", outputs=tmp_path)
+    assert "in 2 spellings: 'P00' (1 image), 'p-0' (1 image)" in capfd.readouterr().err
+    with pytest.raises(SystemExit):
+        command("check", *words, f"hydra.run.dir={tmp_path / 'check'}", outputs=tmp_path)
+    alias = tmp_path / "check" / "patient_alias.csv"
+    assert alias.read_text() == "patient,same_as\np-0,P00\nw 3,W03\n"
+
+    train(*words, f"data.patient_alias={alias}", f"hydra.run.dir={run}", outputs=tmp_path)
+    split = pd.read_csv(run / "split.csv")
+    assert split["patient"].nunique() == 12
+    assert split.groupby("patient")["split"].nunique().max() == 1
+    assert (run / "patient_alias.csv").read_bytes() == alias.read_bytes()
+    command("evaluate", f"run={run}", "trainer=cpu", outputs=tmp_path)
+    (again,) = (run / "evaluations").iterdir()
+    assert (again / "patient_alias.csv").read_bytes() == alias.read_bytes()
+    train(f"train.resume={run}", "trainer.max_epochs=2", outputs=tmp_path)
+    assert set(pd.read_csv(run / "split.csv")["patient"]) == set(split["patient"])
+
+    alias.write_text("patient,same_as\np-0,P00\nw 3,P01\n")
+    for name, words in (("evaluate", [f"run={run}"]), ("train", [f"train.resume={run}"])):
+        with pytest.raises(SystemExit):
+            command(name, *words, outputs=tmp_path)
+        assert "was changed since this run was started" in capfd.readouterr().err
+    alias.unlink()
+    command("evaluate", f"run={run}", "trainer=cpu", outputs=tmp_path)

@@ -90,6 +90,18 @@ class DataConfig:
         None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade", path=True
     )
     split_file: str | None = option(None, "reuse this split.csv instead of drawing a split", path=True)
+    patient_names: str = option(
+        "ask",
+        "patients whose names differ only in spelling, as P7 and p_07: refused (ask), or different people "
+        "(exact)",
+        choices=("ask", "exact"),
+    )
+    patient_alias: str | None = option(
+        None,
+        "CSV with the columns patient, same_as: a name of the cohort, and the patient's other name, which it "
+        "gets; null: none",
+        path=True,
+    )
     mixed_grades: bool = option(
         False, "allow patients with images of several grades; each counts by the most frequent"
     )
@@ -107,6 +119,12 @@ class NamedConfig:
         False,
         "allow files outside the table's, cohort's or folder's own folder: absolute paths, .. and links that "
         "lead out",
+    )
+    patient_names: str = option(
+        "ask",
+        "patients whose names differ only in spelling, as P7 and p_07: refused (ask), or different people "
+        "(exact)",
+        choices=("ask", "exact"),
     )
 
 

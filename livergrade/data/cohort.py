@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from livergrade.config.validation import LONGEST_PATTERN
+from livergrade.data.patient_alias import CohortError, PatientAlias, PatientNames
 from livergrade.data.validation import (
     REQUIRED,
     broken_files,
@@ -35,6 +37,8 @@ from livergrade.io.visible import one_line, shown
 
 log = logging.getLogger(__name__)
 
+ASK = PatientNames()
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -45,16 +49,23 @@ class Cohort:
             the manifest's other columns, and ``sha256`` of the file.
         classes: the grades, worst to best.
         root: root folder of the ``image`` paths.
+        alias: names that were taken for one patient, the table ``data.patient_alias``; None: none.
     """
 
     table: pd.DataFrame
     classes: list[str]
     root: Path
+    alias: PatientAlias | None = None
 
     @property
     def paths(self) -> list[Path]:
         """Paths of the image files, in the order of the table."""
         return [self.root / image for image in self.table["image"]]
+
+    def keep_names(self, run: Path) -> None:
+        """Write into a run's folder which names were taken for one patient, if any were."""
+        if self.alias:
+            self.alias.keep(run)
 
 
 def from_manifest(
@@ -65,12 +76,13 @@ def from_manifest(
     *,
     mixed: bool = False,
     outside: bool = False,
+    names: PatientNames = ASK,
 ) -> Cohort:
     """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
 
     Images unchanged since they were last checked are not read again; ``memory`` is the folder that stores
     their fingerprints. A column ``sha256`` must match the files. ``mixed`` and ``outside`` are
-    ``data.mixed_grades`` and ``data.outside``.
+    ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient.
     """
     if not path.exists():
         raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>")
@@ -95,6 +107,7 @@ def from_manifest(
         memory=memory,
         mixed=mixed,
         outside=outside,
+        names=names,
     )
 
 
@@ -106,6 +119,7 @@ def from_folder(
     *,
     mixed: bool = False,
     outside: bool = False,
+    names: PatientNames = ASK,
 ) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the group ``patient`` of the pattern.
 
@@ -150,6 +164,7 @@ def from_folder(
         memory=memory,
         mixed=mixed,
         outside=outside,
+        names=names,
     )
 
 
@@ -205,18 +220,27 @@ def _check_pattern(pattern: str) -> None:
 def _patients(images: list[str], pattern: str) -> list[str]:
     """The patient that the pattern names in each path; empty where it names none.
 
+    Both are compared with letters and their accents in one piece, since to a pattern an accent that stands
+    alone, as in names from a Mac, is no letter. The name comes in pieces again where the path has it so.
+
     Raises:
         UserError: the search takes too long.
     """
     if not images:
         return []
     try:
-        return list(run_bounded(search_group, pattern, "patient", images, seconds=SECONDS))
+        composed = [unicodedata.normalize("NFC", image) for image in images]
+        form = unicodedata.normalize("NFC", pattern)
+        names = run_bounded(search_group, form, "patient", composed, seconds=SECONDS)
     except TimeLimitError as error:
         raise UserError(
             f"data.patient_pattern={shown(pattern)}: {error}, to search {len(images)} paths; write it "
             "without a repeat within a repeat, as (a+)+ is"
         ) from None
+    return [
+        name if name in image else unicodedata.normalize("NFD", name)
+        for name, image in zip(names, images, strict=True)
+    ]
 
 
 def checked_cohort(
@@ -231,6 +255,7 @@ def checked_cohort(
     memory: Path | None,
     mixed: bool,
     outside: bool,
+    names: PatientNames,
 ) -> Cohort:
     """Check the table and its files; return a cohort only if there is no problem.
 
@@ -245,11 +270,13 @@ def checked_cohort(
         memory: folder that stores file fingerprints; None: not stored.
         mixed: ``data.mixed_grades``.
         outside: ``data.outside``.
+        names: which names are one patient.
 
     Raises:
-        UserError: with all problems, one per line.
+        CohortError: with all problems, one per line.
     """
-    messages = [*problems, *row_problems(table, classes, where)]
+    table, of_names = names.applied(table)
+    messages = [*problems, *row_problems(table, classes, where), *of_names]
     if reserved := reserved_columns(table.columns):
         messages.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
     if table.empty and not messages:
@@ -282,7 +309,10 @@ def checked_cohort(
         messages += [] if mixed else mixed_grades
     if messages:
         listed = "\n".join(f"  {line}" for line in messages)
-        raise UserError(f"{source}: {len(messages)} problem{'s' * (len(messages) > 1)}; {fix}:\n{listed}")
+        raise CohortError(
+            f"{source}: {len(messages)} problem{'s' * (len(messages) > 1)}; {fix}:\n{listed}",
+            names.suggested(table["patient"]) if of_names else table[:0],
+        )
     table = table.sort_values("image", ignore_index=True)
     if mixed_grades:
         log.warning(
@@ -291,7 +321,7 @@ def checked_cohort(
             len(mixed_grades),
             table["patient"].nunique(),
         )
-    return Cohort(table, classes, root)
+    return Cohort(table, classes, root, names.alias)
 
 
 def _path_hash(folder: Path) -> str:

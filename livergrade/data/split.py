@@ -14,8 +14,10 @@ import pandas as pd
 
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
+from livergrade.data.patient_alias import PatientAlias
 from livergrade.errors import UserError
 from livergrade.evaluation.splits import COLUMNS, SPLITS, read_split_table
+from livergrade.io.patient_names import patient_key
 
 
 def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
@@ -114,13 +116,17 @@ def _folds(units: pd.Series[str], classes: list[str], folds: int, seed: int) -> 
     return pd.Series(list(fold_of.values()), index=list(fold_of))
 
 
-def external_split(cohort: Cohort, trained: Path, *, same_names: bool = False) -> pd.DataFrame:
+def external_split(
+    cohort: Cohort, trained: Path, *, same_names: bool = False, alias: PatientAlias | None = None
+) -> pd.DataFrame:
     """Split with all images of an external cohort as test images, and the training images of the run.
 
     Args:
         cohort: the other cohort.
         trained: ``split.csv`` of the trained run.
-        same_names: equal patient names in both cohorts are different people; the training one is renamed.
+        same_names: patients with one name, in whatever spelling, in both cohorts are different people; the
+            training one is renamed.
+        alias: names that the run took for one patient.
 
     Returns:
         The run's training and validation images, then the cohort's in its order, as in ``split.csv``.
@@ -136,21 +142,42 @@ def external_split(cohort: Cohort, trained: Path, *, same_names: bool = False) -
         f"{row.image}: the same file was trained on as {origin[row.sha256]}"
         for row in table[table["sha256"].isin(training["sha256"])].itertuples()
     ]
-    common = sorted(set(table["patient"]) & set(training["patient"]))
+    common = _common_patients(
+        _all_names(table["patient"], cohort.alias), _all_names(training["patient"], alias)
+    )
     if common and not same_names:
+        found = [name if name == seen else f"{name} (as {seen})" for name, seen in common]
         messages.append(
-            f"{len(common)} patient{'s' * (len(common) > 1)} trained on: {', '.join(common[:10])}"
-            f"{', …' * (len(common) > 10)}; if these are other people, set same_names=true"
+            f"{len(found)} patient{'s' * (len(found) > 1)} trained on: {', '.join(found[:10])}"
+            f"{', …' * (len(found) > 10)}; if these are other people, set same_names=true"
         )
     if messages:
         listed = "\n".join(f"  {line}" for line in messages)
         raise UserError(f"leakage: the run of {trained} has seen what it would be tested on:\n{listed}")
+    in_both = training["patient"].isin([seen for _, seen in common])
     renamed = training.assign(
-        patient=training["patient"].where(
-            ~training["patient"].isin(common), training["patient"] + " (of training)"
-        )
+        patient=training["patient"].where(~in_both, training["patient"] + " (of training)")
     )
     return pd.concat([renamed, table], ignore_index=True)[list(renamed.columns)]
+
+
+def _all_names(patients: pd.Series[str], alias: PatientAlias | None) -> dict[str, set[str]]:
+    """Each patient with the keys of all names that he has."""
+    keys = {name: {patient_key(name)} for name in patients.unique()}
+    for name, kept in (alias.names()[0] if alias else {}).items():
+        if kept in keys:
+            keys[kept].add(patient_key(name))
+    return keys
+
+
+def _common_patients(tested: dict[str, set[str]], trained: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """The patients of two cohorts that share a name in whatever spelling: as tested, and as trained on."""
+    by_key: dict[str, list[str]] = {}
+    for name, keys in trained.items():
+        for key in keys:
+            by_key.setdefault(key, []).append(name)
+    pairs = ((name, seen) for name, keys in tested.items() for key in keys for seen in by_key.get(key, []))
+    return sorted(set(pairs))
 
 
 def refuse_leakage(split: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
+from livergrade.io.patient_names import patient_key
 from livergrade.io.visible import one_line
 
 REQUIRED = ("image", "patient", "grade")
@@ -30,7 +31,8 @@ def row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int],
     for row, (image, patient, grade) in enumerate(
         zip(table["image"], table["patient"], table["grade"], strict=True)
     ):
-        blank = [name for name, value in zip(REQUIRED, (image, patient, grade), strict=True) if not value]
+        shown = (image, patient_key(patient), grade)  # a patient's name without any visible letter is none
+        blank = [name for name, value in zip(REQUIRED, shown, strict=True) if not value]
         if blank:
             messages.append(f"{where(row)}: {', '.join(blank)} is blank")
         if grade and grade not in classes:

@@ -70,7 +70,7 @@ def images_to_check(
         UserError: a name matches no image, or the run's predictions name one outside its cohort.
     """
     if names:
-        inputs = find_inputs(names, outside=outside)
+        inputs = find_inputs(names, outside=outside, exact=True)  # whose images they are does not matter
         if slides := [str(item.path) for item in inputs if item.slide]:
             raise UserError(f"{', '.join(slides)}: is a whole slide; name images")
         return [item.path for item in inputs], "named images"
@@ -78,7 +78,7 @@ def images_to_check(
         tested = sorted(set(run.tested["image"]))
         indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
         names = [tested[index] for index in indices]
-        root = read_cohort(run.config.data, outside=outside).root
+        root = read_cohort(run.config.data, outside=outside, run=run.folder).root
         refuse_changed_images(run, names, outside=outside, fix="restore them")
     except UserError as error:
         log.warning(

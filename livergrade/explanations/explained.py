@@ -97,7 +97,7 @@ def choose(run: Run, n: int, *, outside: bool = False) -> list[Chosen]:
     tested, classes = run.tested, run.classes
     level = aggregate(tested)["image"]
     patients: pd.Series[str] = tested.drop_duplicates("image").set_index("image")["patient"]
-    root = Inside(read_cohort(run.config.data, outside=outside).root, outside=outside)
+    root = Inside(read_cohort(run.config.data, outside=outside, run=run.folder).root, outside=outside)
     scores = level.scores.clip(1e-12)
     entropy = -(scores * np.log(scores)).sum(1)
     selected: dict[str, Chosen] = {}

@@ -14,6 +14,7 @@ from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.slide_reader import is_slide
@@ -38,12 +39,13 @@ class Input:
     mpp: float | None = None
 
 
-def find_inputs(given: Sequence[str], *, outside: bool = False) -> list[Input]:
+def find_inputs(given: Sequence[str], *, outside: bool = False, exact: bool = False) -> list[Input]:
     """Return all inputs that match the given names, each file once, with its patient if any table names one.
 
     Args:
         given: names, patterns, folders or tables as typed.
         outside: whether what is in a table or in a folder may lie outside of it.
+        exact: whether patients whose names differ only in spelling are different people.
 
     Raises:
         UserError: names that match nothing, tables that can't be read, or files of which tables say
@@ -66,6 +68,8 @@ def find_inputs(given: Sequence[str], *, outside: bool = False) -> list[Input]:
         f"  {one_line(stem)}: more than one slide has this name; grade them into separate folders"
         for stem in duplicated
     ]
+    if not exact and (alike := family_problems(item.patient for item in inputs.values())):
+        errors += [f"  {line}" for line in (*alike, WRITE_ONE_NAME)]
     if errors or not inputs:
         raise UserError("these can't be graded:\n" + "\n".join(errors or ["  no input was given"]))
     return list(inputs.values())

@@ -24,6 +24,7 @@ from livergrade.evaluation.levels import LEVELS, LevelName
 from livergrade.evaluation.paired import Pair, compare, pool_folds, refuse_different_tests, spread
 from livergrade.evaluation.summary import RunMetrics, evaluate
 from livergrade.multirun.one_cohort import refuse_mixed_cohorts
+from livergrade.multirun.spellings import refuse_spellings
 from livergrade.runs.run import Run
 
 KINDS = {
@@ -208,9 +209,13 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmM
     """Compute all metrics of an arm, and compare every pair of its models.
 
     Raises:
-        UserError: its runs are of other labels or other images, or its models were tested on other ones.
+        UserError: its runs are of other labels or other images, or its models were tested on other ones; or
+            folds of a repeat know a patient by several names.
     """
     refuse_mixed_cohorts(arm.models, external=arm.kind == "external")
+    for repeats in arm.models.values():
+        for folds in repeats.values():
+            refuse_spellings(folds)
     tables: dict[str, dict[str, pd.DataFrame]] = {
         name: {
             repeat: pool_folds([run.tested for run in folds], [str(run.folder) for run in folds])

@@ -37,7 +37,7 @@ def refuse_other_data(folder: Path, config: TrainConfig, *, fix: str) -> None:
             weights is another now; names both. Or the cohort can't be read any more.
     """
     run = Run(folder)
-    cohort = read_cohort(config.data, outside=config.data.outside)
+    cohort = read_cohort(config.data, outside=config.data.outside, run=folder)
     lines = _images_differ(run, cohort) or _split_differs(run, cohort, config)
     lines += [*_columns_differ(run, cohort), *_weights_differ(run, config)]
     if lines:
@@ -57,7 +57,7 @@ def refuse_changed_images(run: Run, images: Sequence[str], *, outside: bool, fix
     Raises:
         UserError: one of them has other bytes, another patient or another grade now, or is not in the cohort.
     """
-    cohort = read_cohort(run.config.data, outside=outside)
+    cohort = read_cohort(run.config.data, outside=outside, run=run.folder)
     tables = (table.set_index("image")[_FACTS] for table in (run.split, cohort.table))
     before, now = (table[table.index.isin(images)] for table in tables)
     if messages := changed_images(before, now, same_images=True):

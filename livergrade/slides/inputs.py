@@ -14,6 +14,7 @@ from livergrade.data.validation import reserved_columns
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES, SlideError
 from livergrade.io.tables import formulas, read_text_table
@@ -94,6 +95,9 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
         for stem in sorted(set(table.index[table.index.duplicated()]))
     ]
     problems += [*_mpp_problems(table), *_column_problems(table), *unsafe]
+    if config.data.patient_names == "ask" and (alike := family_problems(table["patient"], "slide")):
+        problems += [f"  {line}" for line in alike]
+        problems.append(f"  {WRITE_ONE_NAME}")
     problems += [f"  {one_line(slide.name)}: in no row" for slide in slides if slide.stem not in table.index]
     if problems:
         raise UserError(f"{path}: correct these rows:\n" + "\n".join(problems))

@@ -19,7 +19,8 @@ from livergrade.config.schema import TrainConfig
 from livergrade.data.cache import cached_size
 from livergrade.data.cohort import Cohort
 from livergrade.data.duplicates import near_duplicates, picture_hashes
-from livergrade.data.kinds import read_cohort
+from livergrade.data.kinds import open_cohort
+from livergrade.data.patient_alias import KEPT, CohortError
 from livergrade.data.quality import UM, measure
 from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
@@ -27,6 +28,7 @@ from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.memory import reading_threads
+from livergrade.io.tables import write_table
 from livergrade.runs.paths import output_root
 
 log = logging.getLogger(__name__)
@@ -61,13 +63,18 @@ class Finding:
     fix: str = ""
 
 
-def checks(config: TrainConfig) -> Iterator[Finding]:
-    """Check everything that a run with these options needs; a failed check does not stop the others."""
+def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
+    """Check everything that a run with these options needs; a failed check does not stop the others.
+
+    Args:
+        config: the options.
+        out: folder into which a table of patients that may be one person is written; None: none is.
+    """
     yield from check_environment(config)
     try:
-        cohort = read_cohort(config.data, outside=config.data.outside)
+        cohort = open_cohort(config)
     except UserError as error:
-        yield Finding(FAIL, "cohort", str(error))
+        yield Finding(FAIL, "cohort", str(error), _suggest_alias(error, out))
     else:
         table = cohort.table
         message = f"{len(table)} images of {table['patient'].nunique()} patients"
@@ -82,6 +89,21 @@ def checks(config: TrainConfig) -> Iterator[Finding]:
             yield from check_split(split, cohort.classes)
         yield from check_images(cohort, config, split)
     yield from check_weights(config)
+
+
+def _suggest_alias(error: UserError, out: Path | None) -> str:
+    """Write the table that takes all spellings of a patient's name for one person, if there are any."""
+    if out is None or not isinstance(error, CohortError) or error.suggested.empty:
+        return ""
+    path = out / KEPT
+    try:
+        write_table(error.suggested, path)
+    except UserError:  # a name is a formula to a spreadsheet, which is among the problems
+        return ""
+    return (
+        f"{path} takes all spellings of a name for one person: check each row, remove those of other people, "
+        f"and give data.patient_alias={path}"
+    )
 
 
 def raise_on_failures(findings: Iterable[Finding]) -> None:

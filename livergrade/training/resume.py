@@ -10,13 +10,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from livergrade.config.schema import TrainConfig
+from livergrade.data.patient_alias import KEPT, refuse_changed_alias
 from livergrade.io.earlier_start import set_aside
 from livergrade.runs.same_options import refuse_other_run
 
 log = logging.getLogger(__name__)
 
 LEFT = (
-    *("checkpoints", "tensorboard", "config.yaml", "failed.json", "finished.json"),
+    *("checkpoints", "tensorboard", "config.yaml", KEPT, "failed.json", "finished.json"),
     *("sanity.json", "mistakes", "figures"),  # which of these are written depends on options
 )
 """What a start leaves that would be taken for the next start's."""
@@ -40,6 +41,7 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     if stored.is_file():
         refuse_other_run(run, config, fix="leave out hydra.sweep.dir for a new sweep")
         if (run / "finished.json").is_file():
+            refuse_changed_alias(config.data, run)
             return True
         if (run / "checkpoints" / "last.ckpt").is_file() and not failed:
             config.train.resume = str(run)

@@ -1,12 +1,14 @@
 """Cohorts read from a manifest or a folder."""
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from livergrade.data.cohort import from_folder, from_manifest, majority_grades
+from livergrade.data.patient_alias import CohortError, PatientNames, read_alias
 from livergrade.errors import UserError
 from tests.conftest import GRADES, draw_image, write_cohort
 
@@ -126,3 +128,48 @@ def test_folders_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
     if not (tmp_path / "poor" / "P09_0.png").exists():  # not on a disk that knows no case
         with pytest.raises(UserError, match="Poor and poor differ only in upper and lower case"):
             from_folder(tmp_path, r"(?P<patient>P\d\d)_", CLASSES)
+
+
+def test_spellings_of_one_patient_are_told_together(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    table = pd.read_csv(manifest)
+    table.loc[1, "patient"], table.loc[3, "patient"] = "p-0", "P\u200b01"
+    table.loc[23, "patient"] = "\u200b"  # shows nothing
+    table.to_csv(manifest, index=False)
+    with pytest.raises(CohortError) as told:
+        from_manifest(manifest, CLASSES)
+    for line in (
+        "3 problems",
+        "row 25: patient is blank",
+        "one patient's name in 2 spellings: 'P00' (1 image), 'p-0' (1 image)",
+        "one patient's name in 2 spellings: 'P01' (1 image), 'P\u200b01' (as codes: P\\u200b01) (1 image)",
+        "data.patient_alias=<CSV with the columns patient, same_as>",
+        "data.patient_names=exact",
+    ):
+        assert line in str(told.value), line
+    table.loc[23, "patient"] = "W03"
+    table.to_csv(manifest, index=False)
+    assert from_manifest(manifest, CLASSES, names=PatientNames(exact=True)).table["patient"].nunique() == 14
+    told.value.suggested.to_csv(tmp_path / "alias.csv", index=False)
+    alias = read_alias(tmp_path / "alias.csv")
+    cohort = from_manifest(manifest, CLASSES, names=PatientNames(alias))
+    assert cohort.table["patient"].nunique() == 12
+    assert cohort.alias is alias
+
+
+def test_patients_in_paths_that_are_composed_otherwise_are_one(tmp_path: Path) -> None:
+    for number, name in enumerate(("m\u00fcller", "mu\u0308ller", "m\u00fcller 2")):
+        for code, grade in enumerate(CLASSES):
+            draw_image(tmp_path / grade / name / f"{number}.png", 10 * number + code, code)
+    if len({path.name for path in (tmp_path / "poor").iterdir()}) == 3:  # not on a disk that composes names
+        with pytest.raises(UserError, match=r"1 problem; .*\n.*in 2 spellings: 'm.*3 images.*3 images"):
+            from_folder(tmp_path, r"/(?P<patient>[^/]+)/", CLASSES, mixed=True)
+
+
+def test_an_accent_is_part_of_the_letter_to_a_pattern(tmp_path: Path) -> None:
+    """Else ``\\w+`` names the patient ``ller`` in a path from a Mac, and ``Müller`` in another."""
+    for code, grade in enumerate(CLASSES):
+        draw_image(tmp_path / grade / "mu\u0308ller_0.png", code, code)
+    for pattern in (r"(?P<patient>\w+)_", "(?P<patient>m\u00fcller)", "(?P<patient>mu\u0308ller)"):
+        table = from_folder(tmp_path, pattern, CLASSES, mixed=True).table
+        assert {unicodedata.normalize("NFC", name) for name in table["patient"]} == {"m\u00fcller"}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from livergrade.config.schema import DataConfig
+from livergrade.config.schema import DataConfig, TrainConfig
 from livergrade.data.cohort import from_manifest
-from livergrade.data.kinds import KINDS, cohort_problems, read_cohort
+from livergrade.data.kinds import KINDS, cohort_problems, open_cohort, read_cohort
 from livergrade.errors import UserError
 from tests.conftest import GRADES
 
@@ -49,3 +49,29 @@ def test_a_manifest_and_a_folder_are_read(manifest: Path, tmp_path: Path) -> Non
     folder = {"name": "folder", "root": str(manifest.parent), "patient_pattern": PATTERN}
     found = read_cohort(DataConfig(**folder, cache_dir=str(tmp_path)))
     pd.testing.assert_frame_equal(found.table, expected.drop(columns="sex"))
+
+
+def test_a_resumed_run_keeps_its_names_and_notices_another_table(manifest: Path, tmp_path: Path) -> None:
+    alias, run = tmp_path / "alias.csv", tmp_path / "run"
+    run.mkdir()
+    alias.write_text("patient,same_as\nP00,P01\n")
+    config = TrainConfig()
+    config.data = DataConfig(
+        name="manifest", manifest=str(manifest), cache_dir=str(tmp_path), patient_alias=str(alias)
+    )
+    cohort = open_cohort(config)
+    assert cohort.table["patient"].nunique() == 11
+    cohort.keep_names(run)
+    config.train.resume = str(run)
+    pd.testing.assert_frame_equal(open_cohort(config).table, cohort.table)
+    alias.write_text("patient,same_as\nP00,P02\n")
+    with pytest.raises(UserError, match=r"alias\.csv: was changed since this run was started"):
+        open_cohort(config)
+    assert read_cohort(config.data, run=run).table["patient"].nunique() == 11
+    alias.unlink()
+    pd.testing.assert_frame_equal(open_cohort(config).table, cohort.table)
+
+
+def test_a_table_of_names_has_no_effect_on_the_embedded_cohort() -> None:
+    (told,) = cohort_problems(DataConfig(patient_alias="a.csv"))
+    assert told.startswith("data.patient_alias=a.csv: has no effect with data=synthetic")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort, majority_grades
-from livergrade.data.split import make_split, read_split, refuse_leakage, summary
+from livergrade.data.patient_alias import PatientAlias, read_alias
+from livergrade.data.split import external_split, make_split, open_split, read_split, refuse_leakage, summary
 from livergrade.errors import UserError
 from livergrade.evaluation.splits import write_split
 from tests.conftest import examples
@@ -144,3 +145,44 @@ def test_a_split_of_other_data_is_refused_with_all_reasons(tmp_path: Path) -> No
 def test_summary_counts_patients_and_images() -> None:
     text = summary(make_split(PAPER, PATIENT), CLASSES)
     assert text.splitlines()[-1].split()[:5] == ["all", "52", "pat.", "312", "img."]
+
+
+def cohort_named(names: list[str], alias: PatientAlias | None = None) -> Cohort:
+    rows = [(f"x{n}.png", name, CLASSES[n % 3], f"{n:a>64}") for n, name in enumerate(names)]
+    return Cohort(pd.DataFrame(rows, columns=["image", "patient", "grade", "sha256"]), CLASSES, Path(), alias)
+
+
+def alias_of(folder: Path, *rows: str) -> PatientAlias:
+    (folder / "alias.csv").write_text("\n".join(["patient,same_as", *rows]))
+    return read_alias(folder / "alias.csv")
+
+
+def test_a_patient_trained_on_is_known_in_every_spelling(tmp_path: Path) -> None:
+    split = make_split(PAPER, PATIENT)
+    split.loc[split["patient"] == split.loc[split["split"] == "train", "patient"].iloc[0], "patient"] = "P7"
+    write_split(split, tmp_path / "split.csv")
+    trained = tmp_path / "split.csv"
+    for name in ("P007", "Ｐ-7", "p\u200b7"):
+        with pytest.raises(UserError, match=r"1 patient trained on: .* \(as P7\); .*same_names=true"):
+            external_split(cohort_named([name, "new"]), trained)
+    with pytest.raises(UserError, match=r"trained on: smith \(as P7\)"):
+        external_split(cohort_named(["smith", "new"]), trained, alias=alias_of(tmp_path, "Smith,P7"))
+    renamed = cohort_named(["other", "new"], alias_of(tmp_path, "p 7,other"))
+    with pytest.raises(UserError, match=r"trained on: other \(as P7\)"):
+        external_split(renamed, trained)
+    told = external_split(cohort_named(["P007", "new"]), trained, same_names=True)
+    assert {"P7 (of training)", "P007", "new"} <= set(told["patient"])
+    assert "P7" not in set(told["patient"])
+    assert len(external_split(cohort_named(["P700", "7"]), trained)) == len(told)
+
+
+def test_a_split_made_with_other_names_is_not_used_again(tmp_path: Path) -> None:
+    names = ["P7", "b", "c", "p_07", "d", "e", "f", "g", "h"] * 2
+    split = make_split(cohort_named(names), replace(PATIENT, val_fraction=0.0))
+    write_split(split, tmp_path / "split.csv")
+    joined = cohort_named(["P7" if name == "p_07" else name for name in names])
+    with pytest.raises(UserError, match="patient was p_07 when the split was made, is P7"):
+        open_split(joined, PATIENT, tmp_path / "split.csv")
+    for fold in range(2):
+        folds = make_split(joined, SplitConfig(name="kfold", folds=2, fold=fold, seed=0, val_fraction=0.0))
+        assert folds.loc[folds["patient"] == "P7", "split"].nunique() == 1

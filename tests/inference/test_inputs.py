@@ -121,3 +121,14 @@ def test_a_table_names_files_of_its_folder_unless_more_is_meant(tmp_path: Path) 
         find_inputs([str(tmp_path / "given" / "t.csv")])
     (found,) = find_inputs([str(tmp_path / "given" / "t.csv")], outside=True)
     assert found.path.samefile(tmp_path / "secret.png")
+
+
+def test_a_patient_of_two_names_is_told_unless_they_are_two(tmp_path: Path) -> None:
+    touched(*(tmp_path / f"{number}.png" for number in range(4)))
+    (tmp_path / "one.csv").write_text("image,patient\n0.png,P7\n1.png,p_07\n")
+    (tmp_path / "two.csv").write_text("image,patient\n2.png,P007\n3.png,\n")
+    tables = [str(tmp_path / "one.csv"), str(tmp_path / "two.csv")]
+    with pytest.raises(UserError, match=r"in 3 spellings: 'P007' .*'P7' .*'p_07' .*\n.*patient_names=exact"):
+        find_inputs(tables)
+    found = find_inputs(tables, exact=True)
+    assert [one.patient for one in found] == ["P7", "p_07", "P007", ""]

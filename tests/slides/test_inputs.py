@@ -75,3 +75,12 @@ def test_names_to_leave_out(tmp_path: Path) -> None:
     assert read_exclusions(None) == set()
     with pytest.raises(UserError, match=r"exclude=nowhere\.txt: can't be read"):
         read_exclusions("nowhere.txt")
+
+
+def test_a_patient_of_two_names_is_told_unless_they_are_two(tmp_path: Path) -> None:
+    path, config = tmp_path / "t.csv", PrepareConfig()
+    path.write_text("slide,patient,grade\na,P7,well\nb,p_07,well\nc,Q,\n")
+    with pytest.raises(UserError, match=r"in 2 spellings: 'P7' \(1 slide\), .*\n.*patient_names=exact"):
+        read_table(path, [], config)
+    config.data.patient_names = "exact"
+    assert read_table(path, [], config)["patient"].tolist() == ["P7", "p_07", "Q"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from livergrade.config.schema import TrainConfig
+from livergrade.data.patient_alias import read_alias
 from livergrade.errors import UserError
 from livergrade.runs.folder import note_failure, read_options
 from livergrade.training.resume import finished_before, take_over
@@ -74,3 +75,15 @@ def test_a_finished_job_is_taken_over_as_long_as_its_data_is_the_same(
     Path(config.data.manifest).write_text(before)
     take_over(run, config)
     assert not (run / "failed.json").exists()  # it was refused at one start, and is as good as before
+
+
+def test_a_finished_job_is_not_taken_for_one_of_another_table_of_names(tmp_path: Path) -> None:
+    run, alias = tmp_path / "0_job", tmp_path / "alias.csv"
+    alias.write_text("patient,same_as\nP000,P001\n")
+    finished_run(run, "senet", options={"data.patient_alias": str(alias)})
+    read_alias(alias).keep(run)
+    config = read_options(run)
+    assert finished_before(run, config)
+    alias.write_text("patient,same_as\n")
+    with pytest.raises(UserError, match=r"alias\.csv: was changed"):
+        finished_before(run, config)
