@@ -21,6 +21,8 @@ from livergrade.errors import UserError
 from livergrade.runs.folder import mark_finished, save_config
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -58,13 +60,10 @@ def main(config: EvaluateConfig) -> None:
 
     from livergrade.data.kinds import read_cohort
     from livergrade.data.split import external_split, read_split
-    from livergrade.evaluation.splits import write_split
-    from livergrade.io.earlier_start import set_aside
     from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
-    from livergrade.training.resume import LEFT
     from livergrade.training.setup import describe_split, make_data, make_task
     from livergrade.training.trainer import make_trainer, quiet_libraries
 
@@ -90,13 +89,22 @@ def main(config: EvaluateConfig) -> None:
     if not trainer.is_global_zero:
         return
 
-    set_aside(out, LEFT)  # of an earlier start that did not end
-    save_config(out, options)
-    write_split(split, out / "split.csv")
+    _record(out, options, split)
     facts = evaluation_facts(trainer, trained)
     metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
     mark_finished(out)
     log.info("%s, trained in %s\n\n%s\n\n%s", trained.model, trained.folder, table(metrics), out)
+
+
+def _record(out: Path, options: TrainConfig, split: "pd.DataFrame") -> None:
+    """Write options and split; what an evaluation that did not end left in the folder is set aside."""
+    from livergrade.evaluation.splits import write_split
+    from livergrade.io.earlier_start import set_aside
+    from livergrade.training.resume import LEFT
+
+    set_aside(out, LEFT)
+    save_config(out, options)
+    write_split(split, out / "split.csv")
 
 
 def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
