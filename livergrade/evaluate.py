@@ -59,13 +59,10 @@ def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
     import lightning as L
 
-    from livergrade.evaluation.splits import write_split
-    from livergrade.io.earlier_start import set_aside
     from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
-    from livergrade.training.resume import LEFT
     from livergrade.training.setup import describe_split, make_data, make_task
     from livergrade.training.trainer import make_trainer, quiet_libraries
 
@@ -87,10 +84,7 @@ def main(config: EvaluateConfig) -> None:
     if not trainer.is_global_zero:
         return
 
-    set_aside(out, LEFT)  # of an earlier start that did not end
-    save_config(out, options)
-    cohort.keep_names(out)
-    write_split(split, out / "split.csv")
+    _record(out, options, cohort, split)
     facts = evaluation_facts(trainer, trained)
     metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
     mark_finished(out)
@@ -112,6 +106,18 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
     refuse_changed_alias(before, trained.folder)
     cohort = read_cohort(options.data, outside=options.data.outside, run=trained.folder)
     return cohort, read_split(split, cohort)
+
+
+def _record(out: Path, options: TrainConfig, cohort: "Cohort", split: "pd.DataFrame") -> None:
+    """Write options and split; what an evaluation that did not end left in the folder is set aside."""
+    from livergrade.evaluation.splits import write_split
+    from livergrade.io.earlier_start import set_aside
+    from livergrade.training.resume import LEFT
+
+    set_aside(out, LEFT)
+    save_config(out, options)
+    cohort.keep_names(out)
+    write_split(split, out / "split.csv")
 
 
 def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:

@@ -31,7 +31,6 @@ def main(config: TrainConfig) -> None:
     run = Path(HydraConfig.get().runtime.output_dir)
     if may_be_restarted() and finished_before(run, config):
         take_over(run, config)
-        log.info("already finished: %s", run)
         return
     # Imported here, so that --help and --cfg job do not wait seconds for torch.
     import lightning as L

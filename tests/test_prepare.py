@@ -99,7 +99,7 @@ def test_only_what_is_missing_is_made_again(case: Path) -> None:
     assert pd.read_csv(out / "rejected.csv")["rejected"].tolist() == ["excluded by hand"]
 
 
-def test_a_proposal_lies_on_the_bluest_tissue(case: Path) -> None:
+def test_a_proposal_lies_on_the_bluest_tissue(case: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = prepare(case, "columns=2", "rows=2")
     (region,) = read_regions(out / "regions" / "case.geojson")
     assert (region.name, region.kind) == ("R01", "proposed")
@@ -111,6 +111,11 @@ def test_a_proposal_lies_on_the_bluest_tissue(case: Path) -> None:
     (out / "regions" / "case.geojson").write_text(json.dumps(moved))
     prepare(case, "columns=2", "rows=2")
     assert json.loads((out / "regions" / "case.geojson").read_text()) == moved  # what a person did is kept
+    write_slide(case / "slides" / "case.tif", grain=3)
+    with pytest.raises(SystemExit):
+        prepare(case, "columns=2", "rows=2", f"regions={out / 'regions'}", f"table={case / 'table.csv'}")
+    assert "has no regions" not in (told := capfd.readouterr().err)
+    assert "is not what the regions in" in told
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def remove_made(out: Path, made: Mapping[str, str]) -> None:
         made: by folder, relative to it, a regular expression that the whole name of such a file matches.
     """
     for folder, name in made.items():
-        if (out / folder).is_dir():
+        if (out / folder).is_dir() and not (folder and (out / folder).is_symlink()):
             for path in (out / folder).iterdir():
                 if re.fullmatch(name, path.name) and is_plain_file(path):
                     path.unlink()

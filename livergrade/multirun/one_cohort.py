@@ -12,31 +12,31 @@ from livergrade.runs.run import Run
 
 _FACTS = ["patient", "grade", "sha256"]
 _GRADED = ["patient", "grade", "split"]
+_DATA = ("data.",)
 
 
 def refuse_mixed_cohorts(models: Mapping[str, Mapping[str, Sequence[Run]]], *, external: bool) -> None:
-    """Check that the runs of each model are of one cohort, and that models have the same test images.
+    """Check that runs with the same options of data are of one cohort, and that all were tested on the same.
 
     Args:
         models: model → repeat → its runs, one per fold.
         external: whether they are evaluations of another cohort, whatever they were trained on.
 
     Raises:
-        UserError: an image has another patient, grade or content in another run, is in some repeats of a
-            model alone, or is in another part of the same split; or the predictions of a run are not of its
-            own split. All runs concerned are listed.
+        UserError: an image has another patient, grade or content in another run, is in some of the runs
+            alone, or is in another part of the same split; or the predictions of a run are not of its own
+            split. All runs concerned are listed.
     """
-    by_model = [[run for folds in repeats.values() for run in folds] for repeats in models.values()]
     lines: list[str] = []
-    for runs in by_model:
-        first = _cohort(runs[:1], tested=external)
-        for run in runs:
-            graded = run.predictions[["image", *_GRADED]].drop_duplicates("image").set_index("image")
-            # Training images of another cohort may have the names of the tested ones.
-            own = run.split[run.split["split"] == "test"] if external else run.split
-            lines += _differences("its split.csv", own.set_index("image")[_GRADED], run, graded)
-            now = _cohort([run], tested=external)
-            lines += _differences(runs[0].folder, first, run, now, same_images=True)
+    firsts: dict[str, Run] = {}
+    for run in [run for repeats in models.values() for folds in repeats.values() for run in folds]:
+        graded = run.predictions[["image", *_GRADED]].drop_duplicates("image").set_index("image")
+        # Training images of another cohort may have the names of the tested ones.
+        own = run.split[run.split["split"] == "test"] if external else run.split
+        lines += _differences("its split.csv", own.set_index("image")[_GRADED], run, graded)
+        first = firsts.setdefault(_options(run, _DATA), run)
+        before, now = (_cohort([one], tested=external) for one in (first, run))
+        lines += _differences(first.folder, before, run, now, same_images=True)
     for repeat in next(iter(models.values())):
         shared = [repeats[repeat] for repeats in models.values() if repeat in repeats]
         for folds in shared[1:] if len(shared) == len(models) else ():
@@ -52,6 +52,18 @@ def refuse_mixed_cohorts(models: Mapping[str, Mapping[str, Sequence[Run]]], *, e
         )
 
 
+def _options(run: Run, groups: Sequence[str]) -> str:
+    """Options of a run that say where its images and its split are from, as one text."""
+    unlike = ("data.image_size", "data.batch_size")
+    return str(
+        [
+            (key, run.settings[key])
+            for key in run.settings
+            if key.startswith(tuple(groups)) and key not in unlike
+        ]
+    )
+
+
 def _cohort(runs: Sequence[Run], *, tested: bool) -> pd.DataFrame:
     """Patient, grade and SHA-256 of the images of runs, or of their test images alone, by image."""
     splits = [run.split[run.split["split"] == "test"] if tested else run.split for run in runs]
@@ -64,9 +76,8 @@ def _splits_differ(runs: Sequence[Run]) -> list[str]:
     lines = []
     for run in runs:
         part = "fold" if run.config.split.name == "kfold" else "split"
-        options = {key: value for key, value in run.settings.items() if key.startswith(("data.", "split."))}
-        first = firsts.setdefault(f"{part} {options}", run)
-        if first is not run and part in first.split and part in run.split:
+        first = firsts.setdefault(_options(run, (*_DATA, "split.")), run)
+        if part in first.split and part in run.split:
             before, now = (one.split.set_index("image")[[part]] for one in (first, run))
             lines += _differences(first.folder, before, run, now)
     return lines

@@ -55,6 +55,8 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     for name in RESULTS:
         (out / name).unlink(missing_ok=True)
     kept = Kept(out / "kept.json")
+    marked = Path(config.regions or "").resolve()
+    proposals = Kept(marked.parent / "kept.json") if marked.name == "regions" else None
     rows: list[dict[str, Any]] = []
     excluded = read_exclusions(config.exclude)
 
@@ -62,7 +64,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
         made_from = slide_identity(path)
         slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp)
-        regions = _regions(slide, config, kept, made_from)
+        regions = _regions(slide, config, proposals, made_from)
         images = [
             row
             for region in regions
@@ -85,9 +87,15 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
 
 
 def _regions(
-    slide: Slide, config: PrepareConfig, kept: Kept, made_from: list[dict[str, Any]]
+    slide: Slide, config: PrepareConfig, proposals: Kept | None, made_from: list[dict[str, Any]]
 ) -> list[Region]:
     """The regions marked on a slide.
+
+    Args:
+        slide: the slide.
+        config: the options.
+        proposals: record of the proposals, if the regions lie where they were proposed.
+        made_from: identity of the slide.
 
     Raises:
         SlideError: there are none, or they were proposed on another file of this name.
@@ -102,8 +110,8 @@ def _regions(
         raise SlideError(f"has no regions: {path.stem}.geojson {error}") from None
     if not file.is_file():
         raise SlideError(f"has no regions ({file} is missing)")
-    if file.absolute() == (kept.record.parent / "regions" / file.name).absolute():
-        refuse_regions_of_another(slide, kept, file, made_from)
+    if proposals:
+        refuse_regions_of_another(slide, proposals, file, made_from)
     regions = [region for region in read_regions(file) if not region.kind.lower().startswith("ignore")]
     if not regions:
         raise SlideError(f"has no region marked in {file}")

@@ -111,10 +111,10 @@ def refuse_regions_of_another(
         SlideError: it is neither the same file nor one with the same pixels at the lowest resolution.
     """
     before = kept.made_from(_name(target))
-    if before is None or before["slide"] == made_from:
+    if before is None or before.get("slide") == made_from:
         return
-    if before["quickhash"] is None or before["quickhash"] != _quickhash(slide):
-        (line,) = other_options({"slide": before["slide"]}, {"slide": made_from})
+    if before.get("quickhash") is None or before["quickhash"] != _quickhash(slide):
+        (line,) = other_options(before, {"slide": made_from})
         raise SlideError(
             f"is not what the regions in {target} were proposed on ({line}); propose them again, or, if they "
             "fit, copy that file into another folder and give it as regions=<folder>"

@@ -64,3 +64,4 @@ def take_over(run: Path, config: TrainConfig) -> None:
     refuse_other_data(run, config, fix="restore that, or leave out hydra.sweep.dir for a new sweep")
     if os.environ.get("SLURM_PROCID", "0") == "0":
         (run / "failed.json").unlink(missing_ok=True)
+    log.info("already finished: %s", run)

@@ -22,7 +22,9 @@ def test_only_files_that_a_command_makes_are_removed(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "maps" / "001.npz").mkdir()
-    remove_made(tmp_path, {"": r"report\.html", "maps": r"\d{3}\.npz", "pictures": ".*"})
+    (tmp_path / "linked").symlink_to(tmp_path / "maps")
+    remove_made(tmp_path, {"": r"report\.html", "maps": r"\d{3}\.npz", "pictures": ".*", "linked": ".*"})
+    (tmp_path / "linked").unlink()
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
         "maps",
         "maps/000.npz.txt",

@@ -29,6 +29,10 @@ def regrade(table: pd.DataFrame) -> None:
     table.loc[table["image"] == "012_0.png", "grade"] = "well"
 
 
+def regrade_training(table: pd.DataFrame) -> None:
+    table.loc[table["split"] == "train", "grade"] = "well"
+
+
 def rename(table: pd.DataFrame) -> None:
     table.loc[table["patient"] == "P012", "patient"] = "P999"
 
@@ -72,6 +76,14 @@ def test_models_are_compared_on_the_same_bytes_whatever_else_they_were_trained_o
     check(tmp_path)
     change(tmp_path / "b", rescan, "split.csv")  # in the test
     with pytest.raises(UserError, match=r"001_0\.png"):
+        check(tmp_path)
+
+
+def test_models_that_are_said_to_be_of_one_cohort_were_trained_on_it(tmp_path: Path) -> None:
+    finished_run(tmp_path / "a", "senet")
+    finished_run(tmp_path / "b", "cbam", options={"data.image_size": 128})
+    change(tmp_path / "b", regrade_training, "split.csv")
+    with pytest.raises(UserError, match=r"/b, against .*/a: .*grade poor there, well here"):
         check(tmp_path)
 
 
