@@ -37,7 +37,16 @@ def parse_config(composed: DictConfig) -> PrepareConfig:
     words="slides",
 )
 def main(config: PrepareConfig) -> None:
-    """Propose regions on each slide, or crop images from the marked regions."""
+    """Propose regions, or crop images, into the output folder."""
+    prepare(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+def prepare(config: PrepareConfig, out: Path) -> None:
+    """Propose regions on each slide, or crop images from the marked regions.
+
+    Raises:
+        UserError: slides failed, an option or a row of the table is wrong, or a file is missing.
+    """
     from livergrade.io.slide_reader import require
 
     require()
@@ -45,7 +54,6 @@ def main(config: PrepareConfig) -> None:
     from livergrade.slides.inputs import find_slides, read_table
     from livergrade.slides.propose import propose
 
-    out = Path(HydraConfig.get().runtime.output_dir)
     slides = find_slides(config.slides, outside=config.data.outside)
     if config.regions is None:
         failed = propose(slides, config, out)
