@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,9 +23,11 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from livergrade import __version__
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.system_errors import explain_system_error
+from livergrade.cli.typed_text import keep_text
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.io.visible import message as printable
@@ -58,6 +60,7 @@ def command(
     check: Callable[[DictConfig], Config],
     words: str = "",
     all_words: bool = False,
+    at_once: Callable[[Sequence[str]], str | None] | None = None,
 ) -> Callable[[Callable[[Config], None]], Callable[[], None]]:
     """Turn ``task(config)`` into the command ``python -m livergrade.<name>``.
 
@@ -73,6 +76,8 @@ def command(
         check: converts the composed options to the dataclass of the task.
         words: list option that collects the arguments without ``key=``; none if empty.
         all_words: it also collects ``key=value`` if the key is no option of the command.
+        at_once: returns the answer to arguments that ask for nothing to be done, before Hydra writes a file;
+            None if there is work.
     """
 
     def decorate(task: Callable[[Config], None]) -> Callable[[], None]:
@@ -99,6 +104,12 @@ def command(
                 raise
 
         def start() -> None:
+            if any(len(word) > 2 and "--version".startswith(word) for word in sys.argv[1:]):
+                sys.stdout.write(f"livergrade {__version__}\n")  # Hydra would tell its own
+                return
+            if at_once and (answer := at_once(keep_text(sys.argv, schema)[1:])):
+                sys.stdout.write(f"{printable(answer)}\n")
+                return
             os.environ["LIVERGRADE_TYPED"] = json.dumps(sys.argv)
             # OpenMP threads spin while they wait. With the default, a training step on two cores took nine
             # times as long when another process used one of them; with this shorter spin, twice as long, at
@@ -107,6 +118,7 @@ def command(
             groups, options = _groups(CONF / f"{name}.yaml"), describe(schema)
             text = HELP.format(name=name, example=example, summary=summary, groups=groups, options=options)
             register(name, schema, text)
+            sys.argv = keep_text(sys.argv, schema)
             if words:
                 own_options = {item.name for item in fields(schema)} if all_words else None
                 sys.argv = _collect_positionals(sys.argv, words, own_options)

@@ -24,6 +24,7 @@ from livergrade.evaluation.summary import RunMetrics, Subgroup
 from livergrade.io.visible import shown
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
+from livergrade.reports.start_lines import duration, start_lines
 from livergrade.reports.verdict import limits, majority, verdict
 from livergrade.runs.environment import Environment
 from livergrade.runs.run import Run, display_name
@@ -99,6 +100,7 @@ def write_report(run_folder: str | Path) -> Path:
         colours=GRADES,
         settings=_settings(run.recorded),
         environment=dict(_flatten(_travelling(run.environment) if recorded else {})),
+        starts=start_lines(run.environment) if recorded else [],
     )
 
 
@@ -261,6 +263,7 @@ def _settings(config: TrainConfig) -> dict[str, str]:
 
 def _travelling(environment: Environment) -> dict[str, Any]:
     facts = {str(key): value for key, value in environment.items()}
+    facts.pop("starts", None)  # told on lines of their own
     if trained := facts.get("trained_run"):
         facts["trained_run"] = display_name(Path(str(trained)))
     return facts
@@ -275,15 +278,7 @@ def _flatten(tree: object, prefix: str = "") -> list[tuple[str, str]]:
             for pair in _flatten(value, f"{prefix}.{key}" if prefix else str(key))
         ]
     if prefix.rpartition(".")[2] == "seconds" and isinstance(tree, int | float):
-        minutes, seconds = divmod(round(tree), 60)
-        return [
-            (
-                prefix,
-                f"{minutes // 60} h {minutes % 60} min {seconds} s"
-                if minutes >= 60
-                else f"{minutes} min {seconds} s",
-            )
-        ]
+        return [(prefix, duration(tree))]
     if isinstance(tree, list):
         return [(prefix, ", ".join(map(str, tree)) or "none")]
     if tree is None or tree in ({}, ""):
