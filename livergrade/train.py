@@ -39,7 +39,6 @@ def main(config: TrainConfig) -> None:
     from livergrade.data.kinds import read_cohort
     from livergrade.evaluation.splits import write_split
     from livergrade.reports.format import table
-    from livergrade.runs.starts import with_start
     from livergrade.training.fit import fit_and_test
     from livergrade.training.outputs import run_facts, write_outputs
     from livergrade.training.setup import choose_split, earlier_starts, make_data, make_task, start_weights
@@ -57,7 +56,7 @@ def main(config: TrainConfig) -> None:
     earlier, resumed = earlier_starts(config, run)
     weight_facts = start_weights(task.net, config, earlier)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
-    record = StartRecord(run, with_start(run_facts(trainer) | weight_facts, earlier, resumed), started)
+    record = StartRecord(run, run_facts(trainer) | weight_facts, earlier, resumed, started)
     if trainer.is_global_zero:
         create_run_dir(run, config)
         write_split(split, run / "split.csv")

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from livergrade.io.files import write_json
 from livergrade.runs.environment import Environment
-from livergrade.runs.starts import timed
+from livergrade.runs.starts import timed, with_start
 
 
 class StartRecord(Callback):
@@ -19,12 +19,17 @@ class StartRecord(Callback):
 
     Args:
         run: the run folder.
-        facts: the record of the run, from :func:`livergrade.runs.starts.with_start`.
+        facts: facts of this start, with its ``command``.
+        earlier: what the earlier starts recorded; None for the first start.
+        resumed: where the run resumes; None for the first start.
         started: start of this process' work, from `time.monotonic`.
     """
 
-    def __init__(self, run: Path, facts: Environment, started: float) -> None:
-        self.path, self.begun, self.started = run / "environment.json", facts, started
+    def __init__(
+        self, run: Path, facts: Environment, earlier: Environment | None, resumed: str | None, started: float
+    ) -> None:
+        self.path, self.started = run / "environment.json", started
+        self.begun = with_start(facts, earlier, resumed)
 
     def facts(self) -> Environment:
         """The record of the run, with the time until now."""

@@ -5,13 +5,12 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from livergrade.runs.starts import with_start
 from livergrade.training.start_record import StartRecord
 
 
 def test_a_killed_process_leaves_the_time_until_its_last_checkpoint(tmp_path: Path) -> None:
-    facts = with_start({"command": "train a"}, None, None)
-    record, trainer = StartRecord(tmp_path, facts, time.monotonic() - 60), SimpleNamespace(callbacks=[])
+    record = StartRecord(tmp_path, {"command": "train a"}, None, None, time.monotonic() - 60)
+    trainer = SimpleNamespace(callbacks=[])
     trainer.is_global_zero = True
     record.begin(trainer)
     assert trainer.callbacks == [record]
