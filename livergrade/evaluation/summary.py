@@ -12,6 +12,7 @@ from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.estimate import Estimate, estimate
+from livergrade.evaluation.grade_counts import mixed_grades
 from livergrade.evaluation.grades import too_many_grades
 from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
@@ -211,7 +212,7 @@ def evaluate(
     grades = levels["patient"].truth
     rng = np.random.default_rng(seed)
     multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
-    mixed = int((pd.Series(levels["image"].truth).groupby(levels["image"].patient).nunique() > 1).sum())
+    mixed = len(mixed_grades(test))
     by_level = {
         name: _level_estimates(name, level, classes, grades, multiplicities, rng)
         for name, level in levels.items()
