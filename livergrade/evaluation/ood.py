@@ -259,7 +259,7 @@ def read_distances(path: Path) -> pd.DataFrame:
         path,
         needed=columns,
         numbers=("distance",),
-        dtype={"image": str, "patient": str},
+        dtype={name: np.float64 if name == "distance" else str for name in columns},
         fix="train the run again",
     )
 
