@@ -56,7 +56,7 @@ def already_finished(words: Sequence[str]) -> str | None:
     ):
         return None
     return (
-        f"already finished, and left as it is: {run}\nFor more epochs than its {stored.trainer.max_epochs}, "
+        f"already finished, and left as it is: {run}; for more epochs than its {stored.trainer.max_epochs}, "
         "raise trainer.max_epochs"
     )
 
