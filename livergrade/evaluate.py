@@ -86,7 +86,7 @@ def main(config: EvaluateConfig) -> None:
 
     _record(out, options, cohort, split)
     facts = evaluation_facts(trainer, trained)
-    metrics = write_outputs(out, trainer, task, data, options, facts, trained=trained)
+    metrics = write_outputs(out, trainer, task, data, options, lambda: facts, trained=trained)
     mark_finished(out)
     log.info("%s, trained in %s\n\n%s\n\n%s", trained.model, trained.folder, table(metrics), out)
 

@@ -14,7 +14,7 @@ from livergrade.cli.command import command
 from livergrade.cli.compose import parse_config
 from livergrade.config.schema import TrainConfig
 from livergrade.runs.folder import create_run_dir, mark_finished
-from livergrade.training.resume import finished_before, may_be_restarted, take_over
+from livergrade.training.resume import already_finished, finished_before, may_be_restarted, take_over
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
     "Train and test one model. The results are written to one folder, with a report.",
     TrainConfig(),
     parse_config,
+    at_once=already_finished,
 )
 def main(config: TrainConfig) -> None:
     """Run one training: cohort, split, fit, test, outputs."""
@@ -37,11 +38,11 @@ def main(config: TrainConfig) -> None:
 
     from livergrade.data.kinds import open_cohort
     from livergrade.evaluation.splits import write_split
-    from livergrade.io.files import write_json
     from livergrade.reports.format import table
     from livergrade.training.fit import fit_and_test
     from livergrade.training.outputs import run_facts, write_outputs
-    from livergrade.training.setup import choose_split, make_data, make_task, start_weights
+    from livergrade.training.setup import choose_split, earlier_starts, make_data, make_task, start_weights
+    from livergrade.training.start_record import StartRecord
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
     from livergrade.training.weights_file import weights_file_facts
 
@@ -53,19 +54,20 @@ def main(config: TrainConfig) -> None:
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     task = make_task(config, cohort.classes, note, split)
-    weight_facts = start_weights(task.net, config, run) | weights_file_facts(config, run)
+    earlier, resumed = earlier_starts(config, run)
+    weight_facts = start_weights(task.net, config, earlier) | weights_file_facts(config, earlier)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
-    facts = run_facts(trainer) | weight_facts
+    record = StartRecord(run, run_facts(trainer) | weight_facts, earlier, resumed, started)
     if trainer.is_global_zero:
         create_run_dir(run, config)
         cohort.keep_names(run)
         write_split(split, run / "split.csv")
-        write_json(facts, run / "environment.json")
+        record.begin(trainer)
     fit_and_test(trainer, task, data, config, run)
     if not trainer.is_global_zero:
         return
 
-    metrics = write_outputs(run, trainer, task, data, config, facts, started=started)
+    metrics = write_outputs(run, trainer, task, data, config, record.facts)
     log_outcome(trainer, config, metrics)
     mark_finished(run)
     log.info("\n%s\n\n%s", table(metrics), run)

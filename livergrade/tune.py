@@ -38,6 +38,7 @@ def main(config: TuneConfig) -> None:
     if importlib.util.find_spec("optuna") is None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"')
     from livergrade.multirun.search import (
+        best_trials,
         completed,
         open_study,
         refuse_changed_trials,
@@ -59,14 +60,13 @@ def main(config: TuneConfig) -> None:
     )
     if not completed(study):
         raise UserError(f"every trial failed, the first because: {study.trials[0].user_attrs.get('failure')}")
-    best = study.best_trial
-    folder = out / best.user_attrs["folder"]
+    best = best_trials(study)
     log.info(
-        "\nbest: trial %d, %s %.3f\n%s\n%s",
-        best.number,
+        "\nbest: %s, %s %.3f\n%s\n%s",
+        " and ".join(f"trial {trial.number}" for trial in best) + ", equally good" * (len(best) > 1),
         OBJECTIVE,
         study.best_value,
-        folder,
+        "\n".join(str(out / trial.user_attrs["folder"]) for trial in best),
         out / "report.html",
     )
 

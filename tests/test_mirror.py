@@ -37,6 +37,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "test_launchers.py": "Hydra's launchers",
     "test_layers.py": "what may import what",
     "test_mirror.py": "the files of tests",
+    "test_odd_names.py": "grades and patients called like numbers or missing values, to every command",
     "test_readme.py": "the README",
     "test_real_data.py": "real images, where they are at hand",
     "test_recipes.py": "the recipes of CONTRIBUTING, typed as they stand",

@@ -160,7 +160,16 @@ def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Pat
     whole = tmp_path / "whole"
     train(*TINY, *small, "trainer.max_epochs=2", f"hydra.run.dir={whole}", outputs=tmp_path)
     folder = run("trainer.max_epochs=1")
+    began = json.loads((folder / "environment.json").read_text())
     train(f"train.resume={folder}", "trainer.max_epochs=2", outputs=tmp_path)
+    record = json.loads((folder / "environment.json").read_text())
+    first, second = record["starts"]
+    assert (record["command"], first) == (began["command"], began["starts"][0])
+    assert second["command"].endswith("trainer.max_epochs=2")
+    assert second["resumed"] == "step 2, in epoch 1"
+    assert record["seconds"] == pytest.approx(first["seconds"] + second["seconds"])
+    page = (folder / "report.html").read_text()
+    assert "resumed from step 2, in epoch 1" in page
 
     def weights(of: Path) -> dict[str, torch.Tensor]:
         return torch.load(of / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
@@ -172,6 +181,21 @@ def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Pat
         folder / ".hydra_resumed" / "overrides.yaml"
     ).read_text()
     assert yaml.safe_load((folder / "config.yaml").read_text())["data"]["image_size"] == 32
+
+
+def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_a_finished_run_is_left_as_it_is(tiny_run: Path, tmp_path: Path, capsys) -> None:
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    before = files(folder)
+    for words in ([], ["trainer.max_epochs=1"], ["data.workers=0", "trainer.accelerator=cpu"]):
+        train(f"train.resume={folder}", *words, outputs=tmp_path)
+        assert "already finished" in capsys.readouterr().out
+    assert files(folder) == before
 
 
 def test_resume_keeps_the_options_of_the_run(tiny_run: Path, tmp_path: Path, capfd) -> None:
@@ -241,7 +265,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(small, tmp_path: Path) -> None
             time.sleep(0.01)
         process.kill()
     assert not (killed / "finished.json").exists()
+    (killed / "environment.json").write_text("{")
     train(f"train.resume={killed}", outputs=tmp_path)
+    assert json.loads((killed / "environment.json").read_text())["command"] == "not recorded"
     unbroken, resumed = (
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for run in (whole, killed)

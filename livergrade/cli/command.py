@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +23,12 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from livergrade import __version__
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.cli.typed_names import keep_names, names_a_file, quoted
+from livergrade.cli.typed_text import keep_text
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.io.visible import message as printable
@@ -59,6 +61,7 @@ def command(
     check: Callable[[DictConfig], Config],
     words: str = "",
     all_words: bool = False,
+    at_once: Callable[[Sequence[str]], str | None] | None = None,
 ) -> Callable[[Callable[[Config], None]], Callable[[], None]]:
     """Turn ``task(config)`` into the command ``python -m livergrade.<name>``.
 
@@ -74,6 +77,8 @@ def command(
         check: converts the composed options to the dataclass of the task.
         words: list option that collects the arguments without ``key=``; none if empty.
         all_words: it also collects ``key=value`` if the key is no option of the command.
+        at_once: returns the answer to arguments that ask for nothing to be done, before Hydra writes a file;
+            None if there is work.
     """
 
     def decorate(task: Callable[[Config], None]) -> Callable[[], None]:
@@ -100,8 +105,15 @@ def command(
                 raise
 
         def start() -> None:
-            sys.argv = keep_names(sys.argv, schema)
-            os.environ["LIVERGRADE_TYPED"] = json.dumps(sys.argv)
+            if any(len(word) > 2 and "--version".startswith(word) for word in sys.argv[1:]):
+                sys.stdout.write(f"livergrade {__version__}\n")  # Hydra would tell its own
+                return
+            typed = json.dumps(sys.argv)
+            sys.argv = keep_text(keep_names(sys.argv, schema), schema)
+            if at_once and (answer := at_once(sys.argv[1:])):
+                sys.stdout.write(f"{printable(answer)}\n")
+                return
+            os.environ["LIVERGRADE_TYPED"] = typed
             # OpenMP threads spin while they wait. With the default, a training step on two cores took nine
             # times as long when another process used one of them; with this shorter spin, twice as long, at
             # the cost of 20 % on an idle machine. Read when torch is imported; a value set by the user wins.

@@ -103,7 +103,8 @@ class DataConfig:
         path=True,
     )
     mixed_grades: bool = option(
-        False, "allow patients with images of several grades; each counts by the most frequent"
+        False,
+        "allow patients with images of several grades; each counts by the most frequent, a tie by the worse",
     )
     outside: bool = option(
         False, "allow images outside the cohort's folder: absolute paths, .. and links that lead out"

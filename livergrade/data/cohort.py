@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from livergrade.config.validation import LONGEST_PATTERN
@@ -25,7 +24,7 @@ from livergrade.data.validation import (
     row_problems,
 )
 from livergrade.errors import UserError
-from livergrade.evaluation.levels import patient_grades
+from livergrade.evaluation.grade_counts import mixed_grades
 from livergrade.io.bounded import TimeLimitError, run_bounded
 from livergrade.io.cells import cell_problem
 from livergrade.io.fingerprints import Fingerprints
@@ -305,8 +304,7 @@ def checked_cohort(
                 for row in rows_where((expected.str.lower() != table["sha256"]) & (expected != ""))
             ]
         messages += conflicting_duplicates(table, where)
-        mixed_grades = mixed_patients(table)
-        messages += [] if mixed else mixed_grades
+        messages += [] if mixed else mixed_patients(table)
     if messages:
         listed = "\n".join(f"  {line}" for line in messages)
         raise CohortError(
@@ -314,11 +312,11 @@ def checked_cohort(
             names.suggested(table["patient"]) if of_names else table[:0],
         )
     table = table.sort_values("image", ignore_index=True)
-    if mixed_grades:
+    if mixed_names := mixed_grades(table):
         log.warning(
             "%d of %d patients have images of more than one grade; each stays on one side of the split, "
             "stratified by its most frequent grade (ties: the worse)",
-            len(mixed_grades),
+            len(mixed_names),
             table["patient"].nunique(),
         )
     return Cohort(table, classes, root, names.alias)
@@ -327,11 +325,3 @@ def checked_cohort(
 def _path_hash(folder: Path) -> str:
     """Short hash of a folder's absolute path."""
     return hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
-
-
-def majority_grades(table: pd.DataFrame, classes: list[str]) -> pd.Series[str]:
-    """Most frequent grade of each patient, ties to the worse grade; indexed and sorted by patient."""
-    patient, patients = pd.factorize(table["patient"], sort=True)
-    grade = pd.Index(classes).get_indexer(pd.Index(table["grade"]))
-    codes = patient_grades(np.asarray(patient, np.int64), np.asarray(grade, np.int64), len(classes))
-    return pd.Series([classes[code] for code in codes], index=pd.Index(patients, name="patient"))

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from livergrade.config.schema import SplitConfig
-from livergrade.data.cohort import Cohort, majority_grades
+from livergrade.data.cohort import Cohort
 from livergrade.data.patient_alias import PatientAlias
 from livergrade.errors import UserError
+from livergrade.evaluation.grade_counts import grade_counts, majority_grades, without_patients
 from livergrade.evaluation.splits import COLUMNS, SPLITS, read_split_table
 from livergrade.io.patient_names import patient_key
 
@@ -38,14 +39,14 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
         key = "patient"
     table = cohort.table[["image", "patient", "grade", "sha256"]].copy()
     if options.name == "kfold":
-        folds = _folds(units, cohort.classes, options.folds, options.seed)
+        folds = _folds(units, cohort, options.folds, options.seed)
         table["fold"] = table[key].map(folds)
         tested = set(folds.index[folds == options.fold])
     else:
-        tested = _draw(units, cohort.classes, options.test_fraction, options.seed, key, floor=key == "image")
+        tested = _draw(units, cohort, options.test_fraction, options.seed, key, floor=key == "image")
     rest = units[~units.index.isin(tested)]
     held_out = (
-        _draw(rest, cohort.classes, options.val_fraction, options.seed + 1, key)
+        _draw(rest, cohort, options.val_fraction, options.seed + 1, key, validation=True)
         if options.val_fraction > 0
         else set()
     )
@@ -80,40 +81,79 @@ def _shuffled(units: pd.Series[str], classes: list[str], seed: int) -> list[tupl
 
 
 def _draw(
-    units: pd.Series[str], classes: list[str], fraction: float, seed: int, unit: str, *, floor: bool = False
+    units: pd.Series[str],
+    cohort: Cohort,
+    fraction: float,
+    seed: int,
+    unit: str,
+    *,
+    floor: bool = False,
+    validation: bool = False,
 ) -> set[str]:
     """Draw ``fraction`` of the units of each grade, rounded to nearest, or down as in the paper."""
-    drawn, too_small = set(), []
-    for grade, names in _shuffled(units, classes, seed):
+    drawn, too_small = set(), {}
+    for grade, names in _shuffled(units, cohort.classes, seed):
         number = int(fraction * len(names) + (1e-9 if floor else 0.5))
         number = min(max(number, 1), len(names) - 1)
         if len(names) < 2:
-            too_small.append(
-                f"{grade} has {len(names)} {unit}{'s' * (len(names) != 1)} left, need at least 2"
+            left = " left" * validation
+            too_small[grade] = (
+                f"{grade} has {len(names)} {unit}{'s' * (len(names) != 1)}{left}, need at least 2"
             )
         drawn.update(names[:number])
     if too_small:
-        raise UserError(
-            "cannot split: " + "; ".join(too_small) + ". Add data, merge grades or set val_fraction=0."
-        )
+        other = "set split.val_fraction=0, " if validation else ""
+        raise UserError("cannot split: " + _shortage(too_small, cohort, unit, other))
     return drawn
 
 
-def _folds(units: pd.Series[str], classes: list[str], folds: int, seed: int) -> pd.Series[int]:
+def _folds(units: pd.Series[str], cohort: Cohort, folds: int, seed: int) -> pd.Series[int]:
     """Assign the patients of each grade to folds in turn, continuing where the previous grade ended."""
     fold_of: dict[str, int] = {}
-    too_small = []
-    for grade, names in _shuffled(units, classes, seed):
+    too_small, fewest = {}, folds
+    for grade, names in _shuffled(units, cohort.classes, seed):
         if len(names) < folds:
-            too_small.append(f"{grade} has {len(names)}")
+            too_small[grade] = f"{grade} has {len(names)}"
+            fewest = min(fewest, len(names))
         for name in names:
             fold_of[name] = len(fold_of) % folds
     if too_small:
+        other = f"set split.folds={fewest}, " if fewest > 1 else ""
         raise UserError(
             f"cannot split into split.folds={folds}: each grade needs at least {folds} patients, but "
-            + ", ".join(too_small)
+            + _shortage(too_small, cohort, "patient", other)
         )
     return pd.Series(list(fold_of.values()), index=list(fold_of))
+
+
+def _shortage(too_small: dict[str, str], cohort: Cohort, unit: str, other: str) -> str:
+    """What is too small, and what to do about it.
+
+    Args:
+        too_small: grade → how many units it has.
+        cohort: the cohort.
+        unit: ``patient`` or ``image``.
+        other: what else may be done, with a comma behind it; may be empty.
+    """
+    nobodys = dict(without_patients(cohort.table, cohort.classes)) if unit == "patient" else {}
+    reasons = [
+        f"{text}: it is no patient's most frequent grade (a tie goes to the worse), though {nobodys[grade]} "
+        "images have it"
+        if grade in nobodys
+        else text
+        for grade, text in too_small.items()
+    ]
+    merge = ""
+    if len(cohort.classes) > 2:
+        grade = next(iter(too_small))
+        at = cohort.classes.index(grade)
+        neighbour = cohort.classes[at + 1] if at + 1 < len(cohort.classes) else cohort.classes[at - 1]
+        kept = ",".join(name for name in cohort.classes if name != grade)
+        merge = (
+            f" or merge grades: give the images of {grade} the grade {neighbour}, and set "
+            f"'data.classes=[{kept}]'"
+        )
+    return f"{'; '.join(reasons)}. {other[:1].upper()}{other[1:]}{'add' if other else 'Add'} {unit}s{merge}."
 
 
 def external_split(
@@ -197,15 +237,12 @@ def refuse_leakage(split: pd.DataFrame) -> None:
 def summary(split: pd.DataFrame, classes: list[str]) -> str:
     """Text table of patients and images by grade and split part."""
     width = max(12, *map(len, classes))
-    lines = [f"{'':>{width}}" + "".join(f"{part:>20}" for part in SPLITS if (split["split"] == part).any())]
-    for grade in [*classes, "all"]:
-        rows = split if grade == "all" else split[split["grade"] == grade]
-        cells = ""
-        for part in SPLITS:
-            if (split["split"] == part).any():
-                selected = rows[rows["split"] == part]
-                cells += f"{selected['patient'].nunique():>5} pat. {len(selected):>5} img."
-        lines.append(f"{grade:>{width}}{cells}")
+    parts = {part: split[split["split"] == part] for part in SPLITS if (split["split"] == part).any()}
+    lines = [f"{'':>{width}}" + "".join(f"{part:>20}" for part in parts)]
+    counts = [grade_counts(rows, classes) for rows in parts.values()]
+    for grade, *cells in zip([*classes, "all"], *counts, strict=True):
+        text = "".join(f"{patients:>5} pat. {images:>5} img." for patients, images in cells)
+        lines.append(f"{grade:>{width}}{text}")
     return "\n".join(lines)
 
 

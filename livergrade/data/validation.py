@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
+from livergrade.evaluation.grade_counts import mixed_grades
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
@@ -48,10 +49,9 @@ def row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int],
 def mixed_patients(table: pd.DataFrame) -> list[str]:
     """Patients with images of several grades: often two patients with the same name, or a wrong grade."""
     return [
-        f"patient {one_line(patient)}: images of {', '.join(sorted(grades))}; one grade a patient, or set "
+        f"patient {one_line(patient)}: images of {', '.join(grades)}; one grade a patient, or set "
         "data.mixed_grades=true"
-        for patient, grades in table.groupby("patient")["grade"].unique().items()
-        if len(grades) > 1
+        for patient, grades in mixed_grades(table).items()
     ]
 
 

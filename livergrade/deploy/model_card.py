@@ -18,6 +18,7 @@ from livergrade.io.visible import one_line
 from livergrade.reports.format import bounds, value
 from livergrade.reports.markdown import escape_markdown
 from livergrade.reports.run_report import cohort_counts, cohort_name
+from livergrade.reports.start_lines import duration, start_lines
 from livergrade.reports.verdict import limits, majority, verdict
 from livergrade.runs.run import Run, display_name
 
@@ -63,6 +64,8 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         verdict=verdict(metrics, run.model),
         limits=limits(metrics, config),
         environment=environment,
+        starts=start_lines(environment),
+        time=duration(environment.get("seconds")),
         exported=exported,
         version=__version__,
     )

@@ -30,14 +30,14 @@ class Faithfulness(TypedDict):
     Attributes:
         method: method that made the maps, a key of `METHODS`.
         measure: what was measured, such as ``deletion``, ``insertion`` or ``gain``.
-        value: mean over the images.
-        low: lower bound of the interval; null with fewer than two patients.
-        high: upper bound of the interval; null with fewer than two patients.
+        value: mean over the images for which it is defined; null if there are none.
+        low: lower bound of the interval; null with fewer than two patients of such images.
+        high: upper bound of the interval; null with fewer than two patients of such images.
     """
 
     method: str
     measure: str
-    value: float
+    value: float | None
     low: float | None
     high: float | None
 
@@ -70,32 +70,34 @@ def faithfulness_estimates(measured: Measured, patients: Sequence[str], *, seed:
     """Mean of each measure with its 95 % interval.
 
     Args:
-        measured: values by method and measure.
+        measured: values by method and measure; NaN where a measure is undefined.
         patients: patient of each image; an empty name counts as a separate patient.
         seed: seed of the resampling.
 
     Returns:
         One row per method and measure.
     """
-    patient, _ = pd.factorize(pd.Series([name or f"\0{i}" for i, name in enumerate(patients)]))
-    counts = np.bincount(patient)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
+    names = pd.Series([name or f"\0{i}" for i, name in enumerate(patients)])
     rows: list[Faithfulness] = []
     for method, measures in measured.items():
         for measure, values in measures.items():
-            low, high = None, None
-            if len(counts) > 1:
-                low, high = percentiles(np.bincount(patient, values)[drawn].sum(1) / counts[drawn].sum(1))
-            rows.append(
-                {
-                    "method": method,
-                    "measure": measure,
-                    "value": float(values.mean()),
-                    "low": low,
-                    "high": high,
-                }
-            )
+            defined = ~np.isnan(values)
+            low, high = _interval(values[defined], names[defined], seed)
+            value = float(values[defined].mean()) if defined.any() else None
+            rows.append({"method": method, "measure": measure, "value": value, "low": low, "high": high})
     return rows
+
+
+def _interval(
+    values: NDArray[Any], patients: pd.Series[str], seed: int
+) -> tuple[float, float] | tuple[None, None]:
+    """Interval of the mean of the values, resampling patients; none with fewer than two."""
+    patient, _ = pd.factorize(patients)
+    counts = np.bincount(patient)
+    if len(counts) < 2:
+        return None, None
+    drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
+    return percentiles(np.bincount(patient, values)[drawn].sum(1) / counts[drawn].sum(1))
 
 
 class Sanity(TypedDict):

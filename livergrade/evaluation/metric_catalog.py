@@ -134,6 +134,7 @@ METRICS: tuple[Metric, ...] = (
         "Macro average precision",
         lambda sample: mean_of_defined(sample.average_precision),
         "score",
+        undefined="needs test {level}s of at least two grades",
         mean_over_grades=True,
         compared=False,
         paired=False,
@@ -152,7 +153,7 @@ METRICS: tuple[Metric, ...] = (
         "Quadratic-weighted kappa",
         _counted("quadratic_kappa"),
         "score",
-        undefined="truth and prediction hold one single grade",
+        undefined="needs test {level}s of at least two grades",
         short="Quadratic kappa",
     ),
     Metric(
@@ -252,7 +253,7 @@ METRICS: tuple[Metric, ...] = (
         lambda sample: sample.average_precision,
         "score",
         per_class=True,
-        undefined="no test {level} is {grade}",
+        undefined="needs test {level}s that are {grade} and test {level}s that are not",
     ),
 )
 """All metrics, in the order in which they are written and shown."""

@@ -20,7 +20,8 @@ _CHUNK_CELLS = 4_000_000  # most cells of a resamples × rows array held at once
 def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
     """All metrics of a confusion matrix, for any number of matrices at once.
 
-    Quadratic-weighted kappa is Cohen's (Psychol. Bull. 70, 1968) with weights (i - j)²; balanced accuracy and
+    Quadratic-weighted kappa is Cohen's (Psychol. Bull. 70, 1968) with weights (i - j)², undefined where all
+    rows are truly of one grade: its 0 would then tell nothing of the predictions. Balanced accuracy and
     macro F1 are means over the grades for which recall and F1 are defined, as in scikit-learn;
     Matthews' correlation is Gorodkin's multi-class form (Comput. Biol. Chem. 28, 2004).
 
@@ -50,7 +51,9 @@ def count_metrics(confusion: npt.ArrayLike) -> dict[str, Floats]:
             "macro_f1": mean_of_defined(f1),
             "mcc": (hits.sum(-1) * total - (true * predicted).sum(-1))
             / np.sqrt((total**2 - (true**2).sum(-1)) * (total**2 - (predicted**2).sum(-1))),
-            "quadratic_kappa": 1 - (counts * distance**2).sum((-2, -1)) / by_chance,
+            "quadratic_kappa": np.where(
+                (true > 0).sum(-1) > 1, 1 - (counts * distance**2).sum((-2, -1)) / by_chance, np.nan
+            ),
             "mean_absolute_error": (counts * distance).sum((-2, -1)) / total,
             "two_grade_error_rate": (counts * (distance >= 2)).sum((-2, -1)) / total
             if len(grades) > 2
@@ -122,7 +125,7 @@ def average_precision(level: Level, multiplicities: npt.ArrayLike) -> Floats:
         multiplicities: How often each patient is drawn, [B, P].
 
     Returns:
-        Float64 [B, K]; NaN where a grade has no row.
+        Float64 [B, K]; NaN where a grade has no positive or no negative row.
     """
     drawn = np.asarray(multiplicities, np.float64)
     areas = np.empty((len(drawn), level.scores.shape[1]))
@@ -141,7 +144,9 @@ def average_precision(level: Level, multiplicities: npt.ArrayLike) -> Floats:
             with np.errstate(invalid="ignore", divide="ignore"):
                 precision = np.where(predicted > 0, true_positives / predicted, 0)
                 new_positives = np.diff(true_positives, axis=1, prepend=0)
-                areas[start : start + chunk, k] = (new_positives * precision).sum(1) / true_positives[:, -1]
+                area = (new_positives * precision).sum(1) / true_positives[:, -1]
+            negatives = predicted[:, -1] > true_positives[:, -1]  # without any, each order gives a 1
+            areas[start : start + chunk, k] = np.where(negatives, area, np.nan)
     return areas
 
 

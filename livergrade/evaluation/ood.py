@@ -150,7 +150,10 @@ def fit_reference(training: Floats) -> Reference:
 
     centre, spread = training.mean(0), training.std(0) + 1e-9
     precision = LedoitWolf(assume_centered=True).fit((training - centre) / spread).precision_
-    whitening = np.linalg.cholesky(precision).T / spread
+    try:
+        whitening = np.linalg.cholesky(precision).T / spread
+    except np.linalg.LinAlgError:  # of two or three images: no covariance, so each feature counts alone
+        whitening = np.diag(1 / spread)
     return {"centre": centre.tolist(), "whitening": whitening.tolist(), "images": len(training)}
 
 
@@ -256,7 +259,7 @@ def read_distances(path: Path) -> pd.DataFrame:
         path,
         needed=columns,
         numbers=("distance",),
-        dtype={"image": str, "patient": str},
+        dtype={name: np.float64 if name == "distance" else str for name in columns},
         fix="train the run again",
     )
 

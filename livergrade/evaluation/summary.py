@@ -12,6 +12,7 @@ from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.estimate import Estimate, estimate
+from livergrade.evaluation.grade_counts import mixed_grades, without_patients
 from livergrade.evaluation.grades import too_many_grades
 from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
@@ -23,6 +24,8 @@ from livergrade.evaluation.predictions import class_names, validate
 from livergrade.evaluation.tta import TtaEstimates
 from livergrade.evaluation.uncertainty import Abstention, MeasuredCalibration
 from livergrade.io.json_files import RESULTS, in_file, read_json
+
+NOBODYS = "{} is no test patient's most frequent grade"
 
 LevelSummary = dict[str, Any]
 """Metrics of one level: an `Estimate` per overall metric, by name; ``per_class`` (grade → its metrics and
@@ -211,9 +214,12 @@ def evaluate(
     grades = levels["patient"].truth
     rng = np.random.default_rng(seed)
     multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
-    mixed = int((pd.Series(levels["image"].truth).groupby(levels["image"].patient).nunique() > 1).sum())
+    mixed = len(mixed_grades(test))
+    nobodys = [grade for grade, _ in without_patients(test, classes)]
     by_level = {
-        name: _level_estimates(name, level, classes, grades, multiplicities, rng)
+        name: _level_estimates(
+            name, level, classes, grades, multiplicities, rng, nobodys if name == "patient" else []
+        )
         for name, level in levels.items()
     }
     return {
@@ -236,8 +242,12 @@ def _level_estimates(
     grades: Ints,
     multiplicities: Floats,
     rng: np.random.Generator,
+    nobodys: list[str],
 ) -> LevelSummary:
-    """Metrics of one level; row 0 of the weights is all ones, the others are the resamples."""
+    """Metrics of one level; row 0 of the weights is all ones, the others are the resamples.
+
+    ``nobodys`` are grades of test images that are no test patient's most frequent grade.
+    """
     drawn = weighted_metrics(level, multiplicities)
     counts = patient_counts(level)
     true, predicted = counts.sum(2), counts.sum(1)  # [P, K]
@@ -249,6 +259,9 @@ def _level_estimates(
         values = drawn[metric.name] if k is None else drawn[metric.name][:, k]
         denominator = rows[metric.denominator][:, k or 0]
         few = k is not None and (true[:, k] > 0).sum() < 2
+        reason = metric.undefined.format(level=name, grade=classes[k or 0])
+        if k is not None and classes[k] in nobodys and metric.denominator != "predicted":
+            reason = NOBODYS.format(classes[k])
         return estimate(
             values,
             int(denominator.sum()),
@@ -256,14 +269,15 @@ def _level_estimates(
             independent=name == "patient",
             ci_unavailable=ci_unavailable
             or (f"{classes[k or 0]} has fewer than 2 test patients" if few else ""),
-            reason=metric.undefined.format(level=name, grade=classes[k or 0]),
+            reason=reason,
         )
 
     estimates: LevelSummary = {metric.name: metric_estimate(metric) for metric in overall()}
-    absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n]
+    absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n and grade not in nobodys]
+    left_out = [f"{', '.join(absent)} absent"] * bool(absent) + [NOBODYS.format(name) for name in nobodys]
     for metric in overall():
-        if absent and metric.mean_over_grades:
-            note = f"mean over the grades that it is defined for; {', '.join(absent)} absent"
+        if left_out and metric.mean_over_grades:
+            note = f"mean over the grades that it is defined for; {'; '.join(left_out)}"
             estimates[metric.name]["note"] = note
     low, high = naive_accuracy(level, len(multiplicities) - 1, rng)
     estimates["accuracy"] |= {"naive_low": low, "naive_high": high}

@@ -89,7 +89,7 @@ def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: st
             patients=patients if is_proportion else 0,
             independent=is_proportion,
             ci_unavailable=ci_unavailable,
-            reason="truth and prediction hold one single grade",
+            reason="needs test patients of at least two grades",
         )
 
     def difference(values: dict[str, Floats]) -> TtaMetrics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,9 @@ class Explained:
             ``float32 [2, steps + 1]``.
         turned_mean: mean HiResCAM of the predicted grade over the rotated views, each rotated back,
             ``float32 [h, w]``.
-        turned_spread: standard deviation over the rotated views.
+        turned_spread: standard deviation over the rotated views; NaN for one view.
         turning_error: mean absolute difference between these maps and the upright map, relative to the mean
-            absolute value of the upright map.
+            absolute value of the upright map; NaN for one view, or where that map is 0.
         attention: name, kind and gates of each block, from :func:`livergrade.models.hooks.attention`.
     """
 
@@ -153,13 +154,27 @@ def explain(
         rank_correlation={name: float(value) for name, value in scores.rank_correlation.items()},
         curves={name: curve[0].cpu().numpy() for name, curve in scores.curves.items()},
         turned_mean=stack.nanmean(0).cpu().numpy(),
-        turned_spread=(stack - stack.nanmean(0)).square().nanmean(0).sqrt().cpu().numpy(),
-        turning_error=float(((stack - stack[0]).abs().nanmean(0).mean() / stack[0].abs().mean()).cpu()),
+        turned_spread=_turned_spread(stack).cpu().numpy(),
+        turning_error=_turning_error(stack),
         attention=[
             (block.layer, block.kind, block.gates[0].float().cpu().numpy())
             for block in attention(net, upright)[1]
         ],
     )
+
+
+def _turned_spread(stack: Tensor) -> Tensor:
+    """Standard deviation of maps over the views, the upright one first."""
+    spread = (stack - stack.nanmean(0)).square().nanmean(0).sqrt()
+    return spread if len(stack) > 1 else torch.full_like(spread, torch.nan)
+
+
+def _turning_error(stack: Tensor) -> float:
+    """Mean distance of the maps from the upright one, the first, relative to the size of that one."""
+    size = stack[0].abs().mean()
+    if len(stack) < 2 or not size:
+        return math.nan
+    return float(((stack - stack[0]).abs().nanmean(0).mean() / size).cpu())
 
 
 def measured(explained: Sequence[Explained]) -> Measured:

@@ -164,11 +164,12 @@ def with_random_weights(net: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Spearman's rank correlation of maps, ``[..., h, w]`` each; 0 if a map is constant."""
+    """Spearman's rank correlation of maps, ``[..., h, w]`` each; NaN if a map is constant."""
     from torchmetrics.functional import spearman_corrcoef  # takes seconds to import; grading does not need it
 
     x, y = (maps.flatten(-2).reshape(-1, maps.shape[-2:].numel()).mT for maps in (first, second))
-    return spearman_corrcoef(x, y).reshape(first.shape[:-2])
+    varied = (x.amax(0) > x.amin(0)) & (y.amax(0) > y.amin(0))  # else there is no rank
+    return torch.where(varied, spearman_corrcoef(x, y), torch.nan).reshape(first.shape[:-2])
 
 
 @dataclass(frozen=True)

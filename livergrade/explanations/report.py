@@ -45,7 +45,8 @@ def plot_explanation(item: Explained, classes: Sequence[str]) -> Figure:
     limit = float(np.abs(item.turned_mean).max())
     predicted = classes[item.predicted]
     _show_image(grid[2, 0], overlay(item.view, item.turned_mean, limit), "mean of rotated views")
-    _show_image(grid[2, 1], overlay(item.view, item.turned_spread, limit), "their standard deviation")
+    if np.isfinite(item.turned_spread).any():  # one view has none
+        _show_image(grid[2, 1], overlay(item.view, item.turned_spread, limit), "their standard deviation")
     for axes, curve, title in ((grid[2, 2], 0, "deletion"), (grid[2, 3], 1, "insertion")):
         axes.set_axis_on()
         share = np.linspace(0, 1, item.curves["random"].shape[1])

@@ -125,7 +125,7 @@ def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str
             continue
         for patient, items in table[table["patient"] != ""].groupby("patient"):
             weight = items["tiles"] if kind == "slides" else pd.Series(1.0, items.index)
-            mean = items[columns].mul(weight, axis=0).sum() / weight.sum()
+            mean = items[columns].mul(weight, axis=0).sum(min_count=1) / weight.sum()  # of nothing: blank
             predicted = classes[int(mean.to_numpy()[: len(classes)].argmax())]
             rows.append(
                 {"patient": patient, "of": kind, "number": len(items), "predicted": predicted}

@@ -133,8 +133,12 @@ class Grader:
         return distances(appearance(images.numpy()), self.appearance)
 
     def ood_score(self, distance: float) -> dict[str, float]:
-        """Return ``distance`` of an image, and ``unlike``: 1 if it is above the OOD threshold, else 0."""
-        return {"distance": float(distance), "unlike": float(distance > self.limit)}
+        """Return ``distance`` of an image, and ``unlike``: 1 if it is above the OOD threshold, else 0.
+
+        Without a threshold ``unlike`` is NaN: nothing was compared.
+        """
+        fitted = math.isfinite(self.limit)
+        return {"distance": float(distance), "unlike": float(distance > self.limit) if fitted else math.nan}
 
     @property
     def limit(self) -> float:

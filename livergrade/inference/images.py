@@ -100,12 +100,12 @@ def _row(values: dict[str, Any] | None, classes: Sequence[str]) -> dict[str, Any
     numbers = [*(f"p_{grade}" for grade in classes), "spread", "agree", "distance", "unlike"]
     if values is None or sorted(values) != sorted([*numbers, "predicted"]):
         return None
-    if values["predicted"] not in classes or not isinstance(values["distance"], float | None):
+    blank = {name for name in MAY_BE_BLANK if values[name] is None}
+    if values["predicted"] not in classes or not all(
+        isinstance(values[name], float) for name in numbers if name not in blank
+    ):
         return None
-    if not all(isinstance(values[name], float) for name in numbers if name != "distance"):
-        return None
-    ordered = {name: values[name] for name in ("predicted", *numbers)}
-    return ordered | {"distance": math.nan if values["distance"] is None else values["distance"]}
+    return {name: math.nan if name in blank else values[name] for name in ("predicted", *numbers)}
 
 
 def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
@@ -122,14 +122,26 @@ def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.
         UserError: the table is damaged, or is of other grades.
     """
     scores = [f"p_{grade}" for grade in classes]
-    numbers = [name for name in named if name in ("x", "y")] + [*scores, "spread", "agree", "unlike"]
-    needed = [*named, "predicted", *(name for name in numbers if name not in named), "distance"]
-    table = read_run_table(path, needed=needed, numbers=numbers, fix=_FIX)
-    if (table["distance"] != "").all():  # blank: the run has no OOD statistics
-        numbers.append("distance")
-    table[numbers] = table[numbers].apply(pd.to_numeric)
+    numbers = [name for name in named if name in ("x", "y")] + scores
+    table = read_run_table(
+        path,
+        needed=list(dict.fromkeys([*named, "predicted", *numbers, *MAY_BE_BLANK])),
+        numbers=numbers,
+        fix=_FIX,
+    )
+    for name in MAY_BE_BLANK:
+        table[name] = table[name].where(table[name] != "", "nan")
+    try:
+        table[[*numbers, *MAY_BE_BLANK]] = table[[*numbers, *MAY_BE_BLANK]].astype(np.float64)
+    except ValueError as error:
+        raise UserError(f"{shown(path)}: {shown(error)}; {_FIX}") from None
     given = table[scores].to_numpy(np.float64)
-    off = (given < 0).any(1) | (given > 1).any(1) | (abs(given.sum(1) - 1) > 1e-3)
+    off = (
+        np.isinf(table[list(MAY_BE_BLANK)].to_numpy(np.float64)).any(1)
+        | (given < 0).any(1)
+        | (given > 1).any(1)
+        | (abs(given.sum(1) - 1) > 1e-3)
+    )
     wrong = np.flatnonzero(off | ~table["predicted"].isin(classes).to_numpy())
     if len(wrong):
         raise UserError(
@@ -139,8 +151,14 @@ def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.
     return table
 
 
+MAY_BE_BLANK = ("spread", "agree", "distance", "unlike")
+"""Numbers that are not defined for one view, or without OOD statistics or threshold."""
+
+
 def graded_row(views: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:
     """Summarise the views of one image: mean probability, predicted grade, and agreement of the views.
+
+    One view agrees with nothing: its ``spread`` and ``agree`` are NaN.
 
     Args:
         views: probabilities, ``[views, classes]``.
@@ -151,6 +169,6 @@ def graded_row(views: NDArray[np.float64], classes: Sequence[str]) -> dict[str, 
     return {
         "predicted": classes[predicted],
         **{f"p_{grade}": float(value) for grade, value in zip(classes, mean, strict=True)},
-        "spread": float(views[:, predicted].std()),
-        "agree": float((views.argmax(1) == predicted).mean()),
+        "spread": float(views[:, predicted].std()) if len(views) > 1 else math.nan,
+        "agree": float((views.argmax(1) == predicted).mean()) if len(views) > 1 else math.nan,
     }

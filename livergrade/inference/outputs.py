@@ -85,7 +85,10 @@ def write_answers(
         "no_sets": answers.no_sets_reason or None,
         "abstain": config.abstain,
     }
-    records = {name: table.to_dict("records") for name, table in tables.items()}
+    records = {
+        name: table.astype(object).where(table.notna(), None).to_dict("records")  # JSON has no NaN
+        for name, table in tables.items()
+    }
     write_json(facts | records | {"failed": failed}, out / "predictions.json")
     for name, table in tables.items():
         if len(table):

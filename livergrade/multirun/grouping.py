@@ -296,6 +296,15 @@ def order(measured: ArmMeasures, level: LevelName) -> list[str]:
     return sorted(models, key=lambda name: -(estimate(models[name], level, "accuracy")["value"] or 0))
 
 
+def best_models(measured: ArmMeasures, level: LevelName) -> list[str]:
+    """The models of the highest accuracy: more than one if they are tied."""
+    accuracies = {
+        name: estimate(model, level, "accuracy")["value"] or 0 for name, model in measured["models"].items()
+    }
+    highest = max(accuracies.values())
+    return [name for name, accuracy in accuracies.items() if highest - accuracy < 1e-12]
+
+
 def leakage_gap(measured: Sequence[ArmMeasures]) -> list[LeakageGap]:
     """Increase of each model's accuracy when the split is by image instead of by patient.
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from livergrade.evaluation.levels import ReportedLevel
-from livergrade.multirun.grouping import KINDS, ArmMeasures, LeakageGap, estimate, order
+from livergrade.multirun.grouping import KINDS, ArmMeasures, LeakageGap, best_models, estimate
 from livergrade.multirun.paper import MISPRINTS, TABLE_5, printed
 from livergrade.multirun.tables import Table
-from livergrade.reports.format import format_estimate
+from livergrade.reports.format import format_estimate, value
 from livergrade.reports.html import inlined_figures, write_page
 
 CAPTIONS = {
@@ -95,9 +95,14 @@ def write_comparison(folder: Path, compared: Comparison, tables: Mapping[str, Se
 
 def verdict(arm: ArmMeasures, level: ReportedLevel) -> str:
     """Summary of an arm in one or two sentences that claim no more than the statistical tests support."""
-    models = order(arm, level)
+    models = best_models(arm, level)
     best = estimate(arm["models"][models[0]], level, "accuracy")
-    text = f"{models[0]} graded most {level}s correctly: {format_estimate(best, 'share')} %"
+    if len(models) == 1:
+        text = f"{models[0]} graded most {level}s correctly: {format_estimate(best, 'share')} %"
+    else:  # their intervals may differ
+        names = f"{', '.join(models[:-1])} and {models[-1]}"
+        rest = ", and no other model more" if len(models) < len(arm["models"]) else ""
+        text = f"{names} graded equally many {level}s correctly{rest}: {value(best, 'share')}"
     text += f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else ""
     if not arm["pairs"]:
         return text + ". Nothing was compared with it on the same patients."

@@ -151,6 +151,12 @@ def report_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial, out: Path
         study.stop()  # the command itself is wrong
 
 
+def best_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials of the best value: more than one if they are tied."""
+    trials = study.get_trials(states=[TrialState.COMPLETE])
+    return [trial for trial in trials if trial.value == study.best_value]
+
+
 def completed(study: optuna.Study) -> bool:
     """Whether any trial completed."""
     return bool(study.get_trials(states=[TrialState.COMPLETE]))

@@ -55,5 +55,6 @@ def write_study(folder: Path, table: pd.DataFrame, config: TuneConfig) -> Path:
         drawn=sampled,
         config=config,
         objective=OBJECTIVE,
+        best=list(table["trial"][table["value"] == table["value"].max()]),
         figures=inlined_figures(folder / "figures", {"trials": "Value by trial and by option."}),
     )

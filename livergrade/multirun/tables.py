@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from livergrade.evaluation.estimate import Estimate
+from livergrade.evaluation.grade_counts import grade_counts
 from livergrade.evaluation.levels import LEVELS, REPORTED_LEVELS, LevelName, ReportedLevel
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.predictions import carried_columns
@@ -92,10 +93,8 @@ def cohort_table(arm: Group) -> Table:
     """Patients, images and extra manifest columns by grade, as in the paper's Table 1."""
     split = pd.concat([run.split for run in arm.runs]).drop_duplicates("image")
     classes = arm.runs[0].classes
-    rows: list[tuple[str, list[int]]] = [
-        ("patients", [split.loc[split["grade"] == grade, "patient"].nunique() for grade in classes]),
-        ("images", [int((split["grade"] == grade).sum()) for grade in classes]),
-    ]
+    patients, images = (list(counts) for counts in zip(*grade_counts(split, classes)[:-1], strict=True))
+    rows: list[tuple[str, list[int]]] = [("patients", patients), ("images", images)]
     tested = pd.concat([run.tested for run in arm.runs]).drop_duplicates("image")
     for column in carried_columns(tested):
         values = sorted(value for value in tested[column].unique() if value != "")
@@ -104,11 +103,11 @@ def cohort_table(arm: Group) -> Table:
             continue
         for value in values:
             matching = tested[tested[column] == value]
-            counts = [matching.loc[matching["grade"] == grade, "patient"].nunique() for grade in classes]
+            counts = [patients for patients, _ in grade_counts(matching, classes)[:-1]]
             rows.append((f"{column}: {value} (tested patients)", counts))
     table = pd.DataFrame([[name, *map(str, counts)] for name, counts in rows], columns=["", *classes])
     numbers = pd.DataFrame([[name, *counts] for name, counts in rows], columns=["characteristic", *classes])
-    note = "A patient with images of several grades counts in each."
+    note = "A patient with images of several grades counts as the most frequent one, a tie as the worse."
     return Table("cohort", "The cohort by grade", note, table, numbers, labels=1)
 
 
@@ -119,8 +118,8 @@ def split_table(arm: Group) -> Table:
         views = len(run.tested) / max(1, run.tested["image"].nunique())
         for side in ("train", "val", "test"):
             part = run.split[run.split["split"] == side]
-            for grade in (*run.classes, "all"):
-                selected = part if grade == "all" else part[part["grade"] == grade]
+            counts = grade_counts(part, run.classes)
+            for grade, (patients, images) in zip((*run.classes, "all"), counts, strict=True):
                 rows.append(
                     {
                         "split": number,
@@ -128,8 +127,8 @@ def split_table(arm: Group) -> Table:
                         "fold": run.config.split.fold if arm.kind == "kfold" else None,
                         "side": side,
                         "grade": grade,
-                        "patients": selected["patient"].nunique(),
-                        "images": len(selected),
+                        "patients": patients,
+                        "images": images,
                         "views_an_image": round(views, 2) if side == "test" else None,
                     }
                 )
@@ -157,12 +156,11 @@ def accuracy_table(measured: ArmMeasures, models: Sequence[str], classes: Sequen
     for name in models:
         model = measured["models"][name]
         for level in reversed(LEVELS):
-            estimates = {grade: estimate(model, level, "recall", grade) for grade in classes}
-            estimates["total"] = estimate(model, level, "accuracy")
-            lines.append([name, level, *(format_estimate(item, "share") for item in estimates.values())])
-            numbers += [
-                _number(item, model=name, level=level, grade=grade) for grade, item in estimates.items()
-            ]
+            # Pairs, since a grade may be called total, too.
+            estimates = [(grade, estimate(model, level, "recall", grade)) for grade in classes]
+            estimates.append(("total", estimate(model, level, "accuracy")))
+            lines.append([name, level, *(format_estimate(item, "share") for _, item in estimates)])
+            numbers += [_number(item, model=name, level=level, grade=grade) for grade, item in estimates]
         if printed := paper.printed(paper.TABLE_5, model["model"], classes):
             cells = [f"{printed[grade]:.2f}" for grade in (*classes, "total")]
             lines.append([name, PAPER, *cells])

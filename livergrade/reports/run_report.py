@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from livergrade.config.schema import DataConfig, TrainConfig
@@ -16,7 +15,8 @@ from livergrade.data.kinds import KINDS
 from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.faithfulness import METHODS, by_method, read_sanity
-from livergrade.evaluation.levels import LEVELS, aggregate, patient_grades
+from livergrade.evaluation.grade_counts import grade_counts, mixed_grades
+from livergrade.evaluation.levels import LEVELS, aggregate
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names
@@ -24,11 +24,10 @@ from livergrade.evaluation.summary import RunMetrics, Subgroup
 from livergrade.io.visible import shown
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
+from livergrade.reports.start_lines import duration, start_lines
 from livergrade.reports.verdict import limits, majority, verdict
 from livergrade.runs.environment import Environment
 from livergrade.runs.run import Run, display_name
-
-Mask = npt.NDArray[np.bool_]
 
 _FIGURES = {
     "confusion_patient": "Patients: truth by row, prediction by column, with the share of the row.",
@@ -99,6 +98,7 @@ def write_report(run_folder: str | Path) -> Path:
         colours=GRADES,
         settings=_settings(run.recorded),
         environment=dict(_flatten(_travelling(run.environment) if recorded else {})),
+        starts=start_lines(run.environment) if recorded else [],
     )
 
 
@@ -134,24 +134,13 @@ def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> Coho
             f"{shown(source)}: row {row + 2}: grade {shown(repr(split['grade'].iloc[row]))} is none of "
             f"{shown(', '.join(classes))}."
         )
-    patient, _ = pd.factorize(split["patient"])
-    patient_grade = patient_grades(np.asarray(patient, np.int64), np.asarray(grade, np.int64), len(classes))[
-        patient
-    ]
     parts = [part for part in ("train", "val", "test") if (split["split"] == part).any()]
-    masks = [(split["split"] == part).to_numpy() for part in parts] + [split["split"].isin(parts).to_numpy()]
-
-    def cells(of_patients: Mask, of_images: Mask) -> list[tuple[int, int]]:
-        patients = [int(split.loc[part & of_patients, "patient"].nunique()) for part in masks]
-        return list(zip(patients, [int((part & of_images).sum()) for part in masks], strict=True))
-
-    everything = np.ones(len(split), bool)
-    rows = [(name, cells(patient_grade == k, grade == k)) for k, name in enumerate(classes)]
-    rows.append(("all", cells(everything, everything)))
+    counts = [grade_counts(split[split["split"] == part], classes) for part in parts]
+    counts.append(grade_counts(split[split["split"].isin(parts)], classes))
     return {
         "parts": [*parts, "all"],
-        "rows": rows,
-        "mixed": int((split.groupby("patient")["grade"].nunique() > 1).sum()),
+        "rows": [(name, list(cells)) for name, *cells in zip([*classes, "all"], *counts, strict=True)],
+        "mixed": len(mixed_grades(split)),
         "shared": int((split.groupby("patient")["split"].nunique() > 1).sum()),
     }
 
@@ -261,6 +250,7 @@ def _settings(config: TrainConfig) -> dict[str, str]:
 
 def _travelling(environment: Environment) -> dict[str, Any]:
     facts = {str(key): value for key, value in environment.items()}
+    facts.pop("starts", None)  # told on lines of their own
     if trained := facts.get("trained_run"):
         facts["trained_run"] = display_name(Path(str(trained)))
     return facts
@@ -275,15 +265,7 @@ def _flatten(tree: object, prefix: str = "") -> list[tuple[str, str]]:
             for pair in _flatten(value, f"{prefix}.{key}" if prefix else str(key))
         ]
     if prefix.rpartition(".")[2] == "seconds" and isinstance(tree, int | float):
-        minutes, seconds = divmod(round(tree), 60)
-        return [
-            (
-                prefix,
-                f"{minutes // 60} h {minutes % 60} min {seconds} s"
-                if minutes >= 60
-                else f"{minutes} min {seconds} s",
-            )
-        ]
+        return [(prefix, duration(tree))]
     if isinstance(tree, list):
         return [(prefix, ", ".join(map(str, tree)) or "none")]
     if tree is None or tree in ({}, ""):

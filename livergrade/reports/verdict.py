@@ -15,18 +15,19 @@ class Majority(TypedDict):
     """Majority grade of the test patients.
 
     Attributes:
-        grade: the most frequent grade.
+        answer: the most frequent grade, in quotation marks; equally frequent ones joined by “or”.
         share: its share of the patients, which is the accuracy of always predicting it.
     """
 
-    grade: str
+    answer: str
     share: float
 
 
 def majority(metrics: RunMetrics) -> Majority:
-    """Majority grade of the test patients."""
+    """Majority grade of the test patients, or all grades that are equally frequent."""
     rows = np.sum(metrics["patient"]["confusion"], axis=1)
-    return {"grade": metrics["classes"][int(rows.argmax())], "share": rows.max() / rows.sum()}
+    answer = " or ".join(f"“{metrics['classes'][k]}”" for k in np.flatnonzero(rows == rows.max()))
+    return {"answer": answer, "share": rows.max() / rows.sum()}
 
 
 def verdict(metrics: RunMetrics, model: str) -> str:
@@ -34,7 +35,7 @@ def verdict(metrics: RunMetrics, model: str) -> str:
     accuracy, majority_grade = metrics["patient"]["accuracy"], majority(metrics)
     right = round(accuracy["value"] * accuracy["n"])
     text = f"{model} graded {right} of {accuracy['n']} test patients correctly"
-    against = f"always answering “{majority_grade['grade']}” ({100 * majority_grade['share']:.1f} %)"
+    against = f"always answering {majority_grade['answer']} ({100 * majority_grade['share']:.1f} %)"
     if metrics["leakage"]["leaking"]:
         return f"{text}, but it had seen other images of theirs: for new patients this shows nothing."
     if accuracy["low"] is None:
@@ -90,7 +91,8 @@ def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
         )
     if metrics["counts"].get("mixed_grade_patients"):
         sentences.append(
-            "Some patients have images of more than one grade and count as the most frequent one."
+            "Some patients have images of more than one grade and count as the most frequent one, a tie as "
+            "the worse."
         )
     sentences.append(
         "The grades in the manifest are taken as the truth; how far pathologists agree on them is not known "

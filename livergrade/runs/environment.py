@@ -26,6 +26,23 @@ PACKAGES = (
 )
 
 
+class Start(TypedDict):
+    """One start of a run: the first one, or one that resumed it.
+
+    Attributes:
+        when: when it began, ISO 8601 with the time zone; null if not recorded.
+        command: its command line.
+        seconds: its duration, to its end or, if the process was killed, to its last checkpoint; null if not
+            recorded.
+        resumed: the step and epoch where it resumed; null for the first start.
+    """
+
+    when: str | None
+    command: str
+    seconds: float | None
+    resumed: str | None
+
+
 class Environment(TypedDict, total=False):
     """Environment and command of a run, as stored in ``environment.json``.
 
@@ -37,9 +54,10 @@ class Environment(TypedDict, total=False):
         platform: operating system and architecture.
         cores: number of CPU cores.
         gpu: name of the GPU; null without one.
-        git_commit: commit of the checkout; empty outside a checkout.
-        git_changed: whether tracked files differed from that commit.
-        command: the command line.
+        git_commit: commit of the checkout; empty if no work tree of git tracks the files of this package.
+        git_changed: whether tracked files, or files of this package, differed from that commit; null if git
+            could not say.
+        command: the command line that began the run.
         device: device of the network.
         precision: Lightning's name of the precision.
         parameters: number of parameters of the network.
@@ -48,7 +66,8 @@ class Environment(TypedDict, total=False):
         weights_sha256: SHA-256 of the file of the initial weights, if it is one.
         epochs: number of epochs.
         best_epoch: the tested epoch, from 0.
-        seconds: duration from start to end.
+        seconds: sum of the durations of its starts; null if one of them is not known.
+        starts: its starts, the first one first.
         trained_run: for an evaluation, the folder of the run whose network was evaluated.
         trained_by: command line of that training run.
     """
@@ -58,7 +77,7 @@ class Environment(TypedDict, total=False):
     cores: int | None
     gpu: str | None
     git_commit: str
-    git_changed: bool
+    git_changed: bool | None
     command: str
     device: str
     precision: str
@@ -69,6 +88,7 @@ class Environment(TypedDict, total=False):
     epochs: int
     best_epoch: int
     seconds: float | None
+    starts: list[Start]
     trained_run: str
     trained_by: str | None
 
@@ -86,13 +106,14 @@ def environment() -> Environment:
     """Versions, machine, device and the commit of this checkout, JSON-ready."""
     import torch  # not needed to read runs
 
+    commit, changed = _source()
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_changed": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "git_commit": commit,
+        "git_changed": changed,
     }
 
 
@@ -103,9 +124,28 @@ def _version(package: str) -> str:
         return "not installed as a package"
 
 
-def _git(*words: str) -> str:
-    command = ["git", "-C", str(Path(__file__).parent), *words]
+def _source() -> tuple[str, bool | None]:
+    """Commit of this package's source, and whether it was changed; ``("", False)`` if git does not track it.
+
+    An installed copy may lie in somebody's repository, as in its ``.venv``: that commit says nothing of it.
+    """
+    if _git("ls-files", "--error-unmatch", "--", Path(__file__).name) is None:
+        return "", False
+    commit = _git("rev-parse", "HEAD")
+    tracked = _git("status", "--porcelain", "--untracked-files=no")
+    added = _git("status", "--porcelain", "--", "..")  # a new module is a change, too
+    changed = None if tracked is None or added is None else bool(tracked or added)
+    return (commit, changed) if commit else ("", False)
+
+
+def _git(*words: str) -> str | None:
+    """What git prints for the folder of this file; None if it fails or is not installed."""
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(Path(__file__).parent), *words]
+    # A hook of git, which may run this, names its own repository in GIT_DIR.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()  # noqa: S603
+        return subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, timeout=10, check=True, env=own
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None

@@ -31,4 +31,4 @@ def read_curves(path: Path) -> pd.DataFrame:
     epochs = numbers["epoch"]
     if ((epochs < 0) | (epochs > MOST_EPOCHS) | (epochs % 1 != 0)).any():
         in_file(path, [f"epoch: is no whole number from 0 to {MOST_EPOCHS:,}"])
-    return pd.read_csv(path)  # as pandas rounds numbers
+    return pd.read_csv(path, dtype=np.float64).astype({"epoch": np.int64})  # as pandas rounds numbers

@@ -102,7 +102,8 @@ def write_tiles_geojson(tiles: pd.DataFrame, classes: Sequence[str], side: float
             features.append(feature(area, "annotation", grade, {}, colour=colours[grade]))
     for outline, row in zip(outlines, tiles.to_dict("records"), strict=True):
         measurements = {f"p_{grade}": round(float(row[f"p_{grade}"]), 5) for grade in classes}
-        measurements["spread"] = round(float(row["spread"]), 5)
+        if not math.isnan(row["spread"]):  # one view has none
+            measurements["spread"] = round(float(row["spread"]), 5)
         predicted = str(row["predicted"])
         features.append(feature(outline, "tile", predicted, measurements, colour=colours[predicted]))
     write_features(features, path)

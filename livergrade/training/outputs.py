@@ -1,6 +1,6 @@
 """Output files that training and evaluation have in common."""
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import lightning as L
@@ -36,6 +36,7 @@ def evaluation_facts(trainer: L.Trainer, trained: Run) -> Environment:
     facts |= {"trained_run": str(trained.folder), "trained_by": trained.environment.get("command")}
     facts.pop("epochs", None)  # these describe the training, not the evaluation
     facts.pop("seconds", None)
+    facts.pop("starts", None)
     return facts
 
 
@@ -45,9 +46,8 @@ def write_outputs(
     task: GradingTask,
     data: GradingData,
     config: TrainConfig,
-    facts: Environment,
+    facts: Callable[[], Environment],
     *,
-    started: float = 0.0,
     trained: Run | None = None,
 ) -> RunMetrics:
     """Write the outputs of a test pass: predictions, OOD statistics, maps, metrics, figures and the report.
@@ -58,8 +58,7 @@ def write_outputs(
         task: the network with its predictions.
         data: the views that were graded.
         config: the run's options.
-        facts: content of ``environment.json``.
-        started: start of training, from `time.monotonic`.
+        facts: returns the content of ``environment.json``, with the time until now.
         trained: the run that trained the evaluated network; None if it was trained in this run.
 
     Returns:
@@ -70,11 +69,11 @@ def write_outputs(
     write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), out / "predictions.csv")
     write_appearance(out, data.split, data.squares, seed=config.seed, reference=reference)
     write_run_maps(out, task.net, task.classes, config, cohort.root, trainer.strategy.root_device)
+    recorded = facts()
     if not trained:
         epochs, best = write_history(out)
-        seconds = round(time.monotonic() - started, 1)
-        facts = facts | {"epochs": epochs, "best_epoch": best, "seconds": seconds}
-    write_json(facts, out / "environment.json")
+        recorded = recorded | {"epochs": epochs, "best_epoch": best}
+    write_json(recorded, out / "environment.json")
     # An external cohort has no validation split: it uses the calibration of the run that was evaluated.
     external = config.split.name == "external"
     calibration = trained.calibration if trained and external else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import MetricCollection
@@ -51,8 +52,8 @@ def measure(
 ) -> tuple[dict[str, Tensor], NDArray[np.int64]]:
     """Return the metrics of a pass by name, like ``accuracy`` or ``recall/poor``, and the confusion matrix.
 
-    A grade without views has no metrics; with a single grade there is no kappa and no AUROC: torchmetrics
-    would return 0 and NaN.
+    A grade without views has no metrics, and one that was not predicted a precision of NaN; with a single
+    grade there is no kappa and no AUROC: torchmetrics would return 0 and NaN.
 
     Args:
         metrics: from :func:`grading_metrics`.
@@ -71,6 +72,8 @@ def measure(
     for name, value in measured.items():
         if name.startswith("class_"):
             tag = name.removeprefix("class_")
+            if tag == "precision":
+                value = value.masked_fill(value.new_tensor(confusion.sum(0)) == 0, torch.nan)
             named_values |= {f"{tag}/{classes[number]}": value[number] for number in present}
         else:
             named_values[name] = value

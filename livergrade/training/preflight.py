@@ -24,6 +24,7 @@ from livergrade.data.patient_alias import KEPT, CohortError
 from livergrade.data.quality import UM, measure
 from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
+from livergrade.evaluation.grade_counts import grade_counts, without_patients
 from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
@@ -175,10 +176,14 @@ def check_split(split: pd.DataFrame, classes: list[str]) -> Iterator[Finding]:
 
 def check_test_patients(split: pd.DataFrame, classes: list[str]) -> Finding:
     """Check that each grade has enough test patients for reliable estimates."""
-    patients = split[split["split"] == "test"].drop_duplicates(["patient", "grade"])
-    counts = patients["grade"].value_counts().reindex(classes, fill_value=0)
-    few = [f"{grade} {count}" for grade, count in counts.items() if count < FEW]
-    message = ", ".join(f"{grade} {count}" for grade, count in counts.items())
+    test = split[split["split"] == "test"]
+    counts = [
+        (grade, patients) for grade, (patients, _) in zip(classes, grade_counts(test, classes), strict=False)
+    ]
+    few = [f"{grade} {count}" for grade, count in counts if count < FEW]
+    message = ", ".join(f"{grade} {count}" for grade, count in counts)
+    if nobodys := [grade for grade, _ in without_patients(test, classes)]:
+        message += f" ({', '.join(nobodys)}: no test patient's most frequent grade)"
     fix = (
         f"fewer than {FEW} test patients ({', '.join(few)}): estimates are unreliable; split=kfold tests "
         "every patient once"

@@ -17,7 +17,8 @@ from livergrade.models.build import normalisation
 from livergrade.models.catalog import label
 from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
-from livergrade.runs.environment import Environment, read_environment
+from livergrade.runs.environment import Environment
+from livergrade.runs.starts import NOT_RECORDED, facts_before
 from livergrade.training.checkpoints import checkpoint_position
 from livergrade.training.losses import grade_weights
 from livergrade.training.preflight import check_environment, check_test_patients, raise_on_failures
@@ -89,19 +90,24 @@ def make_task(
     )
 
 
-def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment:
-    """Load the initial weights of a run, or log the checkpoint from which a run resumes.
+def start_weights(net: nn.Module, config: TrainConfig, earlier: Environment | None = None) -> Environment:
+    """Load the initial weights of a run; a resumed run has its own.
+
+    Args:
+        net: the network.
+        config: the run's options.
+        earlier: what the earlier starts of a resumed run recorded.
 
     Returns:
         For ``environment.json``: ``parameters``, ``trained_parameters``, and ``initialisation``, the source
         of the initial weights.
 
     Raises:
-        UserError: the weights or the checkpoint can't be read.
+        UserError: the weights can't be read.
     """
     initial = "random"
     if config.train.resume and not config.model.frozen:  # its checkpoints lack the frozen layers
-        initial = read_environment(run / "environment.json").get("initialisation", "not recorded")
+        initial = (earlier or {}).get("initialisation", NOT_RECORDED)
     elif config.model.weights:
         initial = load_weights(net, config.model.weights, name=config.model.name)
     if config.model.frozen and not config.model.weights:
@@ -114,8 +120,19 @@ def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment
         "all" if trained == parameters else f"{trained:,}",
         initial,
     )
-    if config.train.resume:
-        best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
-        fix = f"start a new run, with model.weights={best} to start from its best weights"
-        log.info("resuming from %s, saved at %s", last, checkpoint_position(last, fix=fix))
     return {"parameters": parameters, "trained_parameters": trained, "initialisation": initial}
+
+
+def earlier_starts(config: TrainConfig, run: Path) -> tuple[Environment | None, str | None]:
+    """Return what the earlier starts of a run recorded, and where the run resumes; None for a new run.
+
+    Raises:
+        UserError: the checkpoint to resume from can't be read.
+    """
+    if not config.train.resume:
+        return None, None
+    best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
+    fix = f"start a new run, with model.weights={best} to start from its best weights"
+    position = checkpoint_position(last, fix=fix)
+    log.info("resuming from %s, saved at %s", last, position)
+    return facts_before(run), position

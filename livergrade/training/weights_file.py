@@ -8,10 +8,10 @@ from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.io.kept import file_sha256
 from livergrade.io.visible import shown
-from livergrade.runs.environment import Environment, read_environment
+from livergrade.runs.environment import Environment
 
 
-def weights_file_facts(config: TrainConfig, run: Path) -> Environment:
+def weights_file_facts(config: TrainConfig, earlier: Environment | None) -> Environment:
     """Return ``weights_sha256`` for ``environment.json``; nothing if no file of weights is used.
 
     A resumed run keeps that of its first start. If it is frozen, its checkpoints lack the frozen layers, and
@@ -19,7 +19,7 @@ def weights_file_facts(config: TrainConfig, run: Path) -> Environment:
 
     Args:
         config: the run's options.
-        run: the run folder.
+        earlier: what the earlier starts recorded; None for the first start.
 
     Raises:
         UserError: a frozen network would go on with other weights than it began with.
@@ -27,8 +27,8 @@ def weights_file_facts(config: TrainConfig, run: Path) -> Environment:
     weights = config.model.weights
     if not weights or weights == "imagenet":
         return {}
-    before = read_environment(run / "environment.json").get("weights_sha256") if config.train.resume else None
-    if config.train.resume and not config.model.frozen:
+    before = earlier.get("weights_sha256") if earlier else None
+    if earlier is not None and not config.model.frozen:
         return {"weights_sha256": before} if before else {}
     now = file_sha256(Path(weights))
     if before and before != now:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from livergrade import __version__
 from livergrade.cli import command
+from tests.conftest import command as run_command
 
 
 def test_bare_words_become_the_option() -> None:
@@ -40,6 +42,12 @@ def test_help_names_its_options_and_no_other_group(name: str) -> None:
     assert told.endswith("False False\n")
     assert f"python -m livergrade.{name}" in told
     assert ("experiment:" in told) == (name == "train")
+
+
+@pytest.mark.parametrize("word", ["--version", "--vers"])
+def test_the_version_is_that_of_livergrade(word: str, tmp_path: Path, capsys) -> None:
+    run_command("compare", word, "runs=[a]", outputs=tmp_path)
+    assert capsys.readouterr().out == f"livergrade {__version__}\n"
 
 
 def test_a_mistake_leaves_no_folder(tmp_path: Path) -> None:

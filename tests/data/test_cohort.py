@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from livergrade.data.cohort import from_folder, from_manifest, majority_grades
+from livergrade.data.cohort import from_folder, from_manifest
 from livergrade.data.patient_alias import CohortError, PatientNames, read_alias
 from livergrade.errors import UserError
 from tests.conftest import GRADES, draw_image, write_cohort
@@ -83,12 +83,6 @@ def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "poor" / "._P00_0.png").write_bytes(b"resource fork")
     (tmp_path / "poor" / "notes.txt").write_text("not an image")
     assert len(from_folder(tmp_path, r"(?P<patient>[PMW]\d\d)_", CLASSES).table) == 24
-
-
-def test_the_grade_of_a_mixed_patient_is_the_most_frequent_then_the_worse() -> None:
-    rows = [("a", "well"), ("a", "well"), ("a", "poor"), ("b", "well"), ("b", "moderate"), ("c", "poor")]
-    grades = majority_grades(pd.DataFrame(rows, columns=["patient", "grade"]), CLASSES)
-    assert grades.to_dict() == {"a": "well", "b": "moderate", "c": "poor"}
 
 
 def test_a_manifests_hashes_are_checked(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livergrade.config.schema import SplitConfig
-from livergrade.data.cohort import Cohort, majority_grades
+from livergrade.data.cohort import Cohort
 from livergrade.data.patient_alias import PatientAlias, read_alias
 from livergrade.data.split import external_split, make_split, open_split, read_split, refuse_leakage, summary
 from livergrade.errors import UserError
+from livergrade.evaluation.grade_counts import grade_counts, majority_grades
 from livergrade.evaluation.splits import write_split
 from tests.conftest import examples
 
@@ -113,6 +114,34 @@ def test_a_grade_with_one_patient_can_not_be_split(options: SplitConfig) -> None
     cohort = cohort_of([["poor"]] + [[grade] for grade in ("moderate", "well") for _ in range(6)])
     with pytest.raises(UserError, match=r"cannot split.*poor has 1"):
         make_split(cohort, options)
+
+
+@pytest.mark.parametrize("options", [PATIENT, SplitConfig(name="kfold", seed=0)])
+def test_a_grade_that_is_no_patients_is_said_to_be_so_and_the_advice_works(options: SplitConfig) -> None:
+    mixed = ["moderate", "well", "well"]
+    cohort = cohort_of([["poor"]] * 8 + [mixed] * 8)
+    with pytest.raises(UserError) as told:
+        make_split(cohort, options)
+    assert "moderate is" not in str(told.value)
+    assert "it is no patient's most frequent grade (a tie goes to the worse), though 8 images" in str(
+        told.value
+    )
+    advice = "give the images of moderate the grade well, and set 'data.classes=[poor,well]'"
+    assert advice in str(told.value)
+    merged = replace(cohort, table=cohort.table.replace("moderate", "well"), classes=["poor", "well"])
+    assert grade_counts(make_split(merged, options), merged.classes) == [(8, 8), (8, 24), (16, 32)]
+
+
+def test_the_advice_on_few_patients_works() -> None:
+    cohort = cohort_of([["poor"]] * 2 + [["moderate"]] * 6 + [["well"]] * 6)
+    with pytest.raises(
+        UserError, match=r"poor has 1 patient left.*Set split\.val_fraction=0, add patients or"
+    ):
+        make_split(cohort, PATIENT)
+    assert set(make_split(cohort, replace(PATIENT, val_fraction=0.0))["split"]) == {"train", "test"}
+    with pytest.raises(UserError, match=r"poor has 2\. Set split\.folds=2, add patients or"):
+        make_split(cohort, SplitConfig(name="kfold", seed=0))
+    make_split(cohort, SplitConfig(name="kfold", folds=2, val_fraction=0.0, seed=0))
 
 
 def test_a_written_split_is_read_back(tmp_path: Path) -> None:

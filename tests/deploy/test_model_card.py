@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from livergrade.deploy.model_card import write_card
+from livergrade.io.files import write_json
 from livergrade.runs.run import Run
+from livergrade.runs.starts import timed, with_start
 from tests.conftest import GRADES, finished_run
 
 EXPORTED = {
@@ -72,3 +74,14 @@ def test_names_cannot_break_yaml_or_tables(card, tmp_path: Path) -> None:
     assert fields["model-index"][0]["results"][0]["dataset"]["type"] == name.replace("\n", " ")
     assert r'a: "b" \| \<script\> \# --- \*c\*' in text
     assert "<script>" not in text
+
+
+def test_a_resumed_run_tells_each_start(tmp_path: Path) -> None:
+    folder, path = finished_run(tmp_path / "run", "senet"), tmp_path / "README.md"
+    write_card(Run(folder), EXPORTED, path)
+    assert "starts" not in path.read_text("utf-8")
+    first = timed(with_start(Run(folder).environment, None, None), 60)
+    write_json(timed(with_start(first, first, "step 4, in epoch 2"), 3), folder / "environment.json")
+    write_card(Run(folder), EXPORTED, path)
+    assert "Trained in 2 starts, 1 min 3 s in all" in path.read_text("utf-8")
+    assert "resumed from step 4, in epoch 2, 0 min 3 s" in path.read_text("utf-8")

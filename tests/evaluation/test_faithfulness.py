@@ -29,3 +29,11 @@ def test_images_of_nobody_count_each_and_one_patient_has_no_interval() -> None:
     (one,) = faithfulness_estimates({"random": {"gain": values}}, ["a", "a"], seed=0)
     assert (each["low"], each["high"]) == (0.2, 0.4)
     assert (one["low"], one["high"]) == (None, None)
+
+
+def test_what_is_not_defined_is_left_out_and_no_0() -> None:
+    measures = {"likeness": np.array([np.nan, 0.4, 0.2]), "turning": np.full(3, np.nan)}
+    likeness, turning = faithfulness_estimates({"hires_cam": measures}, ["a", "b", "c"], seed=0)
+    assert likeness["value"] == pytest.approx(0.3)
+    assert (likeness["low"], likeness["high"]) == (0.2, 0.4)
+    assert (turning["value"], turning["low"], turning["high"]) == (None, None, None)

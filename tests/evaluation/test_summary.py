@@ -137,6 +137,36 @@ def test_a_single_grade_throughout_has_no_kappa():
     assert found["accuracy"]["value"] == 1
 
 
+def test_what_one_grade_alone_leaves_undefined_is_no_0_and_no_1():
+    found = evaluate(predict([0, 0, 0, 0], strength=0.5), None, resamples=50)
+    for name in ("view", "image", "patient"):
+        level = found[name]
+        assert 0 < level["accuracy"]["value"] < 1
+        for metric in ("quadratic_kappa", "mcc", "macro_auroc", "macro_average_precision"):
+            assert level[metric]["value"] is None, metric
+            assert level[metric]["reason"], metric
+        poor = level["per_class"]["poor"]
+        assert [poor[metric]["value"] for metric in ("auroc", "average_precision", "specificity")] == [
+            None
+        ] * 3
+        assert poor["average_precision"]["reason"] == (
+            f"needs test {name}s that are poor and test {name}s that are not"
+        )
+
+
+def test_a_grade_that_is_no_patients_most_frequent_one_is_said_to_be_so():
+    views = predict([0, 0, 0, 2, 2, 2], images=3)
+    views.loc[views["image"].isin(["03_0.png", "04_0.png"]), "grade"] = "moderate"
+    found = evaluate(views, None, resamples=50)
+    assert found["image"]["per_class"]["moderate"]["support"]["value"] == 2
+    moderate = found["patient"]["per_class"]["moderate"]
+    for metric in ("recall", "auroc", "average_precision"):
+        assert moderate[metric]["reason"] == "moderate is no test patient's most frequent grade"
+    note = "mean over the grades that it is defined for; moderate is no test patient's most frequent grade"
+    assert found["patient"]["balanced_accuracy"]["note"] == note
+    assert "note" not in found["image"]["balanced_accuracy"]
+
+
 def test_predictions_of_another_split_are_refused():
     views = predict([0, 0, 1, 1, 2, 2])
     split = views.drop_duplicates("image")[["image", "patient", "grade", "split"]]

@@ -3,9 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
 
-from livergrade.explanations.explained import choose
+from livergrade.explanations.explained import _turned_spread, _turning_error, choose
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
 
@@ -26,3 +28,12 @@ def test_the_best_the_worst_and_the_least_sure_of_each_grade(manifest: Path, tmp
     assert max(Counter(one.why for one in chosen.values()).values()) == 1
     assert len(choose(run, 3)) > len(chosen)
     assert pd.Series(list(chosen)).is_unique
+
+
+def test_one_view_has_no_error_under_rotation() -> None:
+    maps = torch.tensor([[[1.0, -1.0]], [[0.5, -0.5]]])
+    assert _turning_error(maps) == 0.25
+    assert _turned_spread(maps).tolist() == [[0.25, 0.25]]
+    assert np.isnan(_turning_error(maps[:1]))
+    assert _turned_spread(maps[:1]).isnan().all()
+    assert np.isnan(_turning_error(torch.zeros(2, 1, 2)))  # a share of nothing

@@ -34,6 +34,15 @@ def test_angles_are_spread_over_the_circle(tiny_run: Path) -> None:
         Grader(run, "37", "cpu")
 
 
+def test_without_a_limit_nothing_is_said_to_be_like_the_training_images(tiny_run: Path) -> None:
+    grader = Grader(Run(tiny_run), accelerator="cpu")
+    assert grader.appearance
+    grader.appearance = {**grader.appearance, "limit": 2.0}
+    assert [grader.ood_score(distance)["unlike"] for distance in (1.0, 3.0)] == [0.0, 1.0]
+    grader.appearance = {**grader.appearance, "limit": None}
+    assert np.isnan(grader.ood_score(3.0)["unlike"])
+
+
 def test_a_run_without_a_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was not trained to its end"):
         Grader(Run(finished_run(tmp_path / "run", "senet")), accelerator="cpu")

@@ -23,6 +23,19 @@ def test_a_row_is_the_mean_of_its_views() -> None:
     assert row["agree"] == pytest.approx(2 / 3)
 
 
+def test_one_view_has_no_spread_and_agrees_with_nothing(tmp_path: Path) -> None:
+    row = graded_row(np.array([[0.6, 0.3, 0.1]]), GRADES)
+    assert np.isnan(row["spread"])
+    assert np.isnan(row["agree"])
+    draw_image(tmp_path / "0.png", 0, 0)
+    table, _ = graded([tmp_path / "0.png"], ByBrightness(), tmp_path)
+    assert table[["spread", "agree"]].isna().all(axis=None)
+    again, _ = graded([tmp_path / "0.png"], ByBrightness(), tmp_path)
+    pd.testing.assert_frame_equal(again, table)
+    head, cells = (line.split(",") for line in (tmp_path / "images.csv").read_text().splitlines())
+    assert cells[head.index("spread")] == cells[head.index("agree")] == ""
+
+
 class ByBrightness:
     """Grades the brighter the better, and keeps how many squares it was shown."""
 

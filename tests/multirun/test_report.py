@@ -38,3 +38,18 @@ def test_it_claims_what_the_tests_do(given: dict[str, Any], told: str) -> None:
 
 def test_the_best_is_named_whatever_the_order() -> None:
     assert verdict(arm(0.6, 0.8), "patient").startswith("b graded most patients correctly: 80.0")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (arm(0.8, 0.8), "a and b graded equally many patients correctly: 80.0 % of 20. No two"),
+        (
+            arm(0.6, 0.8, 0.8),
+            "b and c graded equally many patients correctly, and no other model more: 80.0 %",
+        ),
+        (arm(0.8, 0.8, 0.8, repeats=2), "a, b and c graded equally many patients correctly: 80.0 %. No two"),
+    ],
+)
+def test_a_tie_has_no_winner(given: dict[str, Any], told: str) -> None:
+    assert verdict(given, "patient").startswith(told)

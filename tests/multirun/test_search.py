@@ -10,7 +10,7 @@ optuna = pytest.importorskip("optuna")
 
 from livergrade.config.schema import TuneConfig  # noqa: E402
 from livergrade.errors import UserError  # noqa: E402
-from livergrade.multirun.search import completed, open_study  # noqa: E402
+from livergrade.multirun.search import best_trials, completed, open_study  # noqa: E402
 
 SPACE = ["model=senet,cbam"]
 
@@ -32,6 +32,9 @@ def test_a_killed_trial_is_queued_again_and_not_counted(tmp_path: Path) -> None:
     assert again.suggest_categorical("model", ["senet", "cbam"]) == drawn
     study.tell(again, 0.6)
     assert open_study(tmp_path, config)[1] == 1
+    assert [trial.value for trial in best_trials(study)] == [0.6]
+    study.tell(study.ask(), 0.6)
+    assert [trial.value for trial in best_trials(study)] == [0.6, 0.6]  # a tie has no winner
 
 
 def test_a_folder_of_other_options_is_refused(tmp_path: Path) -> None:

@@ -36,3 +36,10 @@ def test_the_best_trial_comes_first_and_failures_last(tmp_path: Path) -> None:
     assert "b" not in page.tags
     assert page.text.index("0.700") < page.text.index("0.500") < page.text.index("n/a")
     assert "fail: ran out" in page.text
+    assert "equally good" not in page.text
+
+
+def test_tied_trials_have_no_winner(tmp_path: Path) -> None:
+    tied = TRIALS.assign(value=[0.7, None, 0.7])
+    page = Page(write_study(tmp_path, tied, TuneConfig(space=["model=senet,cbam"], trials=3)).read_text())
+    assert "Trials 0 and 2 are equally good" in page.text

@@ -6,11 +6,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from livergrade.data.split import summary
+from livergrade.evaluation.predictions import write_predictions
+from livergrade.evaluation.splits import write_split
+from livergrade.evaluation.summary import evaluate
+from livergrade.io.files import write_json
 from livergrade.multirun.grouping import Group, arms, measure
 from livergrade.multirun.paper import TABLE_5, TABLE_6
-from livergrade.multirun.tables import Table, arm_tables, gap_table, write_table
+from livergrade.multirun.tables import Table, arm_tables, cohort_table, gap_table, split_table, write_table
+from livergrade.reports.run_report import cohort_counts
 from livergrade.runs.find import find_runs
-from tests.conftest import finished_run
+from livergrade.runs.run import Run
+from livergrade.training.preflight import check_test_patients
+from tests.conftest import GRADES, finished_run
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +71,40 @@ def test_cohort_and_split_are_counted(tables: dict[str, Table], measured: tuple[
     split = tables["split_patient"].numbers.set_index(["side", "grade"])
     assert split.loc[("train", "all"), "images"] + split.loc[("test", "all"), "images"] == 60
     assert len(tables["split_patient"].shown) == 2  # there is no validation side in it
+
+
+def test_patients_of_several_grades_are_counted_alike_everywhere(tmp_path: Path) -> None:
+    folder = finished_run(tmp_path / "run", "senet")
+    run = Run(folder)
+    names = run.tested["image"].unique()[[0, 3, 5]]  # a tie each, which goes to the worse
+    split = run.split.assign(grade=run.split["grade"].mask(run.split["image"].isin(names), "well"))
+    table = run.predictions.assign(
+        grade=run.predictions["grade"].mask(run.predictions["image"].isin(names), "well")
+    )
+    write_split(split, folder / "split.csv")
+    write_predictions(table, folder / "predictions.csv")
+    write_json(evaluate(table, split, resamples=20), folder / "metrics.json")
+
+    run = Run(folder)
+    scores = run.metrics["patient"]["per_class"]
+    counts = [int(scores[grade]["support"]["value"]) for grade in GRADES]
+    assert sum(counts) == run.metrics["counts"]["patients"]
+    mixed = run.metrics["counts"]["mixed_grade_patients"]
+    assert mixed == 2  # one of the three images is well already
+
+    arm = arms([run])[0][0]
+    numbers = split_table(arm).numbers
+    of_test = numbers[(numbers["side"] == "test") & (numbers["grade"] != "all")]
+    report = cohort_counts(run.split, list(GRADES), folder / "split.csv")
+    logged = summary(run.split, list(GRADES)).splitlines()[1:4]
+    warned = check_test_patients(run.split, list(GRADES)).message
+    assert list(of_test["patients"]) == counts
+    assert [dict(report["rows"])[grade][report["parts"].index("test")][0] for grade in GRADES] == counts
+    assert [int(line.split()[5]) for line in logged] == counts
+    assert [int(word.split()[1]) for word in warned.split(", ")] == counts
+    assert report["mixed"] == mixed
+    patients = cohort_table(arm).numbers.set_index("characteristic").loc["patients"]
+    assert patients.sum() == run.split["patient"].nunique()
 
 
 def test_a_column_of_places_on_the_slide_is_no_characteristic(measured: tuple[Group, dict]) -> None:

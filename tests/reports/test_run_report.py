@@ -135,7 +135,9 @@ def test_the_headline_is_the_patient_level(run):
     accuracy = json.loads((run / "metrics.json").read_text())["patient"]["accuracy"]
     low, high = 100 * accuracy["low"], 100 * accuracy["high"]
     assert f"88.9 % accuracy by patient , 95 % interval {low:.1f}–{high:.1f} %" in text
-    assert "8 of 9 test patients right; always answering “poor” would score 33.3 %" in text
+    assert "8 of 9 test patients right; always answering “poor” or “" in text  # a tie has no winner
+    assert "” would score 33.3 %" in text
+    assert "8 of 9 test patients right" in text
     assert text.index("88.9 %") < text.index("Cohort and split")
 
 
@@ -262,9 +264,8 @@ def test_the_same_folder_gives_the_same_page(run):
 
 
 def test_the_verdict_claims_what_the_interval_holds(run):
-    assert "senet graded 8 of 9 test patients correctly, more than always answering “poor” (33.3 %)" in (
-        page_of(run).text
-    )
+    text = page_of(run).text
+    assert "senet graded 8 of 9 test patients correctly, more than always answering “poor” or “" in text
 
 
 def test_the_worst_images_are_shown_with_their_probabilities(run):

@@ -38,7 +38,14 @@ def test_the_sentence_follows_the_interval(found: dict[str, Any], told: str) -> 
 
 
 def test_the_majority_is_of_the_truth() -> None:
-    assert majority(metrics(0, 1)) == {"grade": "poor", "share": 0.8}
+    assert majority(metrics(0, 1)) == {"answer": "“poor”", "share": 0.8}
+
+
+def test_equally_frequent_grades_are_all_named() -> None:
+    tied = metrics(0.81, 0.9)
+    tied["patient"]["confusion"] = [[6, 4], [1, 9]]
+    assert majority(tied) == {"answer": "“poor” or “well”", "share": 0.5}
+    assert "always answering “poor” or “well” (50.0 %)" in verdict(tied, "senet")
 
 
 def test_limits_are_the_runs_own() -> None:

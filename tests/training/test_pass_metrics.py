@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from sklearn import metrics as sk
 
-from livergrade.training.pass_metrics import grading_metrics
+from livergrade.training.pass_metrics import grading_metrics, measure
+from livergrade.training.pass_record import GradedBatchViews
 
 
 def test_metrics_equal_scikit_learn() -> None:
@@ -29,3 +30,13 @@ def test_metrics_equal_scikit_learn() -> None:
     assert set(ours) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(ours[name], value, atol=1e-6, err_msg=name)
+
+
+def test_the_precision_of_a_grade_that_was_not_predicted_is_no_0() -> None:
+    # row, degrees, grade, loss, probabilities
+    views = [[0, 0, 0, 0.1, 0.8, 0.1, 0.1], [1, 0, 1, 2.0, 0.8, 0.1, 0.1]]
+    told, _ = measure(grading_metrics(3), GradedBatchViews(torch.tensor(views)), ["a", "b", "c"])
+    assert told["precision/a"].item() == 0.5
+    assert told["precision/b"].isnan()
+    assert told["recall/b"].item() == 0
+    assert "precision/c" not in told

@@ -57,11 +57,11 @@ def test_a_run_begins_with_the_weights_of_a_file(tmp_path: Path, caplog: pytest.
     donor, net = task().net, task(frozen=True).net
     config = TrainConfig()
     config.model.name, config.model.frozen = "resnet50", True
-    assert start_weights(net, config, tmp_path)["initialisation"] == "random"
+    assert start_weights(net, config)["initialisation"] == "random"
     assert "the frozen layers keep random weights" in caplog.text
     torch.save(donor.state_dict(), tmp_path / "a.pt")
     config.model.weights = str(tmp_path / "a.pt")
-    facts = start_weights(net, config, tmp_path)
+    facts = start_weights(net, config)
     assert "head included" in facts["initialisation"]
     assert torch.equal(net.conv1.weight, donor.conv1.weight)
     assert facts["trained_parameters"] == 3 * 2048 + 3
