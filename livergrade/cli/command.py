@@ -28,6 +28,7 @@ from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
+from livergrade.io.home import provide_home
 from livergrade.io.visible import message as printable
 from livergrade.io.write_below import refuse_links, write_only_below
 from livergrade.runs.folder import note_failure
@@ -124,6 +125,7 @@ def _run_task(
     task: Callable[[Config], None], check: Callable[[DictConfig], Config], composed: DictConfig
 ) -> None:
     """Check the options and run the task, which may write into its output folder and the caches alone."""
+    provide_home()
     folder = Path(HydraConfig.get().runtime.output_dir)
     refuse_links(folder)  # again, since a launcher may start the job of a sweep long after the sweep
     with write_only_below(folder, cache=OmegaConf.select(composed, "data.cache_dir")):

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
+from livergrade.io.home import expanded
 from livergrade.io.regular_files import is_regular
 from livergrade.io.visible import shown
 from livergrade.runs.folder import options_here, read_options
@@ -100,7 +101,7 @@ def make_absolute(data: DataConfig) -> None:
     """Make the paths of a cohort absolute, so that a run can be resumed from any folder."""
     for item in fields(data):
         if item.metadata["path"] and (path := getattr(data, item.name)):
-            setattr(data, item.name, str(Path(path).expanduser().absolute()))
+            setattr(data, item.name, str(expanded(path)))
 
 
 def parse_config(composed: DictConfig) -> TrainConfig:
@@ -109,7 +110,7 @@ def parse_config(composed: DictConfig) -> TrainConfig:
     raise_if_invalid(_launch_problems(config))
     make_absolute(config.data)
     if config.model.weights and config.model.weights != "imagenet":
-        config.model.weights = str(Path(config.model.weights).expanduser().absolute())
+        config.model.weights = str(expanded(config.model.weights))
     return config
 
 
