@@ -76,7 +76,7 @@ def main(config: PredictConfig) -> None:
         log.warning("%s", line)
     failed: dict[str, str] = {}
     images = grade_images([item for item in inputs if not item.slide], grader, config, out, failed, answers)
-    slides = grade_slides([item for item in inputs if item.slide], grader, config, out, failed)
+    slides = grade_slides([item for item in inputs if item.slide], grader, config, out, failed, answers)
     write_answers(out, images, slides, failed, grader=grader, answers=answers, config=config)
     log.info("%s", out)
     if failed:

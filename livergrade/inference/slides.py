@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
+from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.images import graded_row, read_graded
 from livergrade.inference.inputs import Input
@@ -27,15 +28,25 @@ if TYPE_CHECKING:
 
 
 def grade_slides(
-    slides: Sequence[Input], grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+    slides: Sequence[Input],
+    grader: Grader,
+    config: PredictConfig,
+    out: Path,
+    failed: dict[str, str],
+    answers: Answers,
 ) -> pd.DataFrame:
     """Grade slides, one row each; slides that can't be graded are added to ``failed``."""
-    rows = [grade_slide(slide, grader, config, out, failed) for slide in slides]
+    rows = [grade_slide(slide, grader, config, out, failed, answers) for slide in slides]
     return pd.DataFrame([row for row in rows if row])
 
 
 def grade_slide(
-    source: Input, grader: Grader, config: PredictConfig, out: Path, failed: dict[str, str]
+    source: Input,
+    grader: Grader,
+    config: PredictConfig,
+    out: Path,
+    failed: dict[str, str],
+    answers: Answers,
 ) -> dict[str, Any] | None:
     """Grade a slide's tiles: write ``tiles/<slide>.csv`` and the heatmap (PNG, SVG, GeoJSON) in ``maps/``.
 
@@ -46,7 +57,7 @@ def grade_slide(
         The slide's row of ``slides.csv``, or None if it can't be graded.
     """
     from livergrade.reports import style  # imports matplotlib, which is slow and not needed for images
-    from livergrade.slides import heatmap
+    from livergrade.slides import heatmap, map_figures
 
     name = file_name(source.path.stem)
     try:
@@ -60,25 +71,35 @@ def grade_slide(
             raise SlideError(f"has no tile of which {config.min_tissue:.0%} is tissue; lower min_tissue")
         (out / "maps").mkdir(parents=True, exist_ok=True)
         why = out / "maps" / f"{name}_why.npz"
-        tiles = _tiles(slide, cells, grader, config, out / "tiles" / f"{name}.csv", why)
+        tiles = _tiles(slide, cells, grader, config, out / "tiles" / f"{name}.csv", why, answers)
     except SlideError as error:
         failed[str(source.path)] = str(error)
         return None
-    result = heatmap.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
+    summary = heatmap.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
+    answered = answers(pd.DataFrame([summary]), "slide").iloc[0]
+    result = summary | {name: str(answered[name]) for name in ("set", "answer")}
     heatmap.write_tiles_geojson(tiles, grader.classes, cells.side, out / "maps" / f"{name}.geojson")
-    figure = heatmap.map_figure(
+    figure = map_figures.map_figure(
         tissue.thumbnail,
         tissue.scale,
         tiles,
         grader.classes,
         side=cells.side,
         mpp=slide.mpp,
-        title=f"{source.path.stem}: {result['predicted']}",
+        min_tissue=config.min_tissue,
+        title=f"{source.path.stem}: {result['answer']}",
     )
     style.save(figure, out / "maps" / f"{name}.png")
     if config.why:
-        figure = heatmap.why_figure(
-            tissue.thumbnail, tissue.scale, why, result["predicted"], title=source.path.stem
+        figure = map_figures.why_figure(
+            tissue.thumbnail,
+            tissue.scale,
+            why,
+            tiles,
+            result["predicted"],
+            answer=result["answer"],
+            side=cells.side,
+            title=source.path.stem,
         )
         style.save(figure, out / "maps" / f"{name}_why.png")
     slide.close()
@@ -86,7 +107,13 @@ def grade_slide(
 
 
 def _tiles(
-    slide: Slide, cells: TileGrid, grader: Grader, config: PredictConfig, target: Path, why: Path
+    slide: Slide,
+    cells: TileGrid,
+    grader: Grader,
+    config: PredictConfig,
+    target: Path,
+    why: Path,
+    answers: Answers,
 ) -> pd.DataFrame:
     """Return one row per tile, read from ``target`` if an earlier run wrote it; ``why`` is the file of maps.
 
@@ -97,7 +124,7 @@ def _tiles(
 
     if os.path.lexists(target) and (os.path.lexists(why) or not config.why):
         read_graded(target, ("x", "y"), grader.classes)
-        return pd.read_csv(target)  # as before: a distance may be missing
+        return answers.of_tiles(pd.read_csv(target))  # as before: a distance may be missing
     count = len(cells.x)
     read = SlideTiles(slide, cells.corners, cells.tile, grader.size)
     rows: list[dict[str, Any]] = []
@@ -114,7 +141,7 @@ def _tiles(
             if config.why:
                 maps.update(zip(indices, grader.activation(pixels), strict=True))
             bar.update(len(indices))
-    tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
+    tiles = answers.of_tiles(pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True))
     if config.why:
         write_maps(maps, cells.corners, cells.tile, grader.view_fraction, grader.classes, why)
     write_table(tiles, target)

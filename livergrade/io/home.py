@@ -1,4 +1,4 @@
-"""The user's home folder: paths that begin with ``~``, and what stands in for a home that can't be written."""
+"""The user's home folder: paths that begin with ``~``, and what is used if it can't be written."""
 
 from __future__ import annotations
 
