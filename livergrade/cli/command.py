@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -25,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
+from livergrade.cli.refusals import refusal
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
@@ -37,6 +39,8 @@ from livergrade.runs.paths import CONF
 failures = logging.getLogger("livergrade.failures")  # job's log file only: Hydra prints to the terminal
 Config = TypeVar("Config")
 
+ONE_LINE = "LIVERGRADE_ONE_LINE"
+"""Variable that says that this package, and not the user, has Hydra raise its errors."""
 HELP = """{summary}
 
   python -m livergrade.{name} {example}
@@ -94,6 +98,8 @@ def command(
                 if message := explain_system_error(error):
                     failures.error("%s", message)
                     _note_failure(error)
+                    if not _local_rank():
+                        remove_empty_run()
                     raise _ReportedError(f"\n{printable(message)}") from None
                 failures.exception("this run failed")
                 _note_failure(error)
@@ -113,7 +119,7 @@ def command(
                 sys.argv = _collect_positionals(sys.argv, words, own_options)
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGTERM, _on_sigterm)
-            with _run_end_callbacks():
+            with _run_end_callbacks(), _one_line(schema):
                 run()
 
         return start
@@ -130,6 +136,32 @@ def _run_task(
     refuse_links(folder)  # again, since a launcher may start the job of a sweep long after the sweep
     with write_only_below(folder, cache=OmegaConf.select(composed, "data.cache_dir")):
         task(check(composed))
+
+
+@contextlib.contextmanager
+def _one_line(schema: Any) -> Iterator[None]:  # noqa: ANN401 - a dataclass with every option's default
+    """Print a refusal as one line, any other error with its traceback, and exit with 1.
+
+    Hydra would add advice of its own, unless it is told to raise its errors.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") and ONE_LINE not in os.environ:  # the user asked for tracebacks
+        yield
+        return
+    os.environ |= {"HYDRA_FULL_ERROR": "1", ONE_LINE: "1"}  # also for processes that this one starts
+    try:
+        yield
+    except _ReportedError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+    except CompactHydraException as error:
+        sys.stderr.write(f"\n{printable(refusal(error, schema))}\n")
+        raise SystemExit(1) from None
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(1) from None
+    finally:
+        for name in ("HYDRA_FULL_ERROR", ONE_LINE):
+            os.environ.pop(name, None)
 
 
 _end_callbacks: list[Callable[[bool], None]] = []

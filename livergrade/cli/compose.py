@@ -10,8 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from livergrade.cli.refusals import unknown_option
 from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
@@ -82,6 +83,8 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "options"
+        if isinstance(error, ConfigKeyError | ConfigAttributeError):
+            raise UserError(unknown_option(key, schema())) from None
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
     raise_if_invalid(list(dict.fromkeys([*problems(config), *_cohort_problems(config)])))
