@@ -41,13 +41,14 @@ def main(config: TrainConfig) -> None:
     from livergrade.reports.format import table
     from livergrade.training.fit import fit_and_test
     from livergrade.training.outputs import run_facts, write_outputs
-    from livergrade.training.setup import choose_split, make_data, make_task, start_weights
+    from livergrade.training.setup import check_start, choose_split, make_data, make_task, start_weights
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
 
     started = time.monotonic()
     quiet_libraries()
     L.seed_everything(config.seed, workers=True, verbose=False)
 
+    check_start(config)
     cohort = read_cohort(config.data, outside=config.data.outside)
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)

@@ -28,6 +28,7 @@ from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.memory import reading_threads
 from livergrade.runs.paths import output_root
+from livergrade.training.trainer import check_trainer
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,10 @@ class Finding:
 def checks(config: TrainConfig) -> Iterator[Finding]:
     """Check everything that a run with these options needs; a failed check does not stop the others."""
     yield from check_environment(config)
+    try:
+        check_trainer(config.trainer)
+    except UserError as error:
+        yield Finding(FAIL, "trainer", str(error))
     try:
         cohort = read_cohort(config.data, outside=config.data.outside)
     except UserError as error:
@@ -255,8 +260,6 @@ def _check_near_duplicates(
 def check_weights(config: TrainConfig) -> Iterator[Finding]:
     """Check the files that a run starts from."""
     from livergrade.io.safe_load import safe_load
-    from livergrade.models.build import build
-    from livergrade.models.weights import load_weights
 
     try:
         if config.train.resume:
@@ -264,11 +267,27 @@ def check_weights(config: TrainConfig) -> Iterator[Finding]:
             safe_load(last, fix="start a new run")
             yield Finding(PASS, "checkpoint", f"{last} is readable")
         if config.model.weights:
-            model = config.model
-            net = build(model.name, len(config.data.classes), model.head, **model.architecture())
-            yield Finding(PASS, "weights", load_weights(net, config.model.weights, name=config.model.name))
+            yield Finding(PASS, "weights", try_weights(config))
     except UserError as error:
         yield Finding(FAIL, "weights", str(error))
+
+
+def try_weights(config: TrainConfig) -> str:
+    """Load the initial weights into a network that is not kept; return a sentence about what was loaded.
+
+    Raises:
+        UserError: there are no such weights, or they do not fit the network.
+    """
+    import torch
+
+    from livergrade.models.build import build
+    from livergrade.models.weights import load_weights
+
+    model = config.model
+    assert model.weights
+    with torch.random.fork_rng(devices=[]):  # the run's own network is drawn as without this check
+        net = build(model.name, len(config.data.classes), model.head, **model.architecture())
+    return load_weights(net, model.weights, name=model.name)
 
 
 @dataclass(frozen=True)
