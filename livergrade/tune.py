@@ -37,11 +37,13 @@ def main(config: TuneConfig) -> None:
     """Run one study, new or resumed."""
     if importlib.util.find_spec("optuna") is None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"')
+    from livergrade.cli.trial_options import check_trials
     from livergrade.multirun.search import completed, open_study, report_trial, run_trial
     from livergrade.multirun.study import OBJECTIVE, read_space
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)
+    check_trials(fixed, searched)
     study, remaining = open_study(out, config)
     log.info("%s; %d trials to run in %s", OBJECTIVE, remaining, out)
     study.optimize(
