@@ -5,6 +5,7 @@ No heavy package is imported here, so that ``--help`` and ``--cfg job`` are fast
 
 import contextlib
 import functools
+import io
 import itertools
 import json
 import logging
@@ -106,6 +107,9 @@ def command(
                 raise
 
         def start() -> None:
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no error
+                    stream.reconfigure(errors="backslashreplace")
             os.environ["LIVERGRADE_TYPED"] = json.dumps(sys.argv)
             # OpenMP threads spin while they wait. With the default, a training step on two cores took nine
             # times as long when another process used one of them; with this shorter spin, twice as long, at
