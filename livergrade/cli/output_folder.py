@@ -73,6 +73,11 @@ def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
     folder = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow links
     try:
         _refuse_names_outside(config)
+        if (coding := sys.getfilesystemencoding()) != "utf-8" and not str(folder).isascii():
+            raise UserError(
+                f"{folder}: this locale has no such characters in the name of a file (encoding {coding}); "
+                "set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
+            )
         for named in _inputs(config):
             refuse_links_between(named, folder)
         refuse_links(folder)
