@@ -64,7 +64,7 @@ def main(config: EvaluateConfig) -> None:
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
     from livergrade.training.setup import describe_split, make_data, make_task
-    from livergrade.training.trainer import check_trainer, make_trainer, quiet_libraries
+    from livergrade.training.trainer import make_trainer, quiet_libraries
 
     assert config.run
     assert config.data
@@ -73,7 +73,6 @@ def main(config: EvaluateConfig) -> None:
     quiet_libraries()
     L.seed_everything(options.seed, workers=True, verbose=False)
 
-    check_trainer(options.trainer)
     cohort = read_cohort(options.data, outside=options.data.outside)
     if config.data.name:
         split = external_split(cohort, trained.folder / "split.csv", same_names=config.same_names)
@@ -99,6 +98,8 @@ def main(config: EvaluateConfig) -> None:
 
 def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     """Return the trained run's options with the cohort, views and trainer of the evaluation."""
+    from livergrade.training.trainer import check_trainer
+
     trained.require_trained()
     options = trained.config
     assert config.data
@@ -110,6 +111,7 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views
     raise_if_invalid(stored_problems(options))
+    check_trainer(options.trainer)  # before the cohort is read
     return options
 
 
