@@ -122,6 +122,8 @@ def _record(out: Path, options: TrainConfig, cohort: "Cohort", split: "pd.DataFr
 
 def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     """Return the trained run's options with the cohort, views and trainer of the evaluation."""
+    from livergrade.training.trainer import check_trainer
+
     trained.require_trained()
     options = trained.config
     assert config.data
@@ -133,6 +135,7 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views
     raise_if_invalid(stored_problems(options))
+    check_trainer(options.trainer)  # before the cohort is read
     return options
 
 

@@ -95,13 +95,25 @@ def _explain_all(
     failed: dict[str, str] = {}
     for image in tqdm(chosen, "explaining", unit="image"):
         try:
-            crop = torch.tensor(read_square(image.path, grader.size))[None].to(grader.device)
+            crop = torch.tensor(read_square(image.path, grader.size))[None]
         except ImageError as error:
             failed[str(image.path)] = str(error)
             continue
-        views, seed = [grader.view(crop, angle) for angle in grader.degrees], config.seed + len(explained)
+        unlike = grader.ood_score(float(grader.distances(crop)[0]))["unlike"]
+        views = [grader.view(crop.to(grader.device), angle) for angle in grader.degrees]
         explained.append(
-            explain(image, views, grader.degrees, grader.net, randomized_net, channels, config, seed=seed)
+            explain(
+                image,
+                views,
+                grader.degrees,
+                grader.net,
+                randomized_net,
+                channels,
+                config,
+                classes=grader.classes,
+                unlike=unlike,
+                seed=config.seed + len(explained),
+            )
         )
     return explained, failed
 

@@ -90,7 +90,7 @@ def predict(config: PredictConfig, out: Path) -> None:
     images = grade_images(
         [item for item in inputs if not item.slide], grader, config, out, failed, answers, kept
     )
-    slides = grade_slides([item for item in inputs if item.slide], grader, config, out, failed, kept)
+    slides = grade_slides([item for item in inputs if item.slide], grader, config, out, failed, answers, kept)
     write_answers(out, images, slides, failed, grader=grader, answers=answers, config=config)
     log.info("%s", out)
     if failed:

@@ -41,7 +41,14 @@ def main(config: TrainConfig) -> None:
     from livergrade.reports.format import table
     from livergrade.training.fit import fit_and_test
     from livergrade.training.outputs import run_facts, write_outputs
-    from livergrade.training.setup import choose_split, earlier_starts, make_data, make_task, start_weights
+    from livergrade.training.setup import (
+        check_start,
+        choose_split,
+        earlier_starts,
+        make_data,
+        make_task,
+        start_weights,
+    )
     from livergrade.training.start_record import StartRecord
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
     from livergrade.training.weights_file import weights_file_facts
@@ -50,6 +57,7 @@ def main(config: TrainConfig) -> None:
     quiet_libraries()
     L.seed_everything(config.seed, workers=True, verbose=False)
 
+    check_start(config)
     cohort = open_cohort(config)
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)

@@ -37,6 +37,7 @@ def main(config: TuneConfig) -> None:
     """Run one study, new or resumed."""
     if importlib.util.find_spec("optuna") is None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"')
+    from livergrade.cli.trial_options import check_trials
     from livergrade.multirun.search import (
         best_trials,
         completed,
@@ -49,6 +50,7 @@ def main(config: TuneConfig) -> None:
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)
+    check_trials(fixed, searched)
     study, remaining = open_study(out, config)
     refuse_changed_trials(study, out, fixed, searched)
     log.info("%s; %d trials to run in %s", OBJECTIVE, remaining, out)

@@ -41,7 +41,7 @@ def test_a_study_and_going_on_with_it(
     words = [
         f"study={folder}",
         *TINY,
-        "optim.weight_decay=0,-1",
+        f"model.weights=null,{tmp_path / 'nowhere.pt'}",
         *small,
         "data.manifest=cohort/cohort.csv",
         "trainer.limit_batches=1",
@@ -51,11 +51,11 @@ def test_a_study_and_going_on_with_it(
     command("tune", "trials=3", *words, outputs=tmp_path)
     table = pd.read_csv(folder / "trials.csv")
     assert list(table["trial"]) == [0, 1, 2]
-    assert set(table["optim.weight_decay"]) <= {0, -1}
+    assert set(table["model.weights"].dropna()) <= {str(tmp_path / "nowhere.pt")}
     for row in table.itertuples():
         finished = (folder / str(row.folder) / "finished.json").is_file()
         assert finished == (row.state == "complete")
-        assert finished or "must be at least 0" in row.failure
+        assert finished or "nowhere.pt" in row.failure
     page = Page((folder / "report.html").read_text())
     assert "3 of 3" in page.text
     assert page.tags.count("img") == 1
@@ -92,3 +92,23 @@ def test_a_killed_trial_is_run_again(small: list[str], tmp_path: Path) -> None:
     table = pd.read_csv(folder / "trials.csv").set_index("trial")
     assert list(table["state"]) == ["complete", "fail", "complete"]
     assert table.loc[1, "model"] == table.loc[2, "model"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model=senet,nosuch"], "model=nosuch: must be one of"),
+        (["seed=0,1", "optim.lrr=1"], "optim.lrr: there is no such option; did you mean optim.lr?"),
+        (["optim.weight_decay=0,-1"], "optim.weight_decay=-1.0: must be at least 0"),
+        (["data.image_size=interval(32,64)"], "use range(low,high,step)"),
+        (["optim.name=interval(0,1)"], "name the values, as in key=a,b"),
+        (["optim.ema=interval(0.9,1.5)"], "optim.ema=1.5: must be at least 0 and at most 0.99999"),
+    ],
+)
+def test_options_that_no_trial_can_use_are_told_before_the_first(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    with pytest.raises(SystemExit):
+        command("tune", f"study={tmp_path / 'study'}", *words, outputs=tmp_path)
+    assert told in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -5,12 +5,14 @@ No heavy package is imported here, so that ``--help`` and ``--cfg job`` are fast
 
 import contextlib
 import functools
+import io
 import itertools
 import json
 import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -26,11 +28,13 @@ from omegaconf import DictConfig, OmegaConf
 from livergrade import __version__
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
+from livergrade.cli.refusals import refusal
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.cli.typed_names import keep_names, names_a_file, quoted
 from livergrade.cli.typed_text import keep_text
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
+from livergrade.io.home import provide_home
 from livergrade.io.visible import message as printable
 from livergrade.io.write_below import refuse_links, write_only_below
 from livergrade.runs.folder import note_failure
@@ -39,6 +43,8 @@ from livergrade.runs.paths import CONF
 failures = logging.getLogger("livergrade.failures")  # job's log file only: Hydra prints to the terminal
 Config = TypeVar("Config")
 
+ONE_LINE = "LIVERGRADE_ONE_LINE"
+"""Variable that says that this package, and not the user, has Hydra raise its errors."""
 HELP = """{summary}
 
   python -m livergrade.{name} {example}
@@ -99,12 +105,17 @@ def command(
                 if message := explain_system_error(error):
                     failures.error("%s", message)
                     _note_failure(error)
+                    if not _local_rank():
+                        remove_empty_run()
                     raise _ReportedError(f"\n{printable(message)}") from None
                 failures.exception("this run failed")
                 _note_failure(error)
                 raise
 
         def start() -> None:
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no error
+                    stream.reconfigure(errors="backslashreplace")
             if any(len(word) > 2 and "--version".startswith(word) for word in sys.argv[1:]):
                 sys.stdout.write(f"livergrade {__version__}\n")  # Hydra would tell its own
                 return
@@ -127,7 +138,7 @@ def command(
                 sys.argv = _collect_positionals(sys.argv, words, own_options, files)
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGTERM, _on_sigterm)
-            with _run_end_callbacks():
+            with _run_end_callbacks(), _one_line(schema):
                 run()
 
         return start
@@ -139,10 +150,37 @@ def _run_task(
     task: Callable[[Config], None], check: Callable[[DictConfig], Config], composed: DictConfig
 ) -> None:
     """Check the options and run the task, which may write into its output folder and the caches alone."""
+    provide_home()
     folder = Path(HydraConfig.get().runtime.output_dir)
     refuse_links(folder)  # again, since a launcher may start the job of a sweep long after the sweep
     with write_only_below(folder, cache=OmegaConf.select(composed, "data.cache_dir")):
         task(check(composed))
+
+
+@contextlib.contextmanager
+def _one_line(schema: Any) -> Iterator[None]:  # noqa: ANN401 - a dataclass with every option's default
+    """Print a refusal as one line, any other error with its traceback, and exit with 1.
+
+    Hydra would add advice of its own, unless it is told to raise its errors.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") and ONE_LINE not in os.environ:  # the user asked for tracebacks
+        yield
+        return
+    os.environ |= {"HYDRA_FULL_ERROR": "1", ONE_LINE: "1"}  # also for processes that this one starts
+    try:
+        yield
+    except _ReportedError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+    except CompactHydraException as error:
+        sys.stderr.write(f"\n{printable(refusal(error, schema))}\n")
+        raise SystemExit(1) from None
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(1) from None
+    finally:
+        for name in ("HYDRA_FULL_ERROR", ONE_LINE):
+            os.environ.pop(name, None)
 
 
 _end_callbacks: list[Callable[[bool], None]] = []

@@ -13,11 +13,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from livergrade.cli.refusals import unknown_option
 from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
+from livergrade.io.home import expanded
 from livergrade.io.regular_files import is_regular
 from livergrade.io.visible import shown
 from livergrade.runs.folder import options_here, read_options
@@ -84,6 +86,8 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "options"
+        if isinstance(error, ConfigKeyError | ConfigAttributeError):
+            raise UserError(unknown_option(key, schema())) from None
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
     raise_if_invalid(list(dict.fromkeys([*problems(config), *_cohort_problems(config)])))
@@ -103,7 +107,7 @@ def make_absolute(data: DataConfig) -> None:
     """Make the paths of a cohort absolute, so that a run can be resumed from any folder."""
     for item in fields(data):
         if item.metadata["path"] and (path := getattr(data, item.name)):
-            setattr(data, item.name, str(Path(path).expanduser().absolute()))
+            setattr(data, item.name, str(expanded(path)))
 
 
 def parse_config(composed: DictConfig) -> TrainConfig:
@@ -112,7 +116,7 @@ def parse_config(composed: DictConfig) -> TrainConfig:
     raise_if_invalid(_launch_problems(config))
     make_absolute(config.data)
     if config.model.weights and config.model.weights != "imagenet":
-        config.model.weights = str(Path(config.model.weights).expanduser().absolute())
+        config.model.weights = str(expanded(config.model.weights))
     return config
 
 

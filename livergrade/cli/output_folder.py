@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ RECORD = ("config.yaml", "hydra.yaml", "overrides.yaml")
 
 @dataclass(frozen=True)
 class _Found:
-    """What was there before the command started: whether the folder was, and the names in it."""
+    """What was there before the command started: the names in the folder; and the folders that were not."""
 
-    folder: bool
     entries: frozenset[str]
+    folders: frozenset[Path]
+    made: tuple[Path, ...]
 
 
 _found: dict[Path, _Found] = {}
@@ -71,6 +73,11 @@ def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
     folder = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow links
     try:
         _refuse_names_outside(config)
+        if (coding := sys.getfilesystemencoding()) != "utf-8" and not str(folder).isascii():
+            raise UserError(
+                f"{folder}: this locale has no such characters in the name of a file (encoding {coding}); "
+                "set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
+            )
         for named in _inputs(config):
             refuse_links_between(named, folder)
         refuse_links(folder)
@@ -78,7 +85,8 @@ def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
             _refuse_run(folder)
         _refuse_wrong_kinds(folder, config)
         entries = frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
-        _found[folder] = _Found(folder.is_dir(), entries)
+        missing = tuple(one for one in (folder, *folder.parents) if not one.exists())
+        _found[folder] = _Found(entries, frozenset(_folders_below(folder)), missing)
         folder.mkdir(parents=True, exist_ok=True)
         _probe(folder)
     except UserError as error:
@@ -89,8 +97,21 @@ def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
         message = explain_system_error(error) or f"{folder}: can't be made: {error}"
     else:
         return
+    _remove_empty(_found.pop(folder).made if folder in _found else ())
     sys.stderr.write(f"\n{printable(message)}\n")
     raise SystemExit(1)
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    """All folders in a folder, the deepest first; none is followed that is a link."""
+    return [Path(top, name) for top, names, _ in os.walk(folder, topdown=False) for name in names]
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of the folders that are empty, in this order."""
+    for folder in folders:
+        with contextlib.suppress(OSError):  # it holds something, or somebody else removed it
+            folder.rmdir()
 
 
 def _is_started_again() -> bool:
@@ -168,7 +189,8 @@ def _probe(folder: Path) -> None:
 def remove_empty_run() -> None:
     """Remove what this process made for a single run that failed before its start: the record and the log.
 
-    What was there before stays, and so does all of it if the run made more than that.
+    What was there before stays, and so does all of it if the run made more than that. Empty folders that it
+    made are removed in any case.
     """
     config = HydraConfig.get()
     folder = Path(config.runtime.output_dir)
@@ -176,6 +198,7 @@ def remove_empty_run() -> None:
     if found is None or config.mode != RunMode.RUN:
         return
     record, log = config.output_subdir or "", f"{config.job.name}.log"
+    _remove_empty(one for one in _folders_below(folder) if one not in found.folders)
     made = {path.name for path in folder.iterdir()} - found.entries
     if not made <= {record, log}:
         return
@@ -186,5 +209,4 @@ def remove_empty_run() -> None:
             for name in RECORD:
                 (folder / record / name).unlink(missing_ok=True)
             (folder / record).rmdir()
-        if not found.folder:
-            folder.rmdir()
+    _remove_empty(found.made)

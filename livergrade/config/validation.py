@@ -9,7 +9,7 @@ from livergrade.config.fields import options
 from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, PrepareConfig, TrainConfig
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
-from livergrade.evaluation.grades import too_many_grades
+from livergrade.evaluation.grades import WITHHELD, too_many_grades
 from livergrade.io.cells import cell_problem
 from livergrade.io.visible import CONTROL, one_line, shown
 from livergrade.models.catalog import OPTIONS
@@ -112,6 +112,8 @@ def _class_errors(key: str, classes: list[str]) -> list[str]:
     errors = [f"{key}={reason}" for reason in too_many_grades(classes)]
     if paths := [name for name in classes if re.search(r"[/\\\n\t]", name) or set(name) == {"."}]:
         errors.append(f"{key}: {shown(paths[0], 60)} is a path, not the name of a grade")
+    if taken := [name for name in classes if name in WITHHELD]:
+        errors.append(f"{key}: {taken[0]} is what is answered where no grade is given; rename the grade")
     return errors + [
         f"{key}: {shown(repr(grade), 60)} {problem}"
         for grade in classes

@@ -1,4 +1,7 @@
-"""Grade images with model.onnx: python example.py image.png … (needs numpy, Pillow and onnxruntime)."""
+"""Grade images with model.onnx: python example.py image.png … (needs numpy, Pillow and onnxruntime).
+
+It names the most probable grade, also of images unlike the training images; livergrade.predict does not.
+"""
 
 import json
 import sys

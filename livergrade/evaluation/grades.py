@@ -1,10 +1,15 @@
-"""How many grades there may be, and how long their names: they are columns of tables and words of figures."""
+"""What grades may be called, since they are columns of tables and words of figures; and what is no grade."""
 
 from collections.abc import Sequence
 
 from livergrade.io.visible import shown
 
 MOST, LONGEST = 100, 100
+
+UNSURE = "unsure"
+UNLIKE = "unlike training"
+WITHHELD = (UNSURE, UNLIKE)
+"""Answers that are no grade. No grade may have such a name."""
 
 
 def too_many_grades(classes: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from livergrade.config.schema import ExplainConfig
 from livergrade.data.augment import as_seen
 from livergrade.data.kinds import read_cohort
+from livergrade.evaluation.answer import add_answer
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_test
 from livergrade.evaluation.levels import aggregate
 from livergrade.explanations.maps import class_activation, rotate_maps, score_maps
@@ -52,7 +53,8 @@ class Explained:
 
     Attributes:
         image: the image.
-        predicted: index of the predicted grade.
+        predicted: index of the most probable grade.
+        answer: that grade, or why none is answered, from `livergrade.evaluation.answer`.
         probabilities: probability of each grade, upright view only, ``float32 [K]``.
         view: input of the network as pixels, ``uint8 [S, S, 3]``.
         maps: for each of :data:`livergrade.evaluation.faithfulness.METHODS` ``float32 [K, h, w]``.
@@ -70,6 +72,7 @@ class Explained:
 
     image: Chosen
     predicted: int
+    answer: str
     probabilities: Floats
     view: NDArray[np.uint8]
     maps: dict[str, Floats]
@@ -123,6 +126,8 @@ def explain(
     normalisation: Normalisation,
     config: ExplainConfig,
     *,
+    classes: Sequence[str],
+    unlike: float,
     seed: int,
 ) -> Explained:
     """Compute the explanation of one image.
@@ -135,11 +140,16 @@ def explain(
         randomized_net: the same network with random weights.
         normalisation: mean and standard deviation of the channels.
         config: the options.
+        classes: the grades, worst to best.
+        unlike: 1 if the image is out of distribution, else 0.
         seed: seed of the random map.
     """
     upright = views[0]
     scores = score_maps(net, randomized_net, upright, places=config.places, steps=config.steps, seed=seed)
     predicted = int(scores.predicted)
+    probabilities = scores.logits.softmax(1)[0].cpu().numpy()
+    row = {"predicted": classes[predicted], "unlike": unlike}
+    row |= {f"p_{grade}": float(p) for grade, p in zip(classes, probabilities, strict=True)}
     rotated_back = [
         rotate_maps(class_activation(net, view)[1]["hires_cam"], -angle)[0, predicted]
         for view, angle in zip(views, degrees, strict=True)
@@ -148,7 +158,8 @@ def explain(
     return Explained(
         image=image,
         predicted=predicted,
-        probabilities=scores.logits.softmax(1)[0].cpu().numpy(),
+        answer=str(add_answer(pd.DataFrame([row]), classes, None)["answer"].iloc[0]),
+        probabilities=probabilities,
         view=as_seen(upright[0], normalisation),
         maps={name: values[0].cpu().numpy() for name, values in scores.maps.items()},
         rank_correlation={name: float(value) for name, value in scores.rank_correlation.items()},

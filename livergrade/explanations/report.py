@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from livergrade.evaluation.faithfulness import METHODS, Faithfulness, by_method
+from livergrade.evaluation.grades import WITHHELD
 from livergrade.explanations.explained import Explained, Floats
 from livergrade.io.files import atomic_write
 from livergrade.reports import palette, style
@@ -38,7 +40,7 @@ def plot_explanation(item: Explained, classes: Sequence[str]) -> Figure:
     _show_image(grid[0, 0], item.view, "what the network sees")
     bars = grid[1, 0]
     bars.set_axis_on()
-    bars.barh(range(len(classes)), item.probabilities, color=palette.GRADES[: len(classes)])
+    bars.barh(range(len(classes)), item.probabilities, color=(palette.GRADES * len(classes))[: len(classes)])
     bars.set(yticks=range(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="probability")
     bars.invert_yaxis()
     style.hide_spines(bars)
@@ -65,14 +67,18 @@ def plot_explanation(item: Explained, classes: Sequence[str]) -> Figure:
         )
     image = item.image
     truth = f"truth: {image.grade}, " if image.grade else ""
-    style.heading(figure, f"{image.name} ({truth}predicted: {predicted}; {image.why})", palette.NOTE)
+    given = f"predicted: {predicted}"
+    if item.answer != predicted:
+        given = f"answer: {item.answer}; the most probable grade would be {predicted}"
+    style.heading(figure, f"{image.name} ({truth}{given}; {image.why})", palette.NOTE)
     return figure
 
 
 def plot_gates(explained: Sequence[Explained], classes: Sequence[str]) -> Figure | None:
     """Plot the channel gates of the last block of each stage, averaged over the images of each grade.
 
-    Images without a true grade count under the predicted grade. Channels are sorted by their mean.
+    Images without a true grade count under the predicted grade, if one is answered. Channels are sorted by
+    their mean.
 
     Returns:
         None for a network without channel gates.
@@ -82,7 +88,7 @@ def plot_gates(explained: Sequence[Explained], classes: Sequence[str]) -> Figure
         return None
     stages = list(by_stage[0])
     figure = Figure((2.6 * len(stages), 4.6), layout="constrained")
-    grade = np.array([item.image.grade or classes[item.predicted] for item in explained])
+    grade = np.array([item.image.grade or item.answer for item in explained])
     columns = figure.subplots(2, len(stages), squeeze=False).T
     for (mean_axes, difference_axes), stage in zip(columns, stages, strict=True):
         gates = np.array([image_gates[stage] for image_gates in by_stage])
@@ -93,7 +99,9 @@ def plot_gates(explained: Sequence[Explained], classes: Sequence[str]) -> Figure
         for label, name in enumerate(classes):
             if (grade == name).any():
                 difference = (gates[grade == name].mean(0) - mean)[order]
-                difference_axes.plot(difference, color=palette.GRADES[label], lw=0.7, label=name)
+                difference_axes.plot(
+                    difference, color=palette.GRADES[label % len(palette.GRADES)], lw=0.7, label=name
+                )
         difference_axes.set_xlabel("channel, in order")
         for axes in (mean_axes, difference_axes):
             axes.set_xlim(0, len(order) - 1)
@@ -163,6 +171,7 @@ def write_explanation(
         raw: dict[str, Any] = {
             "image": item.image.name,
             "classes": list(classes),
+            "answer": item.answer,
             "view": item.view,
             **item.maps,
         }
@@ -180,6 +189,7 @@ def write_explanation(
         model=model,
         run=run,
         number=len(explained),
+        withheld=Counter(item.answer for item in explained if item.answer in WITHHELD),
         methods=METHODS,
         sanity=by_method(table),
         pictures=inlined_figures(out / "pictures", names, kinds=("png",)),

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from livergrade.evaluation.answer import add_answer
 from livergrade.evaluation.conformal import least_patients, sets, threshold
 from livergrade.evaluation.uncertainty import Calibration
-
-UNSURE = "unsure"
-UNLIKE = "unlike training"
 
 
 def conformal_thresholds(
@@ -55,15 +53,13 @@ def add_answers(
     """Add the prediction set and the answer to a table of predictions.
 
     Args:
-        table: one row per image, slide or patient, with ``predicted``, ``p_<grade>`` and ``unlike``, the
-            share of its images or tiles that are out of distribution.
+        table: one row per image, slide or patient, with the columns that `add_answer` needs.
         classes: the grades, worst to best.
         limit: threshold of the prediction sets; None if there are no sets.
-        abstain: probability of the predicted grade below which the answer is `UNSURE`; None: never.
+        abstain: probability of the predicted grade below which the answer is ``unsure``; None: never.
 
     Returns:
-        The table with ``set``, the grades joined by ``|``, empty without a limit, and ``answer``: the
-        predicted grade, or the reason why there is none; `UNLIKE` if more than half is out of distribution.
+        The table with ``set``, the grades joined by ``|``, empty without a limit, and ``answer``.
     """
     probabilities = table[[f"p_{grade}" for grade in classes]].to_numpy(np.float64)
     set_texts = [""] * len(table)
@@ -72,9 +68,7 @@ def add_answers(
         set_texts = [
             "|".join(grade for grade, member in zip(classes, row, strict=True) if member) for row in members
         ]
-    unsure = probabilities.max(1, initial=0) < (abstain or 0)
-    answer = table["predicted"].mask(unsure, UNSURE).mask(table["unlike"] > 0.5, UNLIKE)
-    return table.assign(set=set_texts, answer=answer)
+    return add_answer(table.assign(set=set_texts), classes, abstain)
 
 
 class Answers:
@@ -86,7 +80,7 @@ class Answers:
         views: number of views per image.
         calibrated: whether the probabilities are calibrated with the run's temperature.
         coverage: share of new patients whose prediction set should contain the true grade.
-        abstain: probability of the predicted grade below which the answer is `UNSURE`; None: never.
+        abstain: probability of the predicted grade below which the answer is ``unsure``; None: never.
 
     Attributes:
         no_sets_reason: why there are no prediction sets, or why they exclude no grade; else empty.
@@ -114,6 +108,10 @@ class Answers:
     def __call__(self, table: pd.DataFrame, level: str) -> pd.DataFrame:
         """Return the table with the columns ``set`` and ``answer``; slides have no prediction sets."""
         return add_answers(table, self.classes, self.thresholds.get(level), self.abstain)
+
+    def of_tiles(self, tiles: pd.DataFrame) -> pd.DataFrame:
+        """Return the table of a slide's tiles with the column ``answer``."""
+        return add_answer(tiles, self.classes, self.abstain)
 
 
 def by_patient(images: pd.DataFrame, slides: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

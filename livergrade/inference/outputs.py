@@ -58,14 +58,13 @@ def write_answers(
     Args:
         out: the output folder.
         images: one row per image, with answers.
-        slides: one row per slide, without answers.
+        slides: one row per slide, with answers.
         failed: path → why it could not be graded.
         grader: the grader that was used.
         answers: adds prediction sets and answers.
         config: the options.
     """
     if len(slides):
-        slides = answers(slides, "slide")
         write_table(slides, out / "slides.csv")
     patients = by_patient(images, slides, grader.classes)
     if len(patients):
@@ -94,4 +93,6 @@ def write_answers(
         if len(table):
             counts = table["answer"].value_counts()
             counts = counts.reindex([*grader.classes, *counts.index.difference(grader.classes)], fill_value=0)
-            log.info("%d %s: %s", len(table), name, ", ".join(f"{n} {grade}" for grade, n in counts.items()))
+            log.info(
+                "%d %s: %s", len(table), name, ", ".join(f"{grade} ({n})" for grade, n in counts.items())
+            )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
+from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.images import graded_row, read_graded
 from livergrade.inference.inputs import Input
@@ -34,10 +35,11 @@ def grade_slides(
     config: PredictConfig,
     out: Path,
     failed: dict[str, str],
+    answers: Answers,
     kept: Kept,
 ) -> pd.DataFrame:
     """Grade slides, one row each; slides that can't be graded are added to ``failed``."""
-    rows = [grade_slide(slide, grader, config, out, failed, kept) for slide in slides]
+    rows = [grade_slide(slide, grader, config, out, failed, answers, kept) for slide in slides]
     return pd.DataFrame([row for row in rows if row])
 
 
@@ -47,6 +49,7 @@ def grade_slide(
     config: PredictConfig,
     out: Path,
     failed: dict[str, str],
+    answers: Answers,
     kept: Kept,
 ) -> dict[str, Any] | None:
     """Grade a slide's tiles: write ``tiles/<slide>.csv`` and the heatmap (PNG, SVG, GeoJSON) in ``maps/``.
@@ -58,7 +61,7 @@ def grade_slide(
         The slide's row of ``slides.csv``, or None if it can't be graded.
     """
     from livergrade.reports import style  # imports matplotlib, which is slow and not needed for images
-    from livergrade.slides import heatmap
+    from livergrade.slides import heatmap, map_figures
 
     name = file_name(source.path.stem)
     made_from = {"slide": slide_identity(source.path), "mpp": source.mpp}
@@ -76,24 +79,35 @@ def grade_slide(
         failed[str(source.path)] = str(error)
         return None
     (out / "maps").mkdir(parents=True, exist_ok=True)
+    tiles = answers.of_tiles(tiles)
     write_table(tiles, out / "tiles" / f"{name}.csv")
-    result = heatmap.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
+    summary = heatmap.summary(tiles, grader.classes, side=cells.side, mpp=slide.mpp)
+    answered = answers(pd.DataFrame([summary]), "slide").iloc[0]
+    result = summary | {name: str(answered[name]) for name in ("set", "answer")}
     heatmap.write_tiles_geojson(tiles, grader.classes, cells.side, out / "maps" / f"{name}.geojson")
-    figure = heatmap.map_figure(
+    figure = map_figures.map_figure(
         tissue.thumbnail,
         tissue.scale,
         tiles,
         grader.classes,
         side=cells.side,
         mpp=slide.mpp,
-        title=f"{source.path.stem}: {result['predicted']}",
+        min_tissue=config.min_tissue,
+        title=f"{source.path.stem}: {result['answer']}",
     )
     style.save(figure, out / "maps" / f"{name}.png")
     if maps:
         with atomic_write(out / "maps" / f"{name}_why.npz") as part:
             shutil.copyfile(maps, part)
-        figure = heatmap.why_figure(
-            tissue.thumbnail, tissue.scale, maps, result["predicted"], title=source.path.stem
+        figure = map_figures.why_figure(
+            tissue.thumbnail,
+            tissue.scale,
+            maps,
+            tiles,
+            result["predicted"],
+            answer=result["answer"],
+            side=cells.side,
+            title=source.path.stem,
         )
         style.save(figure, out / "maps" / f"{name}_why.png")
     slide.close()

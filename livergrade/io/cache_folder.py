@@ -10,6 +10,7 @@ from pathlib import Path
 
 from livergrade.errors import UserError
 from livergrade.io.files import PART
+from livergrade.io.home import expanded
 from livergrade.io.write_below import also_below, is_named_cache, is_plain_file
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ def cache_folder(named: str | None) -> Path:
     Args:
         named: ``data.cache_dir``.
     """
-    default = Path(os.environ.get("LIVERGRADE_CACHE") or "~/.cache/livergrade").expanduser().absolute()
-    folder = Path(named).expanduser().absolute() if named else default
+    default = expanded(os.environ.get("LIVERGRADE_CACHE") or "~/.cache/livergrade")
+    folder = expanded(named) if named else default
     if named and not is_named_cache(named) and not _is_own_cache(folder):
         log.warning(
             "%s: is not used for caches, since only the run's own options name it; caches lie in %s",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livergrade.errors import UserError
+from livergrade.io.home import expanded
 
 IN_PLACE = re.compile(r".*\.(log|yaml|db|db-journal)")
 """Files that are written in place, not renamed: a second hard link to one would be written as well."""
@@ -39,7 +40,7 @@ def write_only_below(folder: Path, *, cache: str | None = None) -> Iterator[None
         folder: the command's output folder.
         cache: the cache folder that the user named; None: none was named.
     """
-    _current.append(_Named(_both_names(folder), _absolute(Path(cache).expanduser()) if cache else None))
+    _current.append(_Named(_both_names(folder), _absolute(expanded(cache)) if cache else None))
     try:
         yield
     finally:
@@ -54,7 +55,7 @@ def also_below(folder: Path) -> None:
 
 def is_named_cache(folder: str) -> bool:
     """Return whether the user named this cache folder; outside of commands every caller did."""
-    return not _current or _absolute(Path(folder).expanduser()) == _current[-1].cache
+    return not _current or _absolute(expanded(folder)) == _current[-1].cache
 
 
 def require_writable(path: Path) -> None:

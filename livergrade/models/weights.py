@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.errors import UserError
+from livergrade.io.home import expanded
 from livergrade.io.memory import memory_for_one_file
 from livergrade.io.regular_files import no_file
 from livergrade.io.safe_load import MOST_PICKLE_BYTES, safe_load
@@ -56,7 +57,7 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     if source == "imagenet":
         source, found = _imagenet(model, name)
     else:
-        found = _read(Path(source).expanduser())
+        found = _read(expanded(source))
     expected = model.state_dict()
     zeros, names = 0, ""
     if name == "timm":

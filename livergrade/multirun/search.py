@@ -129,7 +129,9 @@ def run_trial(trial: optuna.Trial, out: Path, fixed: list[str], searched: list[O
     run = out / job_name(trial.number, words)
     trial.set_user_attr("folder", run.name)
     command = [sys.executable, "-m", "livergrade.train", *fixed, *words, f"hydra.run.dir='{run}'"]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    process = subprocess.run(  # noqa: S603
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if process.returncode:
         reason = " ".join(process.stderr.split())[-600:]
         reason = f"failed: {reason}" if cell_problem(reason) else reason

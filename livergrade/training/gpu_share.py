@@ -12,6 +12,7 @@ import torch
 from filelock import Timeout
 
 from livergrade.errors import UserError
+from livergrade.io.home import expanded
 from livergrade.io.locks import file_lock
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def locks_folder() -> Path:
     The shared temporary folder is no place for them, since other users could take the names there first. A
     folder that lasts as long as a session could differ between two runs.
     """
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "livergrade-gpu-slots"
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "livergrade-gpu-slots"
 
 
 def private_folder(folder: Path) -> None:

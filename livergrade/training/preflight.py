@@ -31,6 +31,7 @@ from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.memory import reading_threads
 from livergrade.io.tables import write_table
 from livergrade.runs.paths import output_root
+from livergrade.training.trainer import check_trainer
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,10 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
         out: folder into which a table of patients that may be one person is written; None: none is.
     """
     yield from check_environment(config)
+    try:
+        check_trainer(config.trainer)
+    except UserError as error:
+        yield Finding(FAIL, "trainer", str(error))
     try:
         cohort = open_cohort(config)
     except UserError as error:
@@ -282,8 +287,6 @@ def _check_near_duplicates(
 def check_weights(config: TrainConfig) -> Iterator[Finding]:
     """Check the files that a run starts from."""
     from livergrade.io.safe_load import safe_load
-    from livergrade.models.build import build
-    from livergrade.models.weights import load_weights
 
     try:
         if config.train.resume:
@@ -291,11 +294,27 @@ def check_weights(config: TrainConfig) -> Iterator[Finding]:
             safe_load(last, fix="start a new run")
             yield Finding(PASS, "checkpoint", f"{last} is readable")
         if config.model.weights:
-            model = config.model
-            net = build(model.name, len(config.data.classes), model.head, **model.architecture())
-            yield Finding(PASS, "weights", load_weights(net, config.model.weights, name=config.model.name))
+            yield Finding(PASS, "weights", try_weights(config))
     except UserError as error:
         yield Finding(FAIL, "weights", str(error))
+
+
+def try_weights(config: TrainConfig) -> str:
+    """Load the initial weights into a network that is not kept; return a sentence about what was loaded.
+
+    Raises:
+        UserError: there are no such weights, or they do not fit the network.
+    """
+    import torch
+
+    from livergrade.models.build import build
+    from livergrade.models.weights import load_weights
+
+    model = config.model
+    assert model.weights
+    with torch.random.fork_rng(devices=[]):  # the run's own network is drawn as without this check
+        net = build(model.name, len(config.data.classes), model.head, **model.architecture())
+    return load_weights(net, model.weights, name=model.name)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,14 @@ from livergrade.runs.environment import Environment
 from livergrade.runs.starts import NOT_RECORDED, facts_before
 from livergrade.training.checkpoints import checkpoint_position
 from livergrade.training.losses import grade_weights
-from livergrade.training.preflight import check_environment, check_test_patients, raise_on_failures
+from livergrade.training.preflight import (
+    check_environment,
+    check_test_patients,
+    raise_on_failures,
+    try_weights,
+)
 from livergrade.training.task import GradingTask
-from livergrade.training.trainer import channels_last
+from livergrade.training.trainer import channels_last, check_trainer
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +93,19 @@ def make_task(
         channels_last=channels_last(config.trainer),
         note=note,
     )
+
+
+def check_start(config: TrainConfig) -> None:
+    """Check what needs no image, before a large cohort is read: device, precision, network and weights.
+
+    Raises:
+        UserError: one of them can't be used.
+    """
+    check_trainer(config.trainer)
+    if config.model.backbone:
+        refuse_size(config.model.backbone, config.data.image_size)
+    if config.model.weights and (config.model.frozen or not config.train.resume):
+        try_weights(config)
 
 
 def start_weights(net: nn.Module, config: TrainConfig, earlier: Environment | None = None) -> Environment:

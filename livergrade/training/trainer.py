@@ -3,6 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -16,6 +17,9 @@ from livergrade.evaluation.levels import LevelName
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.training.callbacks import run_callbacks
 from livergrade.training.checkpoints import checkpoint_writer
+
+REFUSED = (MisconfigurationException, ValueError, TypeError, RuntimeError)
+"""What Lightning raises for a device, strategy or precision that can't be used."""
 
 
 def quiet_libraries() -> None:
@@ -44,11 +48,7 @@ def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: floa
         return L.Trainer(
             default_root_dir=run,
             max_epochs=config.max_epochs,
-            accelerator=config.accelerator,
-            devices=config.devices,
-            num_nodes=config.num_nodes,
-            strategy=config.strategy,
-            precision=_precision(config),  # type: ignore[arg-type]
+            **_hardware(config),
             deterministic=config.deterministic,
             sync_batchnorm=config.sync_batchnorm and on_gpu(config),  # not available on a CPU
             benchmark=not config.deterministic,  # cuDNN's fastest kernels for the one batch size
@@ -71,8 +71,36 @@ def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: floa
             log_every_n_steps=1_000_000,  # everything is logged once an epoch
             use_distributed_sampler=False,  # ViewPlan shards the views over the processes itself
         )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        raise UserError(f"trainer.*: {error}") from error
+    except REFUSED as error:
+        raise _refusal(config, error) from error
+
+
+def check_trainer(config: TrainerConfig) -> None:
+    """Check the device and what is computed on it, before the images are read.
+
+    Raises:
+        UserError: this machine or Lightning does not support the device, strategy or precision.
+    """
+    quiet_libraries()
+    try:
+        L.Trainer(**_hardware(config), logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except REFUSED as error:
+        raise _refusal(config, error) from error
+
+
+def _hardware(config: TrainerConfig) -> dict[str, Any]:
+    return {
+        "accelerator": config.accelerator,
+        "devices": config.devices,
+        "num_nodes": config.num_nodes,
+        "strategy": config.strategy,
+        "precision": _precision(config),
+    }
+
+
+def _refusal(config: TrainerConfig, error: Exception) -> UserError:
+    given = ", ".join(f"trainer.{name}={getattr(config, name)}" for name in _hardware(config))
+    return UserError(f"trainer.*: {' '.join(str(error).split())} ({given})")
 
 
 def on_gpu(config: TrainerConfig) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from livergrade.errors import UserError
 from livergrade.runs.paths import CONF
 from tests.conftest import command
 
@@ -79,3 +80,40 @@ def test_a_run_that_is_there_keeps_its_record(tmp_path: Path, capfd, monkeypatch
     assert {path.read_text() for path in tmp_path.rglob("*") if path.is_file()} == {"mine"}
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     assert "must be at least 32" in start(capfd, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("compare", ["nowhere"]),
+        ("evaluate", ["run=nowhere"]),
+        ("explain", ["run=nowhere"]),
+        ("predict", ["run=nowhere", "nowhere.png"]),
+        ("prepare", ["nowhere.tif"]),
+        ("check", ["data.image_size=1"]),
+        ("tune", ["optim.lr=1"]),
+        ("export", ["run=nowhere"]),
+    ],
+)
+def test_a_refused_command_leaves_no_folder(tmp_path: Path, capfd, name: str, words: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        command(name, *words, outputs=tmp_path / "outputs")
+    assert "Traceback" not in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_empty_folders_go_and_all_else_stays(tmp_path: Path, monkeypatch, capfd) -> None:
+    out = tmp_path / "out"
+    (out / "was here").mkdir(parents=True)
+
+    def stop(*_: object, **__: object) -> None:
+        for name in ("empty/deep", "kept"):
+            (out / name).mkdir(parents=True)
+        (out / "kept" / "table.csv").write_text("a")
+        raise UserError("no more")
+
+    monkeypatch.setattr("livergrade.multirun.comparison.write_comparison_results", stop)
+    with pytest.raises(SystemExit):
+        command("compare", "x", f"hydra.run.dir={out}", outputs=tmp_path)
+    assert {path.name for path in out.iterdir()} >= {"was here", "kept"}
+    assert not (out / "empty").exists()

@@ -89,3 +89,14 @@ def test_a_killed_loader_process_is_told(
     assert "A loader process was killed" in told
     assert "data.workers" in told
     assert "Traceback" not in told
+
+
+def test_a_name_that_the_locale_lacks_is_told(monkeypatch) -> None:
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")
+    try:
+        "mäßig".encode("ascii")
+    except UnicodeEncodeError as error:
+        told = explain_system_error(error)
+    assert told
+    assert "mäßig: this locale has no such characters" in told
+    assert "PYTHONUTF8=1" in told

@@ -54,3 +54,10 @@ def test_options_of_the_network_that_do_not_fit(words: list[str], told: str) -> 
     found = problems(composed(*words))
     assert len(found) == 1
     assert told in found[0]
+
+
+@pytest.mark.parametrize("name", ["unsure", "unlike training"])
+def test_no_grade_has_the_name_of_an_answer_that_is_none(name: str) -> None:
+    config = composed(f"data.classes=[poor,'{name}']")
+    told = f"data.classes: {name} is what is answered where no grade is given; rename the grade"
+    assert told in problems(config)

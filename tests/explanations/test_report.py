@@ -15,7 +15,7 @@ def explained(grade: str, gates: dict[str, tuple[str, np.ndarray]]) -> Explained
     none = np.zeros((2, 2), np.float32)
     attention = [(layer, kind, values.astype(np.float32)) for layer, (kind, values) in gates.items()]
     image = Chosen(Path("a.png"), "a.png", "P1", grade)
-    return Explained(image, 0, none[0], none, {}, {}, {}, none, none, 0.0, attention)
+    return Explained(image, 0, "poor", none[0], none, {}, {}, {}, none, none, 0.0, attention)
 
 
 def test_without_gates_of_channels_there_is_no_figure() -> None:

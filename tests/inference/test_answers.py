@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from livergrade.inference.answers import UNLIKE, UNSURE, add_answers, conformal_thresholds
+from livergrade.evaluation.grades import UNLIKE, UNSURE
+from livergrade.inference.answers import add_answers, conformal_thresholds
 from tests.conftest import GRADES
 
 

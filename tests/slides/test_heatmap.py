@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from livergrade.io.slide_reader import Slide, SlideError
-from livergrade.slides.heatmap import make_grid, map_figure, stitch_maps, summary, write_tiles_geojson
+from livergrade.evaluation.grades import UNLIKE, UNSURE
+from livergrade.io.slide_reader import SlideError
+from livergrade.slides.heatmap import make_grid, summary, write_tiles_geojson
 from livergrade.slides.regions import read_regions
-from tests.conftest import COLOURS, GRADES, write_slide
+from tests.conftest import COLOURS, GRADES
 
 
 def graded(x: np.ndarray, y: np.ndarray, called: list[str], sure: float = 0.9) -> pd.DataFrame:
     table = pd.DataFrame({"x": x, "y": y, "predicted": called, "spread": 0.1, "unlike": 0.0})
     for grade in GRADES:
         table[f"p_{grade}"] = np.where(table["predicted"] == grade, sure, (1 - sure) / 2)
-    return table
+    return table.assign(answer=table["predicted"])
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,18 @@ def test_geojson_has_the_area_of_each_grade(truth: pd.DataFrame, tmp_path: Path)
     assert tiles[0]["properties"]["classification"]["color"] == [213, 94, 0]
 
 
+def test_geojson_gives_no_grade_where_none_is_answered(tmp_path: Path) -> None:
+    table = graded(np.arange(3.0) * 32, np.zeros(3), ["poor", "well", "well"])
+    table["answer"] = [UNLIKE, UNSURE, "well"]
+    write_tiles_geojson(table, GRADES, 32, tmp_path / "map.geojson")
+    told = [
+        feature["properties"] for feature in json.loads((tmp_path / "map.geojson").read_text())["features"]
+    ]
+    for kind in ("annotation", "tile"):
+        named = [one["classification"]["name"] for one in told if one["objectType"] == kind]
+        assert sorted(named) == sorted([UNLIKE, UNSURE, "well"])
+
+
 def test_a_hole_and_the_slides_edge_are_in_the_geojson(tmp_path: Path) -> None:
     cells = make_grid(1000, 700, 64, 64)  # the last column and row lie half beyond the slide
     middle = (abs(cells.x - 480) <= 64) & (abs(cells.y - 320) <= 64)
@@ -70,38 +82,6 @@ def test_a_hole_and_the_slides_edge_are_in_the_geojson(tmp_path: Path) -> None:
     assert hole.area > 0
     assert area.bounds == (cells.x.min(), cells.y.min(), cells.x.max() + 64, cells.y.max() + 64)
     assert area.symmetric_difference(shapely.box(*area.bounds).difference(hole)).area == 0
-
-
-def test_the_map_colours_the_squares_and_nothing_else(truth: pd.DataFrame, tmp_path: Path) -> None:
-    slide = Slide(write_slide(tmp_path / "slide.tif"))
-    tissue = slide.tissue
-    figure = map_figure(tissue.thumbnail, tissue.scale, truth, GRADES, side=32, mpp=0.5, title="t")
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
-    plain, coloured = figure.axes
-
-    def shown(axes: object, x: float, y: float) -> np.ndarray:
-        place = (x / tissue.scale[0] - 0.5, y / tissue.scale[1] - 0.5)
-        right, up = axes.transData.transform(place)  # type: ignore[attr-defined]
-        return pixels[round(pixels.shape[0] - up), round(right)]
-
-    for left, top, side in COLOURS:
-        for x in (left + 8, left + side - 8):
-            for y in (top + 8, top + side - 8):
-                assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() > 30
-        for x, y in ((left - 8, top + 16), (left + side + 8, top + 16), (left + 16, top - 8)):
-            assert np.abs(shown(plain, x, y) - shown(coloured, x, y)).max() <= 3
-
-
-def test_maps_of_tiles_are_laid_where_the_tiles_are() -> None:
-    """Two that overlap by half, one of them over the edge: their mean in between, NaN elsewhere."""
-    maps = np.stack([np.full((2, 2), 1, np.float32), np.full((2, 2), 3, np.float32)])
-    shown = stitch_maps(maps, np.array([[-2, 0, 2, 4], [0, 0, 4, 4]], float), width=6, height=5)
-    assert (shown[:4, :2] == 2).all()
-    assert (shown[:4, 2:4] == 3).all()
-    assert np.isnan(shown[4:]).all()
-    assert np.isnan(shown[:, 4:]).all()
 
 
 def test_cells_cover_the_slide_once() -> None:

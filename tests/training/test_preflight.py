@@ -11,7 +11,7 @@ from PIL import Image
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.split import make_split
-from tests.conftest import GRADES, command, write_cohort
+from tests.conftest import GRADES, TINY, command, write_cohort
 
 
 def check(*words: str, out: Path) -> dict[str, dict[str, str]]:
@@ -99,3 +99,32 @@ def test_a_cohort_that_can_not_be_split_fails(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         command("check", "data=manifest", f"data.manifest={manifest}", outputs=tmp_path / "out")
     assert read(tmp_path / "out")["split"]["level"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("trainer.accelerator=nosuch", "trainer.accelerator=nosuch"),
+        ("trainer.precision=nosuch", "trainer.precision=nosuch"),
+        ("trainer.devices=x", "trainer.devices=x"),
+        ("model.weights={folder}/nowhere.pt", "nowhere.pt"),
+        ("model.weights={folder}/other.pt", "other.pt"),
+    ],
+)
+def test_device_and_weights_are_checked_before_the_cohort_is_read(
+    small: list[str], tmp_path: Path, monkeypatch, capfd, word: str, told: str
+) -> None:
+    import torch
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("the cohort was read")
+
+    torch.save({"fc.weight": torch.zeros(3, 7)}, tmp_path / "other.pt")
+    monkeypatch.setattr("livergrade.data.kinds.read_cohort", read)
+    words = [*TINY, *small, f"hydra.run.dir={tmp_path / 'run'}", word.format(folder=tmp_path)]
+    with pytest.raises(SystemExit):
+        command("train", *words, outputs=tmp_path)
+    said = capfd.readouterr().err
+    assert told in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()
