@@ -27,12 +27,14 @@ log = logging.getLogger(__name__)
     parse_config,
 )
 def main(config: TrainConfig) -> None:
-    """Run one training: cohort, split, fit, test, outputs."""
+    """Run one training: cohort, split, fit, test, outputs.
+
+    The imports are here, so that --help and --cfg job do not wait seconds for torch.
+    """
     run = Path(HydraConfig.get().runtime.output_dir)
     if may_be_restarted() and finished_before(run, config):
         log.info("already finished: %s", run)
         return
-    # Imported here, so that --help and --cfg job do not wait seconds for torch.
     import lightning as L
 
     from livergrade.data.kinds import read_cohort
@@ -42,6 +44,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.training.fit import fit_and_test
     from livergrade.training.outputs import run_facts, write_outputs
     from livergrade.training.setup import choose_split, make_data, make_task, start_weights
+    from livergrade.training.stored_state import restore
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
 
     started = time.monotonic()
@@ -54,6 +57,7 @@ def main(config: TrainConfig) -> None:
     task = make_task(config, cohort.classes, note, split)
     weight_facts = start_weights(task.net, config, run)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
+    restore(trainer, task, data, config, run)
     facts = run_facts(trainer) | weight_facts
     if trainer.is_global_zero:
         create_run_dir(run, config)

@@ -18,7 +18,6 @@ from livergrade.models.catalog import label
 from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
 from livergrade.runs.environment import Environment, read_environment
-from livergrade.training.checkpoints import checkpoint_position
 from livergrade.training.losses import grade_weights
 from livergrade.training.preflight import check_environment, check_test_patients, raise_on_failures
 from livergrade.training.task import GradingTask
@@ -90,14 +89,14 @@ def make_task(
 
 
 def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment:
-    """Load the initial weights of a run, or log the checkpoint from which a run resumes.
+    """Load the initial weights of a run; one that is resumed gets its weights from its checkpoint.
 
     Returns:
         For ``environment.json``: ``parameters``, ``trained_parameters``, and ``initialisation``, the source
         of the initial weights.
 
     Raises:
-        UserError: the weights or the checkpoint can't be read.
+        UserError: the weights can't be read.
     """
     initial = "random"
     if config.train.resume and not config.model.frozen:  # its checkpoints lack the frozen layers
@@ -114,8 +113,4 @@ def start_weights(net: nn.Module, config: TrainConfig, run: Path) -> Environment
         "all" if trained == parameters else f"{trained:,}",
         initial,
     )
-    if config.train.resume:
-        best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
-        fix = f"start a new run, with model.weights={best} to start from its best weights"
-        log.info("resuming from %s, saved at %s", last, checkpoint_position(last, fix=fix))
     return {"parameters": parameters, "trained_parameters": trained, "initialisation": initial}
