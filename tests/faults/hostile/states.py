@@ -77,7 +77,7 @@ STATES: list[tuple[str, Change, str]] = [
     ),
     ("a huge learning rate", lambda c: _optimizer(c)["param_groups"][0].update(lr=1e9), "lr is"),
     ("a memory of other weights", lambda c: _optimizer(c)["state"].update({10**6: {"a": 1}}), "no weight"),
-    ("no schedule", lambda c: c.update(lr_schedulers=[]), "lr_schedulers"),
+    ("a schedule of another run", lambda c: c.update(lr_schedulers=[{"last_epoch": 1}]), "lr_schedulers"),
     ("a schedule that is a list", lambda c: c.update(lr_schedulers=[[1, 2]]), "lr_schedulers"),
     ("no loops", lambda c: c.update(loops={}), "fit_loop"),
     ("an epoch below 0", lambda c: c.update(epoch=-3), "epoch is -3"),
