@@ -60,10 +60,12 @@ class Fitting:
         """The stored tensor, of the shape and kind of numbers of another, and ``finite``."""
         if not isinstance(stored, Tensor) or stored.shape != expected.shape:
             raise UnfitError(f"{where} is {kind(stored)}, not of shape {list(expected.shape)}")
-        if stored.is_floating_point() != expected.is_floating_point() or stored.is_complex():
+        numbers = (stored, expected)
+        if not all(one.is_floating_point() for one in numbers) and stored.dtype != expected.dtype:
             raise UnfitError(f"{where} is of another kind of numbers, {stored.dtype}")
         if finite and not stored.isfinite().all():
             raise UnfitError(f"{where} holds values that are not finite numbers")
+        stored = stored.detach() if stored.requires_grad else stored
         memory = stored.untyped_storage()
         dense = stored.is_contiguous() or (
             stored.dim() == 4 and stored.is_contiguous(memory_format=torch.channels_last)

@@ -40,6 +40,10 @@ def _tensors() -> list[Tensor]:
         *(torch.ones(3).expand(4, 3), torch.ones(6, dtype=torch.uint8), torch.ones(2, dtype=torch.float64)),
         *(torch.ones(4, dtype=torch.bfloat16), torch.eye(3).to_sparse(), torch.zeros(5)[1:3]),
         *(torch.nn.Parameter(torch.ones(3)), torch.arange(6).view(2, 3).T, torch.full((9,), torch.nan)),
+        *(
+            torch.ones(3).to(kind)
+            for kind in (torch.float8_e4m3fn, torch.float8_e5m2, torch.uint16, torch.int8)
+        ),
     ]
 
 
@@ -96,6 +100,8 @@ def _other_tensor(value: Tensor, rng: random.Random) -> Tensor:
     others: list[Callable[[], Tensor]] = [
         *(lambda: value * 1e30, lambda: -value, lambda: value * torch.nan, lambda: value.double()),
         *(lambda: value.long(), lambda: value[None], lambda: value.flatten()[:-1], lambda: value > 0),
+        *(lambda: value.to(torch.float8_e4m3fn), lambda: value.half(), lambda: value.to(torch.uint16)),
+        *(lambda: torch.nn.Parameter(value), lambda: value.to(torch.complex64)),
         *(
             lambda: value.flatten()[:1].expand(value.shape),
             lambda: value.mT.contiguous().mT,
