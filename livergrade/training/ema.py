@@ -32,7 +32,7 @@ class AveragedWeights(Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start from the current weights, or from the average that a checkpoint restored."""
         self.swapped_out = {
-            name: self.swapped_out.get(name, tensor).to(tensor.device, copy=True)
+            name: self.swapped_out.get(name, tensor).to(tensor, copy=True)
             for name, tensor in averaged_tensors(pl_module.get_submodule("net")).items()
         }
 
