@@ -59,7 +59,6 @@ def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
     import lightning as L
 
-    from livergrade.models.trained import trained_net
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
@@ -78,7 +77,7 @@ def main(config: EvaluateConfig) -> None:
     note = describe_split(split, cohort.classes)
     data = make_data(options, cohort, graded)
     task = make_task(options, cohort.classes, note)
-    task.net.load_state_dict(trained_net(trained.best)[0].state_dict())
+    task.net.load_state_dict(trained.network().state_dict())
     trainer = make_trainer(options.trainer, out, validated=False)
     trainer.test(task, data, verbose=False)
     if not trainer.is_global_zero:

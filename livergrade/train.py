@@ -28,28 +28,25 @@ log = logging.getLogger(__name__)
     at_once=already_finished,
 )
 def main(config: TrainConfig) -> None:
-    """Run one training: cohort, split, fit, test, outputs."""
+    """Run one training: cohort, split, fit, test, outputs.
+
+    The imports are here, so that --help and --cfg job do not wait seconds for torch.
+    """
     run = Path(HydraConfig.get().runtime.output_dir)
     if may_be_restarted() and finished_before(run, config):
         take_over(run, config)
         return
-    # Imported here, so that --help and --cfg job do not wait seconds for torch.
     import lightning as L
 
     from livergrade.data.kinds import open_cohort
     from livergrade.evaluation.splits import write_split
     from livergrade.reports.format import table
+    from livergrade.runs.starts import facts_before
     from livergrade.training.fit import fit_and_test
     from livergrade.training.outputs import run_facts, write_outputs
-    from livergrade.training.setup import (
-        check_start,
-        choose_split,
-        earlier_starts,
-        make_data,
-        make_task,
-        start_weights,
-    )
+    from livergrade.training.setup import check_start, choose_split, make_data, make_task, start_weights
     from livergrade.training.start_record import StartRecord
+    from livergrade.training.stored_state import restore
     from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
     from livergrade.training.weights_file import weights_file_facts
 
@@ -62,9 +59,10 @@ def main(config: TrainConfig) -> None:
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     task = make_task(config, cohort.classes, note, split)
-    earlier, resumed = earlier_starts(config, run)
+    earlier = facts_before(run) if config.train.resume else None
     weight_facts = start_weights(task.net, config, earlier) | weights_file_facts(config, earlier)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
+    resumed = restore(trainer, task, data, config, run)
     record = StartRecord(run, run_facts(trainer) | weight_facts, earlier, resumed, started)
     if trainer.is_global_zero:
         create_run_dir(run, config)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from livergrade.evaluation.conformal import sets, threshold
-from livergrade.evaluation.grades import UNLIKE
+from livergrade.io.grades import UNLIKE
 from tests.conftest import COLOURS, GRADES, command, write_slide
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -136,6 +136,7 @@ def command(
                 own_options = {item.name for item in fields(schema)} if all_words else None
                 files = {word for word in sys.argv if "=" in word and names_a_file(word, schema)}
                 sys.argv = _collect_positionals(sys.argv, words, own_options, files)
+            sys.argv = _without_null_groups(sys.argv, CONF / f"{name}.yaml")
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGTERM, _on_sigterm)
             with _run_end_callbacks(), _one_line(schema):
@@ -220,6 +221,24 @@ def _groups(primary: Path) -> str:
     return (
         "Groups, chosen with group=name (the list after each):\n\n" + "".join(lines) + "\n" if lines else ""
     )
+
+
+def _without_null_groups(arguments: list[str], primary: Path) -> list[str]:
+    """The words without ``group=null``, which Hydra refuses to hear, though it is the default of a group."""
+    defaults = yaml.safe_load(primary.read_text("utf-8"))["defaults"]
+    chosen = {
+        key.split()[-1]: value  # it may be optional
+        for item in defaults
+        if isinstance(item, dict)
+        for key, value in item.items()
+        if not key.startswith("override ")
+    }
+    typed = {word.removesuffix("=null") for word in arguments if word.endswith("=null")} & chosen.keys()
+    for group in sorted(typed):
+        if chosen[group] is not None:
+            there = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+            raise SystemExit(f"{group}=null: choose one of {there}")
+    return [word for word in arguments if word.removesuffix("=null") not in typed]
 
 
 def _collect_positionals(

@@ -1,5 +1,6 @@
 """From the command line to a checked config: composed by Hydra, checked against the schema, as dataclass."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import fields
@@ -34,6 +35,7 @@ from livergrade.runs.paths import (
     run_dir,
 )
 
+log = logging.getLogger(__name__)
 Config = TypeVar("Config")
 
 FLAGS = """
@@ -188,8 +190,22 @@ def _resumed(composed: DictConfig) -> DictConfig:
                 f"only trainer.* may change, and {', '.join(of_machine)}. Start a new run for anything else."
             )
         OmegaConf.update(config, key, override.value())
+    _tell_other_devices(recorded, OmegaConf.to_object(config))
     _require_weights(recorded, [override.key_or_group for override in typed])
     return config
+
+
+def _tell_other_devices(recorded: TrainConfig, here: object) -> None:
+    """Log that a run of several devices goes on with others: how many is not the run's to say."""
+    assert isinstance(here, TrainConfig)
+    names = ("devices", "num_nodes", "strategy")
+    before, now = (
+        " ".join(f"trainer.{name}={getattr(one.trainer, name)}" for name in names) for one in (recorded, here)
+    )
+    if before != now:
+        log.warning(
+            "the run was started with %s, and goes on with %s: type what it needs", shown(before), now
+        )
 
 
 def _require_weights(recorded: TrainConfig, typed: list[str]) -> None:

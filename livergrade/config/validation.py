@@ -9,8 +9,8 @@ from livergrade.config.fields import options
 from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, PrepareConfig, TrainConfig
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
-from livergrade.evaluation.grades import WITHHELD, too_many_grades
 from livergrade.io.cells import cell_problem
+from livergrade.io.grades import WITHHELD, too_many_grades
 from livergrade.io.visible import CONTROL, one_line, shown
 from livergrade.models.catalog import OPTIONS
 

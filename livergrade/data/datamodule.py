@@ -19,7 +19,6 @@ from livergrade.data.augment import make_views
 from livergrade.data.cache import UncachedImages, cached_size, decode, decoded_images
 from livergrade.data.cohort import Cohort
 from livergrade.data.views import Batch, Embedded, ViewKey, Views, ViewSampler, identity_collate, view_params
-from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -72,18 +71,7 @@ class GradingData(L.LightningDataModule):
         return {"epoch": trainer.current_epoch, "batches": batches, "processes": trainer.world_size}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Restore the position within the epoch.
-
-        Raises:
-            UserError: the run was stopped within an epoch whose views were sharded over another number of
-                processes.
-        """
-        assert self.trainer is not None
-        if state_dict["batches"] and state_dict["processes"] != self.trainer.world_size:
-            raise UserError(
-                f"trainer.devices: this run was stopped within an epoch of {state_dict['processes']} "
-                f"process(es) and can't go on with {self.trainer.world_size}; start as many"
-            )
+        """Restore the position within the epoch."""
         self.resumed = state_dict
 
     def prepare_data(self) -> None:

@@ -2,13 +2,16 @@
 
 :func:`livergrade.io.images.read_square` resizes with Pillow: large images are first reduced by averaging
 blocks of pixels, then resized with the bicubic kernel along each axis. Both steps are linear, so one matrix
-per axis does both. The matrix depends only on the image size: the exported graph accepts any size.
+per axis does both. The matrix depends only on the image size: the exported graph accepts any size, and takes
+the middle of a very long image alone, as ``read_square`` does.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from livergrade.io.images import LONGEST
 
 REDUCING_GAP = 3.0
 """As in ``read_rgb``: after block averaging, at least this many times the requested pixels remain."""
@@ -51,6 +54,9 @@ def _weights(pixels: Tensor, side: Tensor, shorter: Tensor, size: int) -> Tensor
         shorter: the shorter of the image's two sides, ``float64 []``.
         size: side of the crop.
     """
+    cut = torch.minimum(side, LONGEST * shorter)  # the middle of a very long image
+    pixels = pixels - ((side - cut) / 2).floor()
+    outside, side = (pixels < 0) | (pixels >= cut), cut
     reduced = (side * (size / shorter)).round().clamp(min=size)  # resized length before the crop
     block = (side / reduced / REDUCING_GAP).floor().clamp(min=1)
     scale = side / block / reduced
@@ -59,6 +65,7 @@ def _weights(pixels: Tensor, side: Tensor, shorter: Tensor, size: int) -> Tensor
     block_index = (pixels / block).floor()  # block that contains the pixel
     block_pixels = torch.minimum(block, side - block_index * block)  # the last block may be smaller
     weights = _bicubic((block_index + 0.5 - centres[:, None]) / scale.clamp(min=1)) / block_pixels
+    weights = torch.where(outside, 0.0, weights)
     return (weights / weights.sum(1, keepdim=True)).float()
 
 

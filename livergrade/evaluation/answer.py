@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from livergrade.evaluation.grades import UNLIKE, UNSURE
+from livergrade.io.grades import UNLIKE, UNSURE
 
 
 def add_answer(table: pd.DataFrame, classes: Sequence[str], abstain: float | None) -> pd.DataFrame:

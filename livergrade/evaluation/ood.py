@@ -13,7 +13,6 @@ import itertools
 import math
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -28,6 +27,7 @@ from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.levels import Level
 from livergrade.io.files import write_json
 from livergrade.io.json_files import RESULTS, in_file, read_json
+from livergrade.io.memory import reading_threads
 from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 
@@ -266,7 +266,7 @@ def read_distances(path: Path) -> pd.DataFrame:
 
 def _measure(read_crops: ReadCrops, rows: npt.NDArray[np.int64]) -> Floats:
     parts = [rows[first : first + _BATCH] for first in range(0, len(rows), _BATCH)]
-    with ThreadPoolExecutor() as pool:
+    with reading_threads() as pool:
         return np.concatenate([np.empty((0, 7)), *pool.map(lambda part: appearance(read_crops(part)), parts)])
 
 

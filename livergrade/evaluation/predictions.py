@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Ints
-from livergrade.evaluation.grades import too_many_grades
+from livergrade.io.grades import too_many_grades
 from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 from livergrade.io.visible import shown

@@ -13,7 +13,6 @@ from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.grade_counts import mixed_grades, without_patients
-from livergrade.evaluation.grades import too_many_grades
 from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
 from livergrade.evaluation.levels import Level, LevelName, aggregate
@@ -23,6 +22,7 @@ from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.predictions import class_names, validate
 from livergrade.evaluation.tta import TtaEstimates
 from livergrade.evaluation.uncertainty import Abstention, MeasuredCalibration
+from livergrade.io.grades import too_many_grades
 from livergrade.io.json_files import RESULTS, in_file, read_json
 
 NOBODYS = "{} is no test patient's most frequent grade"

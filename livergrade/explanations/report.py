@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from livergrade.evaluation.faithfulness import METHODS, Faithfulness, by_method
-from livergrade.evaluation.grades import WITHHELD
 from livergrade.explanations.explained import Explained, Floats
 from livergrade.io.files import atomic_write
+from livergrade.io.grades import WITHHELD
 from livergrade.reports import palette, style
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.overlay import overlay

@@ -19,7 +19,6 @@ from livergrade.evaluation.temperature import scaled
 from livergrade.explanations.maps import class_activation
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
-from livergrade.models.trained import trained_net
 from livergrade.runs.run import Run
 
 
@@ -46,8 +45,8 @@ class Grader:
         gpu = accelerator != "cpu" and torch.cuda.is_available()
         self.device = torch.device("cuda" if gpu else "cpu")
         self.format = torch.channels_last if gpu else torch.contiguous_format
-        net, self.classes = trained_net(run.best)
-        self.net = net.to(self.device).to(memory_format=self.format)
+        self.classes = options.data.classes
+        self.net = run.network().to(self.device).to(memory_format=self.format)
         self.model = run.model
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = cached_size(self.image_size, self.border)

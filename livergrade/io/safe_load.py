@@ -35,6 +35,12 @@ _KNOWN = {
 }
 """What a file may name, besides PyTorch's kinds of numbers: nothing that makes more than the file holds."""
 
+NUMBERS = {
+    *(torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.complex64, torch.complex128),
+    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+}
+"""Kinds of numbers that PyTorch computes with; of others it can't even tell whether they are finite."""
+
 _ENVIRONMENT = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD")
 
 _one_at_a_time = threading.Lock()
@@ -168,7 +174,8 @@ def _refuse_more_than_is_stored(content: object, size: int) -> None:
     while waiting:
         value = waiting.pop()
         if isinstance(value, Tensor):
-            if value.layout != torch.strided or value.device.type != "cpu":
+            plain = value.layout == torch.strided and value.device.type == "cpu"
+            if not plain or value.dtype not in NUMBERS:
                 raise _TooLargeError("it holds tensors of an unusual kind")
             stored = value.untyped_storage()
             if value.numel() * value.element_size() > stored.nbytes():

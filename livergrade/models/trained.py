@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from livergrade.errors import UserError
+from livergrade.io.grades import too_many_grades
 from livergrade.io.safe_load import safe_load
+from livergrade.io.visible import shown
 from livergrade.models.build import build
 from livergrade.models.catalog import OPTIONS
-
-MOST_GRADES = 1000
-"""More are no grades of a tumour, but a file that is wrong or hostile."""
 
 
 class _NoRandomValues(TorchFunctionMode):
@@ -32,12 +31,19 @@ class _NoRandomValues(TorchFunctionMode):
         return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
 
 
-def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
+def trained_net(
+    checkpoint: Path, recorded: Mapping[str, object] | None = None
+) -> tuple[nn.Module, list[str]]:
     """Load the network of a run's checkpoint, in evaluation mode on the CPU, and its grades, worst to best.
 
+    Args:
+        checkpoint: the file.
+        recorded: ``classes``, ``name``, ``head`` and further options of the network as ``config.yaml`` of the
+            run has them; None to compare nothing.
+
     Raises:
-        UserError: the file is damaged, could run code, is not a checkpoint of this version, or its weights
-            are not finite numbers.
+        UserError: the file is damaged, could run code, is not a checkpoint of this version, its weights are
+            not finite numbers, or it is not of the run.
     """
     content = safe_load(checkpoint, fix="train the run again")
     problem = f"{checkpoint}: is no checkpoint of this version of livergrade"
@@ -48,6 +54,13 @@ def trained_net(checkpoint: Path) -> tuple[nn.Module, list[str]]:
         classes = _grades(settings["classes"])
         model = settings["model"]
         options = {name: model[name] for name in OPTIONS[model["name"]]}
+        stored = {"classes": classes, "name": model["name"], "head": model["head"]} | options
+        for key, value in (recorded or stored).items():
+            if type(stored.get(key)) is not type(value) or stored[key] != value:
+                raise UserError(
+                    f"{checkpoint}: its {key} is {shown(stored.get(key))}, and {shown(value)} in config.yaml "
+                    "of the run: they are of two runs; use the files as they were trained"
+                )
         weights = {
             name.removeprefix("net."): tensor
             for name, tensor in content["state_dict"].items()
@@ -73,10 +86,12 @@ def _grades(stored: object) -> list[str]:
     Raises:
         ValueError: they are no list of names.
     """
-    if not isinstance(stored, list | tuple) or not 2 <= len(stored) <= MOST_GRADES:
+    if not isinstance(stored, list | tuple) or len(stored) < 2:
         raise ValueError("it holds no list of grades")
     if not all(isinstance(name, str) for name in stored):
         raise ValueError("its grades are not all names")
+    if problems := too_many_grades(stored):
+        raise ValueError(problems[0])
     return list(stored)
 
 

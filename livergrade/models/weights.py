@@ -13,7 +13,8 @@ from livergrade.errors import UserError
 from livergrade.io.home import expanded
 from livergrade.io.memory import memory_for_one_file
 from livergrade.io.regular_files import no_file
-from livergrade.io.safe_load import MOST_PICKLE_BYTES, safe_load
+from livergrade.io.safe_load import MOST_PICKLE_BYTES, NUMBERS, safe_load
+from livergrade.io.visible import shown
 from livergrade.models.backbone import published
 from livergrade.models.keymaps import recognise, translate, translate_dinov2
 from livergrade.models.layers import head
@@ -207,8 +208,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise UserError(f"model.weights: {path} holds no tensors by name; give a file with a state dict")
     if wrong := [name for name, tensor in tensors.items() if not _is_finite(tensor)]:
         raise UserError(
-            f"model.weights: {path}: {wrong[0]} holds values that are not finite numbers; copy it again, or "
-            "give another file"
+            f"model.weights: {path}: {shown(wrong[0])} holds values that are not finite numbers, or "
+            "numbers of an unusual kind; copy it again, or give another file"
         )
     if any(
         key.startswith("net.") for key in tensors
@@ -218,7 +219,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
+    return tensor.dtype in NUMBERS and bool(tensor.isfinite().all())
 
 
 def _read_safetensors(path: Path) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.evaluation.splits import read_split_table
 from livergrade.evaluation.summary import RunMetrics, read_metrics
 from livergrade.evaluation.uncertainty import Calibration, read_calibration
+from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.json_files import in_file
 from livergrade.io.regular_files import is_regular
@@ -25,6 +26,9 @@ from livergrade.models.catalog import label
 from livergrade.runs.environment import Environment, read_environment
 from livergrade.runs.folder import options_here, read_options
 from livergrade.runs.history import read_curves
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Options that do not distinguish experiments: the repeat, the hardware (MACHINE), and what is shown of it.
 REPEATS = ("seed", "split.seed", "split.fold")
@@ -95,8 +99,29 @@ class Run:
 
     @functools.cached_property
     def classes(self) -> list[str]:
-        """Grades, worst to best."""
-        return class_names(self.tested)
+        """Grades, worst to best.
+
+        Raises:
+            UserError: predictions.csv has others than config.yaml.
+        """
+        found, wanted = class_names(self.tested), self.recorded.data.classes
+        if found != wanted:
+            told = f"its grades are {', '.join(found)}, and {', '.join(wanted)} in config.yaml of the run"
+            in_file(self.folder / "predictions.csv", [shown(told, 1000)])
+        return found
+
+    def network(self) -> nn.Module:
+        """The network of the best checkpoint, in evaluation mode on the CPU; its grades are the options'.
+
+        Raises:
+            UserError: the checkpoint is damaged, could run code, or is of another network or other grades
+                than config.yaml says.
+        """
+        from livergrade.models.trained import trained_net
+
+        model = self.recorded.model
+        recorded = {"classes": self.recorded.data.classes, "name": model.name, "head": model.head}
+        return trained_net(self.best, recorded | model.architecture())[0]
 
     @functools.cached_property
     def split(self) -> pd.DataFrame:
@@ -129,17 +154,31 @@ class Run:
         """Content of ``appearance.json``; None if missing."""
         return read_appearance(self.folder / "appearance.json")
 
+    @functools.cached_property
+    def contents(self) -> dict[str, str]:
+        """SHA-256 of each image by its name, from ``split.csv``."""
+        return dict(zip(self.split["image"], self.split["sha256"], strict=True))
+
     def image(self, name: str, root: Inside) -> Path:
         """Path of an image that ``predictions.csv`` names.
 
+        The run says where its images lie, and it may be somebody else's: of what lies there, only files whose
+        content the run had when it was trained are used.
+
         Raises:
-            UserError: it lies outside the folder of the images.
+            UserError: it lies outside the folder of the images, or has another content than in the run.
         """
+        where = self.folder / "predictions.csv"
         try:
-            return root.path(name)
+            path = root.path(name)
         except OutsideError as error:
-            where = self.folder / "predictions.csv"
             raise UserError(f"{where}: image {one_line(name)} {error}") from None
+        if is_regular(path) and Fingerprints(None).of([path])[0] != self.contents.get(name):
+            raise UserError(
+                f"{where}: image {one_line(name)} is not the file of the run's split.csv: {shown(path)} "
+                "has another content; put that file back, or name images"
+            )
+        return path
 
     def require_measured(self) -> None:
         """Check all that a page about the run tells, before it is worked with for minutes.

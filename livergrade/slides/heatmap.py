@@ -14,8 +14,8 @@ import shapely
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from livergrade.evaluation.grades import WITHHELD
 from livergrade.io.files import atomic_write
+from livergrade.io.grades import WITHHELD
 from livergrade.io.slide_reader import SlideError
 from livergrade.reports.palette import GRADES, MUTED
 from livergrade.slides.regions import feature, write_features

@@ -18,7 +18,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from livergrade.errors import UserError
-from livergrade.evaluation.grades import UNLIKE, UNSURE, WITHHELD
+from livergrade.io.grades import UNLIKE, UNSURE, WITHHELD
 from livergrade.io.visible import shown
 from livergrade.reports.overlay import overlay
 from livergrade.reports.palette import GRADES, INK, MUTED, NOTE

@@ -32,8 +32,8 @@ class AveragedWeights(Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start from the current weights, or from the average that a checkpoint restored."""
         self.swapped_out = {
-            name: self.swapped_out.get(name, tensor).to(tensor.device, copy=True)
-            for name, tensor in _averaged_tensors(pl_module.get_submodule("net")).items()
+            name: self.swapped_out.get(name, tensor).to(tensor, copy=True)
+            for name, tensor in averaged_tensors(pl_module.get_submodule("net")).items()
         }
 
     def on_train_batch_start(
@@ -57,7 +57,7 @@ class AveragedWeights(Callback):
         """Update the average with the weights after this step."""
         step = trainer.global_step
         average = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))  # type: ignore[no-untyped-call]
-        weights = _averaged_tensors(pl_module.get_submodule("net"))
+        weights = averaged_tensors(pl_module.get_submodule("net"))
         average([self.swapped_out[name] for name in weights], list(weights.values()), step)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -81,14 +81,14 @@ class AveragedWeights(Callback):
         """Put the average, or the trained weights, into the network."""
         if average == self.average_in_net:
             return
-        for name, tensor in _averaged_tensors(pl_module.get_submodule("net")).items():
+        for name, tensor in averaged_tensors(pl_module.get_submodule("net")).items():
             current = tensor.clone()
             tensor.copy_(self.swapped_out[name])
             self.swapped_out[name].copy_(current)
         self.average_in_net = average
 
 
-def _averaged_tensors(net: nn.Module) -> dict[str, Tensor]:
+def averaged_tensors(net: nn.Module) -> dict[str, Tensor]:
     """Return the tensors that training changes, by name: trainable parameters and floating-point buffers."""
     parameters = {name: weight.detach() for name, weight in net.named_parameters() if weight.requires_grad}
     return parameters | {name: buffer for name, buffer in net.named_buffers() if buffer.is_floating_point()}

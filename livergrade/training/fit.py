@@ -7,9 +7,10 @@ import lightning as L
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.datamodule import GradingData
-from livergrade.training.checkpoints import save_now
+from livergrade.training.checkpoints import give_checkpoint, save_now
 from livergrade.training.embeddings import embed_views
 from livergrade.training.gpu_share import gpu_share
+from livergrade.training.stored_state import best_weights
 from livergrade.training.task import GradingTask
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def fit_and_test(
             trainer.fit(task, data, ckpt_path=last if config.train.resume else None)
             if "val" not in data.test_splits:  # no validation split: the last epoch is tested
                 save_now(trainer, best)
+            give_checkpoint(trainer, best, best_weights(best, task))
             trainer.test(task, data, ckpt_path=best, verbose=False)
     except (KeyboardInterrupt, SystemExit) as end:
         if last.is_file():

@@ -18,8 +18,7 @@ from livergrade.models.catalog import label
 from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
 from livergrade.runs.environment import Environment
-from livergrade.runs.starts import NOT_RECORDED, facts_before
-from livergrade.training.checkpoints import checkpoint_position
+from livergrade.runs.starts import NOT_RECORDED
 from livergrade.training.losses import grade_weights
 from livergrade.training.preflight import (
     check_environment,
@@ -109,7 +108,7 @@ def check_start(config: TrainConfig) -> None:
 
 
 def start_weights(net: nn.Module, config: TrainConfig, earlier: Environment | None = None) -> Environment:
-    """Load the initial weights of a run; a resumed run has its own.
+    """Load the initial weights of a run; one that is resumed gets its weights from its checkpoint.
 
     Args:
         net: the network.
@@ -139,18 +138,3 @@ def start_weights(net: nn.Module, config: TrainConfig, earlier: Environment | No
         initial,
     )
     return {"parameters": parameters, "trained_parameters": trained, "initialisation": initial}
-
-
-def earlier_starts(config: TrainConfig, run: Path) -> tuple[Environment | None, str | None]:
-    """Return what the earlier starts of a run recorded, and where the run resumes; None for a new run.
-
-    Raises:
-        UserError: the checkpoint to resume from can't be read.
-    """
-    if not config.train.resume:
-        return None, None
-    best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
-    fix = f"start a new run, with model.weights={best} to start from its best weights"
-    position = checkpoint_position(last, fix=fix)
-    log.info("resuming from %s, saved at %s", last, position)
-    return facts_before(run), position

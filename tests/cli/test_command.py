@@ -8,6 +8,7 @@ import pytest
 
 from livergrade import __version__
 from livergrade.cli import command
+from livergrade.runs.paths import CONF
 from tests.conftest import command as run_command
 
 
@@ -28,6 +29,17 @@ def test_bare_words_become_the_option() -> None:
         "hydra.run.dir=x",
         "space=['model=a,b','seed=1']",
     ]
+
+
+def test_null_is_no_group_but_the_default_of_some() -> None:
+    words = ["evaluate.py", "run=a", "data=null", "views=null"]
+    assert command._without_null_groups(words, CONF / "evaluate.yaml") == [
+        "evaluate.py",
+        "run=a",
+        "views=null",
+    ]
+    with pytest.raises(SystemExit, match=r"model=null: choose one of cbam, .*senet"):
+        command._without_null_groups(["train.py", "model=null"], CONF / "train.yaml")
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "compare", "tune"])

@@ -16,6 +16,8 @@ SIZES = [
     (90, 51),
     (52, 51),
     (300, 200),  # reduced, whole blocks not averaged
+    (20, 301),  # longer than 8 times its shorter side: the middle of 160
+    (403, 40),
     (102, 153),  # a longer side that comes out halfway between two numbers of pixels
 ]
 BLOCKS = [(310, 333), (700, 619), (320, 1999), (1393, 1665)]

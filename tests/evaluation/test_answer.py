@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livergrade.evaluation.answer import add_answer
-from livergrade.evaluation.grades import UNLIKE, UNSURE
+from livergrade.io.grades import UNLIKE, UNSURE
 
 
 def test_the_grade_or_the_reason_why_there_is_none() -> None:

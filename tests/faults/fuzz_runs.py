@@ -1,10 +1,12 @@
 """Change a file of a run at random, and read the run: it is read, or a UserError says why it can't be.
 
-``python -m tests.faults.fuzz_runs --minutes 10`` tries as many changes as it can in that time.
+``python -m tests.faults.fuzz_runs --minutes 10 [--seed 0] [--kind config|side|tables|checkpoint]`` tries as
+many changes as it can in that time, watched for changes of other files.
 """
 
 import argparse
 import copy
+import functools
 import json
 import random
 import shutil
@@ -32,6 +34,7 @@ from livergrade.reports.format import table
 from livergrade.reports.run_report import cohort_counts
 from livergrade.reports.verdict import limits, verdict
 from livergrade.runs.run import Run
+from tests.faults.hostile.watch import watch
 
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 10**9, 10**30, -(10**6), 0.0, 0.5, 1e-9, 1e300, -1e300, 5e-324),
@@ -242,8 +245,13 @@ def attempt(run: Path, name: str, content: bytes) -> str:
         AssertionError: the refusal is not one line that names the file.
     """
     (run / name).write_bytes(content)
+    return attempt_read(run, name, READERS[name])
+
+
+def attempt_read(run: Path, name: str, read: Callable[[Path], object]) -> str:
+    """Read the run: ``right``, or ``refused`` in one line that names the file; anything else is raised."""
     try:
-        READERS[name](run)
+        read(run)
     except UserError as error:
         message = str(error)
     else:
@@ -254,34 +262,79 @@ def attempt(run: Path, name: str, content: bytes) -> str:
     return "refused"
 
 
+KINDS = {
+    "config": ("config.yaml",),
+    "side": tuple(name for name in READERS if name.endswith(".json")),
+    "tables": tuple(name for name in READERS if name.endswith(".csv")),
+}
+"""Files by kind; checkpoints are of a run that is trained first."""
+
+
+def try_one(
+    run: Path, name: str, whole: bytes, change: Callable[[], bytes], read: Callable[[Path], object]
+) -> str:
+    """Change a file, read the run, and put the file back; an error that is not told in one line is raised."""
+    (run / name).write_bytes(change())
+    started, computed = time.monotonic(), time.process_time()
+    try:
+        found = attempt_read(run, Path(name).name, read)
+        assert time.process_time() - computed < 10, "it computes for more than 10 s"
+        assert time.monotonic() - started < 60, "it takes more than a minute"
+    finally:
+        shutil.rmtree(run / name, ignore_errors=True)
+        (run / name).write_bytes(whole)
+    return found
+
+
 def main() -> int:
     """Try changes for so many minutes; print each that breaks through, and how many there were."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--minutes", type=float, default=10)
     words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--kind", choices=(*KINDS, "checkpoint"))
     given = words.parse_args()
     counts: Counter[str] = Counter()
-    end, seed = time.monotonic() + 60 * given.minutes, given.seed
+    outside: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        run = fill(Path(folder))
-        whole = {name: (run / name).read_bytes() for name in READERS}
+        run, readers, change = _prepared(given.kind, Path(folder))
+        whole = {name: (run / name).read_bytes() for name in readers}
+        watch([Path(folder), Path("/dev")], outside.append)
+        end, seed = time.monotonic() + 60 * given.minutes, given.seed
         while time.monotonic() < end:
             rng = random.Random(seed)
-            name = rng.choice(list(READERS))
-            content = changed(whole[name], name, rng)
-            started = time.monotonic()
+            name = rng.choice(list(readers))
             try:
-                counts[attempt(run, name, content)] += 1
-                assert time.monotonic() - started < 5, "it takes more than 5 s"
+                new = functools.partial(change, whole[name], name, rng)
+                counts[try_one(run, name, whole[name], new, readers[name])] += 1
+                assert not outside, f"changed {outside}"
             except Exception:
                 counts["breached"] += 1
-                print(f"seed {seed}: {name}\n{traceback.format_exc(limit=-4)}")  # noqa: T201
-            shutil.rmtree(run / name, ignore_errors=True)
-            (run / name).write_bytes(whole[name])
+                print(f"seed {seed}: {name}\n{traceback.format_exc(limit=-4)[-3000:]}", flush=True)  # noqa: T201
+            outside.clear()
             seed += 1
     told = ", ".join(f"{counts[key]} {key}" for key in ("refused", "right", "breached"))
-    print(f"{sum(counts.values())} tried: {told}")  # noqa: T201
+    print(f"{given.kind or 'all but checkpoints'}: {sum(counts.values())} tried: {told}")  # noqa: T201
     return int(counts["breached"] > 0)
+
+
+def _prepared(
+    kind: str | None, folder: Path
+) -> tuple[Path, dict[str, Callable[[Path], object]], Callable[[bytes, str, random.Random], bytes]]:
+    """A run, what reads its files of the kind, and what changes them."""
+    if kind != "checkpoint":
+        names = KINDS[kind] if kind else tuple(READERS)
+        return fill(folder), {name: READERS[name] for name in names}, changed
+    import logging
+
+    from tests.faults import fuzz_checkpoints
+
+    run = fuzz_checkpoints.trained(folder)
+    logging.disable(logging.WARNING)
+    return (
+        run,
+        fuzz_checkpoints.READERS,
+        lambda content, _, rng: fuzz_checkpoints.changed_checkpoint(content, rng),
+    )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from livergrade.evaluation.grades import UNLIKE, UNSURE
 from livergrade.inference.answers import add_answers, conformal_thresholds
+from livergrade.io.grades import UNLIKE, UNSURE
 from tests.conftest import GRADES
 
 

@@ -58,6 +58,13 @@ def test_damaged_files_are_told_with_what_to_do(tmp_path: Path) -> None:
         safe_load(path, fix="copy it again")
 
 
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2, torch.uint16, torch.uint64])
+def test_numbers_that_nothing_computes_with_are_refused(tmp_path: Path, kind: torch.dtype) -> None:
+    torch.save({"w": torch.ones(3).to(kind)}, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=r"a\.ckpt is refused: it holds tensors of an unusual kind"):
+        safe_load(tmp_path / "a.ckpt", fix="copy it again")
+
+
 @pytest.mark.parametrize(
     "words",
     [

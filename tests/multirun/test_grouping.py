@@ -127,8 +127,8 @@ def test_models_tested_on_other_patients_are_refused(tmp_path: Path) -> None:
 def test_grades_must_be_the_same(tmp_path: Path) -> None:
     finished_run(tmp_path / "a", "senet")
     other = finished_run(tmp_path / "b", "cbam")
-    table = (other / "predictions.csv").read_text()
-    (other / "predictions.csv").write_text(table.replace("moderate", "middling"))
+    for name in ("predictions.csv", "config.yaml"):
+        (other / name).write_text((other / name).read_text().replace("moderate", "middling"))
     with pytest.raises(UserError, match="different grades") as error:
         arms(find_runs([tmp_path])[0])
     assert f"{other}: poor, middling, well" in str(error.value)

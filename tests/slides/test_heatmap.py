@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from livergrade.evaluation.grades import UNLIKE, UNSURE
+from livergrade.io.grades import UNLIKE, UNSURE
 from livergrade.io.slide_reader import SlideError
 from livergrade.slides.heatmap import make_grid, summary, write_tiles_geojson
 from livergrade.slides.regions import read_regions

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from livergrade.evaluation.grades import UNLIKE, UNSURE
+from livergrade.io.grades import UNLIKE, UNSURE
 from livergrade.io.slide_reader import Slide, Tissue
 from livergrade.slides.heatmap import write_maps
 from livergrade.slides.map_figures import map_figure, stitch_maps, why_figure

@@ -7,8 +7,13 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from livergrade.config.schema import LossConfig, ModelConfig, OptimConfig
+from livergrade.config.schema import LossConfig, ModelConfig, OptimConfig, TrainConfig
+from livergrade.data.datamodule import GradingData
+from livergrade.data.kinds import read_cohort
+from livergrade.runs.folder import read_options
+from livergrade.training.setup import choose_split, make_data, make_task
 from livergrade.training.task import GradingTask
+from livergrade.training.trainer import make_trainer
 
 CLASSES = ["poor", "moderate", "well"]
 
@@ -52,3 +57,18 @@ def task(classes: list[str] = CLASSES, model: str = "resnet50", **changed: objec
             if item.name in changed and own:
                 setattr(config, item.name, changed.pop(item.name))
     return GradingTask(classes, *configs, seed=0, **changed)
+
+
+def resumed(run: Path) -> tuple[L.Trainer, GradingTask, GradingData, TrainConfig]:
+    """What resumes a run on the CPU, as the command makes it."""
+    config = read_options(run)
+    config.train.resume = str(run)
+    cohort = read_cohort(config.data)
+    split, note = choose_split(config, cohort, run)
+    data = make_data(config, cohort, split)
+    return (
+        make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema),
+        make_task(config, cohort.classes, note, split),
+        data,
+        config,
+    )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from livergrade.evaluation.grades import LONGEST, MOST, too_many_grades
+from livergrade.io.grades import LONGEST, MOST, too_many_grades
 
 
 @pytest.mark.parametrize("classes", [["a"] * (MOST + 1), ["a", "b" * (LONGEST + 1)]])
