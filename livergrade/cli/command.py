@@ -9,7 +9,6 @@ import itertools
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -25,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
+from livergrade.cli.signals import heard_signals
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
@@ -111,9 +111,7 @@ def command(
                 own_options = {item.name for item in fields(schema)} if all_words else None
                 sys.argv = _collect_positionals(sys.argv, words, own_options)
             sys.argv = _without_null_groups(sys.argv, CONF / f"{name}.yaml")
-            with contextlib.suppress(ValueError):  # not the main thread
-                signal.signal(signal.SIGTERM, _on_sigterm)
-            with _run_end_callbacks():
+            with heard_signals(), _run_end_callbacks():
                 run()
 
         return start
@@ -212,11 +210,6 @@ def _collect_positionals(arguments: list[str], option: str, own: set[str] | None
 def _local_rank() -> int:
     """Local rank of this process in a distributed run, as set by Lightning, torchrun or srun."""
     return int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
-
-
-def _on_sigterm(number: int, _frame: object) -> None:
-    """Exit like on an interrupt, so that a run prints how to resume and a sweep what is left."""
-    raise SystemExit(128 + number)
 
 
 def _note_failure(error: Exception) -> None:
