@@ -57,20 +57,17 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
 )
 def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
-    import lightning as L
-
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
     from livergrade.training.setup import describe_split, make_data, make_task
-    from livergrade.training.trainer import make_trainer, quiet_libraries
+    from livergrade.training.trainer import make_trainer, prepare_libraries
 
     assert config.run
     assert config.data
     trained, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
     options = _options(config, trained)
-    quiet_libraries()
-    L.seed_everything(options.seed, workers=True, verbose=False)
+    prepare_libraries(options.seed)
 
     cohort, split = _opened(config, trained, options)
     graded = split[split["split"] == "test"].reset_index(drop=True) if config.data.name else split

@@ -36,8 +36,6 @@ def main(config: TrainConfig) -> None:
     if may_be_restarted() and finished_before(run, config):
         take_over(run, config)
         return
-    import lightning as L
-
     from livergrade.data.kinds import open_cohort
     from livergrade.evaluation.splits import write_split
     from livergrade.reports.format import table
@@ -47,20 +45,17 @@ def main(config: TrainConfig) -> None:
     from livergrade.training.setup import check_start, choose_split, make_data, make_task, start_weights
     from livergrade.training.start_record import StartRecord
     from livergrade.training.stored_state import restore
-    from livergrade.training.trainer import log_outcome, make_trainer, quiet_libraries
-    from livergrade.training.weights_file import weights_file_facts
+    from livergrade.training.trainer import log_outcome, make_trainer, prepare_libraries
 
     started = time.monotonic()
-    quiet_libraries()
-    L.seed_everything(config.seed, workers=True, verbose=False)
-
+    prepare_libraries(config.seed)
     check_start(config)
     cohort = open_cohort(config)
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     task = make_task(config, cohort.classes, note, split)
     earlier = facts_before(run) if config.train.resume else None
-    weight_facts = start_weights(task.net, config, earlier) | weights_file_facts(config, earlier)
+    weight_facts = start_weights(task.net, config, earlier)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
     resumed = restore(trainer, task, data, config, run)
     record = StartRecord(run, run_facts(trainer) | weight_facts, earlier, resumed, started)

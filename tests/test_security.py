@@ -76,8 +76,8 @@ ONE_PLACE = {
     "autoescape=False": {"deploy/model_card.py"},  # Markdown, escaped by reports/markdown.py
     "Markup(": {"deploy/model_card.py"},  # front matter that YAML quoted
     "print(": {"deploy/example.py"},  # people's own copy, of ASCII text
-    "sys.stderr.write(": {"cli/output_folder.py"},  # through visible.message()
-    "sys.stdout.write(": set(),
+    "sys.stderr.write(": {"cli/output_folder.py", "cli/command.py"},  # through visible.message()
+    "sys.stdout.write(": {"cli/command.py"},  # through visible.message()
     "logging.Formatter(": set(),  # LogLines alone formats
     "basicConfig(format": set(),
 }

@@ -10,7 +10,6 @@ import itertools
 import json
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -29,6 +28,7 @@ from livergrade import __version__
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.refusals import refusal
+from livergrade.cli.signals import heard_signals
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.cli.typed_names import keep_names, names_a_file, quoted
 from livergrade.cli.typed_text import keep_text
@@ -91,37 +91,15 @@ def command(
         @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
         @functools.wraps(task)
         def run(composed: DictConfig) -> None:
-            if _local_rank():  # only one process of a distributed run logs
-                logging.getLogger().setLevel(logging.ERROR)
-            try:
-                _run_task(task, check, composed)
-            except UserError as error:
-                failures.error("%s", printable(error))
-                _note_failure(error)
-                if not _local_rank():
-                    remove_empty_run()
-                raise _ReportedError(f"\n{printable(error)}") from None
-            except Exception as error:
-                if message := explain_system_error(error):
-                    failures.error("%s", message)
-                    _note_failure(error)
-                    if not _local_rank():
-                        remove_empty_run()
-                    raise _ReportedError(f"\n{printable(message)}") from None
-                failures.exception("this run failed")
-                _note_failure(error)
-                raise
+            _run_reported(task, check, composed)
 
         def start() -> None:
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no error
                     stream.reconfigure(errors="backslashreplace")
-            if any(len(word) > 2 and "--version".startswith(word) for word in sys.argv[1:]):
-                sys.stdout.write(f"livergrade {__version__}\n")  # Hydra would tell its own
-                return
             typed = json.dumps(sys.argv)
             sys.argv = keep_text(keep_names(sys.argv, schema), schema)
-            if at_once and (answer := at_once(sys.argv[1:])):
+            if answer := _version(sys.argv[1:]) or (at_once and at_once(sys.argv[1:])):
                 sys.stdout.write(f"{printable(answer)}\n")
                 return
             os.environ["LIVERGRADE_TYPED"] = typed
@@ -129,22 +107,53 @@ def command(
             # times as long when another process used one of them; with this shorter spin, twice as long, at
             # the cost of 20 % on an idle machine. Read when torch is imported; a value set by the user wins.
             os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-            groups, options = _groups(CONF / f"{name}.yaml"), describe(schema)
-            text = HELP.format(name=name, example=example, summary=summary, groups=groups, options=options)
-            register(name, schema, text)
+            register(name, schema, _help(name, example, summary, schema))
             if words:
                 own_options = {item.name for item in fields(schema)} if all_words else None
                 files = {word for word in sys.argv if "=" in word and names_a_file(word, schema)}
                 sys.argv = _collect_positionals(sys.argv, words, own_options, files)
             sys.argv = _without_null_groups(sys.argv, CONF / f"{name}.yaml")
-            with contextlib.suppress(ValueError):  # not the main thread
-                signal.signal(signal.SIGTERM, _on_sigterm)
-            with _run_end_callbacks(), _one_line(schema):
+            with heard_signals(), _run_end_callbacks(), _one_line(schema):
                 run()
 
         return start
 
     return decorate
+
+
+def _version(words: Sequence[str]) -> str | None:
+    """The version, if it is asked for: Hydra would tell its own."""
+    asked = any(len(word) > 2 and "--version".startswith(word) for word in words)
+    return f"livergrade {__version__}" if asked else None
+
+
+def _help(name: str, example: str, summary: str, schema: Any) -> str:  # noqa: ANN401
+    groups, options = _groups(CONF / f"{name}.yaml"), describe(schema)
+    return HELP.format(name=name, example=example, summary=summary, groups=groups, options=options)
+
+
+def _run_reported(
+    task: Callable[[Config], None], check: Callable[[DictConfig], Config], composed: DictConfig
+) -> None:
+    """Run a task, and report its failure in its log, in the folder of a sweep's job and on the terminal."""
+    if _local_rank():  # only one process of a distributed run logs
+        logging.getLogger().setLevel(logging.ERROR)
+    try:
+        _run_task(task, check, composed)
+    except Exception as error:
+        message = error if isinstance(error, UserError) else explain_system_error(error)
+        if not message:
+            failures.exception("this run failed")
+            _note_failure(error)
+            raise
+        failures.error("%s", printable(message))
+        _note_failure(error)
+        if not _local_rank():
+            remove_empty_run()
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # the other jobs go on
+            raise _ReportedError(f"\n{printable(message)}") from None
+        sys.stderr.write(f"{printable(message)}\n")
+        raise SystemExit(1) from None
 
 
 def _run_task(
@@ -268,11 +277,6 @@ def _collect_positionals(
 def _local_rank() -> int:
     """Local rank of this process in a distributed run, as set by Lightning, torchrun or srun."""
     return int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
-
-
-def _on_sigterm(number: int, _frame: object) -> None:
-    """Exit like on an interrupt, so that a run prints how to resume and a sweep what is left."""
-    raise SystemExit(128 + number)
 
 
 def _note_failure(error: Exception) -> None:

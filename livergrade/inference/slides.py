@@ -60,8 +60,7 @@ def grade_slide(
     Returns:
         The slide's row of ``slides.csv``, or None if it can't be graded.
     """
-    from livergrade.reports import style  # imports matplotlib, which is slow and not needed for images
-    from livergrade.slides import heatmap, map_figures
+    from livergrade.slides import heatmap
 
     name = file_name(source.path.stem)
     made_from = {"slide": slide_identity(source.path), "mpp": source.mpp}
@@ -85,19 +84,49 @@ def grade_slide(
     answered = answers(pd.DataFrame([summary]), "slide").iloc[0]
     result = summary | {name: str(answered[name]) for name in ("set", "answer")}
     heatmap.write_tiles_geojson(tiles, grader.classes, cells.side, out / "maps" / f"{name}.geojson")
+    _draw(
+        slide,
+        tiles,
+        maps,
+        result,
+        side=cells.side,
+        grades=grader.classes,
+        min_tissue=config.min_tissue,
+        out=out / "maps",
+    )
+    slide.close()
+    return {"slide": str(source.path), "patient": source.patient} | result
+
+
+def _draw(
+    slide: Slide,
+    tiles: pd.DataFrame,
+    maps: Path | None,
+    result: dict[str, Any],
+    *,
+    side: float,
+    grades: Sequence[str],
+    min_tissue: float,
+    out: Path,
+) -> None:
+    """Draw the answers over the slide and, where there are class-activation maps, these."""
+    from livergrade.reports import style  # imports matplotlib, which is slow and not needed for images
+    from livergrade.slides import map_figures
+
+    tissue, stem = slide.tissue, slide.path.stem
     figure = map_figures.map_figure(
         tissue.thumbnail,
         tissue.scale,
         tiles,
-        grader.classes,
-        side=cells.side,
+        grades,
+        side=side,
         mpp=slide.mpp,
-        min_tissue=config.min_tissue,
-        title=f"{source.path.stem}: {result['answer']}",
+        min_tissue=min_tissue,
+        title=f"{stem}: {result['answer']}",
     )
-    style.save(figure, out / "maps" / f"{name}.png")
+    style.save(figure, out / f"{file_name(stem)}.png")
     if maps:
-        with atomic_write(out / "maps" / f"{name}_why.npz") as part:
+        with atomic_write(out / f"{file_name(stem)}_why.npz") as part:
             shutil.copyfile(maps, part)
         figure = map_figures.why_figure(
             tissue.thumbnail,
@@ -106,12 +135,10 @@ def grade_slide(
             tiles,
             result["predicted"],
             answer=result["answer"],
-            side=cells.side,
-            title=source.path.stem,
+            side=side,
+            title=stem,
         )
-        style.save(figure, out / "maps" / f"{name}_why.png")
-    slide.close()
-    return {"slide": str(source.path), "patient": source.patient} | result
+        style.save(figure, out / f"{file_name(stem)}_why.png")
 
 
 def _tiles(

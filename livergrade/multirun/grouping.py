@@ -209,13 +209,10 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmM
     """Compute all metrics of an arm, and compare every pair of its models.
 
     Raises:
-        UserError: its runs are of other labels or other images, or its models were tested on other ones; or
-            folds of a repeat know a patient by several names.
+        UserError: its runs are of different labels, images or tests, or know a patient by several names.
     """
     refuse_mixed_cohorts(arm.models, external=arm.kind == "external")
-    for repeats in arm.models.values():
-        for folds in repeats.values():
-            refuse_spellings(folds)
+    refuse_spellings(folds for repeats in arm.models.values() for folds in repeats.values())
     tables: dict[str, dict[str, pd.DataFrame]] = {
         name: {
             repeat: pool_folds([run.tested for run in folds], [str(run.folder) for run in folds])

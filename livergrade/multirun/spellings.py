@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from livergrade.errors import UserError
 from livergrade.io.patient_names import family_problems, patient_key
 from livergrade.runs.run import Run
 
 
-def refuse_spellings(folds: Sequence[Run]) -> None:
+def refuse_spellings(repeats: Iterable[Sequence[Run]]) -> None:
     """Check that no tested patient has a second name, within a run or between the folds of one repeat.
 
     Runs with ``data.patient_names=exact`` were told that such names are different people.
 
+    Args:
+        repeats: of each repeat its folds.
+
     Raises:
-        UserError: lists each such name with its spellings.
+        UserError: lists each such name of the first repeat that has any, with its spellings.
     """
+    for folds in repeats:
+        _refuse_spellings(folds)
+
+
+def _refuse_spellings(folds: Sequence[Run]) -> None:
     if all(run.config.data.patient_names == "exact" for run in folds):
         return
     tested = {patient_key(name) for run in folds for name in run.tested["patient"].unique()}

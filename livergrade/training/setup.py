@@ -28,6 +28,7 @@ from livergrade.training.preflight import (
 )
 from livergrade.training.task import GradingTask
 from livergrade.training.trainer import channels_last, check_trainer
+from livergrade.training.weights_file import weights_file_facts
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +117,8 @@ def start_weights(net: nn.Module, config: TrainConfig, earlier: Environment | No
         earlier: what the earlier starts of a resumed run recorded.
 
     Returns:
-        For ``environment.json``: ``parameters``, ``trained_parameters``, and ``initialisation``, the source
-        of the initial weights.
+        For ``environment.json``: ``parameters``, ``trained_parameters``, ``initialisation``, the source of
+        the initial weights, and ``weights_sha256`` if it is a file.
 
     Raises:
         UserError: the weights can't be read.
@@ -137,4 +138,9 @@ def start_weights(net: nn.Module, config: TrainConfig, earlier: Environment | No
         "all" if trained == parameters else f"{trained:,}",
         initial,
     )
-    return {"parameters": parameters, "trained_parameters": trained, "initialisation": initial}
+    facts: Environment = {
+        "parameters": parameters,
+        "trained_parameters": trained,
+        "initialisation": initial,
+    }
+    return facts | weights_file_facts(config, earlier)

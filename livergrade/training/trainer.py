@@ -22,6 +22,12 @@ REFUSED = (MisconfigurationException, ValueError, TypeError, RuntimeError)
 """What Lightning raises for a device, strategy or precision that can't be used."""
 
 
+def prepare_libraries(seed: int) -> None:
+    """Hide messages of the libraries, and seed all random numbers, those of loader processes too."""
+    quiet_libraries()
+    L.seed_everything(seed, workers=True, verbose=False)
+
+
 def quiet_libraries() -> None:
     """Hide library messages that users of the commands cannot act on."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # importing it sets INFO
@@ -82,6 +88,11 @@ def check_trainer(config: TrainerConfig) -> None:
         UserError: this machine or Lightning does not support the device, strategy or precision.
     """
     quiet_libraries()
+    if config.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError(
+            f"trainer.accelerator={config.accelerator}: PyTorch finds no GPU; set trainer.accelerator=cpu, "
+            "or repair the driver"
+        )
     try:
         L.Trainer(**_hardware(config), logger=False, enable_checkpointing=False, enable_progress_bar=False)
     except REFUSED as error:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
-from livergrade.inference.answers import UNLIKE
 from livergrade.inference.grader import Grader
+from livergrade.io.grades import UNLIKE
 from livergrade.predict import predict
 from tests.conftest import draw_image, write_slide
 
@@ -181,6 +182,9 @@ def called(run: Path, grades: Sequence[str], folder: Path) -> Path:
     (folder / "checkpoints").mkdir(parents=True)
     for name in ("config.yaml", "finished.json", "calibration.json", "appearance.json"):
         shutil.copy(run / name, folder / name)
+    options = yaml.safe_load((folder / "config.yaml").read_text())
+    options["data"]["classes"] = list(grades)
+    (folder / "config.yaml").write_text(yaml.safe_dump(options, sort_keys=False))
     content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     content["hyper_parameters"]["classes"] = list(grades)
     torch.save(content, folder / "checkpoints" / "best.ckpt")
@@ -212,7 +216,7 @@ def test_grades_are_names_whatever_they_look_like(
     told = json.loads(first["predictions.json"])
     (image,), (of_slide,) = told["images"], told["slides"]
     assert {image["predicted"], of_slide["predicted"]} <= set(grades)
-    counts = ", ".join(f"{int(grade == image['answer'])} {grade}" for grade in grades)
+    counts = ", ".join(f"{grade} ({int(grade == image['answer'])})" for grade in grades)
     assert f"1 images: {counts}" in caplog.text
     assert sum(of_slide[f"area_{grade}"] for grade in grades) == pytest.approx(1)
     areas = json.loads(first["maps/s.geojson"])["features"]

@@ -120,7 +120,7 @@ def test_the_most_accurate_comes_first_and_pairs_are_tested(tmp_path: Path) -> N
 def test_models_tested_on_other_patients_are_refused(tmp_path: Path) -> None:
     finished_run(tmp_path / "a", "senet")
     finished_run(tmp_path / "b", "cbam", patients=60)
-    with pytest.raises(UserError, match="patients"):
+    with pytest.raises(UserError, match="not of the same data"):
         measure(arms(find_runs([tmp_path])[0])[0][0], **FEW)
 
 

@@ -24,18 +24,18 @@ def test_a_tested_patient_with_two_names_is_refused_unless_they_are_two_people(t
     names = {"data.patient_names": "exact"}
     run = finished_run(tmp_path / "asked", "senet")
     exact = finished_run(tmp_path / "exact", "senet", options=names)
-    refuse_spellings([Run(run), Run(exact)])
+    refuse_spellings([[Run(run), Run(exact)]])
     for folder in (run, exact):
         renamed(folder, "P000", "p 0")
     (arm,), _ = arms([Run(run)])
     with pytest.raises(UserError, match=r"asked:\n  one patient's name in 2 spellings: 'P000' .*'p 0' "):
         measure(arm, resamples=20, permutations=20, seed=0)
-    refuse_spellings([Run(exact)])
+    refuse_spellings([[Run(exact)]])
 
 
 def test_a_patient_has_one_name_in_all_folds(tmp_path: Path) -> None:
     folds = [finished_run(tmp_path / f"{fold}", "senet", kind="kfold", fold=fold) for fold in (0, 1)]
-    refuse_spellings([*map(Run, folds)])
+    refuse_spellings([[*map(Run, folds)]])
     renamed(folds[1], "P001", "p_01")
     with pytest.raises(UserError, match=r"in 2 spellings: 'P001'.*, 'p_01'"):
-        refuse_spellings([*map(Run, folds)])
+        refuse_spellings([[*map(Run, folds)]])
