@@ -100,17 +100,18 @@ def _originals() -> tuple[dict[str, Callable[..., object]], Callable[..., object
 
 @contextlib.contextmanager
 def _replaced(
-    drawing: Mapping[str, Callable[..., object]], resnet50: Callable[..., object] | None
+    drawing: Mapping[str, Callable[..., object]], resnet50: Callable[..., object] | None, hidden: int = 4096
 ) -> Iterator[None]:
     from matplotlib.figure import Figure
 
-    from livergrade.models import resnet
+    from livergrade.models import resnet, vgg
 
     with pytest.MonkeyPatch.context() as patch:
         for name, function in drawing.items():
             patch.setattr(Figure, name, function)
         if resnet50:
             patch.setattr(resnet, "resnet50", resnet50)
+            patch.setattr(vgg, "HIDDEN", hidden)
         yield
 
 
@@ -147,9 +148,26 @@ def drawn() -> Iterator[None]:
 def narrow() -> Iterator[None]:
     """ResNet50, CBAM and SENet with 3×3 convolutions of an eighth of their channels; all else is as it is.
 
-    The layers, their names and the 2,048 features are the same, with 4 million weights for 24.
+    The layers, their names and the 2,048 features are the same, with 4 million weights for 24. VGG16 has 64
+    hidden features for 4,096.
     """
-    with _replaced({}, functools.partial(_originals()[1], width=8)):
+    with _narrowed():
+        yield
+
+
+def _narrowed() -> contextlib.AbstractContextManager[None]:
+    return _replaced({}, functools.partial(_originals()[1], width=8), hidden=64)
+
+
+@pytest.fixture(scope="module")
+def unreported() -> Iterator[None]:
+    """Runs have neither figures nor a report, which take as long as a small run itself."""
+    from livergrade.reports import results
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("plot_run", "plot_uncertainty"):
+            patch.setattr(results, name, lambda *given, **named: {})
+        patch.setattr(results, "write_report", lambda run: None)
         yield
 
 
@@ -398,17 +416,11 @@ def tiny_run(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The five-model sweep, run once; its figures are blank ones."""
+    """The five-model sweep of narrow networks, run once; its figures are blank ones."""
 
     def make(folder: Path) -> None:
-        train(
-            "-m",
-            "model=vgg16,resnet50,cbam,senet,sknet",
-            *small,
-            "trainer.limit_batches=2",
-            "optim.momentum=0",  # a checkpoint of VGG16 is a gigabyte with it, and half without
-            f"hydra.sweep.dir={folder}",
-            outputs=folder,
-        )
+        words = ["-m", "model=vgg16,resnet50,cbam,senet,sknet", *small, "trainer.limit_batches=2"]
+        with _narrowed():
+            train(*words, f"hydra.sweep.dir={folder}", outputs=folder)
 
     return made_once(tmp_path_factory, "sweep", make)

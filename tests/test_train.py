@@ -27,7 +27,7 @@ from livergrade.training.history import read_history
 from livergrade.training.setup import make_task
 from tests.conftest import TINY, command, train
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 
 LEFT_BY_A_RUN = {
     ".hydra",
@@ -222,6 +222,17 @@ def test_a_run_of_a_few_batches_says_so(sweep: Path) -> None:
 def test_carried_columns_reach_the_predictions(sweep: Path) -> None:
     run = next(sweep.glob("*_model-sknet*"))
     assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])
+
+
+def test_a_backbone_of_timm_is_named_and_probed_in_its_report(small: list[str], tmp_path: Path) -> None:
+    words = ("model=timm", "model.backbone=convnext_atto", *small, "experiment=probe", "data.batch_size=6")
+    train(*words, "trainer.max_epochs=1", outputs=tmp_path)
+    (folder,) = (tmp_path / "convnext_atto").iterdir()
+    assert (folder / "finished.json").is_file()
+    page = (folder / "report.html").read_text()
+    assert "<title>convnext_atto" in page
+    assert "Initial weights: random." in page
+    assert "the network is frozen below its head" in page
 
 
 def test_a_used_folder_is_refused(tiny_run: Path, run, tmp_path: Path, capfd) -> None:

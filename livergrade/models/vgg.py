@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 CONFIGURATION_D = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Number of channels and of convolutions of each stage."""
+HIDDEN = 4096
+"""Number of features of each of the two hidden layers behind the convolutions."""
 
 
 class VGG(nn.Module):
@@ -28,10 +30,10 @@ class VGG(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         hidden = [
-            *(nn.Linear(512 * 7 * 7, 4096), nn.ReLU(inplace=True), nn.Dropout()),
-            *(nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout()),
+            *(nn.Linear(512 * 7 * 7, HIDDEN), nn.ReLU(inplace=True), nn.Dropout()),
+            *(nn.Linear(HIDDEN, HIDDEN), nn.ReLU(inplace=True), nn.Dropout()),
         ]
-        head = nn.Linear(4096, num_classes)
+        head = nn.Linear(HIDDEN, num_classes)
         self.classifier = nn.Sequential(*hidden, head)
 
     def forward(self, x: Tensor) -> Tensor:

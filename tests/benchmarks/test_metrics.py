@@ -8,6 +8,6 @@ def test_both_are_timed(script, tmp_path: Path) -> None:
     printed = script("metrics", *words)
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["ours_seconds"] > 0
-    assert found["theirs_seconds"].keys() == {"2", "50"}
+    assert found["theirs_seconds"].keys() >= {"2", "50"}
     assert found["ratio"] == found["theirs_seconds"]["50"] / found["ours_seconds"]
     assert "times as fast" in printed

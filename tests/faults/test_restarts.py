@@ -10,8 +10,6 @@ from tests.faults.restarts import History, predicting, preparing
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 CALM = settings(
-    max_examples=4,
-    stateful_step_count=20,
     deadline=None,
     derandomize=True,
     database=None,
@@ -19,16 +17,17 @@ CALM = settings(
 )
 
 
-def hold(machine: type[History], histories: int) -> None:
-    run_state_machine_as_test(machine, settings=settings(CALM, max_examples=histories))
+def hold(machine: type[History], histories: int, steps: int = 20) -> None:
+    chosen = settings(CALM, max_examples=histories, stateful_step_count=steps)
+    run_state_machine_as_test(machine, settings=chosen)
 
 
 def test_what_predict_takes_over(tiny_run: Path) -> None:
-    hold(predicting(tiny_run), 2)
+    hold(predicting(tiny_run), 2, steps=6)
 
 
 def test_what_prepare_takes_over() -> None:
-    hold(preparing(), 2)
+    hold(preparing(), 2, steps=4)
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def our_builder(name: str) -> Callable[[int], nn.Module]:
 
 
 @EACH
-@pytest.mark.parametrize("classes", [1000, 3])
+@pytest.mark.parametrize("classes", [pytest.param(1000, marks=pytest.mark.slow), 3])
 def test_parameters_and_multiply_adds(reference: Reference, classes: int) -> None:
     assert counts_on_meta(our_builder(reference.model), classes) == reference.counts(classes)
 

@@ -13,7 +13,7 @@ from livergrade.training.checkpoints import WholeCheckpointIO, checkpoint_writer
 from livergrade.training.task import GradingTask
 from tests.conftest import TINY, train
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unreported")
 
 
 class Unwritable:

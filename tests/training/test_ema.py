@@ -10,7 +10,7 @@ import torch
 from livergrade.training.ema import AveragedWeights
 from tests.training.tasks import batches, loader, task, trainer
 
-pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
+pytestmark = pytest.mark.usefixtures("narrow", "unreported")
 
 
 class Watch(L.Callback):

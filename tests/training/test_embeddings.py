@@ -20,13 +20,13 @@ from livergrade.runs.folder import read_options
 from livergrade.training.setup import make_task
 from tests.conftest import GRADES, TINY, train
 
-pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
+pytestmark = pytest.mark.usefixtures("narrow", "unreported")
 
 PROBE = ("experiment=probe", "model.reduction=8", "data.batch_size=6")
 
 
 @pytest.fixture(scope="module")
-def probe(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def probe(narrow: None, unreported: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("probe") / "run"
     words = ("model=senet", *small, *PROBE, "trainer.max_epochs=3", f"hydra.run.dir={folder}")
     train(*words, outputs=folder.parent)
@@ -83,14 +83,3 @@ def test_a_resumed_probe_ends_where_an_uninterrupted_one_does(
     first, second = (tensors(folder / "checkpoints" / "last.ckpt") for folder in (resumed, whole))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_a_backbone_of_timm_is_named_and_probed(small: list[str], tmp_path: Path) -> None:
-    words = ("model=timm", "model.backbone=convnext_atto", *small, *PROBE[:1], *PROBE[2:])
-    train(*words, "trainer.max_epochs=1", outputs=tmp_path)
-    (folder,) = (tmp_path / "convnext_atto").iterdir()
-    assert (folder / "finished.json").is_file()
-    page = (folder / "report.html").read_text()
-    assert "<title>convnext_atto" in page
-    assert "Initial weights: random." in page
-    assert "the network is frozen below its head" in page

@@ -13,7 +13,7 @@ from livergrade.training.stored_state import best_weights, restore
 from tests.conftest import TINY, train
 from tests.training.tasks import resumed
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unreported")
 FIT, GROUP = "loops.fit_loop", "optimizer_states.0.param_groups.0"
 STEPS = f"{FIT}.epoch_loop.automatic_optimization.optim_progress"
 
