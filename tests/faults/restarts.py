@@ -8,6 +8,8 @@ both must hold the same files, byte by byte.
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +18,10 @@ import numpy as np
 import shapely
 import torch
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
 from PIL import Image
 
+from livergrade.config.fields import options
 from livergrade.config.schema import PredictConfig, PrepareConfig
 from livergrade.errors import UserError
 from livergrade.io.write_below import write_only_below
@@ -27,7 +30,7 @@ from livergrade.prepare import prepare
 from livergrade.slides.regions import Region, write_regions
 from tests.conftest import COLOURS, write_slide
 
-RECORDS = ("kept", "earlier_start")  # what is kept, and what is set aside, are of all starts
+RECORDS = ("kept", "earlier_start", ".")  # what is kept or set aside is of all starts; .hydra is of Hydra
 IMAGES = ("a/1.png", "a/2.png", "b/1.png", "b/[1].png")
 SLIDES = ("a/s.tif", "b/s.tif", "a/t.tif")
 PATIENTS = ("", "P1", "P2", "007", "None")
@@ -44,6 +47,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
         if path.is_file() and not path.relative_to(folder).parts[0].startswith(RECORDS)
+        if path.suffix != ".log"
     }
 
 
@@ -66,15 +70,53 @@ def stopped_after(files: int | None) -> Iterator[None]:
         Path.replace = replace  # type: ignore[method-assign]
 
 
-def run_in(out: Path, task: Callable[[Path], None]) -> str:
-    """Run a task into this folder, as its command would; returns the message of a refusal."""
+Config = PredictConfig | PrepareConfig
+Run = Callable[[Config, Path, int | None], str]
+"""Starts with these options into a folder, stopped after so many files; returns the message of a refusal."""
+
+
+def in_this_process(config: Config, out: Path, stop: int | None) -> str:
+    """Run the command's task as the command would.
+
+    Raises:
+        Stopped: before it wrote all.
+    """
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with write_only_below(out):
-            task(out)
+        with write_only_below(out), stopped_after(stop):
+            if isinstance(config, PredictConfig):
+                predict(config, out)
+            else:
+                prepare(config, out)
     except UserError as error:
         return str(error)
     return ""
+
+
+def in_its_own_process(config: Config, out: Path, stop: int | None) -> str:
+    """Run the command, and kill it after so many thirds of a second.
+
+    Raises:
+        Stopped: it was killed.
+    """
+    name = "predict" if isinstance(config, PredictConfig) else "prepare"
+    default = {key: value for key, _, value in options(type(config)())}
+    typed = [f"out={out}"]
+    for key, _, value in options(config):
+        if isinstance(value, list) and value != default[key]:
+            typed += value
+        elif value != default[key]:
+            typed.append(f"{key}={'null' if value is None else value}")
+    command = [sys.executable, "-m", f"livergrade.{name}", *typed]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            told = process.communicate(timeout=120 if stop is None else stop / 3)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Stopped from None
+    assert "Traceback" not in told
+    lines = [line for line in told.splitlines() if "%|" not in line]  # but for the progress
+    return "\n".join(lines).strip() if process.returncode else ""
 
 
 def write(path: Path, content: bytes, *, in_place: bool, old_date: bool) -> None:
@@ -91,6 +133,8 @@ def write(path: Path, content: bytes, *, in_place: bool, old_date: bool) -> None
 class History(RuleBasedStateMachine):
     """A folder of inputs, and an output folder that starts go on in."""
 
+    run: Run = staticmethod(in_this_process)
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="history"))
@@ -102,24 +146,23 @@ class History(RuleBasedStateMachine):
         """The folder that starts go on in; another one after a refusal that says so."""
         return self.folder / f"out{self.number}"
 
-    def start(self, task: Callable[[Path], None], stop: int | None) -> None:
+    def start(self, config: Config, stop: int | None) -> None:
         """Start, to its end or not; then hold the outputs against those of a fresh folder."""
         try:
-            with stopped_after(stop):
-                told = run_in(self.out, task)
+            told = self.run(config, self.out, stop)
         except Stopped:
             return
         if OTHER_FOLDER in told:
             self.number += 1
-            told = run_in(self.out, task)
+            told = self.run(config, self.out, None)
         self.fresh += 1
         fresh = self.folder / f"fresh{self.fresh}"
-        assert run_in(fresh, task) == told.replace(str(self.out), str(fresh))
+        assert self.run(config, fresh, None) == told.replace(str(self.out), str(fresh))
         found, expected = outputs(self.out), outputs(fresh)
         assert found.keys() == expected.keys()
         for name, content in expected.items():
             assert found[name].replace(bytes(self.out), bytes(fresh)) == content, name
-        shutil.rmtree(fresh)
+        shutil.rmtree(fresh, ignore_errors=True)  # a refused command leaves none
 
     def teardown(self) -> None:
         """Leave nothing behind."""
@@ -227,10 +270,11 @@ def predicting(run: Path) -> type[History]:
             file = self.folder / "run" / "checkpoints" / "best.ckpt"
             write(file, checkpoints[times], in_place=True, old_date=old_date)
 
-        @precondition(lambda self: (self.out / "images.csv").exists())
         @rule(how=st.sampled_from(["removed", "changed", "of another"]))
         def spoil(self, how: str) -> None:
             table = self.out / "images.csv"
+            if not table.exists():  # asked here, since when a process is killed differs from try to try
+                return
             if how == "removed":
                 table.unlink()
             elif how == "changed":
@@ -260,7 +304,7 @@ def predicting(run: Path) -> type[History]:
                 (self.folder / f"{table}.csv").write_text(text + "\n")
             given = {"tile_um": 160.0, "batch_size": 1, "workers": 1, "accelerator": "cpu", **self.options}
             config = PredictConfig(run=str(self.folder / "run"), inputs=self.named, **given)  # type: ignore[arg-type]
-            self.start(lambda out: predict(config, out), stop)
+            self.start(config, stop)
 
     return Predicting
 
@@ -339,10 +383,11 @@ def preparing() -> type[History]:
         def choose(self, option: tuple[str, object]) -> None:
             self.options[option[0]] = option[1]
 
-        @precondition(lambda self: list(self.out.glob("images/*.png")))
         @rule(which=st.integers(0, 9), how=st.sampled_from(["removed", "swapped", "another"]))
         def spoil(self, which: int, how: str) -> None:
             images = sorted(self.out.glob("images/*.png"))
+            if not images:
+                return
             image, other = images[which % len(images)], images[(which + 1) % len(images)]
             if how == "another":
                 image.write_bytes(png(which))
@@ -375,6 +420,6 @@ def preparing() -> type[History]:
                 table=str(self.folder / "table.csv"),
                 **(size | self.options),  # type: ignore[arg-type]
             )
-            self.start(lambda out: prepare(config, out), stop)
+            self.start(config, stop)
 
     return Preparing

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.faults.restarts import History, predicting, preparing
+from tests.faults.restarts import History, in_its_own_process, predicting, preparing
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 CALM = settings(
@@ -38,3 +38,11 @@ def test_what_predict_takes_over_in_many_histories(tiny_run: Path) -> None:
 @pytest.mark.slow
 def test_what_prepare_takes_over_in_many_histories() -> None:
     hold(preparing(), 250)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["predict", "prepare"])
+def test_what_is_taken_over_after_processes_were_killed(which: str, tiny_run: Path) -> None:
+    machine = predicting(tiny_run) if which == "predict" else preparing()
+    machine.run = staticmethod(in_its_own_process)
+    hold(machine, 10, steps=12)
