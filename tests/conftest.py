@@ -238,6 +238,42 @@ def _options_composed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _weights_drawn_once() -> Iterator[None]:
+    """He initialisation copies drawn numbers, of which there are as many as in ResNet50's largest layer."""
+    import torch
+    from torch.nn import init
+
+    generator = torch.Generator().manual_seed(0)
+    uniform = torch.rand(2_500_009, generator=generator) * 2 - 1
+    normal = torch.randn(2_500_009, generator=generator)
+
+    def filled(tensor: torch.Tensor, numbers: torch.Tensor, scale: float) -> torch.Tensor:
+        count = tensor.numel()
+        if tensor.is_meta:
+            return tensor
+        with torch.no_grad():
+            start = int(torch.randint(len(numbers), (1,)))  # by the seed that was set, as before
+            times = -(-(start + count) // len(numbers))
+            values = (
+                numbers.repeat(times)[start : start + count] if times > 1 else numbers[start : start + count]
+            )
+            return tensor.copy_(values.view(tensor.shape)).mul_(scale)
+
+    def kaiming_uniform(tensor, a=0.0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+        gain = init.calculate_gain(nonlinearity, a)
+        return filled(tensor, uniform, gain * (3 / init._calculate_correct_fan(tensor, mode)) ** 0.5)
+
+    def kaiming_normal(tensor, a=0.0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+        gain = init.calculate_gain(nonlinearity, a)
+        return filled(tensor, normal, gain / init._calculate_correct_fan(tensor, mode) ** 0.5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(init, "kaiming_uniform_", kaiming_uniform)
+        patch.setattr(init, "kaiming_normal_", kaiming_normal)
+        yield
+
+
 def pytest_collection_finish() -> None:
     """Have the garbage collector look no more at what stays to the end: imported packages and tests."""
     gc.collect()

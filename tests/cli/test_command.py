@@ -42,9 +42,11 @@ def test_null_is_no_group_but_the_default_of_some() -> None:
         command._without_null_groups(["train.py", "model=null"], CONF / "train.yaml")
 
 
-def test_help_names_its_options_and_no_other_group() -> None:
+@pytest.mark.parametrize(
+    "names", [("train", "tune"), pytest.param(("evaluate", "compare"), marks=pytest.mark.slow)]
+)
+def test_help_names_its_options_and_no_other_group(names: tuple[str, ...]) -> None:
     """In one process for all of the names; that each is fast is seen by what is imported at the end."""
-    names = ("train", "evaluate", "compare", "tune")
     code = (
         "import sys, runpy\n"
         "from hydra.core.global_hydra import GlobalHydra\n"
