@@ -52,6 +52,7 @@ def test_the_page_stands_alone_and_says_what_leaks(compared: Path) -> None:
     assert "No two of the models can be told apart" in page.text or "After Holm's correction" in page.text
 
 
+@pytest.mark.slow
 def test_a_relative_folder_and_again(compared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (compared / "tables" / "accuracy_patient.csv").read_bytes()
     monkeypatch.chdir(compared.parent.parent)

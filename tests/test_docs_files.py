@@ -104,6 +104,7 @@ def test_every_function_that_reads_is_there() -> None:
             assert hasattr(found.Run if owner else found, name), f"{module}.{owner}{name}"
 
 
+@pytest.mark.slow
 def test_what_a_comparison_leaves_is_told(tmp_path: Path) -> None:
     for model in ("senet", "cbam"):
         for kind in ("patient", "image"):

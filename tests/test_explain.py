@@ -25,6 +25,7 @@ def trained(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pyt
     return next((out / "cbam").iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_is_explained_on_images_of_its_test(trained: Path, tmp_path: Path) -> None:
     command("explain", f"run={trained}", *FAST, f"out={tmp_path / 'out'}", outputs=tmp_path)
     chosen = choose(Run(trained), 1)
@@ -54,6 +55,7 @@ def test_a_run_is_explained_on_images_of_its_test(trained: Path, tmp_path: Path)
     assert page.count("data:image/png") == len(chosen) + 1  # and the gates
 
 
+@pytest.mark.slow
 def test_named_images_are_explained_and_bad_ones_told(
     trained: Path, drawn: None, tmp_path: Path, capfd
 ) -> None:

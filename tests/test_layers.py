@@ -183,6 +183,7 @@ print(json.dumps([key for key in before if before[key] != after[key]]))
 """
 
 
+@pytest.mark.slow
 def test_importing_changes_nothing_but_what_is_imported() -> None:
     """No filter of warnings, log level, option of a library, resolver or signal handler."""
     done = subprocess.run(

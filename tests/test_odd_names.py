@@ -55,6 +55,7 @@ def check_run(folder: Path, grades: tuple[str, ...]) -> None:
     assert all(f">{grade}<" in page for grade in grades)
 
 
+@pytest.mark.slow
 def test_a_run_of_odd_names_is_read_as_it_was_written(trained) -> None:
     check_run(trained(WORST), WORST)
 

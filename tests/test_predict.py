@@ -152,6 +152,7 @@ def test_a_slide_is_graded_where_there_is_tissue(
     assert json.loads((out / "predictions.json").read_text())["slides"][0]["tiles"] == len(tiles)
 
 
+@pytest.mark.slow
 def test_why_a_slide_has_its_grade_is_drawn_over_it(
     trained: Path, slide: Path, drawn: None, tmp_path: Path
 ) -> None:

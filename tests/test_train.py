@@ -146,6 +146,7 @@ def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> Non
     assert "patient/accuracy" in scalars
 
 
+@pytest.mark.slow
 def test_maps_change_nothing(run, small, tmp_path: Path) -> None:
     with_maps = run("trainer.map_epochs=1", "trainer.max_epochs=2").rename(tmp_path / "with_maps")
     without = run("trainer.map_epochs=0", "trainer.max_epochs=2")
@@ -224,6 +225,7 @@ def test_carried_columns_reach_the_predictions(sweep: Path) -> None:
     assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])
 
 
+@pytest.mark.slow
 def test_a_backbone_of_timm_is_named_and_probed_in_its_report(small: list[str], tmp_path: Path) -> None:
     words = ("model=timm", "model.backbone=convnext_atto", *small, "experiment=probe", "data.batch_size=6")
     train(*words, "trainer.max_epochs=1", outputs=tmp_path)

@@ -32,6 +32,7 @@ def train_here(command: list[str], **_: object) -> "subprocess.CompletedProcess[
     return subprocess.CompletedProcess(command, status, "", told.getvalue())
 
 
+@pytest.mark.slow
 def test_a_study_and_going_on_with_it(
     small: list[str], manifest: Path, tmp_path: Path, monkeypatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

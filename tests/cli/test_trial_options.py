@@ -7,6 +7,7 @@ from livergrade.errors import UserError
 from livergrade.multirun.study import read_space
 
 
+@pytest.mark.slow
 def test_a_value_that_needs_another_one_is_right() -> None:
     check_trials(*read_space(["model=senet,cbam", "model.kernel_size=7,3"]))
     with pytest.raises(UserError, match=r"model\.kernel_size=4: must be odd"):

@@ -128,7 +128,8 @@ def test_runs_of_one_second_have_folders_of_their_own() -> None:
     assert time.time() - begun < 2
 
 
-@pytest.mark.parametrize("numbers", [(0, 2), pytest.param((0, 1, 3), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("numbers", [(0, 2), (0, 1, 3)])
 def test_the_number_of_workers_changes_no_bit(
     numbers: tuple[int, ...], small: list[str], tmp_path: Path
 ) -> None:

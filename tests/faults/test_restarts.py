@@ -22,6 +22,7 @@ def hold(machine: type[History], histories: int, steps: int = 20) -> None:
     run_state_machine_as_test(machine, settings=chosen)
 
 
+@pytest.mark.slow
 def test_what_predict_takes_over(tiny_run: Path) -> None:
     hold(predicting(tiny_run), 2, steps=6)
 

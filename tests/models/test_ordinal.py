@@ -64,7 +64,9 @@ def test_certain_answers_stay_finite() -> None:
     assert embedded.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("name", [*NAMES, "timm"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "vgg16")) for name in (*NAMES, "timm")]
+)
 def test_it_is_the_head_of_every_network(name: str) -> None:
     torch.manual_seed(0)
     net = build(name, 4, "corn", **({"backbone": "convnext_atto"} if name == "timm" else {})).eval()

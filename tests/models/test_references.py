@@ -62,8 +62,8 @@ def test_parameters_and_multiply_adds(reference: Reference, classes: int) -> Non
 
 @pytest.mark.parametrize(
     "reference",
-    [  # timm's VGG16 is torchvision's under other names, with 138 million weights
-        pytest.param(reference, marks=[pytest.mark.slow] * (reference.name == "timm `vgg16`"))
+    [  # to fill 138 million weights takes seconds
+        pytest.param(reference, marks=[pytest.mark.slow] * (reference.model == "vgg16"))
         for reference in REFERENCES
     ],
     ids=lambda reference: reference.name,

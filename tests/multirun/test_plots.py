@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from livergrade.multirun.grouping import arms, measure
 from livergrade.multirun.plots import ZOOM, curves, mean_histories, plot_arm
@@ -20,6 +21,7 @@ def written(figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(Text))
 
 
+@pytest.mark.slow
 def test_every_model_is_in_every_figure(tmp_path: Path) -> None:
     for model in ("senet", "cbam"):
         finished_run(tmp_path / model, model)

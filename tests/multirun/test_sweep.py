@@ -28,6 +28,7 @@ def test_a_sweep_ends_with_a_comparison(sweep: Path) -> None:
     assert "A trial: passes were stopped" in (sweep / "comparison" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_failed_job_stops_no_other_and_is_run_again_alone(
     small: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -138,12 +138,13 @@ def assert_same(one: Path, other: Path) -> None:
 @pytest.mark.parametrize(
     ("step", "number"),
     [
-        (1, signal.SIGTERM),
         (STEPS + 2, signal.SIGTERM),
-        (1, signal.SIGINT),
         *(
             pytest.param(step, number, marks=pytest.mark.slow)
-            for step, number in ((STEPS, signal.SIGTERM), (2 * STEPS, signal.SIGTERM), (1, signal.SIGUSR1))
+            for step, number in (
+                *((1, signal.SIGTERM), (STEPS, signal.SIGTERM), (2 * STEPS, signal.SIGTERM)),
+                *((1, signal.SIGINT), (1, signal.SIGUSR1)),
+            )
         ),
     ],
 )
@@ -189,7 +190,8 @@ SMOOTH = (
 )
 
 
-@pytest.mark.parametrize("step", [STEPS + 2, pytest.param(STEPS, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [STEPS + 2, STEPS])
 def test_averaged_weights_and_mixed_views_go_on_to_the_same_end(
     words: list[str], during_step, step: int, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_checkpoints_to_resume_from_hold_the_head_alone(probe: Path) -> None:
     assert facts["trained_parameters"] == 3 * 2048 + 3 < facts["parameters"]
 
 
+@pytest.mark.slow
 def test_a_resumed_probe_ends_where_an_uninterrupted_one_does(
     run: Callable[..., Path], small: list[str], tmp_path: Path
 ) -> None:
