@@ -588,7 +588,7 @@ def tiled(place: Place, tag: int, value: int) -> bytes:
 
 
 SLIDES = [
-    Case(f"a slide {name}", "predict", slide(content, *words), r"s\.svs")
+    Case(f"a slide {name}", "predict", slide(content, *words), r"s\.svs|slide_mpp=1e-06")
     for name, content, words in (
         ("of sixty thousand pages", lambda place: many_pages(60_000), ()),
         ("whose pages are a circle", lambda place: many_pages(3)[:-4] + struct.pack("<I", 8), ()),

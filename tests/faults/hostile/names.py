@@ -211,7 +211,7 @@ def allowed_by_itself(command: str) -> Callable[[Place], list[str]]:
         manifest = cohort(place)
         changed(manifest, cell("image", str(place.bait / "secret.png")))
         options(place.run, lambda values: values["data"].update(manifest=str(manifest), outside=True))
-        resumed = [f"train.resume={place.run}"]
+        resumed = [f"train.resume={place.run}", "trainer.max_epochs=2"]  # it is finished
         return resumed if command == "train" else [f"run={place.run}"]
 
     return prepare
@@ -245,6 +245,12 @@ def classed(place: Place, grade: str) -> list[str]:
         lambda t: t.replace("poor", grade).rename(columns={"p_poor": f"p_{grade}"}),
     )
     changed(place.run / "split.csv", lambda t: t.replace("poor", grade))
+    options(
+        place.run,
+        lambda values: values["data"].update(
+            classes=[grade if name == "poor" else name for name in values["data"]["classes"]]
+        ),
+    )
     return [str(place.run), f"hydra.run.dir={place.out}"]
 
 
