@@ -120,16 +120,18 @@ def _explain_all(
 
 def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     """The images that were named, else test images of the run."""
+    from livergrade.data.kinds import read_cohort
     from livergrade.explanations.explained import Chosen, choose
     from livergrade.inference.inputs import find_inputs
     from livergrade.multirun.same_data import refuse_changed_images
 
     if not config.images:
-        chosen = choose(run, config.n, outside=config.data.outside)
+        cohort = read_cohort(run.config.data, outside=config.data.outside, run=run.folder)
+        chosen = choose(run, cohort, config.n, outside=config.data.outside)
         refuse_changed_images(
             run,
+            cohort,
             [image.name for image in chosen],
-            outside=config.data.outside,
             fix="restore them, or name the images that are to be explained",
         )
         return chosen

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livergrade.data.kinds import read_cohort
 from livergrade.evaluation.faithfulness import METHODS
 from livergrade.explanations.explained import choose
 from livergrade.runs.run import Run
@@ -28,7 +29,8 @@ def trained(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pyt
 @pytest.mark.slow
 def test_a_run_is_explained_on_images_of_its_test(trained: Path, tmp_path: Path) -> None:
     command("explain", f"run={trained}", *FAST, f"out={tmp_path / 'out'}", outputs=tmp_path)
-    chosen = choose(Run(trained), 1)
+    run = Run(trained)
+    chosen = choose(run, read_cohort(run.config.data, outside=False, run=trained), 1)
     out = tmp_path / "out"
     test = pd.read_csv(trained / "split.csv").query("split == 'test'")
     assert {one.name for one in chosen} <= set(test["image"])

@@ -220,33 +220,38 @@ def _run_end_callbacks() -> Iterator[None]:
 
 def _groups(primary: Path) -> str:
     """Help text of the config groups of a command's YAML file; empty without groups."""
-    defaults = yaml.safe_load(primary.read_text("utf-8"))["defaults"]
-    chosen = [key.split()[-1] for item in defaults if isinstance(item, dict) for key in item]
-    lines = [
-        f"{group}: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}\n"
-        for group in chosen
-        if (CONF / group).is_dir() and not group.startswith("hydra/")
-    ]
+    lines = [f"{group}: {_choices(group)}\n" for group in _defaults(primary) if (CONF / group).is_dir()]
     return (
         "Groups, chosen with group=name (the list after each):\n\n" + "".join(lines) + "\n" if lines else ""
     )
 
 
-def _without_null_groups(arguments: list[str], primary: Path) -> list[str]:
-    """The words without ``group=null``, which Hydra refuses to hear, though it is the default of a group."""
+def _defaults(primary: Path) -> dict[str, str | None]:
+    """Config group of a command's YAML file → its default; None: none is chosen."""
     defaults = yaml.safe_load(primary.read_text("utf-8"))["defaults"]
-    chosen = {
+    return {
         key.split()[-1]: value  # it may be optional
         for item in defaults
         if isinstance(item, dict)
         for key, value in item.items()
         if not key.startswith("override ")
     }
-    typed = {word.removesuffix("=null") for word in arguments if word.endswith("=null")} & chosen.keys()
+
+
+def _choices(group: str) -> str:
+    return ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
+def _without_null_groups(arguments: list[str], primary: Path) -> list[str]:
+    """The words without ``group=null``, which Hydra refuses to hear, though it is the default of a group."""
+    nulls = {word.removesuffix("=null") for word in arguments if word.endswith("=null")}
+    if not nulls:
+        return arguments
+    defaults = _defaults(primary)
+    typed = nulls & defaults.keys()
     for group in sorted(typed):
-        if chosen[group] is not None:
-            there = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
-            raise SystemExit(f"{group}=null: choose one of {there}")
+        if defaults[group] is not None:
+            raise SystemExit(f"{group}=null: choose one of {_choices(group)}")
     return [word for word in arguments if word.removesuffix("=null") not in typed]
 
 

@@ -78,8 +78,8 @@ def images_to_check(
         tested = sorted(set(run.tested["image"]))
         indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
         names = [tested[index] for index in indices]
-        root = read_cohort(run.config.data, outside=outside, run=run.folder).root
-        refuse_changed_images(run, names, outside=outside, fix="restore them")
+        cohort = read_cohort(run.config.data, outside=outside, run=run.folder)
+        refuse_changed_images(run, cohort, names, fix="restore them")
     except UserError as error:
         log.warning(
             "the run's test images can't be used, so the check uses noise images; set images= to use others"
@@ -87,7 +87,7 @@ def images_to_check(
             error,
         )
         return [], "noise"
-    below = Inside(root, outside=outside)
+    below = Inside(cohort.root, outside=outside)
     return [run.image(name, below) for name in names], "test images of the run"
 
 

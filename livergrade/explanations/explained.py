@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from livergrade.config.schema import ExplainConfig
 from livergrade.data.augment import as_seen
-from livergrade.data.kinds import read_cohort
+from livergrade.data.cohort import Cohort
 from livergrade.evaluation.answer import add_answer
 from livergrade.evaluation.faithfulness import METHODS, Measured, by_test
 from livergrade.evaluation.levels import aggregate
@@ -84,24 +84,24 @@ class Explained:
     attention: list[tuple[str, str, Floats]]
 
 
-def choose(run: Run, n: int, *, outside: bool = False) -> list[Chosen]:
+def choose(run: Run, cohort: Cohort, n: int, *, outside: bool = False) -> list[Chosen]:
     """Select test images of each grade: those graded best, worst and with the highest uncertainty.
 
     An image that fits several of these is selected once.
 
     Args:
         run: the run.
+        cohort: its cohort.
         n: images of each kind and grade.
         outside: whether images may lie outside the cohort's folder.
 
     Raises:
-        UserError: the run has no predictions, its cohort can't be read, or its predictions name an image that
-            lies outside it.
+        UserError: the run has no predictions, or they name an image that lies outside its cohort.
     """
     tested, classes = run.tested, run.classes
     level = aggregate(tested)["image"]
     patients: pd.Series[str] = tested.drop_duplicates("image").set_index("image")["patient"]
-    root = Inside(read_cohort(run.config.data, outside=outside, run=run.folder).root, outside=outside)
+    root = Inside(cohort.root, outside=outside)
     scores = level.scores.clip(1e-12)
     entropy = -(scores * np.log(scores)).sum(1)
     selected: dict[str, Chosen] = {}

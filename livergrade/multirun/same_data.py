@@ -45,19 +45,18 @@ def refuse_other_data(folder: Path, config: TrainConfig, *, fix: str) -> None:
         raise UserError(f"{folder}: is finished, and was made from other data; {fix}:\n{listed}")
 
 
-def refuse_changed_images(run: Run, images: Sequence[str], *, outside: bool, fix: str) -> None:
+def refuse_changed_images(run: Run, cohort: Cohort, images: Sequence[str], *, fix: str) -> None:
     """Compare test images of a run, as they are now, with those that it tested.
 
     Args:
         run: the run.
+        cohort: the run's cohort, as it is read now.
         images: their names.
-        outside: ``data.outside`` of the present command.
         fix: remedy named in the message.
 
     Raises:
         UserError: one of them has other bytes, another patient or another grade now, or is not in the cohort.
     """
-    cohort = read_cohort(run.config.data, outside=outside, run=run.folder)
     tables = (table.set_index("image")[_FACTS] for table in (run.split, cohort.table))
     before, now = (table[table.index.isin(images)] for table in tables)
     if messages := changed_images(before, now, same_images=True):

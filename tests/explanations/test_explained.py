@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from livergrade.data.kinds import read_cohort
 from livergrade.explanations.explained import _turned_spread, _turning_error, choose
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
@@ -15,7 +16,8 @@ from tests.conftest import GRADES, finished_run
 def test_the_best_the_worst_and_the_least_sure_of_each_grade(manifest: Path, tmp_path: Path) -> None:
     cohort = {"data.name": "manifest", "data.manifest": str(manifest), "data.cache_dir": str(tmp_path)}
     run = Run(finished_run(tmp_path / "run", "senet", options=cohort))
-    chosen = {one.name: one for one in choose(run, 1)}
+    now = read_cohort(run.config.data, outside=False, run=run.folder)
+    chosen = {one.name: one for one in choose(run, now, 1)}
     tested = run.tested.set_index("image")
     assert set(chosen) <= set(tested.index)
     for grade in GRADES:
@@ -26,7 +28,7 @@ def test_the_best_the_worst_and_the_least_sure_of_each_grade(manifest: Path, tmp
         assert (one.patient, one.grade) == tuple(tested.loc[name, ["patient", "grade"]])
         assert one.path == manifest.parent / name
     assert max(Counter(one.why for one in chosen.values()).values()) == 1
-    assert len(choose(run, 3)) > len(chosen)
+    assert len(choose(run, now, 3)) > len(chosen)
     assert pd.Series(list(chosen)).is_unique
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from livergrade.config.schema import TrainConfig
+from livergrade.data.cohort import Cohort
+from livergrade.data.kinds import read_cohort
 from livergrade.errors import UserError
 from livergrade.io.files import write_json
 from livergrade.io.json_files import read_json
@@ -121,14 +123,18 @@ def test_the_weights_that_training_began_with_count_by_their_bytes(
         refuse_other_data(run, config, fix="restore it")
 
 
+def cohort_now(run: Run) -> Cohort:
+    return read_cohort(run.config.data, outside=False, run=run.folder)
+
+
 def test_a_test_image_that_was_replaced_is_not_the_one_that_was_tested(case: Case) -> None:
     folder, config = case
     save_config(folder, config)
     run = Run(folder)
     first, second = sorted(set(run.tested["image"]))[:2]
-    refuse_changed_images(run, [first, second], outside=False, fix="restore them")
+    refuse_changed_images(run, cohort_now(run), [first, second], fix="restore them")
     assert config.data.manifest
     draw_image(Path(config.data.manifest).parent / first, 77, 0)
-    refuse_changed_images(run, [second], outside=False, fix="restore them")
+    refuse_changed_images(run, cohort_now(run), [second], fix="restore them")
     with pytest.raises(UserError, match=rf"are now; restore them:\n  1 image differs: {first} \(sha256 "):
-        refuse_changed_images(run, [first, second], outside=False, fix="restore them")
+        refuse_changed_images(run, cohort_now(run), [first, second], fix="restore them")
