@@ -274,6 +274,15 @@ def _weights_drawn_once() -> Iterator[None]:
         yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests of what takes long to make first: one worker gets them all, and none waits for another."""
+
+    def made_at_once(item: pytest.Item) -> bool:
+        return item.path.name != "test_export.py" and "sweep" not in getattr(item, "fixturenames", ())
+
+    items.sort(key=made_at_once)
+
+
 def pytest_collection_finish() -> None:
     """Have the garbage collector look no more at what stays to the end: imported packages and tests."""
     gc.collect()
