@@ -27,7 +27,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "faults/test_bad_inputs.py": "what a person may give by mistake, to every command",
     "faults/test_fuzz.py": "any bytes, to whatever reads a file",
     "faults/test_hostile.py": "hostile and careless inputs, to every command",
-    "faults/test_restarts.py": "predict and prepare started again after anything",
+    "faults/test_restarts.py": "predict, prepare and sweeps started again after anything",
     "faults/test_kills.py": "commands that are killed at any moment",
     "faults/test_machine.py": "what a machine may lack or do",
     "faults/test_signals.py": "commands that are told to end while they read hostile files",

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from tests.faults.restarts import History, in_its_own_process, predicting, preparing
+from tests.faults import sweep_restarts
+from tests.faults.restarts import in_its_own_process, predicting, preparing
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 CALM = settings(
@@ -17,7 +18,7 @@ CALM = settings(
 )
 
 
-def hold(machine: type[History], histories: int, steps: int = 20) -> None:
+def hold(machine: type[RuleBasedStateMachine], histories: int, steps: int = 20) -> None:
     chosen = settings(CALM, max_examples=histories, stateful_step_count=steps)
     run_state_machine_as_test(machine, settings=chosen)
 
@@ -33,12 +34,17 @@ def test_what_prepare_takes_over() -> None:
 
 @pytest.mark.slow
 def test_what_predict_takes_over_in_many_histories(tiny_run: Path) -> None:
-    hold(predicting(tiny_run), 250)
+    hold(predicting(tiny_run), 200)
 
 
 @pytest.mark.slow
 def test_what_prepare_takes_over_in_many_histories() -> None:
-    hold(preparing(), 250)
+    hold(preparing(), 200)
+
+
+@pytest.mark.slow
+def test_what_a_sweep_takes_over_in_many_histories(unreported: None) -> None:
+    hold(sweep_restarts.sweeping(), 100, steps=12)
 
 
 @pytest.mark.slow
@@ -47,3 +53,10 @@ def test_what_is_taken_over_after_processes_were_killed(which: str, tiny_run: Pa
     machine = predicting(tiny_run) if which == "predict" else preparing()
     machine.run = staticmethod(in_its_own_process)
     hold(machine, 10, steps=12)
+
+
+@pytest.mark.slow
+def test_what_a_sweep_takes_over_after_processes_were_killed() -> None:
+    machine = sweep_restarts.sweeping()
+    machine.run = staticmethod(sweep_restarts.in_its_own_process)
+    hold(machine, 5, steps=8)

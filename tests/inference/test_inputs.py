@@ -77,6 +77,18 @@ def test_maps_that_an_earlier_start_left_are_no_images(tmp_path: Path) -> None:
     assert found == [Path("a.png"), Path("maps/b.png"), Path("out/maps/c.png")]
 
 
+def test_the_working_directory_is_a_folder_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touched(tmp_path / "out" / "maps" / "s.png", tmp_path / "out" / "tiles" / "s.csv", tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert [item.path for item in find_inputs(["."])] == [Path("a.png")]
+    assert [item.path for item in find_inputs(["..", "."])] == [Path("..", tmp_path.name, "a.png")]
+    monkeypatch.chdir(tmp_path / "out" / "maps")
+    with pytest.raises(UserError, match="contains no image"):
+        find_inputs(["."])
+
+
 def test_a_file_named_twice_has_what_either_table_says_of_it(tmp_path: Path) -> None:
     touched(tmp_path / "in" / "a.png", tmp_path / "in" / "b.svs")
     (tmp_path / "t.csv").write_text("image,patient,mpp\nin/a.png,P1,\nin/../in/b.svs,P2,0.5\n")
