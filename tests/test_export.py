@@ -260,8 +260,9 @@ def test_a_network_too_large_for_one_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_every_network_is_exported(name: str, sweep: Path, tmp_path: Path) -> None:
-    run = next(sweep.glob(f"*_model-{name}*"))
+def test_every_network_is_exported(name: str, small: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(f"model={name}", *small, "trainer.limit_batches=1", f"hydra.run.dir={run}", outputs=tmp_path)
     export(f"run={run}", f"out={tmp_path / 'out'}", "views=5", outputs=tmp_path)
     agreement = json.loads((tmp_path / "out" / "export.json").read_text())["agreement"]
     assert agreement["max_difference"] < 2e-3
