@@ -100,7 +100,8 @@ def test_every_command_keeps_odd_names(grades: tuple[str, ...], trained, tmp_pat
     answers = []
     for _ in range(2):
         words = [f"run={folder}", str(tmp_path / "cohort.csv"), f"out={tmp_path / 'answers'}"]
-        command("predict", *words, "accelerator=cpu", outputs=tmp_path)
+        words += ["accelerator=cpu", "data.patient_names=exact"]
+        command("predict", *words, outputs=tmp_path)
         answers.append([(tmp_path / "answers" / name).read_text() for name in ("images.csv", "patients.csv")])
     assert answers[0] == answers[1]
     patients = pd.read_csv(tmp_path / "answers" / "patients.csv", dtype=str, keep_default_na=False)

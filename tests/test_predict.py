@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -297,11 +298,11 @@ print(sorted({"torch._dynamo", "torchvision", "lightning", "matplotlib"} & set(s
 
 @pytest.mark.slow
 def test_a_process_that_grades_an_image_loads_neither_compiler_nor_trainer(
-    sweep: Path, manifest: Path, tmp_path: Path
+    run: Callable[..., Path], manifest: Path, tmp_path: Path
 ) -> None:
     """PyTorch's compiler alone takes as long as three quarters of PyTorch."""
-    run, image = next(sweep.glob("*_model-senet*")), next(manifest.parent.glob("*/*.png"))
-    words = [f"run={run}", str(image), "accelerator=cpu", f"out={tmp_path / 'out'}"]
+    folder, image = run("trainer.limit_batches=1", model="senet"), next(manifest.parent.glob("*/*.png"))
+    words = [f"run={folder}", str(image), "accelerator=cpu", f"out={tmp_path / 'out'}"]
     done = subprocess.run([sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"

@@ -269,10 +269,16 @@ def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path, c
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(small, tmp_path: Path) -> None:
     """SIGKILL after the first epoch, with the default optimiser and its schedule."""
-    words = ["model=resnet50", *small, "optim=adamw", "optim.lr=0.001", "trainer.max_epochs=4"]
+    words = [*TINY, *small, "optim=adamw", "optim.lr=0.001", "trainer.max_epochs=4"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train(*words, f"hydra.run.dir={whole}", outputs=tmp_path)
-    command = [sys.executable, "-m", "livergrade.train", *words, f"hydra.run.dir={killed}"]
+    start = [
+        sys.executable,
+        "-m",
+        "livergrade.train",
+        *words,
+    ]  # initial weights are not those of this process
+    subprocess.run([*start, f"hydra.run.dir={whole}"], capture_output=True, check=True)
+    command = [*start, f"hydra.run.dir={killed}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not (killed / "checkpoints" / "last.ckpt").exists() and process.poll() is None:
             time.sleep(0.01)
@@ -394,7 +400,10 @@ def test_names_that_are_one_patient_stay_so_in_all_that_follows(
     assert set(pd.read_csv(run / "split.csv")["patient"]) == set(split["patient"])
 
     alias.write_text("patient,same_as\np-0,P00\nw 3,P01\n")
-    for name, words in (("evaluate", [f"run={run}"]), ("train", [f"train.resume={run}"])):
+    for name, words in (
+        ("evaluate", [f"run={run}"]),
+        ("train", [f"train.resume={run}", "trainer.max_epochs=3"]),
+    ):
         with pytest.raises(SystemExit):
             command(name, *words, outputs=tmp_path)
         assert "was changed since this run was started" in capfd.readouterr().err

@@ -41,6 +41,7 @@ def fit_and_test(
             trainer.fit(task, data, ckpt_path=last if config.train.resume else None)
             if "val" not in data.test_splits:  # no validation split: the last epoch is tested
                 save_now(trainer, best)
+            trainer.strategy.barrier()  # the first of several processes writes, all of them read
             give_checkpoint(trainer, best, best_weights(best, task))
             trainer.test(task, data, ckpt_path=best, verbose=False)
     except (KeyboardInterrupt, SystemExit) as end:
