@@ -161,7 +161,7 @@ def test_classes_are_graded_as_the_options_say(case: Path, capfd: pytest.Capture
     told = capfd.readouterr().err
     assert "class 'Größe (x)' is no grade (1 region: R02)" in told
     assert "class 'Tumor: well' is no grade" in told
-    out = prepare(case, *words, "region_class=['Größe (x)=skip','Tumor: well=last','else=table']")
+    out = prepare(case, *words, "region_class={Größe (x): skip, 'Tumor: well': last, else: table}")
     manifest = pd.read_csv(out / "manifest.csv", keep_default_na=False)
     assert manifest["image"].tolist() == [f"images/case_R0{n}_1.png" for n in (1, 3, 4)]
     assert manifest["grade_from"].tolist() == ["region_class", "table", "table"]

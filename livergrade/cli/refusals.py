@@ -32,7 +32,7 @@ def refusal(error: Exception, schema: Any) -> str:  # noqa: ANN401 - a dataclass
         reason = text.splitlines()[0].removeprefix(f"Error parsing override '{error.override}'").strip()
         return (
             f"{error.override}: can't be read ({reason or text.splitlines()[1]}); write key=value, and put a "
-            "value with brackets or spaces in quotes, and each entry of a list that has = in it"
+            "value with brackets or spaces in quotes"
         )
     if found := _UNKNOWN.match(text):
         return unknown_option(found["key"], schema)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from livergrade.io.visible import shown
 
@@ -17,6 +18,8 @@ MEANINGS = {
 """What a class may mean, but for a grade."""
 ELSE = "else"
 """In place of a class: all that are no grade and are not named."""
+
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 Key = tuple[str, ...]
 
@@ -41,23 +44,63 @@ def same_class(kind: str, grades: Sequence[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def region_rules(words: Iterable[str]) -> dict[Key, str]:
-    """The rules of ``region_class``, as ``Necrosis=skip``: what each class means."""
-    parts = [word.rpartition("=") for word in words]
-    return {class_key(kind): meaning.strip() for kind, _, meaning in parts}
+def region_rules(text: str | None) -> dict[Key, str]:
+    """The rules of ``region_class``, as ``{Necrosis: skip, 'Tumor: G3': poor}``: what each class means.
+
+    A meaning alone, as ``last``, is that of :data:`ELSE`.
+    """
+    return {class_key(kind): meaning for kind, meaning in _pairs(text or "{}") or ()}
 
 
-def rule_problems(words: Sequence[str], grades: Sequence[str]) -> list[str]:
+def rule_problems(text: str | None, grades: Sequence[str]) -> list[str]:
     """Problems of ``region_class``, one line each."""
-    problems, seen = [], dict[Key, str]()
-    for word in words:
-        kind, sign, meaning = (part.strip() for part in word.rpartition("="))
-        rule = f"region_class: {shown(repr(word), 80)}"
-        if not sign or not class_key(kind):
-            problems.append(f"{rule} names no class and what it means; write it as 'Necrosis=skip'")
-        elif meaning not in grades and meaning not in MEANINGS:
-            allowed = ", ".join((*grades, *MEANINGS))
-            problems.append(f"{rule}: {shown(meaning, 60)} is none of {allowed}")
-        elif (before := seen.setdefault(class_key(kind), word)) is not word:
-            problems.append(f"{rule} is of the same class as {shown(repr(before), 80)}; leave one out")
-    return problems
+    pairs = _pairs(text or "{}")
+    if pairs is None or not all(class_key(kind) for kind, _ in pairs):
+        form = "\"region_class={Necrosis: skip, 'Tumor: G3': poor}\""
+        return [f"region_class={shown(text, 80)}: must be classes and what they mean, as {form}"]
+    allowed = ", ".join((*grades, *MEANINGS))
+    problems = [
+        f"region_class: {shown(repr(kind), 60)} means {shown(repr(meaning), 60)}, which is none of {allowed}"
+        for kind, meaning in pairs
+        if meaning not in grades and meaning not in MEANINGS
+    ]
+    keys = [class_key(kind) for kind, _ in pairs]
+    twice = {key: kind for key, (kind, _) in zip(keys, pairs, strict=True) if keys.count(key) > 1}
+    return problems + [
+        f"region_class: says twice what {shown(repr(kind), 60)} means; leave one out"
+        for kind in twice.values()
+    ]
+
+
+def typed_rule(kind: str, meaning: str) -> str:
+    """A rule as it can be typed."""
+    plain = re.fullmatch(r"[\w.*() -]+", kind) and kind == kind.strip()
+    quote = '"' if "'" in kind else "'"
+    return f"{kind if plain else quote + kind + quote}: {meaning}"
+
+
+def _pairs(text: str) -> list[tuple[str, str]] | None:
+    """Classes and meanings in the order of the text; None if it can't be read."""
+    text = text.strip()
+    if not text.startswith("{"):
+        return [(ELSE, _unquoted(text))]
+    inner = text[1:-1]
+    masked = _QUOTED.sub(lambda quoted: "_" * len(quoted[0]), inner)
+    if not text.endswith("}") or len(text) == 1 or re.search(r"""['"{}]""", masked):
+        return None
+    pairs, start = [], 0
+    for item in masked.split(","):
+        colon = item.rfind(":")  # the last one, since a class may have some
+        written = inner[start : start + len(item)]
+        start += len(item) + 1
+        if not item.strip():
+            continue
+        if colon < 0:
+            return None
+        pairs.append((_unquoted(written[:colon]), _unquoted(written[colon + 1 :])))
+    return pairs
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if _QUOTED.fullmatch(text) else text

@@ -340,12 +340,12 @@ class PrepareConfig:
     regions: str | None = option(
         None, "folder of <slide>.geojson, as QuPath exports; null: propose regions, for a person to confirm"
     )
-    region_class: list[str] = option(
-        [],
-        "what a region's class means that is no grade, each in quotes: ['Necrosis=skip','Tumor: G3=poor']. A "
-        "class means a grade, skip (not cut), table (it has the table's grade), or first or last (that part "
-        "of a class such as Tumor: poor is the grade); 'else=...' is for all classes that are no grade and "
-        "are not named",
+    region_class: str | None = option(
+        None,
+        "what a region's class means that is no grade, in quotes: {Necrosis: skip, 'Tumor: G3': poor}. It "
+        "means a grade, skip (not cut), table (it has the table's grade), or first or last (that part of a "
+        "class such as Tumor: poor is the grade); else is for all other classes that are no grade, and last "
+        "alone is {else: last}; null: they are refused",
     )
     grade_conflict: str = option(
         "refuse",

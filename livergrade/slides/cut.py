@@ -119,11 +119,9 @@ def _regions(
     regions = clip_to_slide(marked.regions, slide.width, slide.height, file)
     graded = grade_regions(regions, of_table, config, file)
     if not any(region.grade for region in graded):
-        held = [f"{len(graded)} regions that are passed over"] if graded else []
-        held += [marked.left_out] if marked.left_out else []
-        raise SlideError(
-            f"has no region marked in {file}" + (f"; it holds {'; '.join(held)}" if held else "")
-        )
+        passed_over = [f"{one.region.title} is of class {one.region.kind}" for one in graded]
+        why = "; ".join(filter(None, [*passed_over[:20], marked.left_out]))
+        raise SlideError(f"has no region marked in {file}" + (f" ({why})" if why else ""))
     return graded, marked.left_out
 
 

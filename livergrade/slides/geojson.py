@@ -103,6 +103,7 @@ def _json(path: Path, content: bytes) -> Any:  # noqa: ANN401 - whatever the fil
         reason = f"it is not text in {error.encoding.upper()} (byte {error.start}); write it in UTF-8"
     except (ValueError, RecursionError, MemoryError) as error:
         reason = "a number has thousands of digits" if "digits" in str(error) else str(error)
+        reason = "it holds several values, not one collection" if "Extra data" in reason else reason
         reason = "it is empty; export it again" if not content.strip() else reason or type(error).__name__
     raise UserError(f"{path}: can't be read as GeoJSON: {reason}")
 

@@ -29,7 +29,7 @@ DEEPEST = 20
 
 
 class NoAreaError(ValueError):
-    """A geometry that is none, a point or a line: nothing can be cut from it."""
+    """A geometry that is none, a point or a line, or is on a plane that is not read: nothing can be cut."""
 
 
 def read_outline(geometry: Any) -> Area:  # noqa: ANN401 - whatever a file holds
@@ -38,11 +38,15 @@ def read_outline(geometry: Any) -> Area:  # noqa: ANN401 - whatever a file holds
     A ring need not be closed; a third number of a coordinate is not used.
 
     Raises:
-        NoAreaError: it has no polygon, or none with three corners.
+        NoAreaError: it has no polygon, or none with three corners, or is on another plane of a stack.
         ValueError: it is no geometry of GeoJSON, or a coordinate can't be one of a slide.
     """
     if geometry is None:
         raise NoAreaError("has no geometry")
+    plane = geometry.get("plane") if isinstance(geometry, dict) else None
+    if isinstance(plane, dict) and (plane.get("z") or plane.get("t")):
+        place = f"z={shown(plane.get('z'), 20)} t={shown(plane.get('t'), 20)}"
+        raise NoAreaError(f"is on plane {place} of a stack, of which the first is read")
     polygons = [polygon for rings in _polygons(geometry, 0) if (polygon := _polygon(rings)) is not None]
     if not polygons:
         kind = geometry["type"]

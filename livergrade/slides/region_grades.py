@@ -17,6 +17,7 @@ from livergrade.config.region_classes import (
     class_key,
     region_rules,
     same_class,
+    typed_rule,
 )
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
@@ -62,20 +63,21 @@ def grade_regions(
     graded, problems, unknown = list[GradedRegion](), list[str](), dict[str, list[str]]()
     for region in regions:
         meaning, source = class_meaning(region.kind, config.classes, rules)
-        shown = f"{region.name} {region.label!r}" if region.label else region.name
         if meaning is None:
             unknown.setdefault(region.kind, []).append(region.name)
         elif meaning == SKIP:
             graded.append(GradedRegion(region, None, source))
+        elif meaning == TABLE and (named := _named_otherwise(region, of_table, config.classes)):
+            problems.append(named)
         elif meaning == TABLE and not of_table:
             has = f"class {region.kind!r}, which says none," if region.kind else "no class"
-            problems.append(f"{shown} has no grade: it has {has} and the table has none for the slide")
+            problems.append(f"{region.title} has no grade: it has {has} and the table has none for the slide")
         elif meaning == TABLE:
             graded.append(GradedRegion(region, of_table, FROM_TABLE))
         elif of_table not in ("", meaning) and config.grade_conflict == "refuse":
             problems.append(
-                f"{shown} has class {region.kind!r}, so {meaning}, but the table says {of_table}; correct "
-                "one, or set grade_conflict=region if the class counts"
+                f"{region.title} has class {region.kind!r}, so {meaning}, but the table says {of_table}; "
+                "correct one, or set grade_conflict=region if the class counts"
             )
         else:
             graded.append(GradedRegion(region, meaning, source))
@@ -84,6 +86,17 @@ def grade_regions(
         listed = "\n".join(f"    {problem}" for problem in problems)
         raise UserError(f"{file}: the grade of its regions is unclear:\n{listed}")
     return graded
+
+
+def _named_otherwise(region: Region, of_table: str, grades: Sequence[str]) -> str | None:
+    """Say that a region without class is named as a grade that is not the table's; None if it is not."""
+    named = None if region.kind else same_class(region.label, grades)
+    if named is None or named == of_table:
+        return None
+    return (
+        f"{region.title} has no class, but the name of the grade {named}, and the table says "
+        f"{of_table or 'none'}; give it that class in QuPath, or another name"
+    )
 
 
 def class_meaning(kind: str, grades: Sequence[str], rules: dict[Key, str]) -> tuple[str | None, str]:
@@ -141,9 +154,10 @@ def _unknown(unknown: dict[str, list[str]], grades: Sequence[str]) -> list[str]:
         f"{', …' * (len(names) > 10)})"
         for kind, names in sorted(unknown.items())
     ]
-    rule = f"{next(iter(sorted(unknown)))}=skip"
+    alike = {kind: same_class(kind.rpartition(":")[2], grades) for kind in sorted(unknown)[:10]}
+    rules = ", ".join(typed_rule(kind, grade or SKIP) for kind, grade in alike.items())
     fix = (
-        f"say what a class means, as in 'region_class=[\"{rule}\"]': a grade ({', '.join(grades)}), skip, or "
-        "table for the table's grade, first or last for a part of the class; else=skip is for all of them"
+        f'say what each class means, as in "region_class={{{rules}}}": a grade ({", ".join(grades)}), skip, '
+        "table (the table's grade), or first or last (that part of the class); else is all others"
     )
     return [*lines, fix]

@@ -42,6 +42,11 @@ class Region:
     outline: Area
     label: str = ""
 
+    @property
+    def title(self) -> str:
+        """Which region it is, for messages."""
+        return f"{self.name} {self.label!r}" if self.label else self.name
+
 
 @dataclass(frozen=True)
 class Marked:
@@ -120,7 +125,8 @@ def read_regions(path: Path) -> Marked:
             reason_given = " ".join(str(error).split())[:300]
             broken.append(f"  {where}: {reason_given or type(error).__name__}")
     if broken:
-        raise UserError(f"{path}: {len(broken)} features can't be read:\n" + "\n".join(broken))
+        count = f"{len(broken)} feature{'s' * (len(broken) > 1)}"
+        raise UserError(f"{path}: {count} can't be read:\n" + "\n".join(broken))
     if (vertices := sum(shapely.get_num_coordinates(area) for *_, area in areas)) > MOST_VERTICES:
         raise UserError(f"{path}: its regions have {vertices} vertices; simplify them in QuPath")
     regions = []
@@ -250,10 +256,10 @@ def clip_to_slide(regions: Sequence[Region], width: int, height: int, path: Path
             continue
         part = _areas_of(region.outline.intersection(shapely.box(0, 0, width, height)))
         if part.is_empty:
-            outside.append(f"    {region.name}: x {left:g} to {right:g}, y {top:g} to {bottom:g}")
+            outside.append(f"    {region.title}: x {left:g} to {right:g}, y {top:g} to {bottom:g}")
             continue
         if min(left, top, width - right, height - bottom) < -1:  # a pixel is rounding
-            beyond.append(region.name)
+            beyond.append(region.title)
         on_slide.append(dataclasses.replace(region, outline=part))
     if outside:
         raise UserError(

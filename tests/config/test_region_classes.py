@@ -2,7 +2,7 @@
 
 import pytest
 
-from livergrade.config.region_classes import class_key, region_rules, rule_problems, same_class
+from livergrade.config.region_classes import class_key, region_rules, rule_problems, same_class, typed_rule
 
 GRADES = ["poor", "moderate", "Well: G1"]
 
@@ -20,16 +20,45 @@ def test_a_class_is_a_grade_only_as_a_whole() -> None:
     assert class_key("größe") == class_key("gro\u0308ße")
 
 
-def test_rules_are_read_up_to_their_last_sign() -> None:
-    rules = region_rules(["Tumor: Poor =poor", "a=b=skip", "else=table"])
-    assert rules == {("tumor", "poor"): "poor", ("a=b",): "skip", ("else",): "table"}
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        (None, {}),
+        ("{}", {}),
+        ("last", {("else",): "last"}),
+        ("{Necrosis: skip,}", {("necrosis",): "skip"}),
+        ("{Tumor: Poor: poor, else:table}", {("tumor", "poor"): "poor", ("else",): "table"}),
+        ("""{"a, b: c": skip, 'd "e"': 'Well: G1'}""", {("a, b", "c"): "skip", ('d "e"',): "Well: G1"}),
+    ],
+)
+def test_rules_are_read_as_they_are_typed(text: str | None, rules: dict[tuple[str, ...], str]) -> None:
+    assert region_rules(text) == rules
+    assert rule_problems(text, GRADES) == []
 
 
-def test_all_wrong_rules_are_told() -> None:
-    words = ["Necrosis", "=skip", "a=worse", "B=skip", "b =table", "Größe (x)=last"]
-    told = rule_problems(words, GRADES)
-    assert len(told) == 4
-    assert "'Necrosis' names no class" in told[0]
-    assert "'=skip' names no class" in told[1]
-    assert "worse is none of poor, moderate, Well: G1, skip, table, first, last" in told[2]
-    assert "'b =table' is of the same class as 'B=skip'" in told[3]
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{Necrosis}", "must be classes and what they mean, as"),
+        ("{", "must be classes"),
+        ("{a: skip", "must be classes"),
+        ("{: skip}", "must be classes"),
+        ("{a's: skip}", "must be classes"),
+        ("{a: {b: skip}}", "must be classes"),
+        (
+            "Necrosis",
+            "'else' means 'Necrosis', which is none of poor, moderate, Well: G1, skip, table, first",
+        ),
+        ("{a: worse}", "'a' means 'worse', which is none of"),
+        ("{a: }", "'a' means '', which is none of"),
+        ("{B: skip, b : table}", "says twice what 'b' means"),
+    ],
+)
+def test_wrong_rules_are_told(text: str, told: str) -> None:
+    (line,) = rule_problems(text, GRADES)
+    assert told in line
+
+
+@pytest.mark.parametrize("kind", ["Necrosis", "Tumor: poor", "Ignore*", "a, b", "Größe (x)", "Crohn's", " a"])
+def test_a_rule_is_typed_so_that_it_is_read(kind: str) -> None:
+    assert region_rules("{" + typed_rule(kind, "skip") + "}") == {class_key(kind): "skip"}

@@ -104,7 +104,7 @@ def in_its_own_process(config: Config, out: Path, stop: int | None) -> str:
     typed = [f"out={out}"]
     for key, _, value in options(config):
         if isinstance(value, list) and value != default[key]:
-            typed += [f"{key}={value}"] if key == "region_class" else value
+            typed += value
         elif value != default[key]:
             typed.append(f"{key}={'null' if value is None else value}")
     command = [sys.executable, "-m", f"livergrade.{name}", *typed]
@@ -386,10 +386,7 @@ def preparing() -> type[History]:
                     *(("mpp", value) for value in (0.5, 0.6)),
                     *(("min_tissue", value) for value in (0.0, 0.9)),
                     *(("max_burnt", value) for value in (0.02, 1.0)),
-                    *(
-                        ("region_class", value)
-                        for value in ([], ["Necrosis=table", "else=last"], ["else=skip"])
-                    ),
+                    *(("region_class", value) for value in (None, "{Necrosis: table, else: last}", "skip")),
                     *(("grade_conflict", value) for value in ("refuse", "region")),
                 ]
             )

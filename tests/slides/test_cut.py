@@ -119,9 +119,9 @@ def test_a_changed_class_name_or_option_gives_what_a_fresh_folder_gives(case: Ca
     case.slides.pop()
     before = case.start("out")
     changes = (
-        ("Tumor: poor", "", {"region_class": ["else=last"]}),
-        ("Tumor: poor", "007", {"region_class": ["else=last"]}),
-        ("Tumor: poor", "007", {"region_class": ["else=table"]}),
+        ("Tumor: poor", "", {"region_class": "last"}),
+        ("Tumor: poor", "007", {"region_class": "last"}),
+        ("Tumor: poor", "007", {"region_class": "{else: table}"}),
         ("Well", "007", {"grade_conflict": "region"}),
     )
     for number, (kind, label, values) in enumerate(changes):

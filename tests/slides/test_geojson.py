@@ -67,6 +67,7 @@ def test_child_objects_follow_all_others(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"", "it is empty"),
+        (b"{}\n{}", "it holds several values, not one collection"),
         (b"{", "can't be read as GeoJSON"),
         (b'{"type": "Feature", "name": "\xe9"}', r"not text in UTF-8 \(byte 29\)"),
         (b"[" * 100_000, "can't be read as GeoJSON"),

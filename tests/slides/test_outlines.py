@@ -46,6 +46,7 @@ def test_what_has_an_area(geometry: object, area: float) -> None:
     ("geometry", "told"),
     [
         (None, "has no geometry"),
+        (polygon(SQUARE) | {"plane": {"c": -1, "z": 3, "t": 0}}, "is on plane z=3 t=0 of a stack"),
         (POINT, "is a Point"),
         ({"type": "MultiPoint", "coordinates": [[1, 2]]}, "is a MultiPoint"),
         ({"type": "LineString", "coordinates": SQUARE}, "is a LineString"),

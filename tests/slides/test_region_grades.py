@@ -22,31 +22,31 @@ def regions(*kinds: str) -> list[Region]:
 @pytest.mark.parametrize(
     ("kind", "rules", "meaning"),
     [
-        ("", [], ("table", "table")),
-        ("proposed", [], ("table", "table")),
-        ("proposed", ["proposed=skip"], ("skip", "region_class")),
-        (" Poor", [], ("poor", "region")),
-        ("ignore*", [], ("skip", "region")),
-        ("Ignore*", ["Ignore*=table"], ("table", "region_class")),
-        ("Tumor: poor", [], (None, "region_class")),
-        ("Tumor: Poor", ["else=last"], ("poor", "region_class")),
-        ("Tumor: poor", ["else=first"], (None, "region_class")),
-        ("POOR : tumor", ["poor:Tumor=first"], ("poor", "region_class")),
-        ("Tumor: necrosis", ["else=last"], (None, "region_class")),
-        ("well", ["well=moderate", "else=skip"], ("moderate", "region_class")),
-        ("well", ["else=skip"], ("well", "region")),
-        ("", ["else=skip"], ("table", "table")),
-        ("Stroma", ["else=skip"], ("skip", "region_class")),
+        ("", None, ("table", "table")),
+        ("proposed", None, ("table", "table")),
+        ("proposed", "{proposed: skip}", ("skip", "region_class")),
+        (" Poor", None, ("poor", "region")),
+        ("ignore*", None, ("skip", "region")),
+        ("Ignore*", "{Ignore*: table}", ("table", "region_class")),
+        ("Tumor: poor", None, (None, "region_class")),
+        ("Tumor: Poor", "last", ("poor", "region_class")),
+        ("Tumor: poor", "first", (None, "region_class")),
+        ("POOR : tumor", "{poor:Tumor: first}", ("poor", "region_class")),
+        ("Tumor: necrosis", "{else: last}", (None, "region_class")),
+        ("well", "{well: moderate, else: skip}", ("moderate", "region_class")),
+        ("well", "skip", ("well", "region")),
+        ("", "skip", ("table", "table")),
+        ("Stroma", "skip", ("skip", "region_class")),
     ],
 )
-def test_what_a_class_means(kind: str, rules: list[str], meaning: tuple[str, str]) -> None:
+def test_what_a_class_means(kind: str, rules: str | None, meaning: tuple[str, str]) -> None:
     found = class_meaning(kind, GRADES, region_rules(rules))
     assert found[0] == meaning[0]
     assert meaning[0] is None or found == meaning
 
 
 def test_grades_come_from_the_class_the_table_or_the_option() -> None:
-    config = PrepareConfig(region_class=["Necrosis=skip", "Tumor=table", "Tumor: G1=well"])
+    config = PrepareConfig(region_class="{Necrosis: skip, Tumor: table, 'Tumor: G1': well}")
     kinds = ("WELL", "", "Necrosis", "Tumor", "Tumor: G1", "Ignore*")
     graded = grade_regions(regions(*kinds), "well", config, FILE)
     assert [(one.grade, one.source) for one in graded] == [
@@ -72,22 +72,30 @@ def test_all_that_is_unclear_is_told_at_once() -> None:
     assert "R02 'A2' has class 'poor', so poor, but the table says well" in told[1]
     assert "class 'Necrosis' is no grade (2 regions: R01, R04)" in told[2]
     assert "class 'Stroma' is no grade (1 region: R03)" in told[3]
-    assert "'region_class=[\"Necrosis=skip\"]'" in told[4]
+    assert '"region_class={Necrosis: skip, Stroma: skip}": a grade (poor, moderate, well), skip,' in told[4]
     assert len(told) == 5
 
 
 def test_a_class_is_never_replaced_by_the_table_in_silence() -> None:
     with pytest.raises(UserError, match="set grade_conflict=region"):
-        grade_regions(regions("T: poor"), "well", PrepareConfig(region_class=["else=last"]), FILE)
+        grade_regions(regions("T: poor"), "well", PrepareConfig(region_class="last"), FILE)
     config = PrepareConfig(grade_conflict="region")
     (one,) = grade_regions(regions("poor"), "well", config, FILE)
     assert (one.grade, one.source) == ("poor", "region")
+
+
+@pytest.mark.parametrize("of_table", ["well", ""])
+def test_a_name_that_is_another_grade_is_not_passed_over(of_table: str) -> None:
+    region = Region("R01", "", shapely.box(0, 0, 9, 9), "Poor")
+    with pytest.raises(UserError, match="R01 'Poor' has no class, but the name of the grade poor, and the"):
+        grade_regions([region], of_table, PrepareConfig(grade_conflict="region"), FILE)
+    assert grade_regions([region], "poor", PrepareConfig(), FILE)[0].source == "table"
 
 
 def test_a_region_without_any_grade_is_told() -> None:
     with pytest.raises(UserError, match="R01 'A1' has no grade: it has no class and the table has none"):
         grade_regions(regions(""), "", PrepareConfig(), FILE)
     with pytest.raises(UserError, match="it has class 'S', which says none, and the table has none"):
-        grade_regions(regions("S"), "", PrepareConfig(region_class=["S=table"]), FILE)
+        grade_regions(regions("S"), "", PrepareConfig(region_class="{S: table}"), FILE)
     (one,) = grade_regions(regions("poor"), "", PrepareConfig(), FILE)
     assert one.grade == "poor"

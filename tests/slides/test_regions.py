@@ -202,8 +202,8 @@ def polygon(*corners: object) -> str:
     [
         (polygon([0, 0], [1e400, 0], [1, 1]), "not a finite number"),
         (polygon([0, 0], [1e300, 0], [1, 1]), "outside of any slide"),
-        (polygon([0, 0], [10**400, 0], [1, 1]), "1 features can't be read"),
-        (polygon([[[[0]]]], {"a": 1}, "x"), "1 features can't be read"),
+        (polygon([0, 0], [10**400, 0], [1, 1]), "1 feature can't be read"),
+        (polygon([[[[0]]]], {"a": 1}, "x"), "1 feature can't be read"),
         (
             '{"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9]]]}, '
             '"properties": {"classification": {"name": "' + "x" * 1000 + '"}}}',
