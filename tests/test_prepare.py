@@ -166,8 +166,9 @@ def test_classes_are_graded_as_the_options_say(case: Path, capfd: pytest.Capture
     assert manifest["image"].tolist() == [f"images/case_R0{n}_1.png" for n in (1, 3, 4)]
     assert manifest["grade_from"].tolist() == ["region_class", "table", "table"]
     page = (out / "report.html").read_text()
-    assert "<td>Größe (x)</td><td>1</td><td>not cut</td>" in page
-    assert "not cut: 1 cell" in page
+    assert '<th scope="row">Größe (x)</th><td>1</td><td>not cut</td>' in page
+    assert "1 of class Tumor: well (well, from region_class)" in page
+    assert "Not regions: 1 cell." in page
 
 
 def test_a_slide_without_regions_stops_no_other(case: Path, capfd) -> None:

@@ -59,7 +59,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     kept = Kept(out / "kept.json")
     marked = Path(config.regions or "").resolve()
     proposals = Kept(marked.parent / "kept.json") if marked.name == "regions" else None
-    rows, classes = list[dict[str, Any]](), list[dict[str, Any]]()
+    rows, marked_on = list[dict[str, Any]](), dict[str, tuple[list[GradedRegion], str]]()
     excluded = read_exclusions(config.exclude)
 
     def cut_slide(path: Path) -> None:
@@ -77,7 +77,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
         overview = draw_regions(slide.tissue, [one.region for one in used])
         write_contact(images, out, file_name(path.stem), overview)
         rows.extend(images)
-        classes.extend(class_rows(path.stem, graded, left_out))
+        marked_on[path.stem] = (graded, left_out)
         kept.save()
         slide.close()
 
@@ -85,7 +85,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     images = pd.DataFrame(rows, columns=None if rows else ["image", "slide"])
     _set_others_aside(images, out, kept)
     _warn_of_unknown(excluded, images)
-    _write(images, table, classes, out)
+    _write(images, table, marked_on, out)
     return failed
 
 
@@ -203,7 +203,17 @@ def _sheet(slide: str) -> str:
     return f"contact/{file_name(slide)}.png"
 
 
-def _write(images: pd.DataFrame, table: pd.DataFrame, classes: list[dict[str, Any]], out: Path) -> None:
+def _write(
+    images: pd.DataFrame, table: pd.DataFrame, marked: dict[str, tuple[list[GradedRegion], str]], out: Path
+) -> None:
+    """Write the tables and the report.
+
+    Args:
+        images: a row for each image.
+        table: the slide table.
+        marked: of each slide its regions, and in words what else their file holds.
+        out: the folder.
+    """
     if images.empty:
         return
     carried = [name for name in table.columns if name not in ("slide", "patient", "grade", "mpp")]
@@ -218,6 +228,8 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, classes: list[dict[str, An
             "sheet": _sheet(str(slide)),
             "used": int((rows["rejected"] == "").sum()),
             "all": len(rows),
+            "classes": class_rows(marked[str(slide)][0]),
+            "not_cut": marked[str(slide)][1],
         }
         for slide, rows in images.groupby("slide", sort=False)
     ]
@@ -225,7 +237,7 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, classes: list[dict[str, An
         out,
         "contact.html.j2",
         sheets=sheets,
-        classes=classes,
+        classes=class_rows(region for regions, _ in marked.values() for region in regions),
         left_out=left_out.to_dict("records"),
         used=len(used),
         all=len(images),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,24 +125,13 @@ def class_meaning(kind: str, grades: Sequence[str], rules: dict[Key, str]) -> tu
     return rule, FROM_OPTION
 
 
-def class_rows(slide: str, graded: Sequence[GradedRegion], left_out: str) -> list[dict[str, object]]:
-    """The classes of a slide's regions, for the report: how many regions of each, and their grade.
-
-    Args:
-        slide: name of the slide.
-        graded: its regions.
-        left_out: what else their file holds, in words.
-
-    Returns:
-        A row for each class and grade, and one for what was left out.
-    """
-    counts = Counter((one.region.kind, one.grade, one.source) for one in graded)
-    blank = {"slide": slide, "kind": "", "regions": 0, "grade": "", "source": "", "left_out": ""}
-    rows = [
-        blank | {"kind": kind, "regions": count, "grade": grade or "", "source": source if grade else ""}
-        for (kind, grade, source), count in counts.items()
+def class_rows(graded: Iterable[GradedRegion]) -> list[dict[str, object]]:
+    """Regions counted by class and grade, for the report: ``kind``, ``regions``, ``grade``, ``source``."""
+    counts = Counter((one.region.kind, one.grade or "", one.source if one.grade else "") for one in graded)
+    return [
+        {"kind": kind, "regions": count, "grade": grade, "source": source}
+        for (kind, grade, source), count in sorted(counts.items())
     ]
-    return [*rows, blank | {"left_out": left_out}] if left_out else rows
 
 
 def _unknown(unknown: dict[str, list[str]], grades: Sequence[str]) -> list[str]:

@@ -57,9 +57,15 @@ def test_grades_come_from_the_class_the_table_or_the_option() -> None:
         ("well", "region_class"),
         (None, "region"),
     ]
-    rows = class_rows("a", graded, "2 cells")
-    assert [row["kind"] for row in rows] == [*kinds, ""]
-    assert [row["left_out"] for row in rows] == [""] * 6 + ["2 cells"]
+    rows = class_rows([*graded, graded[0]])
+    assert [tuple(row.values()) for row in rows] == [
+        ("", 1, "well", "table"),
+        ("Ignore*", 1, "", ""),
+        ("Necrosis", 1, "", ""),
+        ("Tumor", 1, "well", "table"),
+        ("Tumor: G1", 1, "well", "region_class"),
+        ("WELL", 2, "well", "region"),
+    ]
 
 
 def test_all_that_is_unclear_is_told_at_once() -> None:
