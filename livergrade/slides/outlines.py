@@ -101,9 +101,11 @@ def _corner(corner: Any) -> tuple[float, float]:  # noqa: ANN401
     if any(type(number) not in (int, float) for number in corner[:2]):
         raise ValueError(f"a coordinate is {shown(repr(corner), 60)}, not two numbers")
     x, y = corner[:2]
-    if not (math.isfinite(x) and math.isfinite(y)):
+    if any(number != number or abs(number) == math.inf for number in (x, y)):
         raise ValueError("a coordinate is not a finite number")
-    if max(abs(x), abs(y)) > FARTHEST:
+    if (
+        max(abs(x), abs(y)) > FARTHEST
+    ):  # compared before it is made a float, which has no room for any integer
         raise ValueError("a coordinate is outside of any slide")
     return float(x), float(y)
 

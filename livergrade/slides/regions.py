@@ -74,6 +74,8 @@ MOST_VERTICES = 2_000_000
 """Of all regions of a file. A region drawn by hand has hundreds."""
 MOST_NAME = 200
 """Characters of a region's class, and of its name."""
+MOST_LINES = 200
+"""Of a message about the features of one file."""
 
 _TYPES = {
     "annotation": "annotation",
@@ -126,7 +128,7 @@ def read_regions(path: Path) -> Marked:
             broken.append(f"  {where}: {reason_given or type(error).__name__}")
     if broken:
         count = f"{len(broken)} feature{'s' * (len(broken) > 1)}"
-        raise UserError(f"{path}: {count} can't be read:\n" + "\n".join(broken))
+        raise UserError(f"{path}: {count} can't be read:\n" + _listed(broken))
     if (vertices := sum(shapely.get_num_coordinates(area) for *_, area in areas)) > MOST_VERTICES:
         raise UserError(f"{path}: its regions have {vertices} vertices; simplify them in QuPath")
     regions = []
@@ -264,11 +266,17 @@ def clip_to_slide(regions: Sequence[Region], width: int, height: int, path: Path
     if outside:
         raise UserError(
             f"{path}: regions lie outside of the slide, which has {width} x {height} pixels; coordinates are "
-            "pixels at full resolution, from the upper left corner:\n" + "\n".join(outside)
+            "pixels at full resolution, from the upper left corner:\n" + _listed(outside)
         )
     if beyond:
         log.warning("%s: only what lies on the slide is cut of %s", path, ", ".join(beyond))
     return on_slide
+
+
+def _listed(lines: list[str]) -> str:
+    """The first lines of a message, and how many more there are."""
+    more = len(lines) - MOST_LINES
+    return "\n".join([*lines[:MOST_LINES], *([f"  and {more} more"] if more > 0 else [])])
 
 
 def _areas_of(geometry: shapely.geometry.base.BaseGeometry) -> Area:

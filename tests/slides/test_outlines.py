@@ -83,12 +83,12 @@ def nested(depth: int) -> dict[str, object]:
         (polygon([[0, 0], [math.nan, 5], [5, 9]]), "not a finite number"),
         (polygon([[0, 0], [math.inf, 5], [5, 9]]), "not a finite number"),
         (polygon([[0, 0], [1e300, 5], [5, 9]]), "outside of any slide"),
-        (polygon([[0, 0], [10**400, 5], [5, 9]]), "outside of any slide|too large"),
+        (polygon([[0, 0], [10**400, 5], [5, 9]]), "outside of any slide"),
         (nested(30), "within too many collections"),
     ],
 )
 def test_what_is_no_geometry_of_a_slide(geometry: object, told: str) -> None:
-    with pytest.raises((ValueError, OverflowError), match=told) as error:
+    with pytest.raises(ValueError, match=told) as error:
         read_outline(geometry)
     assert not isinstance(error.value, NoAreaError)
 

@@ -111,6 +111,13 @@ def test_broken_features_are_all_told(tmp_path: Path) -> None:
     assert all(f"feature {number}" in str(told.value) for number in (2, 3, "4 'A'", 5))
 
 
+def test_a_file_of_broken_features_makes_no_endless_message(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="300 features") as told:
+        marked(tmp_path, *range(300))
+    assert len(str(told.value).splitlines()) == 202
+    assert str(told.value).endswith("  and 100 more")
+
+
 @pytest.mark.parametrize(
     ("properties", "told"),
     [
