@@ -26,6 +26,7 @@ SUFFIXES = (
 _BINARY = (
     (b"PK\x03\x04", "a ZIP archive; unpack it, and give the GeoJSON file within"),
     (b"\xac\xed", "a data file of QuPath; in QuPath, export the objects as GeoJSON"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself; fetch that with git lfs pull"),
     (b"Iout", f"an ImageJ region; {CONVERT}"),
     (b"\x89PNG", "a picture (PNG), not GeoJSON"),
     (b"II*\0", "a picture (TIFF), not GeoJSON"),

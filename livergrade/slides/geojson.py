@@ -21,6 +21,7 @@ MOST_BYTES, MOST_FEATURES = 2**26, 100_000
 GEOMETRIES = frozenset(
     ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection")
 )
+_OBJECTS = ("geometry", "properties")
 _FIX = "export the regions alone, without detections"
 
 
@@ -110,19 +111,30 @@ def _json(path: Path, content: bytes) -> Any:  # noqa: ANN401 - whatever the fil
 
 def _collected(item: Any) -> list[Any]:  # noqa: ANN401
     """The features of a collection within a list; all else alone."""
+    item = _from_text(item)
     features = item.get("features") if isinstance(item, dict) else None
     return features if isinstance(features, list) else [item]
 
 
 def _as_feature(item: Any) -> Any:  # noqa: ANN401
-    """A bare geometry as a feature, a text that holds a feature as that; all else as it is."""
-    if isinstance(item, str) and item.lstrip().startswith("{"):
-        try:
-            item = json.loads(item)
-        except (ValueError, RecursionError, MemoryError):
-            return item
-    bare = isinstance(item, dict) and "geometry" not in item and item.get("type") in GEOMETRIES
-    return {"geometry": item} if bare else item
+    """A bare geometry as a feature; of a feature, what programs write as text is an object again."""
+    item = _from_text(item)
+    if not isinstance(item, dict):
+        return item
+    kind = item.get("type")
+    if "geometry" not in item and isinstance(kind, str) and kind in GEOMETRIES:
+        return {"geometry": item}
+    return {key: _from_text(value) if key in _OBJECTS else value for key, value in item.items()}
+
+
+def _from_text(item: Any) -> Any:  # noqa: ANN401
+    """The object that a text holds as JSON; all else as it is."""
+    if not isinstance(item, str) or not item.lstrip().startswith("{"):
+        return item
+    try:
+        return json.loads(item)
+    except (ValueError, RecursionError, MemoryError):
+        return item
 
 
 def _children(item: Any) -> Iterator[Any]:  # noqa: ANN401

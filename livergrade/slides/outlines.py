@@ -142,12 +142,25 @@ def sound(areas: Sequence[Area], path: Path) -> list[shapely.geometry.base.BaseG
 
 
 def repair_outlines(outlines: list[bytes]) -> list[bytes]:
-    """Repair those of the outlines that are invalid; outlines and results are well-known binary."""
+    """Repair those of the outlines that are invalid; outlines and results are well-known binary.
+
+    A hole is no part of the area, wherever it lies; parts that overlap are one.
+    """
     repaired = []
     for written in outlines:
         area = shapely.from_wkb(written)
         if not area.is_valid:
-            valid = shapely.make_valid(area)
-            area = shapely.unary_union([part for part in getattr(valid, "geoms", [valid]) if part.area])
+            area = shapely.unary_union([_repaired(polygon) for polygon in shapely.get_parts(area)])
         repaired.append(shapely.to_wkb(area))
     return repaired
+
+
+def _repaired(polygon: shapely.Polygon) -> shapely.geometry.base.BaseGeometry:
+    holes = shapely.unary_union([_enclosed(ring) for ring in polygon.interiors])
+    return _enclosed(polygon.exterior).difference(holes)
+
+
+def _enclosed(ring: shapely.LinearRing) -> shapely.geometry.base.BaseGeometry:
+    """What a ring encloses that may cross itself."""
+    valid = shapely.make_valid(shapely.Polygon(ring))
+    return shapely.unary_union([part for part in shapely.get_parts(valid) if part.area])

@@ -147,7 +147,7 @@ def _properties(feature: Any) -> dict[str, Any]:  # noqa: ANN401
         ValueError: it is no feature.
     """
     if not isinstance(feature, dict) or "geometry" not in feature:
-        raise ValueError("is no GeoJSON feature, which has a geometry")
+        raise ValueError("it is no GeoJSON feature, since it has no geometry")
     properties = feature.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise ValueError("its properties are no names with values")
@@ -201,7 +201,11 @@ def _class_parts(stated: Any) -> list[Any]:  # noqa: ANN401
         own = names if names and isinstance(names, list) else [stated.get("name")]
         parent = stated.get("parentClass")
         return [*(_class_parts(parent) if isinstance(parent, dict) else []), *own]
-    return stated if isinstance(stated, list) else [stated]
+    if isinstance(stated, list):
+        return [
+            part for item in stated for part in (_class_parts(item) if isinstance(item, dict) else [item])
+        ]
+    return [stated]
 
 
 def write_regions(regions: Sequence[Region], path: Path) -> None:

@@ -25,6 +25,8 @@ COLLECTION = {"type": "FeatureCollection", "features": [FEATURE]}
         {"features": [FEATURE]},
         json.dumps(COLLECTION),  # a text that holds it
         [json.dumps(FEATURE)],
+        [json.dumps(COLLECTION)],
+        {key: json.dumps(value) if key != "type" else value for key, value in FEATURE.items()},
         {"root": FEATURE, "tmaGrid": {}},
     ],
 )
@@ -75,6 +77,7 @@ def test_child_objects_follow_all_others(tmp_path: Path) -> None:
         (b"[" + b"0," * 100_001 + b"0]", "holds 100002 features"),
         (gzip.compress(b"[" * 100)[:-9], "its compression is damaged"),
         (b"\x1f\x8b\x08", "its compression is damaged"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"),
         (b"3", "holds no GeoJSON features"),
         (b'{"type": "FeatureCollection", "features": null}', "holds no GeoJSON features"),
         (

@@ -97,6 +97,9 @@ def test_only_crossing_outlines_are_repaired(tmp_path: Path) -> None:
     bow = shapely.Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])
     overlapping = shapely.MultiPolygon([shapely.box(0, 0, 10, 10), shapely.box(5, 0, 15, 10)])
     flat = shapely.Polygon([(0, 0), (5, 5), (9, 9)])
+    holes = [shapely.Polygon(SQUARE, [hole]) for hole in (BESIDE, SQUARE, [(5, 5), (15, 5), (15, 6), (5, 6)])]
+    found = [shapely.from_wkb(one).area for one in repair_outlines([shapely.to_wkb(area) for area in holes])]
+    assert found == [100, 0, 95]
     repaired = [
         shapely.from_wkb(one)
         for one in repair_outlines([shapely.to_wkb(a) for a in (bow, overlapping, flat)])

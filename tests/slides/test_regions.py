@@ -53,12 +53,13 @@ def test_only_annotations_are_regions(tmp_path: Path) -> None:
         feature(objectType="Annotation", type="cell"),
         feature(type="tumour"),
         feature(objectType="heatmap"),
+        {"type": {}, "geometry": SQUARE, "properties": {"objectType": "tile"}},
     )
-    assert [one.name for one in found.regions] == ["R01", "R02", "R12", "R13", "R14", "R15", "R17"]
+    assert [one.name for one in found.regions] == ["R01", "R02", "R12", "R13", "R14", "R15", "R18"]
     assert found.regions[-1].label == "child"
-    counts = {"cell": 3, "detection": 2, "tile": 2, "TMA core": 1, "root": 1, "heatmap": 1}
+    counts = {"cell": 3, "detection": 2, "tile": 3, "TMA core": 1, "root": 1, "heatmap": 1}
     assert found.other_objects == counts
-    assert found.left_out == "1 TMA core; 3 cells; 2 detections; 1 heatmap; 1 root; 2 tiles"
+    assert found.left_out == "1 TMA core; 3 cells; 2 detections; 1 heatmap; 1 root; 3 tiles"
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,7 @@ def test_only_annotations_are_regions(tmp_path: Path) -> None:
         ({"classification": "poor"}, "poor"),
         ({"classification": ["Tumor", "poor"]}, "Tumor: poor"),
         ({"classification": '{"name": "poor", "colorRGB": -1}'}, "poor"),  # as GDAL writes it
+        ({"classification": [{"name": "poor"}]}, "poor"),
         ({"classification": 3}, "3"),
         ({"classification.name": "poor"}, "poor"),
         ({"class": "poor", "name": "x"}, "poor"),
