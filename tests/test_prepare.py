@@ -16,6 +16,7 @@ from livergrade.slides.regions import Region, read_regions, write_regions
 from tests.conftest import COLOURS, command, write_slide
 
 SMALL = ("width=100", "height=80", "mpp=0.5", "min_focus=0", "max_pen=1", "max_fold=1")
+BOTH = ("grade_conflict=region",)  # of the table, poor, and of a region, well
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def case(tmp_path: Path) -> Path:
     beside = shapely.box(320, 64, 640, 352)
     (tmp_path / "marked").mkdir()
     marked = [
-        Region("R01", "", squares[0]),
-        Region("R02", "well", squares[1]),
+        Region("R01", "", squares[0], "lobe"),
+        Region("R02", "Well", squares[1]),
         Region("R03", "Ignore*", beside),
     ]
     write_regions(marked, tmp_path / "marked" / "case.geojson")
@@ -42,10 +43,13 @@ def prepare(case: Path, *words: str) -> Path:
 
 
 def test_six_images_of_each_region_make_a_cohort(case: Path) -> None:
-    out = prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
-    manifest = pd.read_csv(out / "manifest.csv")
-    assert manifest.columns.tolist() == ["image", "patient", "grade", "slide", "sex"]
+    out = prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}", *BOTH)
+    manifest = pd.read_csv(out / "manifest.csv", keep_default_na=False)
+    of_region = ["region_class", "region_name", "grade_from"]
+    assert manifest.columns.tolist() == ["image", "patient", "grade", "slide", *of_region, "sex"]
     assert manifest["grade"].tolist() == ["poor"] * 6 + ["well"] * 6  # a region's class is the grade
+    rows = manifest[of_region].drop_duplicates().to_numpy().tolist()
+    assert rows == [["", "lobe", "table"], ["Well", "", "region"]]
     assert len(from_manifest(out / "manifest.csv", DataConfig().classes, mixed=True).table) == 12
     made = pd.read_csv(out / "images.csv").set_index("image")
     for number, (x, y, side) in enumerate(list(COLOURS)[:2], 1):
@@ -86,7 +90,7 @@ def test_crops_of_a_region_with_a_hole_at_the_edge(case: Path, reduced: int) -> 
 
 
 def test_only_what_is_missing_is_made_again(case: Path) -> None:
-    words = (f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+    words = (f"regions={case / 'marked'}", f"table={case / 'table.csv'}", *BOTH)
     out = prepare(case, *words)
     first = sorted((out / "images").iterdir())
     before = {path: path.stat().st_mtime_ns for path in first}
@@ -101,8 +105,8 @@ def test_only_what_is_missing_is_made_again(case: Path) -> None:
 
 def test_a_proposal_lies_on_the_bluest_tissue(case: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = prepare(case, "columns=2", "rows=2")
-    (region,) = read_regions(out / "regions" / "case.geojson")
-    assert (region.name, region.kind) == ("R01", "proposed")
+    (region,) = read_regions(out / "regions" / "case.geojson").regions
+    assert (region.name, region.kind, region.label) == ("R01", "proposed", "R01")
     x, y, side = list(COLOURS)[1]
     assert shapely.box(x - 3, y - 3, x + side + 3, y + side + 3).contains(region.outline)
     assert (region.outline.bounds[2] - region.outline.bounds[0]) == pytest.approx(200)
@@ -126,6 +130,7 @@ def test_a_proposal_lies_on_the_bluest_tissue(case: Path, capfd: pytest.CaptureF
         ("slide,patient,grade\nother,P2,poor\n", "case.tif: in no row"),
         ("slide,patient,grade\ncase,P1,poor\ncase,P1,poor\n", "in more than one row"),
         ("slide,patient,grade,image\ncase,P1,poor,old.png\n", "columns image: the manifest or a run writes"),
+        ("slide,patient,grade,region_class\ncase,P1,poor,x\n", "columns region_class: the manifest or a run"),
         ("slide,patient,grade,mpp\ncase,P1,poor,0.5um\n", "row 2: mpp '0.5um' is no number"),
     ],
 )
@@ -139,11 +144,38 @@ def test_a_wrong_table_is_told(case: Path, table: str, told: str, capfd) -> None
     assert not (case / "out" / "images").exists()  # told before a slide is cut
 
 
+def test_classes_are_graded_as_the_options_say(case: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    kinds = ("Tumor: well", "Größe (x)", "", "Stroma")
+    squares = [shapely.box(x, y, x + side, y + side) for x, y, side in COLOURS]
+    regions = [
+        Region(f"R{n}", kind, square) for n, (kind, square) in enumerate(zip(kinds, squares, strict=True))
+    ]
+    write_regions(regions, case / "marked" / "case.geojson")
+    cells = json.loads((case / "marked" / "case.geojson").read_text())
+    cells["features"].append({"geometry": None, "properties": {"objectType": "cell"}})
+    (case / "marked" / "case.geojson").write_text(json.dumps(cells))
+    (case / "table.csv").write_text("slide,patient,grade\ncase,P1,well\n")
+    words = (f"regions={case / 'marked'}", f"table={case / 'table.csv'}", "rows=1", "columns=1")
+    with pytest.raises(SystemExit):
+        prepare(case, *words)
+    told = capfd.readouterr().err
+    assert "class 'Größe (x)' is no grade (1 region: R02)" in told
+    assert "class 'Tumor: well' is no grade" in told
+    out = prepare(case, *words, "region_class={Größe (x): skip, 'Tumor: well': last, else: table}")
+    manifest = pd.read_csv(out / "manifest.csv", keep_default_na=False)
+    assert manifest["image"].tolist() == [f"images/case_R0{n}_1.png" for n in (1, 3, 4)]
+    assert manifest["grade_from"].tolist() == ["region_class", "table", "table"]
+    page = (out / "report.html").read_text()
+    assert '<th scope="row">Größe (x)</th><td>1</td><td>not cut</td>' in page
+    assert "1 of class Tumor: well (well, from region_class)" in page
+    assert "Not regions: 1 cell." in page
+
+
 def test_a_slide_without_regions_stops_no_other(case: Path, capfd) -> None:
     write_slide(case / "slides" / "second.tif", grain=15)
     with (case / "table.csv").open("a") as file:
         file.write("second,P2,well,M\n")
     with pytest.raises(SystemExit):
-        prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+        prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}", *BOTH)
     assert "1 of 2 slides failed" in capfd.readouterr().err
     assert len(pd.read_csv(case / "out" / "manifest.csv")) == 12

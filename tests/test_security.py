@@ -191,8 +191,8 @@ def test_geojson_is_data(tmp_path: Path) -> None:
         "__class__": "x",
     }
     path.write_text(json.dumps({"type": "Feature", "geometry": square, "properties": properties}))
-    regions = read_regions(path)
-    assert len(regions) == 1
+    (region,) = read_regions(path).regions
+    assert (region.kind, region.label) == (HOSTILE, HOSTILE)
 
 
 def test_a_manifest_beside_others_images_reads_only_its_own(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
+from livergrade.cli.typed_names import quoted
 from livergrade.config.fields import options
 
 _ITEM = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\[\],'"]+""")
@@ -28,6 +29,8 @@ def keep_text(words: list[str], schema: Any) -> list[str]:  # noqa: ANN401 - a d
         name = key.lstrip("+")
         if name in lists and "[" in value:
             value = _ITEM.sub(lambda item: _quoted(item[0], null=True), value)
+        elif name in texts and value.startswith("{"):  # a text that Hydra would read as a dictionary
+            value = quoted(value)
         elif name in texts:
             value = _quoted(value, null=False)
         kept.append(f"{key}={value}" if "=" in word else word)
@@ -39,7 +42,7 @@ def _quoted(text: str, *, null: bool) -> str:
     bare = text.strip()
     try:
         value = OverridesParser.create().parse_override(f"x={bare}").value()
-    except OverrideParseException:
+    except HydraException:
         return text
     read_otherwise = isinstance(value, bool | int | float) or (null and value is None)
     return f"'{bare}'" if read_otherwise and str(value) != bare else text

@@ -340,6 +340,18 @@ class PrepareConfig:
     regions: str | None = option(
         None, "folder of <slide>.geojson, as QuPath exports; null: propose regions, for a person to confirm"
     )
+    region_class: str | None = option(
+        None,
+        "what a region's class means that is no grade, in quotes: {Necrosis: skip, 'Tumor: G3': poor}. It "
+        "means a grade, skip (not cut), table (it has the table's grade), or first or last (that part of a "
+        "class such as Tumor: poor is the grade); else is for all other classes that are no grade, and last "
+        "alone is {else: last}; null: they are refused",
+    )
+    grade_conflict: str = option(
+        "refuse",
+        "where a region's class is another grade than the table's: refuse, or region (its class counts)",
+        choices=("refuse", "region"),
+    )
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
     exclude: str | None = option(None, "text file of image names to leave out, one a line")

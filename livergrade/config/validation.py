@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from livergrade.config.fields import options
+from livergrade.config.region_classes import rule_problems
 from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, PrepareConfig, TrainConfig
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
@@ -39,6 +40,7 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
         return errors + _model_errors(config) + _combination_errors(config)
     if isinstance(config, PrepareConfig):
         errors += _class_errors("classes", config.classes)
+        errors += rule_problems(config.region_class, config.classes)
     if isinstance(config, EvaluateConfig) and config.data:
         errors += _data_errors(config.data)
     return errors

@@ -13,6 +13,9 @@ from livergrade.evaluation.summary import Subgroup, evaluate
 MAX_GROUPS = 8
 """A column with more distinct values is split at its median if it is numeric, and left out if not."""
 
+OF_REGIONS = ("region_class", "region_name", "grade_from")
+"""Columns that ``prepare`` adds to a manifest. They tell where a label is from, and define no group."""
+
 
 def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> list[Subgroup]:
     """Accuracy in each group defined by an extra column of the manifest.
@@ -31,6 +34,8 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
     test = predictions[predictions["split"] == "test"]
     rows: list[Subgroup] = []
     for column in carried_columns(predictions):
+        if column in OF_REGIONS:
+            continue
         groups = _groups(test[column])
         values = sorted(groups.unique())
         if not 2 <= len(values) <= MAX_GROUPS:

@@ -17,11 +17,11 @@ from PIL import Image
 from livergrade import __version__
 from livergrade.config.schema import PrepareConfig
 from livergrade.data.quality import Limits, measure, reasons
+from livergrade.evaluation.subgroups import OF_REGIONS
 from livergrade.io.earlier_start import set_aside
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
-from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.kept import Kept, slide_identity
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import Slide, SlideError
@@ -31,7 +31,9 @@ from livergrade.reports.html import write_page
 from livergrade.slides.contact_sheet import draw_regions, write_contact
 from livergrade.slides.inputs import each_slide, read_exclusions
 from livergrade.slides.propose import refuse_regions_of_another
-from livergrade.slides.regions import Region, grid, read_regions
+from livergrade.slides.region_files import region_file
+from livergrade.slides.region_grades import GradedRegion, class_rows, grade_regions
+from livergrade.slides.regions import clip_to_slide, grid, read_regions
 
 log = logging.getLogger(__name__)
 
@@ -57,24 +59,25 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     kept = Kept(out / "kept.json")
     marked = Path(config.regions or "").resolve()
     proposals = Kept(marked.parent / "kept.json") if marked.name == "regions" else None
-    rows: list[dict[str, Any]] = []
+    rows, marked_on = list[dict[str, Any]](), dict[str, tuple[list[GradedRegion], str]]()
     excluded = read_exclusions(config.exclude)
 
     def cut_slide(path: Path) -> None:
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
         made_from = slide_identity(path)
         slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp)
-        regions = _regions(slide, config, proposals, made_from)
+        graded, left_out = _regions(slide, attributes["grade"], config, proposals, made_from)
+        used = [region for region in graded if region.grade]
         images = [
-            row
-            for region in regions
-            for row in _images(slide, made_from, region, attributes, config, out, kept)
+            row for region in used for row in _images(slide, made_from, region, attributes, config, out, kept)
         ]
         for row in images:
             if row["image"] in excluded or Path(row["image"]).name in excluded:
                 row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
-        write_contact(images, out, file_name(path.stem), draw_regions(slide.tissue, regions))
+        overview = draw_regions(slide.tissue, [one.region for one in used])
+        write_contact(images, out, file_name(path.stem), overview)
         rows.extend(images)
+        marked_on[path.stem] = (graded, left_out)
         kept.save()
         slide.close()
 
@@ -82,57 +85,57 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     images = pd.DataFrame(rows, columns=None if rows else ["image", "slide"])
     _set_others_aside(images, out, kept)
     _warn_of_unknown(excluded, images)
-    _write(images, table, out)
+    _write(images, table, marked_on, out)
     return failed
 
 
 def _regions(
-    slide: Slide, config: PrepareConfig, proposals: Kept | None, made_from: list[dict[str, Any]]
-) -> list[Region]:
-    """The regions marked on a slide.
+    slide: Slide,
+    of_table: str,
+    config: PrepareConfig,
+    proposals: Kept | None,
+    made_from: list[dict[str, Any]],
+) -> tuple[list[GradedRegion], str]:
+    """The regions marked on a slide with their grades, and in words what else its file holds.
 
     Args:
         slide: the slide.
+        of_table: its grade in the table, empty without one.
         config: the options.
         proposals: record of the proposals, if the regions lie where they were proposed.
         made_from: identity of the slide.
 
     Raises:
         SlideError: there are none, or they were proposed on another file of this name.
-        UserError: their file can't be read.
+        UserError: their file can't be read, a region is not on the slide, or the grade of one is unclear.
     """
     assert config.regions
-    path = slide.path
-    try:
-        marked = Inside(Path(config.regions), outside=config.data.outside)
-        file = marked.path(f"{path.stem}.geojson")
-    except OutsideError as error:
-        raise SlideError(f"has no regions: {path.stem}.geojson {error}") from None
-    if not file.is_file():
-        raise SlideError(f"has no regions ({file} is missing)")
+    file = region_file(Path(config.regions), slide.path, outside=config.data.outside)
     if proposals:
         refuse_regions_of_another(slide, proposals, file, made_from)
-    regions = [region for region in read_regions(file) if not region.kind.lower().startswith("ignore")]
-    if not regions:
-        raise SlideError(f"has no region marked in {file}")
-    return regions
+    marked = read_regions(file)
+    if marked.left_out:
+        log.warning("%s: not cut, since only annotations with an area are: %s", file, marked.left_out)
+    regions = clip_to_slide(marked.regions, slide.width, slide.height, file)
+    graded = grade_regions(regions, of_table, config, file)
+    if not any(region.grade for region in graded):
+        passed_over = [f"{one.region.title} is of class {one.region.kind}" for one in graded]
+        why = "; ".join(filter(None, [*passed_over[:20], marked.left_out]))
+        raise SlideError(f"has no region marked in {file}" + (f" ({why})" if why else ""))
+    return graded, marked.left_out
 
 
 def _images(
     slide: Slide,
     slide_made_from: list[dict[str, Any]],
-    region: Region,
+    graded: GradedRegion,
     attributes: dict[str, str],
     config: PrepareConfig,
     out: Path,
     kept: Kept,
 ) -> list[dict[str, Any]]:
     """Cut the images of one region, measure their quality and mark rejected ones."""
-    grade = region.kind if region.kind in config.classes else attributes["grade"]
-    if not grade:
-        raise SlideError(
-            f"has no grade: neither the table nor region {region.name} ({region.kind!r}) says one"
-        )
+    region = graded.region
     factor = config.mpp / slide.mpp
     width, height = config.width * factor, config.height * factor
     limits = Limits(config.min_tissue, config.min_focus, config.max_pen, config.max_fold, config.max_burnt)
@@ -147,7 +150,8 @@ def _images(
             "slide": slide.path.stem,
             "region": region.name,
             "patient": attributes["patient"],
-            "grade": grade,
+            "grade": graded.grade,
+            **dict(zip(OF_REGIONS, (region.kind, region.label, graded.source), strict=True)),
             **{key: round(value, 2) for key, value in position.items()},
             "mpp": config.mpp,
         }
@@ -199,12 +203,22 @@ def _sheet(slide: str) -> str:
     return f"contact/{file_name(slide)}.png"
 
 
-def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
+def _write(
+    images: pd.DataFrame, table: pd.DataFrame, marked: dict[str, tuple[list[GradedRegion], str]], out: Path
+) -> None:
+    """Write the tables and the report.
+
+    Args:
+        images: a row for each image.
+        table: the slide table.
+        marked: of each slide its regions, and in words what else their file holds.
+        out: the folder.
+    """
     if images.empty:
         return
     carried = [name for name in table.columns if name not in ("slide", "patient", "grade", "mpp")]
     used = images[images["rejected"] == ""]
-    manifest = used[["image", "patient", "grade", "slide"]].join(table[carried], on="slide")
+    manifest = used[["image", "patient", "grade", "slide", *OF_REGIONS]].join(table[carried], on="slide")
     left_out = images.loc[images["rejected"] != "", ["image", "slide", "region", "rejected"]]
     for name, rows in (("images", images), ("manifest", manifest), ("rejected", left_out)):
         write_table(rows, out / f"{name}.csv", "%.6g")
@@ -214,6 +228,8 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
             "sheet": _sheet(str(slide)),
             "used": int((rows["rejected"] == "").sum()),
             "all": len(rows),
+            "classes": class_rows(marked[str(slide)][0]),
+            "not_cut": marked[str(slide)][1],
         }
         for slide, rows in images.groupby("slide", sort=False)
     ]
@@ -221,6 +237,7 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
         out,
         "contact.html.j2",
         sheets=sheets,
+        classes=class_rows(region for regions, _ in marked.values() for region in regions),
         left_out=left_out.to_dict("records"),
         used=len(used),
         all=len(images),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from livergrade.config.schema import PrepareConfig
 from livergrade.data.validation import reserved_columns
 from livergrade.errors import UserError
+from livergrade.evaluation.subgroups import OF_REGIONS
 from livergrade.io.cells import cell_problem
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
@@ -116,7 +117,7 @@ def _mpp_problems(table: pd.DataFrame) -> list[str]:
 
 def _column_problems(table: pd.DataFrame) -> list[str]:
     """Columns that can't be carried into a manifest: it has its own, or a run that reads it writes them."""
-    own = [name for name in table.columns if name in ("image", "sha256")]
+    own = [name for name in table.columns if name in ("image", "sha256", *OF_REGIONS)]
     if reserved := [*own, *reserved_columns(table.columns)]:
         return [f"  columns {', '.join(reserved)}: the manifest or a run writes these; rename them"]
     return []

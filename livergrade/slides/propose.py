@@ -157,7 +157,7 @@ def find_regions(slide: Slide, config: PrepareConfig) -> list[Region]:
         left = min(column * tissue.scale[0], slide.width - size[0])
         top = min(row * tissue.scale[1], slide.height - size[1])
         outline = shapely.box(left, top, left + size[0], top + size[1])
-        regions.append(Region(f"R{number:02d}", "proposed", outline))
+        regions.append(Region(f"R{number:02d}", "proposed", outline, label=f"R{number:02d}"))
     return regions
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import math
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +14,16 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.errors import ShapelyError
-from shapely.geometry import mapping, shape
+from shapely.geometry import mapping
 
 from livergrade.errors import UserError
-from livergrade.io.bounded import TimeLimitError, run_bounded
+from livergrade.io.cells import cell_problem
 from livergrade.io.files import atomic_write
-from livergrade.io.memory import memory_for_one_file
-from livergrade.io.regular_files import no_file
+from livergrade.io.visible import one_line
+from livergrade.slides.geojson import read_features
+from livergrade.slides.outlines import Area, NoAreaError, read_outline, sound
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,158 +31,193 @@ class Region:
     """A marked region of a slide.
 
     Attributes:
-        name: unique name on the slide, part of the image names.
-        kind: its class, empty without one.
+        name: unique name on the slide, part of the image names: ``R03`` is feature 3 of its file.
+        kind: its class, empty without one; the parts of a derived class are joined, ``Tumor: poor``.
         outline: polygon in slide pixels at full resolution; it may have holes and several parts.
+        label: what the annotation is called, empty without a name.
     """
 
     name: str
     kind: str
-    outline: shapely.Polygon | shapely.MultiPolygon
+    outline: Area
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Which region it is, for messages."""
+        return f"{self.name} {self.label!r}" if self.label else self.name
 
 
-MOST_BYTES, MOST_FEATURES, MOST_VERTICES = 2**26, 100_000, 2_000_000
-"""Of a GeoJSON file. A region drawn by hand has hundreds of vertices; all cells of a slide are no regions."""
+@dataclass(frozen=True)
+class Marked:
+    """What a file of regions holds.
+
+    Attributes:
+        regions: the annotations that have an area.
+        other_objects: number of other objects by their type, ``cell`` or ``tile``, which are not regions.
+        without_area: the annotations that have no area, a line each: which one, and why.
+    """
+
+    regions: list[Region]
+    other_objects: dict[str, int]
+    without_area: list[str]
+
+    @property
+    def left_out(self) -> str:
+        """What is not cut, for messages; empty: nothing."""
+        objects = [f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(self.other_objects.items())]
+        more = len(self.without_area) - 20
+        return "; ".join([*objects, *self.without_area[:20], *([f"{more} more"] if more > 0 else [])])
+
+
+MOST_VERTICES = 2_000_000
+"""Of all regions of a file. A region drawn by hand has hundreds."""
 MOST_NAME = 200
-"""Characters of a region's class."""
-FARTHEST = 1e8
-"""Pixels from the slide's corner; no scanner makes so many."""
-SECONDS = 20.0
-"""For the repair of all outlines of a file that cross themselves."""
-QUICK_VERTICES = 10_000
-"""Outlines of fewer vertices are checked at once; those of more, where the time is limited."""
+"""Characters of a region's class, and of its name."""
+MOST_LINES = 200
+"""Of a message about the features of one file."""
+
+_TYPES = {
+    "annotation": "annotation",
+    "pathannotationobject": "annotation",
+    "unknown": "annotation",
+    "cell": "cell",
+    "pathcellobject": "cell",
+    "detection": "detection",
+    "pathdetectionobject": "detection",
+    "tile": "tile",
+    "pathtileobject": "tile",
+    "tmacore": "TMA core",
+    "tma_core": "TMA core",
+    "tmacoreobject": "TMA core",
+    "root": "root",
+    "pathrootobject": "root",
+}
+"""Types of objects in QuPath; its version 0.2 had them as ``id``."""
+_CLASS_KEYS = ("classification", "classification.name", "classification_name", "class", "grade", "label")
+"""Properties that say the class, the first that is there: QuPath's own, then those of other programs."""
 
 
-def read_regions(path: Path) -> list[Region]:
-    """Read the areas in a GeoJSON file: a feature collection, a list of features or one feature.
+def read_regions(path: Path) -> Marked:
+    """Read the annotations of a GeoJSON file that have an area; other objects of QuPath are counted.
 
-    Points, lines and empty areas are ignored; self-intersecting outlines are repaired.
+    A feature that says no type, as those of other programs, is an annotation. Self-intersecting outlines are
+    repaired.
 
     Raises:
         UserError: the file is no GeoJSON, too large or too intricate, or features are invalid; all are
             listed.
     """
-    features = _features(path)
-    areas: list[tuple[int, str, shapely.Polygon | shapely.MultiPolygon]] = []
-    broken = []
-    for number, feature in enumerate(features, 1):
+    areas: list[tuple[int, str, str, Area]] = []
+    others, without_area, broken = Counter[str](), list[str](), list[str]()
+    for feature in read_features(path):
+        where = feature.where
         try:
-            area = _area(feature)
-            if area is not None:
-                areas.append((number, _kind(feature), area))
+            properties = _properties(feature.content)
+            if (object_type := _object_type(feature.content, properties)) != "annotation":
+                others[object_type] += 1
+                continue
+            label = _text(properties.get("name"), "name")
+            where += f" {label!r}" if label else ""
+            kind = _kind(properties)
+            areas.append((feature.number, kind, label, read_outline(feature.content["geometry"])))
+        except NoAreaError as reason:
+            without_area.append(f"{where} {reason}")
         except Exception as error:  # a hostile feature raises many exception types
-            reason = " ".join(str(error).split())[:300]
-            broken.append(f"  feature {number}: {reason or type(error).__name__}")
+            reason_given = " ".join(str(error).split())[:300]
+            broken.append(f"  {where}: {reason_given or type(error).__name__}")
     if broken:
-        raise UserError(f"{path}: {len(broken)} features can't be read:\n" + "\n".join(broken))
-    if (vertices := sum(shapely.get_num_coordinates(area) for _, _, area in areas)) > MOST_VERTICES:
+        count = f"{len(broken)} feature{'s' * (len(broken) > 1)}"
+        raise UserError(f"{path}: {count} can't be read:\n" + _listed(broken))
+    if (vertices := sum(shapely.get_num_coordinates(area) for *_, area in areas)) > MOST_VERTICES:
         raise UserError(f"{path}: its regions have {vertices} vertices; simplify them in QuPath")
-    sound = _sound([area for _, _, area in areas], path)
-    return [
-        Region(f"R{number:02d}", kind, area)
-        for (number, kind, _), area in zip(areas, sound, strict=True)
-        if isinstance(area, shapely.Polygon | shapely.MultiPolygon) and not area.is_empty
-    ]
+    regions = []
+    for (number, kind, label, _), area in zip(areas, sound([area for *_, area in areas], path), strict=True):
+        if isinstance(area, Area) and not area.is_empty:
+            regions.append(Region(f"R{number:02d}", kind, area, label))
+        else:
+            without_area.append(f"feature {number}{f' {label!r}' if label else ''} encloses no area")
+    return Marked(regions, dict(others), without_area)
 
 
-def _features(path: Path) -> list[Any]:
-    """The features of a GeoJSON file."""
-    try:
-        problem = no_file(path)
-        if not problem and (size := path.stat().st_size) > MOST_BYTES:
-            problem = f"it is {size / 1e6:.0f} MB; export the regions alone, without detections"
-        if problem:
-            raise UserError(f"{path}: can't be read as GeoJSON: {problem}")
-        geojson = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError, MemoryError) as error:
-        reason = "a number has thousands of digits" if "digits" in str(error) else str(error)
-        raise UserError(f"{path}: can't be read as GeoJSON: {reason or type(error).__name__}") from None
-    features = geojson.get("features", [geojson]) if isinstance(geojson, dict) else geojson
-    if not isinstance(features, list):
-        raise UserError(f"{path}: holds no GeoJSON features; export the annotations from QuPath as GeoJSON")
-    if len(features) > MOST_FEATURES:
-        raise UserError(
-            f"{path}: holds {len(features)} features; export the regions alone, without detections"
-        )
-    return features
-
-
-def _area(feature: Any) -> shapely.Polygon | shapely.MultiPolygon | None:  # noqa: ANN401
-    """The outline of a feature as it is drawn; None if it is no area."""
-    area = shape(feature["geometry"])
-    if not isinstance(area, shapely.Polygon | shapely.MultiPolygon) or area.is_empty:
-        return None
-    if not all(map(math.isfinite, area.bounds)):
-        raise ValueError("a coordinate is not a finite number")
-    if max(map(abs, area.bounds)) > FARTHEST:
-        raise ValueError("a coordinate is outside of any slide")
-    return area
-
-
-def _kind(feature: Any) -> str:  # noqa: ANN401
-    """The class of a feature, empty without one."""
-    properties = feature.get("properties") or {}
-    kind = (properties.get("classification") or {}).get("name", "")
-    if isinstance(kind, list | dict) or len(str(kind)) > MOST_NAME:
-        raise ValueError("the name of its class is no short text")
-    return str(kind)
-
-
-def _sound(
-    areas: list[shapely.Polygon | shapely.MultiPolygon], path: Path
-) -> list[shapely.geometry.base.BaseGeometry]:
-    """The areas, those repaired that cross themselves, in an amount of time that is limited.
+def _properties(feature: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The properties of a feature, empty without any.
 
     Raises:
-        UserError: the repair takes too long.
+        ValueError: it is no feature.
     """
-    sound: list[shapely.geometry.base.BaseGeometry] = [*areas]
-    doubtful = [
-        row
-        for row, area in enumerate(areas)
-        if shapely.get_num_coordinates(area) > QUICK_VERTICES or not area.is_valid
-    ]
-    if not doubtful:
-        return sound
-    try:
-        repaired = run_bounded(
-            repair_outlines,
-            [shapely.to_wkb(areas[row]) for row in doubtful],
-            seconds=SECONDS,
-            memory=memory_for_one_file(),
-        )
-    except (TimeLimitError, ShapelyError, RuntimeError) as error:
-        raise UserError(
-            f"{path}: outlines cross themselves so often that they can't be repaired ({error}); "
-            "draw them again or simplify them in QuPath"
-        ) from None
-    for row, written in zip(doubtful, repaired, strict=True):
-        sound[row] = shapely.from_wkb(written)
-    return sound
+    if not isinstance(feature, dict) or "geometry" not in feature:
+        raise ValueError("it is no GeoJSON feature, since it has no geometry")
+    properties = feature.get("properties")
+    if properties is not None and not isinstance(properties, dict):
+        raise ValueError("its properties are no names with values")
+    return properties or {}
 
 
-def repair_outlines(outlines: list[bytes]) -> list[bytes]:
-    """Repair those of the outlines that are invalid; outlines and results are well-known binary."""
-    repaired = []
-    for written in outlines:
-        area = shapely.from_wkb(written)
-        if not area.is_valid:
-            valid = shapely.make_valid(area)
-            area = shapely.unary_union([part for part in getattr(valid, "geoms", [valid]) if part.area])
-        repaired.append(shapely.to_wkb(area))
-    return repaired
+def _object_type(feature: dict[str, Any], properties: dict[str, Any]) -> str:
+    """The type of a QuPath object; ``annotation`` if the feature says none."""
+    stated = properties.get("objectType", properties.get("object_type"))
+    if stated is not None:
+        text = _text(stated, "objectType")
+        return _TYPES.get(text.casefold(), text) if text else "annotation"
+    for alias in (properties.get("type"), feature.get("id")):
+        if isinstance(alias, str) and alias.casefold() in _TYPES:
+            return _TYPES[alias.casefold()]
+    return "annotation"
+
+
+def _text(value: Any, what: str) -> str:  # noqa: ANN401
+    """A short text on one line; empty for none.
+
+    Raises:
+        ValueError: it is something else, or no cell of a table may hold it.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, list | dict | bool) or len(str(value)) > MOST_NAME:
+        raise ValueError(f"its {what} is no short text (at most {MOST_NAME} characters)")
+    text = one_line(" ".join(str(value).split()))
+    if problem := cell_problem(text):
+        raise ValueError(f"its {what} {text!r} {problem}")
+    return text
+
+
+def _kind(properties: dict[str, Any]) -> str:
+    """The class of a feature, empty without one; parts of a derived class are joined as QuPath shows them."""
+    stated = next((properties[key] for key in _CLASS_KEYS if properties.get(key) is not None), None)
+    parts = [_text(part, "class") for part in _class_parts(stated)]
+    return _text(": ".join(part for part in parts if part), "class")
+
+
+def _class_parts(stated: Any) -> list[Any]:  # noqa: ANN401
+    """Names of a class: a text, a list of them, or an object of QuPath, which some programs write as text."""
+    if isinstance(stated, str) and stated.lstrip()[:1] in ("{", "["):
+        try:
+            stated = json.loads(stated)
+        except ValueError:
+            return [stated]
+    if isinstance(stated, dict):
+        names = stated.get("names")
+        own = names if names and isinstance(names, list) else [stated.get("name")]
+        parent = stated.get("parentClass")
+        return [*(_class_parts(parent) if isinstance(parent, dict) else []), *own]
+    if isinstance(stated, list):
+        return [
+            part for item in stated for part in (_class_parts(item) if isinstance(item, dict) else [item])
+        ]
+    return [stated]
 
 
 def write_regions(regions: Sequence[Region], path: Path) -> None:
     """Write regions as QuPath annotations."""
     features = [
-        feature(region.outline, "annotation", region.kind, {}, name=region.name) for region in regions
+        feature(region.outline, "annotation", region.kind, {}, name=region.label) for region in regions
     ]
     write_features(features, path)
 
 
 def feature(
-    outline: shapely.Polygon | shapely.MultiPolygon,
+    outline: Area,
     object_type: str,
     kind: str,
     measurements: dict[str, float],
@@ -201,6 +240,53 @@ def write_features(features: Sequence[dict[str, Any]], path: Path) -> None:
     """Write a feature collection atomically."""
     with atomic_write(path) as part:
         part.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+
+
+def clip_to_slide(regions: Sequence[Region], width: int, height: int, path: Path) -> list[Region]:
+    """The parts of regions that lie on the slide; a warning tells of regions that reach beyond it.
+
+    Args:
+        regions: the regions.
+        width: of the slide, pixels at full resolution.
+        height: likewise.
+        path: their file, for messages.
+
+    Raises:
+        UserError: regions lie outside of the slide; all are listed.
+    """
+    on_slide, outside, beyond = list[Region](), list[str](), list[str]()
+    for region in regions:
+        left, top, right, bottom = region.outline.bounds
+        if left >= 0 and top >= 0 and right <= width and bottom <= height:
+            on_slide.append(region)
+            continue
+        part = _areas_of(region.outline.intersection(shapely.box(0, 0, width, height)))
+        if part.is_empty:
+            outside.append(f"    {region.title}: x {left:g} to {right:g}, y {top:g} to {bottom:g}")
+            continue
+        if min(left, top, width - right, height - bottom) < -1:  # a pixel is rounding
+            beyond.append(region.title)
+        on_slide.append(dataclasses.replace(region, outline=part))
+    if outside:
+        raise UserError(
+            f"{path}: regions lie outside of the slide, which has {width} x {height} pixels; coordinates are "
+            "pixels at full resolution, from the upper left corner:\n" + _listed(outside)
+        )
+    if beyond:
+        log.warning("%s: only what lies on the slide is cut of %s", path, ", ".join(beyond))
+    return on_slide
+
+
+def _listed(lines: list[str]) -> str:
+    """The first lines of a message, and how many more there are."""
+    more = len(lines) - MOST_LINES
+    return "\n".join([*lines[:MOST_LINES], *([f"  and {more} more"] if more > 0 else [])])
+
+
+def _areas_of(geometry: shapely.geometry.base.BaseGeometry) -> Area:
+    """The polygons of a geometry; an empty one without any."""
+    parts = [part for part in shapely.get_parts(geometry) if isinstance(part, shapely.Polygon) and part.area]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def grid(

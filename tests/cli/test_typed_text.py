@@ -43,6 +43,8 @@ def test_a_list_of_grades_is_read_as_it_is_typed() -> None:
         ("out=null", "out=null"),  # the option's own null
         ("tile_um=1e3", "tile_um=1e3"),  # a number
         ("views=4", "views=4"),  # read and written alike
+        ("out={a: b}", "out='{a: b}'"),
+        ("inputs=[a=b]", "inputs=[a=b]"),  # which Hydra refuses
         ("out=a,b", "out=a,b"),
         ("--cfg", "--cfg"),
         ("no.option=1e5", "no.option=1e5"),

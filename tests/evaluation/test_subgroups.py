@@ -59,3 +59,9 @@ def test_numbers_of_many_values_are_halved_and_names_left_out(tested: pd.DataFra
     assert missing["patients"] == 1
     assert missing["accuracy"]["low"] is None or missing["accuracy"]["n"] == 1
     assert above["images"] + below["images"] + 2 == len(tested)
+
+
+def test_where_a_label_is_from_defines_no_group(tested: pd.DataFrame) -> None:
+    for column in ("region_class", "region_name", "grade_from"):
+        tested[column] = np.where(tested["patient"] < "P050", "poor", "")
+    assert subgroups(tested, resamples=50) == []

@@ -341,6 +341,7 @@ def preparing() -> type[History]:
             self.options: dict[str, object] = {}
             self.rows = {"s": ("P1", "poor", "0.5"), "t": ("P2", "well", "0.5")}
             self.marked = {name: [0] for name in names}
+            self.classes = dict.fromkeys(names, ("", ""))
             self.place, self.chosen = "a", list(names)
             for folder in ("a", "b"):
                 for name in names:
@@ -372,6 +373,14 @@ def preparing() -> type[History]:
         def mark(self, name: str, regions: list[int]) -> None:
             self.marked[name] = regions
 
+        @rule(
+            name=st.sampled_from(names),
+            kind=st.sampled_from(["", "poor", "WELL", "Tumor: well", "Necrosis", "Ignore*"]),
+            label=st.sampled_from(["", "007", "lobe"]),
+        )
+        def classify(self, name: str, kind: str, label: str) -> None:
+            self.classes[name] = (kind, label)
+
         @rule(folder=st.sampled_from(["a", "b"]), chosen=st.sampled_from([["s"], ["t"], ["s", "t"]]))
         def name(self, folder: str, chosen: list[str]) -> None:
             self.place, self.chosen = folder, chosen
@@ -384,6 +393,8 @@ def preparing() -> type[History]:
                     *(("mpp", value) for value in (0.5, 0.6)),
                     *(("min_tissue", value) for value in (0.0, 0.9)),
                     *(("max_burnt", value) for value in (0.02, 1.0)),
+                    *(("region_class", value) for value in (None, "{Necrosis: table, else: last}", "skip")),
+                    *(("grade_conflict", value) for value in ("refuse", "region")),
                 ]
             )
         )
@@ -418,7 +429,8 @@ def preparing() -> type[History]:
             (self.folder / "table.csv").write_text("\n".join(["slide,patient,grade,mpp", *rows]) + "\n")
             (self.folder / "marked").mkdir(exist_ok=True)
             for name, numbers in self.marked.items():
-                regions = [Region(f"R{number}", "", squares[number]) for number in numbers]
+                kind, label = self.classes[name]
+                regions = [Region(f"R{number}", kind, squares[number], label) for number in numbers]
                 write_regions(regions, self.folder / "marked" / f"{name}.geojson")
             size = {"width": 100, "height": 80, "mpp": 0.5, "rows": 1, "columns": 2, "min_focus": 0.0}
             config = PrepareConfig(

@@ -179,7 +179,7 @@ def test_any_geojson(data: st.DataObject, tmp_path_factory: pytest.TempPathFacto
     else:
         path.write_bytes(data.draw(st.binary(max_size=100)))
     try:
-        regions = read_regions(path)
+        regions = read_regions(path).regions
     except UserError as error:
         told_of = str(error)
     else:

@@ -115,6 +115,30 @@ def test_a_second_start_gives_what_a_fresh_folder_gives(case: Case) -> None:
         before = after
 
 
+def test_a_changed_class_name_or_option_gives_what_a_fresh_folder_gives(case: Case) -> None:
+    case.slides.pop()
+    before = case.start("out")
+    changes = (
+        ("Tumor: poor", "", {"region_class": "last"}),
+        ("Tumor: poor", "007", {"region_class": "last"}),
+        ("Tumor: poor", "007", {"region_class": "{else: table}"}),
+        ("Well", "007", {"grade_conflict": "region"}),
+    )
+    for number, (kind, label, values) in enumerate(changes):
+        region = Region("R01", kind, SQUARES[0], label)
+        write_regions([region], case.folder / "marked" / "a.geojson")
+        other_options(**values)(case)
+        after = case.start("out")
+        assert after == case.start(f"fresh{number}")
+        assert {name for name in after if after[name] != before[name]} >= {"manifest.csv", "images.csv"}
+        assert after["images/a_R01_1.png"] == before["images/a_R01_1.png"]
+        before = after
+    manifest = pd.read_csv(case.folder / "out" / "manifest.csv", dtype=str)
+    assert manifest[["grade", "region_class", "region_name", "grade_from"]].to_numpy().tolist() == [
+        ["well", "Well", "007", "region"]
+    ] * len(manifest)
+
+
 def test_what_no_start_makes_any_more_is_set_aside_and_told(
     case: Case, caplog: pytest.LogCaptureFixture
 ) -> None:
