@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
 from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.kept import Kept, slide_identity
+from livergrade.io.on_disk import OnDisk, SpellingError
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
@@ -71,7 +73,8 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
             for row in _images(slide, made_from, region, attributes, config, out, kept)
         ]
         for row in images:
-            if row["image"] in excluded or Path(row["image"]).name in excluded:
+            name = unicodedata.normalize("NFC", row["image"])
+            if name in excluded or Path(name).name in excluded:
                 row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
         write_contact(images, out, file_name(path.stem), draw_regions(slide.tissue, regions))
         rows.extend(images)
@@ -105,8 +108,8 @@ def _regions(
     path = slide.path
     try:
         marked = Inside(Path(config.regions), outside=config.data.outside)
-        file = marked.path(f"{path.stem}.geojson")
-    except OutsideError as error:
+        file = marked.path(OnDisk(marked.root).name(f"{path.stem}.geojson"))
+    except (OutsideError, SpellingError) as error:
         raise SlideError(f"has no regions: {path.stem}.geojson {error}") from None
     if not file.is_file():
         raise SlideError(f"has no regions ({file} is missing)")
@@ -190,7 +193,8 @@ def _set_others_aside(images: pd.DataFrame, out: Path, kept: Kept) -> None:
 
 
 def _warn_of_unknown(excluded: set[str], images: pd.DataFrame) -> None:
-    known = {*images["image"], *(Path(name).name for name in images["image"])}
+    names = [unicodedata.normalize("NFC", name) for name in images["image"]]
+    known = {*names, *(Path(name).name for name in names)}
     for name in sorted(excluded - known):
         log.warning("exclude: %s is the name of no image", one_line(name))
 
