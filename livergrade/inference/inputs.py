@@ -71,10 +71,10 @@ def find_inputs(given: Sequence[str], *, outside: bool = False, exact: bool = Fa
     slide_files = SlideFiles()
     for name in given:
         for candidate in _candidates(name, errors, slide_files, outside=outside):
+            if cell_problem(str(candidate.path)):  # to a spreadsheet, as -a.png; /folder/-a.png is none
+                candidate = replace(candidate, path=candidate.path.absolute())
             if problem := cell_problem(str(candidate.path)):
-                reason = problem.partition(";")[0]
-                typed = one_line(candidate.path)
-                errors.append(f"  {typed}: {reason}; rename it, or type ./{typed}")
+                errors.append(f"  {one_line(candidate.path)}: {problem.partition(';')[0]}; rename it")
             key = slide_files.key(candidate.path)
             named[key] = _merged(named.get(key, candidate), candidate, errors)
     inputs = [_input(item, errors) for item in named.values()]

@@ -62,6 +62,8 @@ def test_a_name_that_is_a_file_is_that_file_and_no_pattern(
     def named(name: str) -> list[str]:
         return [str(item.path) for item in find_inputs([name])]
 
+    touched(Path("-a.png"))
+    assert find_inputs(["-a.png"])[0].path == tmp_path / "-a.png"  # no formula in a table
     assert named("b[1].png") == named(str(Path("b[1].png"))) == ["b[1].png"]
     assert named("in[1]") == named("in[1]/*.png") == named("in[1]/[a].png") == ["in[1]/a.png"]
     assert named(f"{tmp_path}/in[1]/*") == [f"{tmp_path}/in[1]/a.png"]
