@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException, OverrideParseException
 
+from livergrade.cli.typed_names import quoted
 from livergrade.config.fields import options
 
 _ITEM = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\[\],'"]+""")
@@ -41,5 +42,7 @@ def _quoted(text: str, *, null: bool) -> str:
         value = OverridesParser.create().parse_override(f"x={bare}").value()
     except OverrideParseException:
         return text
+    except HydraException:  # it has a letter that Hydra reads in quotes alone, as ä
+        return quoted(bare) if bare else text
     read_otherwise = isinstance(value, bool | int | float) or (null and value is None)
     return f"'{bare}'" if read_otherwise and str(value) != bare else text
