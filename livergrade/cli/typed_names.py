@@ -13,8 +13,8 @@ from livergrade.config.fields import options
 from livergrade.io.regular_files import is_folder, is_regular
 
 _FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
-_FLAG = re.compile(r"-{1,2}[a-z-]*")
-"""Flags of Hydra, whole or begun: ``-m``, ``--multirun``, ``--config-dir``. Those of files have a suffix."""
+_FLAG = re.compile(r"-[a-z]?|-c[dnp]|--[a-z-]*")
+"""Flags of Hydra, whole or begun: ``-m``, ``-cd``, ``--multirun``."""
 
 
 def quoted(text: str) -> str:
