@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 def main(config: TrainConfig) -> None:
     """Run every check, whatever the result of the previous ones."""
     from livergrade.io.files import write_json
-    from livergrade.training.preflight import FAIL, checks
+    from livergrade.training.findings import FAIL
+    from livergrade.training.preflight import checks
 
     findings = []
     out = Path(HydraConfig.get().runtime.output_dir)

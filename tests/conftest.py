@@ -82,6 +82,58 @@ def _halved(pixels: np.ndarray, times: int) -> np.ndarray:
     return pixels.reshape(height // side, side, width // side, side, 3).mean((1, 3)).round().astype(np.uint8)
 
 
+def _element(tag: tuple[int, int], kind: str, value: bytes | str | int) -> bytes:
+    """An element of DICOM, explicit, little endian; a number has two bytes, or four where the kind is UL."""
+    if isinstance(value, int):
+        value = value.to_bytes(4 if kind == "UL" else 2, "little")
+    if isinstance(value, str):
+        value = value.encode() + (b"\0" if kind == "UI" else b" ") * (len(value) % 2)
+    length = len(value).to_bytes(4, "little") if kind in ("OB", "SQ") else len(value).to_bytes(2, "little")
+    number = b"".join(part.to_bytes(2, "little") for part in tag)
+    return number + kind.encode() + (b"\0\0" if kind in ("OB", "SQ") else b"") + length + value
+
+
+def write_dicom(
+    path: Path, series: str, *, side: int = 128, mpp: float = 0.5, number: int = 1, slide: bool = True
+) -> Path:
+    """A level of a DICOM slide that OpenSlide reads: one colour, ``side`` pixels, in tiles of 32 px.
+
+    Args:
+        path: the file.
+        series: Series Instance UID.
+        side: of the level, pixels.
+        mpp: µm per pixel.
+        number: makes its identifier another one.
+        slide: whether it is of the class of slides.
+    """
+
+    def sequence(tag: tuple[int, int], item: bytes) -> bytes:
+        head = b"\xfe\xff\x00\xe0" + len(item).to_bytes(4, "little")
+        return _element(tag, "SQ", head + item)
+
+    of_class = "1.2.840.10008.5.1.4.1.1.77.1.6" if slide else "1.2.840.10008.5.1.4.1.1.2"
+    tile, tiles = 32, (side // 32) ** 2
+    kinds = ((2, 1, "OB", b"\0\1"), (2, 2, "UI", of_class), (2, 3, "UI", f"1.2.3.{number}"))
+    head = b"".join(_element((group, of), kind, value) for group, of, kind, value in kinds)
+    head += _element((2, 0x10), "UI", "1.2.840.10008.1.2.1") + _element((2, 0x12), "UI", "1.2.3.99")
+    spacing = sequence((0x28, 0x9110), _element((0x28, 0x30), "DS", f"{mpp / 1000:.6f}\\{mpp / 1000:.6f}"))
+    image = [
+        (0x08, 0x08, "CS", "ORIGINAL\\PRIMARY\\VOLUME\\NONE"),
+        *((0x08, 0x16, "UI", of_class), (0x08, 0x18, "UI", f"1.2.3.{number}"), (0x08, 0x60, "CS", "SM")),
+        *((0x20, 0x0D, "UI", "1.2.3"), (0x20, 0x0E, "UI", series), (0x20, 0x52, "UI", "1.2.3.4")),
+        *((0x20, 0x9311, "CS", "TILED_FULL"), (0x28, 2, "US", 3), (0x28, 4, "CS", "RGB"), (0x28, 6, "US", 0)),
+        *((0x28, 8, "IS", str(tiles)), (0x28, 0x10, "US", tile), (0x28, 0x11, "US", tile)),
+        *((0x28, 0x100, "US", 8), (0x28, 0x101, "US", 8), (0x28, 0x102, "US", 7), (0x28, 0x103, "US", 0)),
+        *((0x48, 6, "UL", side), (0x48, 7, "UL", side)),
+    ]
+    body = b"".join(_element((group, of), kind, value) for group, of, kind, value in image)
+    body += sequence((0x5200, 0x9229), spacing)
+    body += _element((0x7FE0, 0x10), "OB", bytes((200, 60, 140)) * (tile * tile * tiles))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\0" * 128 + b"DICM" + _element((2, 0), "UL", len(head)) + head + body)
+    return path
+
+
 # ── what makes tests fast ────────────────────────────────────────────────────────────────────────────────
 
 TINY = ("model=timm", "model.backbone=test_resnet")

@@ -75,6 +75,21 @@ def test_another_cohort_is_graded_whole(trained: Path, elsewhere: Path, tmp_path
     assert "livergrade.evaluate" in facts["command"]
 
 
+@pytest.mark.slow
+def test_a_folder_cohort_may_lack_a_grade(trained: Path, tmp_path: Path) -> None:
+    for number in range(4):
+        draw_image(
+            tmp_path / "other" / GRADES[number % 2 * 2] / f"Q{number}.png", 77 + number, number % 2 * 2
+        )
+    words = ["data=folder", f"data.root={tmp_path / 'other'}", r"data.patient_pattern='(?P<patient>Q\d)'"]
+    words += [f"data.cache_dir={tmp_path}", "views=2", "trainer=cpu"]
+    command("evaluate", f"run={trained}", *words, outputs=tmp_path)
+    metrics = json.loads((evaluated(trained) / "metrics.json").read_text())
+    recall = metrics["image"]["per_class"][GRADES[1]]["recall"]
+    assert recall["value"] is None
+    assert recall["reason"]
+
+
 def test_what_was_trained_on_is_no_other_cohort(
     trained: Path, elsewhere: Path, manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from livergrade.evaluation.conformal import sets, threshold
 from livergrade.io.grades import UNLIKE
@@ -48,6 +49,28 @@ def test_images_get_what_the_runs_own_test_gave_them(trained: Path, manifest: Pa
     assert images["agree"].between(0, 1).all()
     patients = pd.read_csv(tmp_path / "out" / "patients.csv")
     assert sorted(patients["patient"]) == sorted(pd.read_csv(manifest)["patient"].unique())
+
+
+def test_images_stored_as_tiled_tiff_are_the_images_that_they_are(
+    trained: Path, manifest: Path, tmp_path: Path
+) -> None:
+    import tifffile
+
+    table = pd.read_csv(manifest).iloc[:2]
+    for image in table["image"]:
+        with Image.open(manifest.parent / image) as picture:
+            options = {"tile": (16, 16), "resolution": (2e4, 2e4), "resolutionunit": "CENTIMETER"}
+            tifffile.imwrite(tmp_path / f"{Path(image).stem}.tif", np.array(picture), **options)
+    names = [f"{Path(image).stem}.tif" for image in table["image"]]
+    (tmp_path / "t.csv").write_text(f"image\n{names[0]}\n")
+    given = [str(tmp_path / "t.csv"), *(str(tmp_path / name) for name in names)]
+    predict(f"run={trained}", *given, "calibrated=false", out=tmp_path / "tiled")
+    plain = [str(manifest.parent / image) for image in table["image"]]
+    predict(f"run={trained}", *plain, "calibrated=false", out=tmp_path / "plain")
+    assert not (tmp_path / "tiled" / "slides.csv").exists()
+    columns = [f"p_{grade}" for grade in GRADES]
+    tiled, plain = (pd.read_csv(tmp_path / name / "images.csv")[columns] for name in ("tiled", "plain"))
+    pd.testing.assert_frame_equal(tiled, plain, atol=1e-6)
 
 
 def calibrated(trained: Path, folder: Path, temperature: float | None = 2.5, patients: int = 20) -> Path:

@@ -110,7 +110,7 @@ def command(
             register(name, schema, _help(name, example, summary, schema))
             if words:
                 own_options = {item.name for item in fields(schema)} if all_words else None
-                files = {word for word in sys.argv if "=" in word and names_a_file(word, schema)}
+                files = {word for word in sys.argv[1:] if names_a_file(word, schema)}
                 sys.argv = _collect_positionals(sys.argv, words, own_options, files)
             sys.argv = _without_null_groups(sys.argv, CONF / f"{name}.yaml")
             with heard_signals(), _run_end_callbacks(), _one_line(schema):
@@ -266,12 +266,15 @@ def _collect_positionals(
     def collected(word: str) -> bool:
         key = word.partition("=")[0]
         is_value = "=" not in word or (own is not None and key not in own and not key.startswith("hydra"))
-        return word in files or (is_value and not word.startswith(("~", "+")))
+        return is_value and not word.startswith(("~", "+"))
+
+    def is_flag(word: str) -> bool:
+        return word.startswith("-") and word not in files
 
     positionals = [
         word
         for previous, word in itertools.pairwise(arguments)
-        if not previous.startswith("-") and not word.startswith("-") and collected(word)
+        if word in files or (not is_flag(previous) and not is_flag(word) and collected(word))
     ]
     if not positionals:
         return arguments

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from livergrade.cli.refusals import unknown_option
+from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
@@ -92,8 +93,20 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
             raise UserError(unknown_option(key, schema())) from None
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
-    raise_if_invalid(list(dict.fromkeys([*problems(config), *_cohort_problems(config)])))
+    found = [*_empty_names(config), *problems(config), *_cohort_problems(config)]
+    raise_if_invalid(list(dict.fromkeys(found)))
     return config
+
+
+def _empty_names(config: object) -> list[str]:
+    """Options typed without a value, often of a variable that is not set: ``out=$OUT``."""
+    return [
+        f"{key}=: is empty; leave it out, or give a value"
+        if value == ""
+        else f"{key}: a name is empty; leave it out, or give a value"
+        for key, item, value in options(config)
+        if (value == "" and item.type == str | None) or (isinstance(value, list) and "" in value)
+    ]
 
 
 def _cohort_problems(config: object) -> list[str]:

@@ -13,6 +13,8 @@ from livergrade.config.fields import options
 from livergrade.io.regular_files import is_folder, is_regular
 
 _FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
+_FLAG = re.compile(r"-[a-z]?|-c[dnp]|--[a-z-]*")
+"""Flags of Hydra, whole or begun: ``-m``, ``-cd``, ``--multirun``."""
 
 
 def quoted(text: str) -> str:
@@ -22,7 +24,12 @@ def quoted(text: str) -> str:
 
 
 def names_a_file(word: str, schema: Any) -> bool:  # noqa: ANN401 - a dataclass
-    """Whether a word with ``=`` is the name of a file or folder, and no option, as ``x=1.png`` is."""
+    """Whether a word that looks like an option or a flag is a file or folder, as ``x=1.png`` and ``-a.png``.
+
+    Options of the command, and flags of Hydra as they are documented, are none: ``./seed=1`` is.
+    """
+    if "=" not in word:
+        return word[:1] in ("-", "+", "~") and not _FLAG.fullmatch(word) and _is_there(word)
     key = word.partition("=")[0].lstrip("+~")
     own = {name.partition(".")[0] for name, _, _ in options(schema)} | {"hydra"}
     return key.partition(".")[0].partition("/")[0] not in own and _is_there(word)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 
 from livergrade.cli.typed_names import quoted
 from livergrade.config.fields import options
@@ -42,7 +42,9 @@ def _quoted(text: str, *, null: bool) -> str:
     bare = text.strip()
     try:
         value = OverridesParser.create().parse_override(f"x={bare}").value()
-    except HydraException:
+    except OverrideParseException:
         return text
+    except HydraException:  # it has a letter that Hydra reads in quotes alone, as ä
+        return quoted(bare) if bare else text
     read_otherwise = isinstance(value, bool | int | float) or (null and value is None)
     return f"'{bare}'" if read_otherwise and str(value) != bare else text

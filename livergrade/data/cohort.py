@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from livergrade.config.validation import LONGEST_PATTERN
+from livergrade.data.grade_folders import grade_folders, graded_files
 from livergrade.data.patient_alias import CohortError, PatientAlias, PatientNames
+from livergrade.data.patient_pattern import check_pattern, patients_of
 from livergrade.data.validation import (
     REQUIRED,
     broken_files,
@@ -25,14 +24,12 @@ from livergrade.data.validation import (
 )
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import mixed_grades
-from livergrade.io.bounded import TimeLimitError, run_bounded
-from livergrade.io.cells import cell_problem
 from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
-from livergrade.io.inside import Inside, OutsideError
-from livergrade.io.patterns import SECONDS, search_group
+from livergrade.io.inside import Inside
+from livergrade.io.on_disk import OnDisk, SpellingError
 from livergrade.io.tables import formulas, read_text_table, rows_where
-from livergrade.io.visible import one_line, shown
+from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
 
@@ -95,14 +92,19 @@ def from_manifest(
     def where(row: int) -> str:
         return f"row {row + 2}"  # row 1 is the header, as in a spreadsheet
 
+    unsafe = formulas(table, where)  # before blanks are cut: a tab is one that a spreadsheet heeds
+    root = root or path.parent
+    table, ambiguous = _spelled_as_on_disk(
+        table.apply(lambda column: column.str.strip()), Inside(root, outside=outside), where
+    )
     return checked_cohort(
-        table.apply(lambda column: column.str.strip()),
+        table,
         classes,
-        root or path.parent,
+        root,
         str(path),
         where,
         "correct those rows",
-        formulas(table, where),  # before blanks are cut: a tab is one that a spreadsheet heeds
+        [*unsafe, *ambiguous],
         memory=memory,
         mixed=mixed,
         outside=outside,
@@ -122,27 +124,15 @@ def from_folder(
 ) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the group ``patient`` of the pattern.
 
-    The pattern is searched in the path relative to ``root`` with forward slashes. Hidden files are ignored.
+    The pattern is searched in the path relative to ``root`` with forward slashes. Linked folders
+    are entered, each once. Hidden files and files of other kinds are passed over, and counted in the log. A
+    grade without a folder has no image, if every folder is a grade's.
     """
-    _check_pattern(patient_pattern)
+    check_pattern(patient_pattern)
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder")
-    folders = sorted(
-        entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )
-    if missing := [grade for grade in classes if grade not in folders]:
-        raise UserError(
-            f"{root}: no folder named {', '.join(missing)}; its folders are {', '.join(folders) or 'none'}. "
-            f"Give those that are grades, worst to best, as in 'data.classes=[{','.join(folders)}]'"
-        )
-    by_lowercase = {grade.casefold(): grade for grade in classes}
-    if duplicates := [name for name in folders if name not in classes and name.casefold() in by_lowercase]:
-        pairs = ", ".join(f"{name} and {by_lowercase[name.casefold()]}" for name in duplicates)
-        raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
-    if ignored := [name for name in folders if name not in classes]:
-        log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(map(one_line, ignored)))
-    found, problems = _graded_files(root, classes, outside=outside)
-    patients = _patients([image for image, _ in found], patient_pattern)
+    found, problems = graded_files(root, grade_folders(root, classes), outside=outside)
+    patients = patients_of([image for image, _ in found], patient_pattern)
     rows = [(image, name, grade) for (image, grade), name in zip(found, patients, strict=True) if name]
     problems += [
         f"{one_line(image)}: data.patient_pattern={patient_pattern} names no patient"
@@ -165,81 +155,6 @@ def from_folder(
         outside=outside,
         names=names,
     )
-
-
-def _graded_files(
-    root: Path, classes: list[str], *, outside: bool
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """Images below ``root`` with the grade whose folder they are in, and problems with their names."""
-    found: list[tuple[str, str]] = []
-    problems: list[str] = []
-    below = Inside(root, outside=outside)
-    for grade in classes:
-        for path in _files(below, grade, problems):
-            image = path.relative_to(root).as_posix()
-            hidden = any(part.startswith(".") for part in image.split("/"))
-            if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
-                continue
-            if problem := cell_problem(image):
-                problems.append(f"{one_line(image)} {problem}")
-            else:
-                found.append((image, grade))
-    return found, problems
-
-
-def _files(below: Inside, grade: str, problems: list[str]) -> list[Path]:
-    """All files below a grade's folder, sorted; none if the folder is a link that leads out."""
-    try:
-        return sorted(below.path(grade).rglob("*"))
-    except OutsideError as error:
-        problems.append(f"folder {one_line(grade)} {error}")
-        return []
-
-
-def _check_pattern(pattern: str) -> None:
-    """Refuse a pattern that is no regular expression, is too long, or has no group ``patient``.
-
-    Raises:
-        UserError: it is one of these.
-    """
-    option = f"data.patient_pattern={shown(pattern)}"
-    if len(pattern) > LONGEST_PATTERN:
-        raise UserError(f"{option}: is longer than {LONGEST_PATTERN} characters")
-    try:
-        groups = re.compile(pattern).groupindex
-    except (re.error, OverflowError, RecursionError, ValueError) as error:
-        raise UserError(f"{option}: not a regular expression: {shown(error)}") from None
-    if "patient" not in groups:
-        raise UserError(
-            f"{option}: has no group named patient; write the part that names the patient as "
-            r"(?P<patient>...), for example (?P<patient>P\d+)"
-        )
-
-
-def _patients(images: list[str], pattern: str) -> list[str]:
-    """The patient that the pattern names in each path; empty where it names none.
-
-    Both are compared with letters and their accents in one piece, since to a pattern an accent that stands
-    alone, as in names from a Mac, is no letter. The name comes in pieces again where the path has it so.
-
-    Raises:
-        UserError: the search takes too long.
-    """
-    if not images:
-        return []
-    try:
-        composed = [unicodedata.normalize("NFC", image) for image in images]
-        form = unicodedata.normalize("NFC", pattern)
-        names = run_bounded(search_group, form, "patient", composed, seconds=SECONDS)
-    except TimeLimitError as error:
-        raise UserError(
-            f"data.patient_pattern={shown(pattern)}: {error}, to search {len(images)} paths; write it "
-            "without a repeat within a repeat, as (a+)+ is"
-        ) from None
-    return [
-        name if name in image else unicodedata.normalize("NFD", name)
-        for name, image in zip(names, images, strict=True)
-    ]
 
 
 def checked_cohort(
@@ -280,11 +195,11 @@ def checked_cohort(
         messages.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
     if table.empty and not messages:
         messages.append(f"no images ({', '.join(SUFFIXES)})")
-    paths = [root / image for image in table["image"]]
     led_out: dict[int, str] = {}
     if not outside:
         led_out = names_outside(table["image"].tolist(), Inside(root))
         messages += [f"{where(row)}: image {one_line(reason)}" for row, reason in led_out.items()]
+    paths = [root / image for image in table["image"]]
     files = Fingerprints(memory / f"{_path_hash(root)}.json" if memory else None)
     unchecked = {
         row: path
@@ -320,6 +235,27 @@ def checked_cohort(
             table["patient"].nunique(),
         )
     return Cohort(table, classes, root, names.alias)
+
+
+def _spelled_as_on_disk(
+    table: pd.DataFrame, below: Inside, where: Callable[[int], str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table with images named as the disk has them, whose accents may be in pieces, and ambiguous names.
+
+    Args:
+        table: one row per image.
+        below: where the names start; those that lead out are left as they are.
+        where: name of a row in messages.
+    """
+    on_disk, images, messages = OnDisk(below.root), list[str](), list[str]()
+    for row, image in enumerate(table["image"]):
+        images.append(image)
+        try:
+            if not image.isascii() and below.holds(image):
+                images[-1] = on_disk.name(image)
+        except SpellingError as error:
+            messages.append(f"{where(row)}: image {one_line(image)} {error}")
+    return table.assign(image=images), messages
 
 
 def _path_hash(folder: Path) -> str:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import functools
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
+from livergrade.io.file_kind import ASK_WHICH, EITHER, SLIDE, file_kind, of_image_column
+from livergrade.io.folder_walk import log_passed_over, walk
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.on_disk import OnDisk, SpellingError
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
-from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
-from livergrade.io.slide_reader import is_slide
+from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, mirax_of
 from livergrade.io.tables import formulas, read_text_table
 from livergrade.io.visible import one_line
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file as it was named: ``kind`` and ``mpp`` as a table says them, empty and None without one."""
+
+    path: Path
+    patient: str = ""
+    kind: str = ""
+    mpp: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,37 +54,41 @@ class Input:
 def find_inputs(given: Sequence[str], *, outside: bool = False, exact: bool = False) -> list[Input]:
     """Return all inputs that match the given names, each file once, with its patient if any table names one.
 
+    The files of one slide are one input, by whichever of them it is named. What a table has in its column
+    ``image`` is an image, in ``slide`` a slide; the kind of any other file is told by its content.
+
     Args:
         given: names, patterns, folders or tables as typed.
         outside: whether what is in a table or in a folder may lie outside of it.
         exact: whether patients whose names differ only in spelling are different people.
 
     Raises:
-        UserError: names that match nothing, tables that can't be read, or files of which tables say
-            different things; all are listed.
+        UserError: names that match nothing, tables that can't be read, files of which tables say different
+            things, or that may be an image or a slide; all are listed.
     """
-    inputs: dict[Path, Input] = {}
+    named: dict[Hashable, _Named] = {}
     errors: list[str] = []
-    real_folder = functools.cache(Path.resolve)  # many files share a folder
+    slide_files = SlideFiles()
     for name in given:
-        for candidate in _candidates(name, errors, outside=outside):
+        for candidate in _candidates(name, errors, slide_files, outside=outside):
+            if cell_problem(str(candidate.path)):  # to a spreadsheet, as -a.png; /folder/-a.png is none
+                candidate = replace(candidate, path=candidate.path.absolute())
             if problem := cell_problem(str(candidate.path)):
-                reason = problem.partition(";")[0]
-                typed = one_line(candidate.path)
-                errors.append(f"  {typed}: {reason}; rename it, or type ./{typed}")
-            place = real_folder(candidate.path.parent) / candidate.path.name
-            inputs[place] = _merged(inputs.get(place, candidate), candidate, errors)
-    slides = pd.Series([item.path.stem for item in inputs.values() if item.slide], dtype=str)
+                errors.append(f"  {one_line(candidate.path)}: {problem.partition(';')[0]}; rename it")
+            key = slide_files.key(candidate.path)
+            named[key] = _merged(named.get(key, candidate), candidate, errors)
+    inputs = [_input(item, errors) for item in named.values()]
+    slides = pd.Series([item.path.stem for item in inputs if item.slide], dtype=str)
     duplicated = sorted(set(slides[slides.map(same_on_disk).duplicated()]))
     errors += [
         f"  {one_line(stem)}: more than one slide has this name; grade them into separate folders"
         for stem in duplicated
     ]
-    if not exact and (alike := family_problems(item.patient for item in inputs.values())):
+    if not exact and (alike := family_problems(item.patient for item in inputs)):
         errors += [f"  {line}" for line in (*alike, WRITE_ONE_NAME)]
     if errors or not inputs:
         raise UserError("these can't be graded:\n" + "\n".join(errors or ["  no input was given"]))
-    return list(inputs.values())
+    return inputs
 
 
 def refuse_same_maps(inputs: Sequence[Input]) -> None:
@@ -89,16 +105,21 @@ def refuse_same_maps(inputs: Sequence[Input]) -> None:
         )
 
 
-def _candidates(name: str, errors: list[str], *, outside: bool) -> Iterator[Input]:
+def _candidates(name: str, errors: list[str], slide_files: SlideFiles, *, outside: bool) -> Iterator[_Named]:
     """All inputs of one name as typed: a file, a folder, a table or a pattern."""
+    if not name:
+        errors.append("  '': is an empty name; leave it out")
+        return
     for path in _matches(name):
         kind = _kind(path)
-        if kind == "folder":
-            yield from _from_folder(path, errors, outside=outside)
+        if kind == "folder" and (slide := mirax_of(path)):
+            yield _Named(slide)
+        elif kind == "folder":
+            yield from _from_folder(path, errors, slide_files, outside=outside)
         elif path.suffix.lower() == ".csv" and kind:
-            yield from _from_table(path, errors, outside=outside)
+            yield from _from_table(path, errors, slide_files, outside=outside)
         elif kind == "file":
-            yield Input(path, "", is_slide(path))  # typed, wherever it is
+            yield _Named(slide_files.opened_by(path))  # typed, wherever it is
         else:
             errors.append(f"  {one_line(name)}: there is no such file or folder")
 
@@ -120,18 +141,24 @@ def _matches(name: str) -> list[Path]:
     return [Path(match) for match in sorted(found)] or [path]
 
 
-def _merged(first: Input, second: Input, errors: list[str]) -> Input:
-    """One input of two that are the same file, with what either table says of it."""
-    for key in ("patient", "mpp"):
+def _merged(first: _Named, second: _Named, errors: list[str]) -> _Named:
+    """One of two names of the same file, with what either table says of it."""
+    values: dict[str, Any] = {}
+    for key in ("patient", "kind", "mpp"):
         one, other = getattr(first, key), getattr(second, key)
         if one and other and one != other:
             errors.append(f"  {one_line(first.path)}: {key} {one!r} and {other!r}; which is it?")
-    return replace(
-        first,
-        patient=first.patient or second.patient,
-        slide=first.slide or second.slide,
-        mpp=first.mpp or second.mpp,
-    )
+        values[key] = one or other
+    return replace(first, **values)
+
+
+def _input(named: _Named, errors: list[str]) -> Input:
+    """The file with its kind, by its content if no table says it."""
+    kind = named.kind or file_kind(named.path)
+    if kind == EITHER:
+        errors.append(f"  {one_line(named.path)}: {ASK_WHICH}")
+    slide = kind == SLIDE
+    return Input(named.path, named.patient, slide, named.mpp if slide else None)
 
 
 def _kind(path: Path) -> str:
@@ -143,8 +170,7 @@ def _kind(path: Path) -> str:
 
 
 def _gradable(path: Path) -> bool:
-    known_suffix = path.suffix.lower() in (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
-    return known_suffix and path.is_file() and not path.name.startswith(".") and not _is_map(path)
+    return (path.suffix.lower() in IMAGE_SUFFIXES or is_slide_part(path)) and path.is_file()
 
 
 def _is_map(path: Path) -> bool:
@@ -154,24 +180,35 @@ def _is_map(path: Path) -> bool:
     return path.absolute().parent.name == "maps" and any((tiles / f"{stem}.csv").is_file() for stem in stems)
 
 
-def _from_folder(path: Path, errors: list[str], *, outside: bool) -> Iterator[Input]:
+def _from_folder(
+    path: Path, errors: list[str], slide_files: SlideFiles, *, outside: bool
+) -> Iterator[_Named]:
+    """The images and slides in a folder; what is not read is told."""
     below = Inside(path, outside=outside)
-    found = False
-    for file in sorted(path.rglob("*")):
+    found = walk([path], below)
+    errors += [f"  {line}" for line in (*found.problems, *image_sets(found.files))]
+    passed, empty = list[Path](), True
+    for file in found.files:
+        main = slide_files.opened_by(file)
+        if main != file or _is_map(file):
+            continue  # the slide is in the list itself
         if not _gradable(file):
+            passed.append(file)
             continue
-        found = True
+        empty = False
         try:
             below.path(str(file.relative_to(path)))
         except OutsideError as error:
             errors.append(f"  {one_line(file)}: {error}")
             continue
-        yield Input(file, "", is_slide(file))
-    if not found:
-        errors.append(f"  {path}: contains no image and no slide")
+        yield _Named(file)
+    log_passed_over(path, passed, found)
+    if empty and not found.problems:
+        errors.append(f"  {one_line(path)}: contains no image and no slide")
 
 
-def _from_table(path: Path, errors: list[str], *, outside: bool) -> Iterator[Input]:
+def _from_table(path: Path, errors: list[str], slide_files: SlideFiles, *, outside: bool) -> Iterator[_Named]:
+    """The files that a table names in its column ``image``, else ``slide``."""
     try:
         table = read_text_table(path)
     except UserError as error:
@@ -182,21 +219,23 @@ def _from_table(path: Path, errors: list[str], *, outside: bool) -> Iterator[Inp
     if not columns:
         errors.append(f"  {path}: has no column image or slide")
         return
-    below = Inside(path.parent, outside=outside)
+    below, on_disk = Inside(path.parent, outside=outside), OnDisk(path.parent)
     for row, record in enumerate(table.to_dict("records"), 2):
         name = str(record[columns[0]]).strip()
         try:
-            file = below.path(name)
-        except OutsideError as error:
+            below.path(name)
+            file = path.parent / on_disk.name(name)
+        except (OutsideError, SpellingError) as error:
             errors.append(f"  {path}, row {row}: {one_line(name)} {error}")
             continue
-        if _kind(file) != "file":
-            errors.append(f"  {path}, row {row}: {one_line(file)} does not exist")
+        if not name or _kind(file) != "file":
+            shown = one_line(file) if name else f"{columns[0]} is blank: it"
+            errors.append(f"  {path}, row {row}: {shown} does not exist")
             continue
-        slide = columns[0] == "slide" or is_slide(file)
+        kind = SLIDE if columns[0] == "slide" else of_image_column(file)
         try:
-            mpp = read_mpp(str(record.get("mpp", ""))) if slide else None
+            mpp = read_mpp(str(record.get("mpp", ""))) if kind == SLIDE else None
         except ValueError as error:
             errors.append(f"  {path}, row {row}: {error}")
             continue
-        yield Input(file, str(record.get("patient", "")).strip(), slide, mpp)
+        yield _Named(slide_files.opened_by(file), str(record.get("patient", "")).strip(), kind, mpp)

@@ -53,6 +53,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything is there, links followed; likewise."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def open_regular(path: Path, limit: int, *, fix: str, called: str = "", links: bool = False) -> BinaryIO:
     """Open a file for reading, once it is known to be a regular one. Nothing else is ever opened.
 

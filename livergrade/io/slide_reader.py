@@ -278,19 +278,3 @@ def _opened(path: Path) -> openslide.OpenSlide:
         ) from None
     except (openslide.OpenSlideError, OSError, ValueError) as error:
         raise SlideError(f"can't be opened: {error}") from None
-
-
-def is_slide(path: Path) -> bool:
-    """Whether OpenSlide detects the file as a slide, or its suffix is used for slides only."""
-    if path.suffix.lower() not in SUFFIXES:
-        return False
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        return True
-    if openslide is None or no_file(path):
-        return False
-    try:
-        with path.open("rb") as file:
-            refuse_tiff(file, MOST_PAGES)
-        return openslide.OpenSlide.detect_format(path) is not None
-    except (openslide.OpenSlideError, OSError, ValueError):  # read as an image, it is refused with the reason
-        return False

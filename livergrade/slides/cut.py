@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
             row for region in used for row in _images(slide, made_from, region, attributes, config, out, kept)
         ]
         for row in images:
-            if row["image"] in excluded or Path(row["image"]).name in excluded:
+            name = unicodedata.normalize("NFC", row["image"])
+            if name in excluded or Path(name).name in excluded:
                 row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
         overview = draw_regions(slide.tissue, [one.region for one in used])
         write_contact(images, out, file_name(path.stem), overview)
@@ -194,7 +196,8 @@ def _set_others_aside(images: pd.DataFrame, out: Path, kept: Kept) -> None:
 
 
 def _warn_of_unknown(excluded: set[str], images: pd.DataFrame) -> None:
-    known = {*images["image"], *(Path(name).name for name in images["image"])}
+    names = [unicodedata.normalize("NFC", name) for name in images["image"]]
+    known = {*names, *(Path(name).name for name in names)}
     for name in sorted(excluded - known):
         log.warning("exclude: %s is the name of no image", one_line(name))
 

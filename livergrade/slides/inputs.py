@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +15,13 @@ from livergrade.data.validation import reserved_columns
 from livergrade.errors import UserError
 from livergrade.evaluation.subgroups import OF_REGIONS
 from livergrade.io.cells import cell_problem
+from livergrade.io.file_kind import is_image_alone
+from livergrade.io.folder_walk import Walk, log_passed_over
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
+from livergrade.io.regular_files import is_folder, is_there
+from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, mirax_of
 from livergrade.io.slide_reader import SUFFIXES, SlideError
 from livergrade.io.tables import formulas, read_text_table
 from livergrade.io.visible import one_line
@@ -25,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def find_slides(paths: Sequence[str], *, outside: bool = False) -> list[Path]:
-    """Find the given slide files, and the slides in given folders.
+    """Find the given slide files, and the slides in given folders, each slide once.
 
     Args:
         paths: files and folders as typed.
@@ -34,28 +39,51 @@ def find_slides(paths: Sequence[str], *, outside: bool = False) -> list[Path]:
     Raises:
         UserError: a path is missing, a folder has no slide, or two slides have the same name.
     """
-    slides, problems = [], []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(
-                file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != "."
-            )
-            problems += _leading_out(inside, Inside(path, outside=outside))
-            slides += inside
-            if not inside:
-                problems.append(f"  {path}: holds no slide ({', '.join(SUFFIXES)})")
-        elif path.is_file():
-            slides.append(path)
+    found: dict[Hashable, Path] = {}
+    problems: list[str] = []
+    slide_files = SlideFiles()
+    for name in paths:
+        path = Path(name)
+        slides: list[Path] = []
+        if not name:
+            problems.append("  '': is an empty name; leave it out")
+        elif is_folder(path) and not mirax_of(path):
+            slides = _in_folder(path, slide_files, problems, outside=outside)
+        elif is_there(path):
+            slides = [slide_files.opened_by(path)]
         else:
             problems.append(f"  {one_line(path)}: there is no such file or folder")
-    stems = pd.Series([path.stem for path in slides], dtype=str)
+        for slide in slides:
+            found.setdefault(slide_files.key(slide), slide)
+    stems = pd.Series([path.stem for path in found.values()], dtype=str)
     problems += [
         f"  {one_line(stem)}: more than one slide has this name"
         for stem in sorted(set(stems[stems.map(same_on_disk).duplicated()]))
     ]
-    problems += [f"  {one_line(path)}: {problem}" for path in slides if (problem := cell_problem(path.stem))]
+    problems += [
+        f"  {one_line(path)}: {problem}" for path in found.values() if (problem := cell_problem(path.stem))
+    ]
     if problems:
         raise UserError("these slides can't be used:\n" + "\n".join(problems))
+    return list(found.values())
+
+
+def _in_folder(path: Path, slide_files: SlideFiles, problems: list[str], *, outside: bool) -> list[Path]:
+    """The slides in a folder, not in its subfolders; what is passed over is told."""
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        problems.append(f"  {one_line(path)}: can't be read: {error.strerror or error}")
+        return []
+    visible = [file for file in entries if not file.name.startswith(".")]
+    files = [file for file in visible if not is_folder(file) and slide_files.opened_by(file) == file]
+    slides = [file for file in files if is_slide_part(file) and not is_image_alone(file)]
+    problems += _leading_out(slides, Inside(path, outside=outside))
+    problems += [f"  {line}" for line in image_sets(files)]
+    passed = [file for file in files if file not in slides]
+    log_passed_over(path, passed, Walk(hidden=len(entries) - len(visible)))
+    if not slides:
+        problems.append(f"  {one_line(path)}: holds no slide ({', '.join(SUFFIXES)})")
     return slides
 
 
@@ -83,7 +111,8 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     for name in table:
         table[name] = table[name].str.strip()
     stems = [Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name for name in table["slide"]]
-    table.index = pd.Index(stems)
+    on_disk = {unicodedata.normalize("NFC", slide.stem): slide.stem for slide in slides}
+    table.index = pd.Index([on_disk.get(unicodedata.normalize("NFC", stem), stem) for stem in stems])
     rows = dict(zip(range(2, len(table) + 2), table.itertuples(), strict=True))
     problems = [f"  row {row}: no patient" for row, row_values in rows.items() if not row_values.patient]
     problems += [
@@ -142,13 +171,15 @@ def each_slide(slides: Sequence[Path], process: Callable[[Path], None], descript
 def read_exclusions(path: str | None) -> set[str]:
     """Read the names of images to exclude, one per line; ``#`` begins a comment.
 
+    Accents are in one piece with their letters (Unicode NFC), as in the names that these are compared with.
+
     Raises:
         UserError: the file can't be read.
     """
     if path is None:
         return set()
     try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
+        lines = unicodedata.normalize("NFC", Path(path).read_text("utf-8-sig")).splitlines()
     except (OSError, ValueError) as error:
         raise UserError(f"exclude={path}: can't be read: {error}") from None
     return {line.strip() for line in lines if line.strip() and not line.startswith("#")}

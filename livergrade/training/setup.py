@@ -19,6 +19,7 @@ from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
 from livergrade.runs.environment import Environment
 from livergrade.runs.starts import NOT_RECORDED
+from livergrade.training.image_checks import check_appearance
 from livergrade.training.losses import grade_weights
 from livergrade.training.preflight import (
     check_environment,
@@ -44,7 +45,8 @@ def choose_split(config: TrainConfig, cohort: Cohort, run: Path) -> tuple[pd.Dat
     file = run / "split.csv" if config.train.resume else config.data.split_file
     split = open_split(cohort, config.split, file)
     note = describe_split(split, cohort.classes)
-    raise_on_failures([*check_environment(config), check_test_patients(split, cohort.classes)])
+    findings = [*check_environment(config), check_test_patients(split, cohort.classes)]
+    raise_on_failures([*findings, *check_appearance(cohort)])
     return split, note
 
 

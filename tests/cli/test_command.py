@@ -22,6 +22,13 @@ def test_bare_words_become_the_option() -> None:
         r"runs=['a/b','it\'s']",
     ]
     assert command._collect_positionals(["compare.py", "runs=[a]"], "runs") == ["compare.py", "runs=[a]"]
+    words = ["predict.py", "-a.png", "b.png", "--cfg", "job"]
+    assert command._collect_positionals(words, "inputs", files={"-a.png"}) == [
+        "predict.py",
+        "--cfg",
+        "job",
+        "inputs=['-a.png','b.png']",
+    ]
     words = ["tune.py", "trials=3", "model=a,b", "hydra.run.dir=x", "seed=1"]
     assert command._collect_positionals(words, "space", {"trials", "space"}) == [
         "tune.py",

@@ -58,7 +58,19 @@ def test_what_is_no_name_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_word_with_an_equals_sign_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("x=1.png", "views=1", "data.outside=true"):
+    for name in (
+        "x=1.png",
+        "views=1",
+        "data.outside=true",
+        "-a.png",
+        "+b.png",
+        "~c.png",
+        "-m",
+        "-run",
+        "a.png",
+    ):
         (tmp_path / name).touch()
     words = ("x=1.png", "./views=1", "views=1", "+views=1", "data.outside=true", "y=1.png", "hydra.verbose=1")
     assert [word for word in words if names_a_file(word, PredictConfig())] == ["x=1.png", "./views=1"]
+    words = ("-a.png", "+b.png", "~c.png", "-run", "-m", "a.png", "-d.png", "--multirun", "~e")
+    assert [word for word in words if names_a_file(word, PredictConfig())] == list(words[:4])

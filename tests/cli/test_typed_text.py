@@ -34,6 +34,13 @@ def test_a_list_of_grades_is_read_as_it_is_typed() -> None:
         assert config.data.classes == GRADES
 
 
+@pytest.mark.parametrize("typed", ["poor,m\u00e4\u00dfig", "poor, ma\u0308\u00dfig ", "'gut',\u809d"])
+def test_letters_that_hydra_reads_in_quotes_alone_need_none(typed: str) -> None:
+    (word,) = keep_text([f"data.classes=[{typed}]"], TrainConfig())
+    expected = [name.strip(" '") for name in typed.split(",")]
+    assert OverridesParser.create().parse_override(word).value() == expected
+
+
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [

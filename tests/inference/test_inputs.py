@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from livergrade.errors import UserError
 from livergrade.inference.inputs import Input, find_inputs, refuse_same_maps
-from tests.conftest import draw_image
+from tests.conftest import draw_image, write_dicom, write_slide
 
 
 def touched(*paths: Path) -> None:
@@ -61,6 +62,8 @@ def test_a_name_that_is_a_file_is_that_file_and_no_pattern(
     def named(name: str) -> list[str]:
         return [str(item.path) for item in find_inputs([name])]
 
+    touched(Path("-a.png"))
+    assert find_inputs(["-a.png"])[0].path == tmp_path / "-a.png"  # no formula in a table
     assert named("b[1].png") == named(str(Path("b[1].png"))) == ["b[1].png"]
     assert named("in[1]") == named("in[1]/*.png") == named("in[1]/[a].png") == ["in[1]/a.png"]
     assert named(f"{tmp_path}/in[1]/*") == [f"{tmp_path}/in[1]/a.png"]
@@ -144,3 +147,80 @@ def test_a_patient_of_two_names_is_told_unless_they_are_two(tmp_path: Path) -> N
         find_inputs(tables)
     found = find_inputs(tables, exact=True)
     assert [one.patient for one in found] == ["P7", "p_07", "P007", ""]
+
+
+def named(*given: Path) -> list[tuple[str, bool]]:
+    return [(item.path.name, item.slide) for item in find_inputs([str(path) for path in given])]
+
+
+def test_a_dicom_series_is_one_slide_by_whichever_file_it_is_named(tmp_path: Path) -> None:
+    files = [
+        write_dicom(tmp_path / f"{number}.dcm", "1.2.7", side=side, mpp=64 / side, number=number)
+        for number, side in enumerate((128, 64), 1)
+    ]
+    assert named(tmp_path) == named(*files) == named(tmp_path / "*.dcm") == [("1.dcm", True)]
+    assert named(files[1]) == [("2.dcm", True)]
+    write_dicom(tmp_path / "IM3", "1.2.8", number=3)
+    write_dicom(tmp_path / "ct.dcm", "1.2.9", number=4, slide=False)
+    assert named(tmp_path) == [("1.dcm", True), ("IM3", True)]
+    (tmp_path / "t.csv").write_text("slide,patient\n2.dcm,P1\n1.dcm,P2\n")
+    with pytest.raises(UserError, match="patient 'P1' and 'P2'; which is it"):
+        named(tmp_path / "t.csv")
+
+
+def test_the_files_of_one_slide_are_no_further_inputs(tmp_path: Path) -> None:
+    touched(tmp_path / "m.mrxs", tmp_path / "m" / "Slidedat.ini", tmp_path / "m" / "Data0001.dat")
+    (tmp_path / "h.vms").write_text("ImageFile=h_0.jpg\nMacroImage=h_macro.jpg\nMapFile=h_map.jpg\n")
+    touched(*(tmp_path / f"h_{part}.jpg" for part in ("0", "macro", "map")))
+    both = [("h.vms", True), ("m.mrxs", True)]
+    assert named(tmp_path) == named(tmp_path / "h.vms", tmp_path / "m") == both
+    assert sorted(named(*sorted(tmp_path.iterdir()))) == both
+    assert named(tmp_path / "h_0.jpg") == both[:1]
+    (tmp_path / "f.ndpis").write_text("Image0=f_DAPI.ndpi\nImage1=f_FITC.ndpi\n")
+    with pytest.raises(UserError, match=r"f\.ndpis: is a set of 2 images of one slide"):
+        named(tmp_path)
+
+
+def test_a_table_says_what_content_does_not(tmp_path: Path) -> None:
+    import tifffile
+
+    cut = tmp_path / "cut.tif"
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    text = "Aperio Image Library v1\r\n64x48 [0,0 64x48] (16x16)|AppMag = 20|MPP = 0.5"
+    tifffile.imwrite(cut, pixels, photometric="rgb", tile=(16, 16), description=text, metadata=None)
+    levels = write_slide(tmp_path / "levels.tif")
+    with pytest.raises(UserError, match=r"cut\.tif: may be an image or a slide; name it in a table"):
+        named(cut, levels)
+    for column in ("image", "slide"):
+        (tmp_path / f"{column}.csv").write_text(f"{column}\ncut.tif\n")
+        expected = [("cut.tif", column == "slide"), ("levels.tif", True)]
+        assert named(cut, tmp_path / f"{column}.csv", levels) == expected
+    with pytest.raises(UserError, match="kind 'image' and 'slide'; which is it"):
+        named(tmp_path / "image.csv", tmp_path / "slide.csv")
+
+
+def test_linked_folders_are_followed_or_told(tmp_path: Path) -> None:
+    touched(tmp_path / "in" / "a.png", tmp_path / "elsewhere" / "b.png")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "linked2").symlink_to(tmp_path / "in")
+    found = find_inputs([str(tmp_path / "in")], outside=True)
+    assert [item.path.name for item in found] == ["a.png", "b.png"]
+    with pytest.raises(UserError, match=r"linked lies outside .*set data\.outside=true"):
+        find_inputs([str(tmp_path / "in")])
+    (tmp_path / "in" / "linked").unlink()
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(UserError, match=r"linked is a link to .*unmounted, which does not exist"):
+        find_inputs([str(tmp_path / "in")])
+
+
+def test_a_table_names_files_whose_letters_are_composed_otherwise(tmp_path: Path) -> None:
+    touched(tmp_path / "ma\u0308.png")
+    (tmp_path / "t.csv").write_text("image\nm\u00e4.png\n")
+    (found,) = find_inputs([str(tmp_path / "t.csv")])
+    assert found.path.is_file()
+
+
+def test_an_empty_name_is_told(tmp_path: Path) -> None:
+    touched(tmp_path / "a.png")
+    with pytest.raises(UserError, match="'': is an empty name; leave it out"):
+        find_inputs([str(tmp_path / "a.png"), ""])

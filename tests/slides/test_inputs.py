@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
 from livergrade.io.slide_reader import SlideError
 from livergrade.slides.inputs import each_slide, find_slides, read_exclusions, read_table
+from tests.conftest import write_dicom, write_slide
 
 
 def test_slides_are_found_in_folders_and_all_mistakes_told(tmp_path: Path) -> None:
@@ -84,3 +86,33 @@ def test_a_patient_of_two_names_is_told_unless_they_are_two(tmp_path: Path) -> N
         read_table(path, [], config)
     config.data.patient_names = "exact"
     assert read_table(path, [], config)["patient"].tolist() == ["P7", "p_07", "Q"]
+
+
+def test_files_of_one_slide_are_one_and_images_are_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, name in enumerate(("1.dcm", "2.dcm")):
+        write_dicom(tmp_path / name, "1.2.7", number=number)
+    for name in ("m.mrxs", "m/Slidedat.ini", "b.jfif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    Image.new("RGB", (32, 32)).save(tmp_path / "plain.tif")
+    write_slide(tmp_path / "levels.tif")
+    found = [path.name for path in find_slides([str(tmp_path)])]
+    assert found == ["1.dcm", "levels.tif", "m.mrxs"]
+    assert "passed over 1 .jfif, 1 .tif" in caplog.text
+    assert find_slides([str(tmp_path / "m"), str(tmp_path / "2.dcm"), str(tmp_path / "1.dcm")]) == [
+        tmp_path / "m.mrxs",
+        tmp_path / "2.dcm",
+    ]
+    with pytest.raises(UserError, match="'': is an empty name"):
+        find_slides([""])
+
+
+def test_a_table_and_exclusions_name_slides_whose_letters_are_composed_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("slide,patient,grade\nm\u00e4.svs,P1,poor\n")
+    slide = Path("ma\u0308.svs")
+    table = read_table(tmp_path / "t.csv", [slide], PrepareConfig())
+    assert table.loc[slide.stem]["patient"] == "P1"
+    (tmp_path / "x.txt").write_text("ma\u0308_R01_1.png\n")
+    assert read_exclusions(str(tmp_path / "x.txt")) == {"m\u00e4_R01_1.png"}

@@ -1,0 +1,109 @@
+"""Which slide a file is a part of: some formats keep one slide in several files."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Hashable
+from pathlib import Path
+
+from livergrade.io.dicom import read_instance
+from livergrade.io.regular_files import is_folder, is_regular
+from livergrade.io.slide_reader import SUFFIXES
+from livergrade.io.visible import one_line, shown
+
+_INDEX_BYTES = 2**20
+"""Of a file that lists the files of a Hamamatsu slide; real ones have some thousand."""
+_LISTED = re.compile(
+    r"^\s*(?:ImageFile|MapFile|OptimisationFile|MacroImage|Image\d+)[^=]*=\s*(.+?)\s*$", re.I
+)
+_MIRAX_INDEX = "Slidedat.ini"
+
+
+class SlideFiles:
+    """Tells what files belong together; a folder is listed once."""
+
+    def __init__(self) -> None:
+        self._parts = functools.cache(_parts)
+        self._real = functools.cache(Path.resolve)
+
+    def opened_by(self, path: Path) -> Path:
+        """The file by which the slide is opened that a file or a folder is a part of; else the path itself.
+
+        The files of a DICOM series are equal: each opens the slide, see :meth:`key`.
+        """
+        if mirax := mirax_of(path if is_folder(path) else path.parent):
+            return mirax
+        name = self._parts(path.parent).get(path.name.casefold())
+        return path.parent / name if name else path
+
+    def key(self, path: Path) -> Hashable:
+        """The same for all files of one slide: its series and folder, or the file by which it is opened."""
+        path = self.opened_by(path)
+        folder = self._real(path.parent)
+        instance = read_instance(path) if may_be_dicom(path) else None
+        return (folder, instance.series) if instance and instance.series else folder / path.name
+
+
+def mirax_of(folder: Path) -> Path | None:
+    """The MIRAX slide whose data a folder holds: it lies beside the folder, and has its name."""
+    slide = (
+        folder.absolute().with_name(f"{folder.absolute().name}.mrxs") if folder.absolute().name else folder
+    )
+    if not is_regular(folder / _MIRAX_INDEX) or not is_regular(slide):
+        return None
+    return folder.parent / slide.name if folder.name else slide
+
+
+def may_be_dicom(path: Path) -> bool:
+    """Whether a name is one that files of DICOM have: ``.dcm``, no suffix, or a number in its place."""
+    suffix = path.suffix.lower()
+    return suffix == ".dcm" or not suffix or suffix[1:].isdigit()
+
+
+def is_slide_part(path: Path) -> bool:
+    """Whether a file of a folder is of a slide by its name, or by its content where DICOM has no suffix.
+
+    DICOM files that are of no slide, as radiology and annotations, are not.
+    """
+    if may_be_dicom(path):
+        instance = read_instance(path)
+        return instance.slide if instance else path.suffix.lower() == ".dcm"
+    return path.suffix.lower() in SUFFIXES
+
+
+def image_sets(files: list[Path]) -> list[str]:
+    """One line for each Hamamatsu image set (``.ndpis``) of several images: they show one slide."""
+    return [
+        f"{one_line(index)}: is a set of {len(names)} images of one slide, as fluorescence has them "
+        f"({shown(', '.join(names))}); name the file that is meant"
+        for index in files
+        if index.suffix.lower() == ".ndpis" and len(names := _listed(index)) > 1
+    ]
+
+
+def _parts(folder: Path) -> dict[str, str]:
+    """Name of each file that an index in the folder lists, without case → name of the index."""
+    try:
+        names = sorted(file.name for file in folder.iterdir())
+    except OSError:
+        return {}
+    return {
+        part.casefold(): name
+        for name in names
+        if name.lower().endswith((".vms", ".vmu")) and not name.startswith(".")
+        for part in _listed(folder / name)
+    }
+
+
+def _listed(index: Path) -> list[str]:
+    """Names of files in the same folder that an index of Hamamatsu lists."""
+    if not is_regular(index):
+        return []
+    try:
+        with index.open("rb") as file:
+            text = file.read(_INDEX_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return []
+    found = [match[1] for line in text.splitlines() if (match := _LISTED.match(line))]
+    return [name for name in found if "/" not in name and "\\" not in name and name != index.name]
