@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from livergrade.config.validation import LONGEST_PATTERN
+from livergrade.data.manifest import AS_IT_IS, TableOptions, read_manifest
 from livergrade.data.patient_alias import CohortError, PatientAlias, PatientNames
+from livergrade.data.patient_pattern import check_pattern, patients_in
 from livergrade.data.validation import (
     REQUIRED,
     broken_files,
@@ -25,14 +24,15 @@ from livergrade.data.validation import (
 )
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import mixed_grades
-from livergrade.io.bounded import TimeLimitError, run_bounded
 from livergrade.io.cells import cell_problem
 from livergrade.io.fingerprints import Fingerprints
+from livergrade.io.grade_map import NO_MAP, GradeMap
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside, OutsideError
-from livergrade.io.patterns import SECONDS, search_group
-from livergrade.io.tables import formulas, read_text_table, rows_where
-from livergrade.io.visible import one_line, shown
+from livergrade.io.named_files import suffix_advice
+from livergrade.io.tables import formulas, rows_where
+from livergrade.io.user_tables import path_hint
+from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
 
@@ -76,37 +76,33 @@ def from_manifest(
     mixed: bool = False,
     outside: bool = False,
     names: PatientNames = ASK,
+    table: TableOptions = AS_IT_IS,
 ) -> Cohort:
-    """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
+    """Read a table with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
 
     Images unchanged since they were last checked are not read again; ``memory`` is the folder that stores
     their fingerprints. A column ``sha256`` must match the files. ``mixed`` and ``outside`` are
-    ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient.
+    ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient; ``table`` tells
+    its columns and words.
     """
     if not path.exists():
-        raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>")
-    table = read_text_table(path)
-    if missing := [name for name in REQUIRED if name not in table.columns]:
-        raise UserError(
-            f"{path}: no column {', '.join(missing)}; it needs image, patient and grade and has "
-            f"{', '.join(table.columns)}"
-        )
-
-    def where(row: int) -> str:
-        return f"row {row + 2}"  # row 1 is the header, as in a spreadsheet
-
+        hint = path_hint(str(path))
+        raise UserError(f"{path}: there is no such manifest{hint}; give data.manifest=<file.csv>")
+    folder = root or path.parent
+    manifest = read_manifest(path, folder, table)
     return checked_cohort(
-        table.apply(lambda column: column.str.strip()),
+        manifest.cells,
         classes,
-        root or path.parent,
+        folder,
         str(path),
-        where,
+        manifest.where,
         "correct those rows",
-        formulas(table, where),  # before blanks are cut: a tab is one that a spreadsheet heeds
+        manifest.problems,
         memory=memory,
         mixed=mixed,
         outside=outside,
         names=names,
+        grades=table.grades,
     )
 
 
@@ -119,30 +115,34 @@ def from_folder(
     mixed: bool = False,
     outside: bool = False,
     names: PatientNames = ASK,
+    grades: GradeMap = NO_MAP,
 ) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the group ``patient`` of the pattern.
 
     The pattern is searched in the path relative to ``root`` with forward slashes. Hidden files are ignored.
+    ``grades`` tells which folders have other words for grades.
     """
-    _check_pattern(patient_pattern)
+    check_pattern(patient_pattern)
     if not root.is_dir():
         raise UserError(f"data.root={root}: there is no such folder")
     folders = sorted(
         entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
     )
-    if missing := [grade for grade in classes if grade not in folders]:
+    grade_of = {name: grade for name in folders if (grade := grades.of(name)) in classes}
+    if missing := [grade for grade in classes if grade not in grade_of.values()]:
         raise UserError(
             f"{root}: no folder named {', '.join(missing)}; its folders are {', '.join(folders) or 'none'}. "
-            f"Give those that are grades, worst to best, as in 'data.classes=[{','.join(folders)}]'"
+            f"Give those that are grades, worst to best, as in 'data.classes=[{','.join(folders)}]', or the "
+            f"grades that they are, as in 'data.grades={{{folders[0] if folders else 'G1'}: {missing[0]}}}'"
         )
     by_lowercase = {grade.casefold(): grade for grade in classes}
-    if duplicates := [name for name in folders if name not in classes and name.casefold() in by_lowercase]:
+    if duplicates := [name for name in folders if name not in grade_of and name.casefold() in by_lowercase]:
         pairs = ", ".join(f"{name} and {by_lowercase[name.casefold()]}" for name in duplicates)
         raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
-    if ignored := [name for name in folders if name not in classes]:
-        log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(map(one_line, ignored)))
-    found, problems = _graded_files(root, classes, outside=outside)
-    patients = _patients([image for image, _ in found], patient_pattern)
+    if ignored := [name for name in folders if name not in grade_of]:
+        log.warning("%s: ignored folders, which are no grades: %s", root, ", ".join(map(one_line, ignored)))
+    found, problems = _graded_files(root, grade_of, outside=outside)
+    patients = patients_in([image for image, _ in found], patient_pattern)
     rows = [(image, name, grade) for (image, grade), name in zip(found, patients, strict=True) if name]
     problems += [
         f"{one_line(image)}: data.patient_pattern={patient_pattern} names no patient"
@@ -168,14 +168,14 @@ def from_folder(
 
 
 def _graded_files(
-    root: Path, classes: list[str], *, outside: bool
+    root: Path, grade_of: Mapping[str, str], *, outside: bool
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Images below ``root`` with the grade whose folder they are in, and problems with their names."""
     found: list[tuple[str, str]] = []
     problems: list[str] = []
     below = Inside(root, outside=outside)
-    for grade in classes:
-        for path in _files(below, grade, problems):
+    for folder, grade in grade_of.items():
+        for path in _files(below, folder, problems):
             image = path.relative_to(root).as_posix()
             hidden = any(part.startswith(".") for part in image.split("/"))
             if hidden or path.suffix.lower() not in SUFFIXES or path.is_dir():
@@ -196,52 +196,6 @@ def _files(below: Inside, grade: str, problems: list[str]) -> list[Path]:
         return []
 
 
-def _check_pattern(pattern: str) -> None:
-    """Refuse a pattern that is no regular expression, is too long, or has no group ``patient``.
-
-    Raises:
-        UserError: it is one of these.
-    """
-    option = f"data.patient_pattern={shown(pattern)}"
-    if len(pattern) > LONGEST_PATTERN:
-        raise UserError(f"{option}: is longer than {LONGEST_PATTERN} characters")
-    try:
-        groups = re.compile(pattern).groupindex
-    except (re.error, OverflowError, RecursionError, ValueError) as error:
-        raise UserError(f"{option}: not a regular expression: {shown(error)}") from None
-    if "patient" not in groups:
-        raise UserError(
-            f"{option}: has no group named patient; write the part that names the patient as "
-            r"(?P<patient>...), for example (?P<patient>P\d+)"
-        )
-
-
-def _patients(images: list[str], pattern: str) -> list[str]:
-    """The patient that the pattern names in each path; empty where it names none.
-
-    Both are compared with letters and their accents in one piece, since to a pattern an accent that stands
-    alone, as in names from a Mac, is no letter. The name comes in pieces again where the path has it so.
-
-    Raises:
-        UserError: the search takes too long.
-    """
-    if not images:
-        return []
-    try:
-        composed = [unicodedata.normalize("NFC", image) for image in images]
-        form = unicodedata.normalize("NFC", pattern)
-        names = run_bounded(search_group, form, "patient", composed, seconds=SECONDS)
-    except TimeLimitError as error:
-        raise UserError(
-            f"data.patient_pattern={shown(pattern)}: {error}, to search {len(images)} paths; write it "
-            "without a repeat within a repeat, as (a+)+ is"
-        ) from None
-    return [
-        name if name in image else unicodedata.normalize("NFD", name)
-        for name, image in zip(names, images, strict=True)
-    ]
-
-
 def checked_cohort(
     table: pd.DataFrame,
     classes: list[str],
@@ -255,6 +209,7 @@ def checked_cohort(
     mixed: bool,
     outside: bool,
     names: PatientNames,
+    grades: GradeMap = NO_MAP,
 ) -> Cohort:
     """Check the table and its files; return a cohort only if there is no problem.
 
@@ -270,12 +225,13 @@ def checked_cohort(
         mixed: ``data.mixed_grades``.
         outside: ``data.outside``.
         names: which names are one patient.
+        grades: what was made of words for grades, for the message about others.
 
     Raises:
         CohortError: with all problems, one per line.
     """
     table, of_names = names.applied(table)
-    messages = [*problems, *row_problems(table, classes, where), *of_names]
+    messages = [*problems, *row_problems(table, classes, where, grades), *of_names]
     if reserved := reserved_columns(table.columns):
         messages.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
     if table.empty and not messages:
@@ -294,7 +250,11 @@ def checked_cohort(
     damaged = broken_files(unchecked, opened_only=not messages)
     if damaged and not messages:  # the run fails anyway: decode all, to report all bad files together
         damaged = broken_files(unchecked, opened_only=False)
-    messages += [f"{where(row)}: image {one_line(paths[row])} {reason}" for row, reason in damaged.items()]
+    messages += [
+        f"{where(row)}: image {one_line(paths[row])} {reason}"
+        + suffix_advice(table["image"].iloc[row], root, SUFFIXES)
+        for row, reason in damaged.items()
+    ]
     if not messages:
         expected = table.get("sha256")
         table = table.assign(sha256=files.of(paths))

@@ -4,22 +4,51 @@ from __future__ import annotations
 
 import functools
 import glob
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from livergrade.config.schema import NamedConfig
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.named_files import as_named, suffix_advice
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.slide_reader import is_slide
-from livergrade.io.tables import formulas, read_text_table
-from livergrade.io.visible import one_line
+from livergrade.io.user_tables import UserTable, Wanted, path_hint, read_user_table
+from livergrade.io.visible import one_line, shown
+
+_TABLES = (
+    *(".csv", ".tsv", ".txt", ".xlsx", ".xlsm"),
+    *(".xls", ".xlsb", ".ods", ".numbers", ".json", ".parquet", ".feather", ".sav"),
+)
+"""Suffixes of tables; those of the second line are read by no means, which the reader says."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What was said of the tables that name files.
+
+    Attributes:
+        columns: ``data.columns``.
+        suffix: ``data.suffix``.
+    """
+
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    suffix: str | None = None
+
+
+AS_IT_IS = Named()
+
+
+def named_by(options: NamedConfig) -> Named:
+    """What the options ``data.*`` of a command say of tables."""
+    return Named(vars(options.columns), options.suffix)
 
 
 @dataclass(frozen=True)
@@ -39,13 +68,16 @@ class Input:
     mpp: float | None = None
 
 
-def find_inputs(given: Sequence[str], *, outside: bool = False, exact: bool = False) -> list[Input]:
+def find_inputs(
+    given: Sequence[str], *, outside: bool = False, exact: bool = False, named: Named = AS_IT_IS
+) -> list[Input]:
     """Return all inputs that match the given names, each file once, with its patient if any table names one.
 
     Args:
         given: names, patterns, folders or tables as typed.
         outside: whether what is in a table or in a folder may lie outside of it.
         exact: whether patients whose names differ only in spelling are different people.
+        named: what was said of the tables.
 
     Raises:
         UserError: names that match nothing, tables that can't be read, or files of which tables say
@@ -55,7 +87,7 @@ def find_inputs(given: Sequence[str], *, outside: bool = False, exact: bool = Fa
     errors: list[str] = []
     real_folder = functools.cache(Path.resolve)  # many files share a folder
     for name in given:
-        for candidate in _candidates(name, errors, outside=outside):
+        for candidate in _candidates(name, errors, named, outside=outside):
             if problem := cell_problem(str(candidate.path)):
                 reason = problem.partition(";")[0]
                 typed = one_line(candidate.path)
@@ -89,18 +121,18 @@ def refuse_same_maps(inputs: Sequence[Input]) -> None:
         )
 
 
-def _candidates(name: str, errors: list[str], *, outside: bool) -> Iterator[Input]:
+def _candidates(name: str, errors: list[str], named: Named, *, outside: bool) -> Iterator[Input]:
     """All inputs of one name as typed: a file, a folder, a table or a pattern."""
     for path in _matches(name):
         kind = _kind(path)
         if kind == "folder":
             yield from _from_folder(path, errors, outside=outside)
-        elif path.suffix.lower() == ".csv" and kind:
-            yield from _from_table(path, errors, outside=outside)
+        elif path.suffix.lower() in _TABLES and kind:
+            yield from _from_table(path, errors, named, outside=outside)
         elif kind == "file":
             yield Input(path, "", is_slide(path))  # typed, wherever it is
         else:
-            errors.append(f"  {one_line(name)}: there is no such file or folder")
+            errors.append(f"  {one_line(name)}: there is no such file or folder{path_hint(name)}")
 
 
 def _matches(name: str) -> list[Path]:
@@ -171,32 +203,59 @@ def _from_folder(path: Path, errors: list[str], *, outside: bool) -> Iterator[In
         errors.append(f"  {path}: contains no image and no slide")
 
 
-def _from_table(path: Path, errors: list[str], *, outside: bool) -> Iterator[Input]:
+def _from_table(path: Path, errors: list[str], named: Named, *, outside: bool) -> Iterator[Input]:
+    columns = {name: said for name, said in named.columns.items() if said}
+    wanted = Wanted(("image", "slide", "patient", "mpp"), (), columns, "data.columns", {"mpp": read_mpp})
     try:
-        table = read_text_table(path)
+        table = read_user_table(path, wanted)
     except UserError as error:
         errors.append(f"  {error}")
         return
-    errors += [f"  {path}, {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
-    columns = [name for name in ("image", "slide") if name in table.columns]
-    if not columns:
-        errors.append(f"  {path}: has no column image or slide")
+    errors += [f"  {path}, {line}" for line in table.problems]
+    column = next((name for name in ("image", "slide") if name in table.cells), None)
+    if not column:
+        listed = shown(", ".join(map(str, table.cells)), 300)
+        errors.append(
+            f"  {path}: has no column image or slide; it has {listed}; say which is meant, as "
+            "data.columns.image=<column>"
+        )
         return
+    blank = [""] * len(table.cells)
+    patients, sizes = (table.cells.get(name, blank) for name in ("patient", "mpp"))
     below = Inside(path.parent, outside=outside)
-    for row, record in enumerate(table.to_dict("records"), 2):
-        name = str(record[columns[0]]).strip()
-        try:
-            file = below.path(name)
-        except OutsideError as error:
-            errors.append(f"  {path}, row {row}: {one_line(name)} {error}")
-            continue
-        if _kind(file) != "file":
-            errors.append(f"  {path}, row {row}: {one_line(file)} does not exist")
-            continue
-        slide = columns[0] == "slide" or is_slide(file)
-        try:
-            mpp = read_mpp(str(record.get("mpp", ""))) if slide else None
-        except ValueError as error:
-            errors.append(f"  {path}, row {row}: {error}")
-            continue
-        yield Input(file, str(record.get("patient", "")).strip(), slide, mpp)
+    for row, (name, patient, mpp) in enumerate(zip(table.cells[column], patients, sizes, strict=True)):
+        file = _file(table, row, str(name).strip(), below, named.suffix, errors)
+        if file:
+            slide = column == "slide" or is_slide(file)
+            size = read_mpp(mpp) if slide and _is_size(mpp) else None
+            yield Input(file, patient.strip(), slide, size)
+
+
+def _file(
+    table: UserTable, row: int, name: str, below: Inside, suffix: str | None, errors: list[str]
+) -> Path | None:
+    """The file that a row of a table names; an error is added if there is none."""
+    suffixes = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
+    where = f"  {table.path}, {table.where(row)}"
+    if not name:
+        errors.append(f"{where}: the name of the file is blank")
+        return None
+    try:
+        file = below.path(as_named(name, below.root, suffix, suffixes))
+    except OutsideError as error:
+        errors.append(f"{where}: {one_line(name)} {error}")
+        return None
+    if _kind(file) != "file":
+        advice = suffix_advice(name, below.root, suffixes)
+        errors.append(f"{where}: {one_line(file)} does not exist{advice}")
+        return None
+    return file
+
+
+def _is_size(mpp: str) -> bool:
+    """Whether a cell can be read; if not, the table's problems say so."""
+    try:
+        read_mpp(mpp)
+    except ValueError:
+        return False
+    return True

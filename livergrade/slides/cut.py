@@ -20,6 +20,7 @@ from livergrade.data.quality import Limits, measure, reasons
 from livergrade.io.earlier_start import set_aside
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
+from livergrade.io.grade_map import grade_map
 from livergrade.io.images import read_rgb
 from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.kept import Kept, slide_identity
@@ -112,7 +113,12 @@ def _regions(
         raise SlideError(f"has no regions ({file} is missing)")
     if proposals:
         refuse_regions_of_another(slide, proposals, file, made_from)
-    regions = [region for region in read_regions(file) if not region.kind.lower().startswith("ignore")]
+    grades = grade_map(config.grades, "grades")
+    regions = [
+        region
+        for region in read_regions(file)
+        if not region.kind.lower().startswith("ignore") and grades.of(region.kind) is not None
+    ]
     if not regions:
         raise SlideError(f"has no region marked in {file}")
     return regions
@@ -128,7 +134,8 @@ def _images(
     kept: Kept,
 ) -> list[dict[str, Any]]:
     """Cut the images of one region, measure their quality and mark rejected ones."""
-    grade = region.kind if region.kind in config.classes else attributes["grade"]
+    meant = grade_map(config.grades, "grades").of(region.kind)
+    grade = meant if meant in config.classes else attributes["grade"]
     if not grade:
         raise SlideError(
             f"has no grade: neither the table nor region {region.name} ({region.kind!r}) says one"
