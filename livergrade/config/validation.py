@@ -12,8 +12,6 @@ from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.grade_map import grade_map_problems
 from livergrade.io.grades import WITHHELD, too_many_grades
-from livergrade.io.images import SUFFIXES
-from livergrade.io.named_files import suffix_problem
 from livergrade.io.visible import CONTROL, one_line, shown
 from livergrade.models.catalog import OPTIONS
 
@@ -120,7 +118,6 @@ def _data_errors(data: DataConfig, *, known: bool = True) -> list[str]:
     if data.patient_pattern and len(data.patient_pattern) > LONGEST_PATTERN:
         errors.append(f"data.patient_pattern: is longer than {LONGEST_PATTERN} characters")
     errors += grade_map_problems(data.grades, "data.grades", data.classes if known else None)
-    errors += suffix_problem(data.suffix, "data.suffix", SUFFIXES)
     return errors + _class_errors("data.classes", data.classes)
 
 

@@ -15,6 +15,8 @@ from livergrade.data.synthetic.cohort import synthetic_cohort
 from livergrade.errors import UserError
 from livergrade.io.cache_folder import cache_folder
 from livergrade.io.grade_map import grade_map
+from livergrade.io.images import SUFFIXES
+from livergrade.io.named_files import suffix_problem
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def cohort_problems(options: DataConfig) -> list[str]:
     if options.name not in KINDS:
         return [f"data.name={options.name}: must be one of {', '.join(KINDS)}"]
     kind = KINDS[options.name]
-    problems = []
+    problems = suffix_problem(options.suffix, SUFFIXES)
     for key in sorted({key for entry in KINDS.values() for key in (*entry.needs, *entry.takes)}):
         users = [name for name, entry in KINDS.items() if key in (*entry.needs, *entry.takes)]
         if (value := _given(options, key)) and options.name not in users:

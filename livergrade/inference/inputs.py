@@ -15,14 +15,15 @@ from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
-from livergrade.io.named_files import as_named, suffix_advice
+from livergrade.io.named_files import as_named, suffix_advice, suffix_problem
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.slide_reader import is_slide
-from livergrade.io.user_tables import UserTable, Wanted, path_hint, read_user_table
+from livergrade.io.user_tables import UserTable, Wanted, column_advice, path_hint, read_user_table
 from livergrade.io.visible import one_line, shown
 
+_SUFFIXES = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
 _TABLES = (
     *(".csv", ".tsv", ".txt", ".xlsx", ".xlsm"),
     *(".xls", ".xlsb", ".ods", ".numbers", ".json", ".parquet", ".feather", ".sav"),
@@ -84,7 +85,7 @@ def find_inputs(
             different things; all are listed.
     """
     inputs: dict[Path, Input] = {}
-    errors: list[str] = []
+    errors = [f"  {line}" for line in suffix_problem(named.suffix, _SUFFIXES)]
     real_folder = functools.cache(Path.resolve)  # many files share a folder
     for name in given:
         for candidate in _candidates(name, errors, named, outside=outside):
@@ -215,10 +216,8 @@ def _from_table(path: Path, errors: list[str], named: Named, *, outside: bool) -
     column = next((name for name in ("image", "slide") if name in table.cells), None)
     if not column:
         listed = shown(", ".join(map(str, table.cells)), 300)
-        errors.append(
-            f"  {path}: has no column image or slide; it has {listed}; say which is meant, as "
-            "data.columns.image=<column>"
-        )
+        advice = column_advice(["image"], [str(name) for name in table.cells], wanted.option)
+        errors.append(f"  {path}: has no column image or slide; it has {listed}{advice}")
         return
     blank = [""] * len(table.cells)
     patients, sizes = (table.cells.get(name, blank) for name in ("patient", "mpp"))
@@ -235,18 +234,17 @@ def _file(
     table: UserTable, row: int, name: str, below: Inside, suffix: str | None, errors: list[str]
 ) -> Path | None:
     """The file that a row of a table names; an error is added if there is none."""
-    suffixes = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
     where = f"  {table.path}, {table.where(row)}"
     if not name:
         errors.append(f"{where}: the name of the file is blank")
         return None
     try:
-        file = below.path(as_named(name, below.root, suffix, suffixes))
+        file = below.path(as_named(name, below.root, suffix, _SUFFIXES))
     except OutsideError as error:
         errors.append(f"{where}: {one_line(name)} {error}")
         return None
     if _kind(file) != "file":
-        advice = suffix_advice(name, below.root, suffixes)
+        advice = suffix_advice(name, below.root, _SUFFIXES)
         errors.append(f"{where}: {one_line(file)} does not exist{advice}")
         return None
     return file

@@ -37,8 +37,8 @@ def suffix_advice(name: str, root: Path, suffixes: Sequence[str]) -> str:
     return f"; {there} {'is' if len(found) == 1 else 'are'} there: set data.suffix={found[0]}"
 
 
-def suffix_problem(suffix: str | None, option: str, suffixes: Sequence[str]) -> list[str]:
-    """Why a suffix can't be added to names; empty if it can."""
+def suffix_problem(suffix: str | None, suffixes: Sequence[str]) -> list[str]:
+    """Why the option ``data.suffix`` can't be used; empty if it can."""
     if suffix is None or suffix.lower() in suffixes:
         return []
-    return [f"{option}={suffix}: must be one of {', '.join(suffixes)}"]
+    return [f"data.suffix={suffix}: must be one of {', '.join(suffixes)}"]

@@ -235,15 +235,26 @@ def _refuse_missing(
             f"one above it, as {','.join(wanted.needed)}"
         )
     free = [name for at, name in enumerate(names) if at not in places.values()]
-    said = []
-    for name in missing:
-        likely = [
-            column for word in _LIKELY.get(name, ()) for column in free if word in column_key(column)
-        ] or ["<column>"]
-        said.append(f"{wanted.option}.{name}={likely[0]}")
-        free = [column for column in free if column != likely[0]]
-    advice = f"; say which is meant, as {' '.join(said)}" if wanted.option else ""
+    advice = column_advice(missing, free, wanted.option) if wanted.option else ""
     raise UserError(f"{start}; it has {shown(', '.join(names), 300)}{advice}")
+
+
+def column_advice(missing: Sequence[str], names: Sequence[str], option: str) -> str:
+    """The options that say which columns are meant, for a message; begins with a semicolon.
+
+    Args:
+        missing: the columns that a table lacks, by our names.
+        names: those of its columns that are nothing else.
+        option: the option without the column: ``data.columns``.
+    """
+    free, said = list(names), []
+    for name in missing:
+        likely = [column for word in _LIKELY.get(name, ()) for column in free if word in column_key(column)]
+        column = likely[0] if likely else "<column>"
+        quote = "'" if " " in column else ""
+        said.append(f"{quote}{option}.{name}={column}{quote}")
+        free = [other for other in free if other != column]
+    return f"; say which is meant, as {' '.join(said)}"
 
 
 def _check_numbers(table: UserTable, wanted: Wanted, *, commas: bool) -> None:

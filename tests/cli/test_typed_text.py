@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from livergrade.cli.typed_text import keep_text
-from livergrade.config.schema import PredictConfig, TrainConfig
+from livergrade.config.schema import PredictConfig, PrepareConfig, TrainConfig
 
 GRADES = [
     "1e5",
@@ -50,3 +50,8 @@ def test_a_list_of_grades_is_read_as_it_is_typed() -> None:
 )
 def test_only_texts_that_would_change_are_quoted(typed: str, kept: str) -> None:
     assert keep_text([typed], PredictConfig()) == [kept]
+
+
+def test_a_map_is_kept_whole_since_hydra_reads_few_words_as_keys() -> None:
+    typed = ["grades={Größe 1: well, 007: null}", "grades=null"]
+    assert keep_text(typed, PrepareConfig()) == ["grades='{Größe 1: well, 007: null}'", "grades=null"]

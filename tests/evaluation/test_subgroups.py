@@ -59,3 +59,13 @@ def test_numbers_of_many_values_are_halved_and_names_left_out(tested: pd.DataFra
     assert missing["patients"] == 1
     assert missing["accuracy"]["low"] is None or missing["accuracy"]["n"] == 1
     assert above["images"] + below["images"] + 2 == len(tested)
+
+
+def test_a_column_that_tells_images_apart_is_no_group(tested: pd.DataFrame) -> None:
+    number = pd.factorize(tested["image"])[0]
+    tested["row"], tested[""], tested["Unnamed: 3"] = number, number % 2, number % 2
+    tested["barcode"] = "B" + tested["image"]
+    few = tested[tested["image"].isin(tested["image"].unique()[:6])]
+    assert subgroups(tested, resamples=50) == subgroups(few, resamples=50) == []
+    tested["afp"] = number + 0.5
+    assert {group["column"] for group in subgroups(tested, resamples=50)} == {"afp"}

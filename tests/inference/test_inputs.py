@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.inference.inputs import Input, find_inputs, refuse_same_maps
+from livergrade.inference.inputs import Input, Named, find_inputs, refuse_same_maps
 from tests.conftest import draw_image
 
 
@@ -132,3 +132,39 @@ def test_a_patient_of_two_names_is_told_unless_they_are_two(tmp_path: Path) -> N
         find_inputs(tables)
     found = find_inputs(tables, exact=True)
     assert [one.patient for one in found] == ["P7", "p_07", "P007", ""]
+
+
+def test_a_table_is_read_by_whatever_names_it_has(tmp_path: Path) -> None:
+    draw_image(tmp_path / "TCGA-1.0000.png", 1, 0)
+    (tmp_path / "t.tsv").write_text("File\tCase ID\nTCGA-1.0000\tMüller\n", encoding="cp1252")
+    with pytest.raises(
+        UserError, match=r"no column image or slide; it has File, Case ID; .*data\.columns\.image=File"
+    ):
+        find_inputs([str(tmp_path / "t.tsv")])
+    columns = {"image": "File", "patient": "case_id"}
+    with pytest.raises(UserError, match=r"row 2: .*TCGA-1\.0000\.png is there: set data\.suffix=\.png"):
+        find_inputs([str(tmp_path / "t.tsv")], named=Named(columns))
+    (found,) = find_inputs([str(tmp_path / "t.tsv")], named=Named(columns, ".png"))
+    assert (found.path.name, found.patient) == ("TCGA-1.0000.png", "Müller")
+    with pytest.raises(UserError, match=r"data\.suffix=png: must be one of"):
+        find_inputs([str(tmp_path / "t.tsv")], named=Named(columns, "png"))
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.xls", "t.ods", "t.parquet"])
+def test_what_is_no_table_that_is_read_is_told_by_what_it_is(tmp_path: Path, name: str) -> None:
+    content = {
+        "t.json": b"{}",
+        "t.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "t.ods": b"PK\3\4",
+        "t.parquet": b"PAR1",
+    }
+    (tmp_path / name).write_bytes(content[name])
+    with pytest.raises(UserError, match=r"can't be read as a table: it is .*; save it as CSV"):
+        find_inputs([str(tmp_path / name)])
+
+
+def test_a_name_of_windows_and_several_names_in_one_word_are_told() -> None:
+    with pytest.raises(UserError, match=r"no such file or folder; folders are divided by / here"):
+        find_inputs([r"slides\a.svs"])
+    with pytest.raises(UserError, match=r"no such file or folder; it is one file, not several"):
+        find_inputs(["a.csv;b.csv"])

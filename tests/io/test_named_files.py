@@ -31,5 +31,5 @@ def test_files_with_a_suffix_are_named(tmp_path: Path) -> None:
 
 
 def test_a_suffix_is_one_of_those_that_are_read() -> None:
-    assert suffix_problem(None, "data.suffix", KNOWN) == suffix_problem(".PNG", "data.suffix", KNOWN) == []
-    assert suffix_problem("png", "data.suffix", KNOWN) == ["data.suffix=png: must be one of .png, .jpg"]
+    assert suffix_problem(None, KNOWN) == suffix_problem(".PNG", KNOWN) == []
+    assert suffix_problem("png", KNOWN) == ["data.suffix=png: must be one of .png, .jpg"]

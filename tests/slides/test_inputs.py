@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from livergrade.config.schema import PrepareConfig
+from livergrade.config.schema import ColumnsConfig, NamedConfig, PrepareConfig
 from livergrade.errors import UserError
 from livergrade.io.slide_reader import SlideError
 from livergrade.slides.inputs import each_slide, find_slides, read_exclusions, read_table
@@ -85,3 +85,19 @@ def test_a_patient_of_two_names_is_told_unless_they_are_two(tmp_path: Path) -> N
         read_table(path, [], config)
     config.data.patient_names = "exact"
     assert read_table(path, [], config)["patient"].tolist() == ["P7", "p_07", "Q"]
+
+
+def test_other_columns_and_words_are_taken_and_rows_left_out(tmp_path: Path, caplog) -> None:
+    text = "slide_id;case_id;Stage;MPP\nin\\a.svs;P1;G1;0,25\nb;P2;GX;\n"
+    (tmp_path / "t.csv").write_text(text)
+    config = PrepareConfig(
+        grades={"G1": "well", "GX": None},
+        data=NamedConfig(columns=ColumnsConfig(slide="slide_id", patient="case_id", grade="stage")),
+    )
+    table = read_table(tmp_path / "t.csv", [Path("a.svs"), Path("b.svs")], config)
+    assert table.to_dict("index") == {
+        "a": {"slide": "in/a.svs", "patient": "P1", "grade": "well", "mpp": "0.25"}
+    }
+    assert "1 of 2 are left out (1 of GX), as grades says" in caplog.text
+    with pytest.raises(UserError, match=r"data\.columns\.slide=slide_id data\.columns\.patient=case_id"):
+        read_table(tmp_path / "t.csv", [Path("a.svs")], PrepareConfig())
