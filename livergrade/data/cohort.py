@@ -88,6 +88,8 @@ def from_manifest(
     if not path.exists():
         hint = path_hint(str(path))
         raise UserError(f"{path}: there is no such manifest{hint}; give data.manifest=<file.csv>")
+    if root and not root.is_dir():
+        raise UserError(f"data.root={root}: there is no such folder{path_hint(str(root))}")
     folder = root or path.parent
     manifest = read_manifest(path, folder, table)
     return checked_cohort(
@@ -124,7 +126,7 @@ def from_folder(
     """
     check_pattern(patient_pattern)
     if not root.is_dir():
-        raise UserError(f"data.root={root}: there is no such folder")
+        raise UserError(f"data.root={root}: there is no such folder{path_hint(str(root))}")
     folders = sorted(
         entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
     )

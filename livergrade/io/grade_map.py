@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,8 +49,9 @@ class GradeMap:
         pairs = {word: grade or "null" for word, grade in self.grades.items()}
         pairs |= {word: keys.get(_key(word), "<grade, or null to leave it out>") for word in words[:10]}
         listed = ", ".join(f"{_typed(word)}: {grade}" for word, grade in pairs.items())
+        whole = f"{self.option}={{{listed}}}"
         more = f" and {len(words) - 10} more words" if len(words) > 10 else ""
-        return f'correct these words{more}, or take them as grades: "{self.option}={{{listed}}}"'
+        return f"correct these words{more}, or take them as grades: {shlex.quote(whole)}"
 
 
 NO_MAP = GradeMap({})
@@ -147,4 +149,10 @@ def _key(word: str) -> str:
 
 def _typed(word: str) -> str:
     """A word as it can be typed before a colon."""
-    return word if re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", word) else "'" + word.replace("'", "''") + "'"
+    return (
+        word
+        if re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", word)
+        else f'"{word}"'
+        if '"' not in word
+        else "'" + word.replace("'", "''") + "'"
+    )

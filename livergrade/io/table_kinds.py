@@ -35,6 +35,8 @@ _IN_ZIP = (
 )
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 WORKBOOK = "xlsx"
+MOST_PACKED = 2**26
+"""Bytes of a workbook's file."""
 
 
 def table_kind(path: Path) -> str | None:
@@ -60,6 +62,8 @@ def table_kind(path: Path) -> str | None:
 
 
 def _in_zip(path: Path) -> str:
+    if path.stat().st_size > MOST_PACKED:
+        raise ValueError(f"it is larger than {MOST_PACKED / 1e6:.0f} MB")
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())

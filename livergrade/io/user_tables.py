@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -251,8 +252,8 @@ def column_advice(missing: Sequence[str], names: Sequence[str], option: str) -> 
     for name in missing:
         likely = [column for word in _LIKELY.get(name, ()) for column in free if word in column_key(column)]
         column = likely[0] if likely else "<column>"
-        quote = "'" if " " in column else ""
-        said.append(f"{quote}{option}.{name}={column}{quote}")
+        typed = f"{option}.{name}={column}"
+        said.append(shlex.quote(typed) if likely else typed)
         free = [other for other in free if other != column]
     return f"; say which is meant, as {' '.join(said)}"
 

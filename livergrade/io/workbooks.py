@@ -7,14 +7,15 @@ import itertools
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from livergrade.io.table_text import TableRow, count_cells
 
-MOST_UNPACKED, MOST_ROWS = 2**27, 2**20
-"""Bytes of the unpacked workbook, and the rows that Excel itself allows."""
+MOST_UNPACKED, MOST_ELEMENTS, MOST_ROWS = 2**27, 2**23, 2**20
+"""Bytes and elements of the unpacked workbook, some four a cell; and the rows that Excel itself allows."""
 
 
 def read_workbook(path: Path) -> list[TableRow]:
@@ -35,9 +36,7 @@ def read_workbook(path: Path) -> list[TableRow]:
             "it is an Excel workbook, which needs openpyxl: pip install 'livergrade[excel]'; or save it as "
             "CSV in UTF-8"
         ) from None
-    with zipfile.ZipFile(path) as archive:
-        if (size := sum(entry.file_size for entry in archive.infolist())) > MOST_UNPACKED:
-            raise ValueError(f"it unpacks to {size / 1e6:.0f} MB, more than {MOST_UNPACKED / 1e6:.0f} MB")
+    _refuse_large(path)
     books: list[Any] = []
     try:
         with warnings.catch_warnings():
@@ -51,6 +50,25 @@ def read_workbook(path: Path) -> list[TableRow]:
     finally:
         for book in books:
             book.close()
+
+
+def _refuse_large(path: Path) -> None:
+    """Refuse a workbook that takes much memory, before openpyxl reads a row of it at once."""
+    elements = 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (size := sum(entry.file_size for entry in archive.infolist())) > MOST_UNPACKED:
+                raise ValueError(f"it unpacks to {size / 1e6:.0f} MB, more than {MOST_UNPACKED / 1e6:.0f} MB")
+            for name in archive.namelist():
+                with archive.open(name) as part:
+                    while chunk := part.read(2**20):
+                        elements += chunk.count(b"<")
+                        if elements > MOST_ELEMENTS:
+                            raise ValueError(
+                                f"it has more than {MOST_ELEMENTS} elements; save it as CSV in UTF-8"
+                            )
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+        raise ValueError(f"it is a damaged Excel workbook ({type(error).__name__}); save it again") from None
 
 
 def _rows_of(values: Any, formulas: Any) -> list[TableRow]:  # noqa: ANN401 - openpyxl has no types

@@ -137,7 +137,7 @@ def test_the_advice_of_each_message_works(tmp_path: Path) -> None:
     columns = dict(re.findall(r"data\.columns\.(\w+)=(\w+)", told(TableOptions())))
     assert columns == {"image": "slide_id", "patient": "case_id", "grade": "label"}
     message = told(TableOptions(columns))
-    found = re.search(r"\"data\.grades=\{Poor: (\w+), MODERATE: (\w+)\}\"", message)
+    found = re.search(r"'data\.grades=\{Poor: (\w+), MODERATE: (\w+)\}'", message)
     assert found, message
     grades = GradeMap({"Poor": found[1], "MODERATE": found[2]})
     suffix = re.search(r"s0\.png is there: set data\.suffix=(\.\w+)", told(TableOptions(columns, grades)))

@@ -1,5 +1,6 @@
 """Other people's words for grades."""
 
+import shlex
 from collections import Counter
 
 import pytest
@@ -60,6 +61,6 @@ def test_the_advice_on_unknown_words_can_be_typed() -> None:
     words = ["poor", "Poor", " WELL", "", "moderate "]
     found, advice = unknown_grades(words, CLASSES, "data.classes", grade_map({"G1": "well"}))
     assert [row for row, _ in found] == [1, 2, 4]
-    typed = advice.split('"')[1].removeprefix("data.grades=")
+    typed = shlex.split(advice)[-1].removeprefix("data.grades=")
     assert typed_grades(typed) == {"G1": "well", "Poor": "poor", " WELL": "well", "moderate ": "moderate"}
     assert unknown_grades(["poor", ""], CLASSES, "data.classes", grade_map(None)) == ([], "")

@@ -67,6 +67,9 @@ def test_a_damaged_or_huge_workbook_is_refused(tmp_path: Path, monkeypatch) -> N
             archive.writestr(name, content.replace(b'r="2"', b'r="999999999999"'))
     with pytest.raises(ValueError, match="more than 1048576 rows"):
         read_workbook(tmp_path / "far.xlsx")
+    monkeypatch.setattr(workbooks, "MOST_ELEMENTS", 100)
+    with pytest.raises(ValueError, match="more than 100 elements"):
+        read_workbook(path)
     monkeypatch.setattr(workbooks, "MOST_UNPACKED", 100)
     with pytest.raises(ValueError, match="unpacks to"):
         read_workbook(path)
