@@ -122,6 +122,7 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     """The images that were named, else test images of the run."""
     from livergrade.data.kinds import read_cohort
     from livergrade.explanations.explained import Chosen, choose
+    from livergrade.inference.input_tables import named_by
     from livergrade.inference.inputs import find_inputs
     from livergrade.multirun.same_data import refuse_changed_images
 
@@ -136,7 +137,10 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
         )
         return chosen
     inputs = find_inputs(
-        config.images, outside=config.data.outside, exact=config.data.patient_names == "exact"
+        config.images,
+        outside=config.data.outside,
+        exact=config.data.patient_names == "exact",
+        named=named_by(config.data),
     )
     if slides := [str(item.path) for item in inputs if item.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")

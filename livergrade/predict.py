@@ -57,6 +57,7 @@ def predict(config: PredictConfig, out: Path) -> None:
     from livergrade.inference.answers import Answers
     from livergrade.inference.grader import Grader
     from livergrade.inference.images import grade_images
+    from livergrade.inference.input_tables import named_by
     from livergrade.inference.inputs import find_inputs, refuse_same_maps
     from livergrade.inference.outputs import remove_outputs, write_answers
     from livergrade.inference.slides import grade_slides
@@ -66,7 +67,10 @@ def predict(config: PredictConfig, out: Path) -> None:
 
     assert config.run
     inputs = find_inputs(
-        config.inputs, outside=config.data.outside, exact=config.data.patient_names == "exact"
+        config.inputs,
+        outside=config.data.outside,
+        exact=config.data.patient_names == "exact",
+        named=named_by(config.data),
     )
     if any(item.slide for item in inputs):
         require()

@@ -62,7 +62,9 @@ def prepare(config: PrepareConfig, out: Path) -> None:
         )
     else:
         assert config.table
-        failed = cut(slides, read_table(Path(config.table), slides, config), config, out)
+        table = read_table(Path(config.table), slides, config)
+        slides = [slide for slide in slides if slide.stem in table.index]
+        failed = cut(slides, table, config, out)
         log.info("%s", out)
     if failed:
         raise UserError(f"{len(failed)} of {len(slides)} slides failed:\n" + "\n".join(failed))

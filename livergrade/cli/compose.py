@@ -21,6 +21,7 @@ from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
+from livergrade.io.grade_map import typed_grades
 from livergrade.io.home import expanded
 from livergrade.io.regular_files import is_regular
 from livergrade.io.visible import shown
@@ -93,6 +94,10 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
             raise UserError(unknown_option(key, schema())) from None
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(config, schema)
+    holders: list[Any] = [config, getattr(config, "data", None)]
+    for holder in holders:
+        if hasattr(holder, "grades"):
+            holder.grades = typed_grades(holder.grades)
     found = [*_empty_names(config), *problems(config), *_cohort_problems(config)]
     raise_if_invalid(list(dict.fromkeys(found)))
     return config

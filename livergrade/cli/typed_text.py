@@ -15,7 +15,7 @@ _ITEM = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\[\],'"]+""")
 
 
 def keep_text(words: list[str], schema: Any) -> list[str]:  # noqa: ANN401 - a dataclass
-    """Quote the values of text options that Hydra would write otherwise, as ``007`` or ``[1e5,0.50]``.
+    """Quote the values of text options that Hydra reads otherwise: ``007``, ``[1e5,0.50]``, ``{G1: well}``.
 
     Args:
         words: the command line.
@@ -23,13 +23,14 @@ def keep_text(words: list[str], schema: Any) -> list[str]:  # noqa: ANN401 - a d
     """
     texts = {key for key, item, _ in options(schema) if item.type in (str, str | None)}
     lists = {key for key, item, _ in options(schema) if item.type == list[str]}
+    maps = {key for key, item, _ in options(schema) if item.type is Any}
     kept = []
     for word in words:
         key, _, value = word.partition("=")
         name = key.lstrip("+")
         if name in lists and "[" in value:
             value = _ITEM.sub(lambda item: _quoted(item[0], null=True), value)
-        elif name in texts and value.startswith("{"):  # a text that Hydra would read as a dictionary
+        elif name in (texts | maps) and value.startswith("{"):  # with letters that Hydra would refuse
             value = quoted(value)
         elif name in texts:
             value = _quoted(value, null=False)

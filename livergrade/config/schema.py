@@ -57,21 +57,44 @@ class SyntheticConfig:
 
 
 @dataclass
+class ColumnsConfig:
+    """Which columns of a table are meant (``data.columns``), where they have other names."""
+
+    image: str | None = option(None, "column of the image files; null: image")
+    patient: str | None = option(None, "column of the patients; null: patient")
+    grade: str | None = option(None, "column of the grades; null: grade")
+    slide: str | None = option(None, "column of the slide files; null: slide")
+    mpp: str | None = option(None, "column of the pixel sizes, µm; null: mpp")
+
+
+_SUFFIX = "what a table leaves out at the end of each file's name, as .png; null: nothing"
+_GRADES = (
+    "the grades of a table's or folder's own words, as {G1: well, G2: moderate, GX: null}, in quotes; null: "
+    "left out; words that are not named are grades already"
+)
+
+
+@dataclass
 class DataConfig:
     """The cohort and how it is read (group ``data``)."""
 
     # Which kinds there are is told by livergrade/data/kinds.py, the one place where a kind is added.
     name: str = option("synthetic", "kind of cohort: synthetic (the embedded one), manifest or folder")
     manifest: str | None = option(
-        None, "CSV with the columns image, patient, grade (data=manifest)", path=True
+        None, "CSV or .xlsx with the columns image, patient, grade (data=manifest)", path=True
     )
+    columns: ColumnsConfig = option(ColumnsConfig, "the manifest's names of its columns (data=manifest)")
+    grades: Any = option(None, _GRADES)
+    suffix: str | None = option(None, f"{_SUFFIX} (data=manifest)")
     root: str | None = option(
         None,
         "folder of <grade>/**/image files (data=folder); for a manifest: where its relative paths start",
         path=True,
     )
     patient_pattern: str | None = option(
-        None, "regular expression with a group (?P<patient>...), searched in each image's path (data=folder)"
+        None,
+        "regular expression with a group (?P<patient>...), searched in each image's path (data=folder, or a "
+        "manifest without patients)",
     )
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
     image_size: int = option(64, "network input, pixels a side", low=32, high=2048)
@@ -127,6 +150,9 @@ class NamedConfig:
         "(exact)",
         choices=("ask", "exact"),
     )
+
+    columns: ColumnsConfig = option(ColumnsConfig, "the tables' names of their columns")
+    suffix: str | None = option(None, _SUFFIX)
 
 
 @dataclass
@@ -335,7 +361,7 @@ class PrepareConfig:
 
     slides: list[str] = option([], "slide files, or folders of them; may be typed without slides=")
     table: str | None = option(
-        None, "CSV with slide (file name, suffix optional), patient, grade, and any other columns"
+        None, "CSV or .xlsx with slide (file name, suffix optional), patient, grade, and any other columns"
     )
     regions: str | None = option(
         None, "folder of <slide>.geojson, as QuPath exports; null: propose regions, for a person to confirm"
@@ -354,6 +380,7 @@ class PrepareConfig:
     )
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
+    grades: Any = option(None, _GRADES.replace("folder's", "region's"))
     exclude: str | None = option(None, "text file of image names to leave out, one a line")
     slide_mpp: float | None = option(
         None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
@@ -380,8 +407,8 @@ class PredictConfig:
     run: str | None = option(None, "folder of the finished run whose network grades")
     inputs: list[str] = option(
         [],
-        "images, slides, folders, patterns, or a CSV with the column image or slide, and patient and mpp if "
-        "known; may be typed without inputs=",
+        "images, slides, folders, patterns, or a table (CSV, .xlsx) with the column image or slide, and "
+        "patient and mpp if known; may be typed without inputs=",
     )
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")

@@ -11,6 +11,7 @@ from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, Pr
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
+from livergrade.io.grade_map import grade_map_problems
 from livergrade.io.grades import WITHHELD, too_many_grades
 from livergrade.io.visible import CONTROL, one_line, shown
 from livergrade.models.catalog import OPTIONS
@@ -41,8 +42,9 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
     if isinstance(config, PrepareConfig):
         errors += _class_errors("classes", config.classes)
         errors += rule_problems(config.region_class, config.classes)
+        errors += grade_map_problems(config.grades, "grades", config.classes)
     if isinstance(config, EvaluateConfig) and config.data:
-        errors += _data_errors(config.data)
+        errors += _data_errors(config.data, known=False)
     return errors
 
 
@@ -59,7 +61,13 @@ def _unwritable(value: Any) -> list[str]:  # noqa: ANN401 - any option's value
         return ["must be a finite number"]
     if isinstance(value, list) and not all(isinstance(text, str) for text in value):
         return ["must be a list of words"]
-    texts = value if isinstance(value, list) else [value]
+    texts = (
+        value
+        if isinstance(value, list)
+        else [*value, *value.values()]
+        if isinstance(value, dict)
+        else [value]
+    )
     if any(isinstance(text, str) and (len(text) > LONGEST or CONTROL.search(text)) for text in texts):
         return [f"must have no control characters, and at most {LONGEST} others"]
     return []
@@ -96,8 +104,13 @@ def _combination_errors(config: TrainConfig) -> list[str]:
     return errors
 
 
-def _data_errors(data: DataConfig) -> list[str]:
-    """Errors in the grades; :mod:`livergrade.data.kinds` checks what each kind of cohort needs."""
+def _data_errors(data: DataConfig, *, known: bool = True) -> list[str]:
+    """Errors in the grades; :mod:`livergrade.data.kinds` checks what each kind of cohort needs.
+
+    Args:
+        data: the options of the cohort.
+        known: whether ``data.classes`` are the grades; else they are a run's.
+    """
     errors: list[str] = []
     if not all(isinstance(name, str) for name in data.classes):
         return errors  # said already
@@ -106,6 +119,7 @@ def _data_errors(data: DataConfig) -> list[str]:
         errors.append(f"data.classes={classes}: needs at least two different grades, none of them blank")
     if data.patient_pattern and len(data.patient_pattern) > LONGEST_PATTERN:
         errors.append(f"data.patient_pattern: is longer than {LONGEST_PATTERN} characters")
+    errors += grade_map_problems(data.grades, "data.grades", data.classes if known else None)
     return errors + _class_errors("data.classes", data.classes)
 
 

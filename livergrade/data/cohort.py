@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from livergrade.data.grade_folders import grade_folders, graded_files
+from livergrade.data.manifest import AS_IT_IS, TableOptions, read_manifest
 from livergrade.data.patient_alias import CohortError, PatientAlias, PatientNames
 from livergrade.data.patient_pattern import check_pattern, patients_of
 from livergrade.data.validation import (
@@ -25,10 +26,13 @@ from livergrade.data.validation import (
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import mixed_grades
 from livergrade.io.fingerprints import Fingerprints
+from livergrade.io.grade_map import NO_MAP, GradeMap
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside
+from livergrade.io.named_files import suffix_advice
 from livergrade.io.on_disk import OnDisk, SpellingError
-from livergrade.io.tables import formulas, read_text_table, rows_where
+from livergrade.io.tables import formulas, rows_where
+from livergrade.io.user_tables import path_hint
 from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
@@ -73,42 +77,36 @@ def from_manifest(
     mixed: bool = False,
     outside: bool = False,
     names: PatientNames = ASK,
+    table: TableOptions = AS_IT_IS,
 ) -> Cohort:
-    """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
+    """Read a table with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
 
     Images unchanged since they were last checked are not read again; ``memory`` is the folder that stores
     their fingerprints. A column ``sha256`` must match the files. ``mixed`` and ``outside`` are
-    ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient.
+    ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient; ``table`` tells
+    its columns and words.
     """
     if not path.exists():
-        raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>")
-    table = read_text_table(path)
-    if missing := [name for name in REQUIRED if name not in table.columns]:
-        raise UserError(
-            f"{path}: no column {', '.join(missing)}; it needs image, patient and grade and has "
-            f"{', '.join(table.columns)}"
-        )
-
-    def where(row: int) -> str:
-        return f"row {row + 2}"  # row 1 is the header, as in a spreadsheet
-
-    unsafe = formulas(table, where)  # before blanks are cut: a tab is one that a spreadsheet heeds
-    root = root or path.parent
-    table, ambiguous = _spelled_as_on_disk(
-        table.apply(lambda column: column.str.strip()), Inside(root, outside=outside), where
-    )
+        hint = path_hint(str(path))
+        raise UserError(f"{path}: there is no such manifest{hint}; give data.manifest=<file.csv>")
+    if root and not root.is_dir():
+        raise UserError(f"data.root={root}: there is no such folder{path_hint(str(root))}")
+    folder = root or path.parent
+    manifest = read_manifest(path, folder, table)
+    cells, ambiguous = _spelled_as_on_disk(manifest.cells, Inside(folder, outside=outside), manifest.where)
     return checked_cohort(
-        table,
+        cells,
         classes,
-        root,
+        folder,
         str(path),
-        where,
+        manifest.where,
         "correct those rows",
-        [*unsafe, *ambiguous],
+        [*manifest.problems, *ambiguous],
         memory=memory,
         mixed=mixed,
         outside=outside,
         names=names,
+        grades=table.grades,
     )
 
 
@@ -121,17 +119,19 @@ def from_folder(
     mixed: bool = False,
     outside: bool = False,
     names: PatientNames = ASK,
+    grades: GradeMap = NO_MAP,
 ) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the group ``patient`` of the pattern.
 
     The pattern is searched in the path relative to ``root`` with forward slashes. Linked folders
     are entered, each once. Hidden files and files of other kinds are passed over, and counted in the log. A
-    grade without a folder has no image, if every folder is a grade's.
+    grade without a folder has no image, if every folder is a grade's. ``grades`` tells which folders have
+    other words for grades.
     """
     check_pattern(patient_pattern)
     if not root.is_dir():
-        raise UserError(f"data.root={root}: there is no such folder")
-    found, problems = graded_files(root, grade_folders(root, classes), outside=outside)
+        raise UserError(f"data.root={root}: there is no such folder{path_hint(str(root))}")
+    found, problems = graded_files(root, grade_folders(root, classes, grades), outside=outside)
     patients = patients_of([image for image, _ in found], patient_pattern)
     rows = [(image, name, grade) for (image, grade), name in zip(found, patients, strict=True) if name]
     problems += [
@@ -170,6 +170,7 @@ def checked_cohort(
     mixed: bool,
     outside: bool,
     names: PatientNames,
+    grades: GradeMap = NO_MAP,
 ) -> Cohort:
     """Check the table and its files; return a cohort only if there is no problem.
 
@@ -185,12 +186,13 @@ def checked_cohort(
         mixed: ``data.mixed_grades``.
         outside: ``data.outside``.
         names: which names are one patient.
+        grades: what was made of words for grades, for the message about others.
 
     Raises:
         CohortError: with all problems, one per line.
     """
     table, of_names = names.applied(table)
-    messages = [*problems, *row_problems(table, classes, where), *of_names]
+    messages = [*problems, *row_problems(table, classes, where, grades), *of_names]
     if reserved := reserved_columns(table.columns):
         messages.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
     if table.empty and not messages:
@@ -209,7 +211,11 @@ def checked_cohort(
     damaged = broken_files(unchecked, opened_only=not messages)
     if damaged and not messages:  # the run fails anyway: decode all, to report all bad files together
         damaged = broken_files(unchecked, opened_only=False)
-    messages += [f"{where(row)}: image {one_line(paths[row])} {reason}" for row, reason in damaged.items()]
+    messages += [
+        f"{where(row)}: image {one_line(paths[row])} {reason}"
+        + suffix_advice(table["image"].iloc[row], root, SUFFIXES)
+        for row, reason in damaged.items()
+    ]
     if not messages:
         expected = table.get("sha256")
         table = table.assign(sha256=files.of(paths))

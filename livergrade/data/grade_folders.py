@@ -8,6 +8,7 @@ from pathlib import Path
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.folder_walk import log_passed_over, walk
+from livergrade.io.grade_map import NO_MAP, GradeMap
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside, same_on_disk
 from livergrade.io.on_disk import SpellingError, match_spelling
@@ -17,8 +18,13 @@ from livergrade.io.visible import one_line
 log = logging.getLogger(__name__)
 
 
-def grade_folders(root: Path, classes: list[str]) -> dict[str, str]:
+def grade_folders(root: Path, classes: list[str], grades: GradeMap = NO_MAP) -> dict[str, str]:
     """Name of a folder → its grade. Their letters may be composed otherwise, as in names from a Mac.
+
+    Args:
+        root: the cohort's folder.
+        classes: the grades, worst to best.
+        grades: which folders have other words for grades, or are left out.
 
     Raises:
         UserError: there is no folder of a grade but another one that may be meant, or there are two.
@@ -29,12 +35,14 @@ def grade_folders(root: Path, classes: list[str]) -> dict[str, str]:
         raise UserError(f"{root}: can't be read: {error.strerror or error}") from None
     folders = [entry.name for entry in entries if is_folder(entry) and not entry.name.startswith(".")]
     try:
-        matched = {grade: match_spelling(grade, folders) for grade in classes}
+        mapped = {folder: word for word in grades.grades if (folder := match_spelling(word, folders))}
+        matched = {grade: match_spelling(grade, set(folders) - set(mapped)) for grade in classes}
     except SpellingError as error:
         raise UserError(f"{root}: a grade's folder {error}") from None
     of_grade = {folder: grade for grade, folder in matched.items() if folder}
-    missing = [grade for grade, folder in matched.items() if not folder]
-    others = [name for name in folders if name not in of_grade]
+    of_grade |= {name: grade for name, word in mapped.items() if (grade := grades.of(word)) in classes}
+    missing = [grade for grade in classes if grade not in of_grade.values()]
+    others = [name for name in folders if name not in of_grade and name not in mapped]
     by_lowercase = {same_on_disk(grade): grade for grade in classes}
     if duplicates := [name for name in others if same_on_disk(name) in by_lowercase and not missing]:
         pairs = ", ".join(f"{one_line(name)} and {by_lowercase[same_on_disk(name)]}" for name in duplicates)
@@ -44,11 +52,14 @@ def grade_folders(root: Path, classes: list[str]) -> dict[str, str]:
         raise UserError(
             f"{root}: no folder named {', '.join(missing)}; its folders are {listed}. Rename those that are "
             "meant, or give the grades, worst to best, as in "
-            f"'data.classes=[{','.join(map(one_line, folders))}]'; if there is no image of a grade, make an "
-            "empty folder of its name"
+            f"'data.classes=[{','.join(map(one_line, folders))}]', or the grades that they are, as in "
+            f"'data.grades={{{one_line((*others, 'G1')[0])}: {missing[0]}}}'; if there is no image of a "
+            "grade, make an empty folder of its name"
         )
     if missing:
         log.warning("%s: no folder named %s, so no image of that grade", root, ", ".join(missing))
+    if left_out := [name for name in mapped if name not in of_grade]:
+        log.warning("%s: left out, as %s says: %s", root, grades.option, ", ".join(map(one_line, left_out)))
     if others:
         log.warning("%s: ignored folders, not in data.classes: %s", root, ", ".join(map(one_line, others)))
     return of_grade

@@ -9,10 +9,14 @@ from pathlib import Path
 from livergrade.config.schema import DataConfig, TrainConfig
 from livergrade.config.validation import raise_if_invalid
 from livergrade.data.cohort import Cohort, from_folder, from_manifest
+from livergrade.data.manifest import TableOptions
 from livergrade.data.patient_alias import PatientNames, patient_names, refuse_changed_alias
 from livergrade.data.synthetic.cohort import synthetic_cohort
 from livergrade.errors import UserError
 from livergrade.io.cache_folder import cache_folder
+from livergrade.io.grade_map import grade_map
+from livergrade.io.images import SUFFIXES
+from livergrade.io.named_files import suffix_problem
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,9 @@ def _manifest(options: DataConfig, names: PatientNames) -> Cohort:
         mixed=options.mixed_grades,
         outside=options.outside,
         names=names,
+        table=TableOptions(
+            vars(options.columns), grade_map(options.grades), options.suffix, options.patient_pattern
+        ),
     )
 
 
@@ -53,6 +60,7 @@ def _folder(options: DataConfig, names: PatientNames) -> Cohort:
         mixed=options.mixed_grades,
         outside=options.outside,
         names=names,
+        grades=grade_map(options.grades),
     )
 
 
@@ -69,12 +77,15 @@ def _synthetic(options: DataConfig, names: PatientNames) -> Cohort:
 KINDS: dict[str, CohortKind] = {
     "synthetic": CohortKind(_synthetic),
     "manifest": CohortKind(
-        _manifest, ("manifest",), ("root", "patient_alias"), "the CSV file, as in data.manifest=cohort.csv"
+        _manifest,
+        ("manifest",),
+        ("root", "patient_pattern", "patient_alias", "columns", "grades", "suffix"),
+        "the CSV file, as in data.manifest=cohort.csv",
     ),
     "folder": CohortKind(
         _folder,
         ("root", "patient_pattern"),
-        ("patient_alias",),
+        ("patient_alias", "grades"),
         asks="both, as in data.root=images \"data.patient_pattern='(?P<patient>P\\d+)'\"",
     ),
 }
@@ -86,10 +97,10 @@ def cohort_problems(options: DataConfig) -> list[str]:
     if options.name not in KINDS:
         return [f"data.name={options.name}: must be one of {', '.join(KINDS)}"]
     kind = KINDS[options.name]
-    problems = []
+    problems = suffix_problem(options.suffix, SUFFIXES)
     for key in sorted({key for entry in KINDS.values() for key in (*entry.needs, *entry.takes)}):
         users = [name for name, entry in KINDS.items() if key in (*entry.needs, *entry.takes)]
-        if (value := getattr(options, key)) and options.name not in users:
+        if (value := _given(options, key)) and options.name not in users:
             problems.append(
                 f"data.{key}={value}: has no effect with data={options.name}; set data={' or '.join(users)}"
             )
@@ -98,6 +109,12 @@ def cohort_problems(options: DataConfig) -> list[str]:
             f"{', '.join(f'data.{key}' for key in kind.needs)}: data={options.name} needs {kind.asks}"
         )
     return problems
+
+
+def _given(options: DataConfig, key: str) -> object:
+    """The value of an option; of the columns those that were given."""
+    value = getattr(options, key)
+    return {name: said for name, said in vars(value).items() if said} if key == "columns" else value
 
 
 def read_cohort(options: DataConfig, *, outside: bool = False, run: Path | None = None) -> Cohort:

@@ -13,7 +13,7 @@ from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
 from livergrade.io.patient_names import family_problems, name_families, patient_key, quoted
 from livergrade.io.regular_files import MEGABYTE, is_regular, read_regular
-from livergrade.io.tables import formulas, read_text_table
+from livergrade.io.user_tables import UserTable, Wanted, read_user_table
 
 COLUMNS = ("patient", "same_as")
 KEPT = "patient_alias.csv"
@@ -33,16 +33,17 @@ class PatientAlias:
     """Names that the user said are one patient.
 
     Attributes:
-        path: the table.
-        content: its bytes, for the record of the run.
-        rows: its columns ``patient`` and ``same_as``, as text.
-        formulas: cells that a spreadsheet would run, one line each.
+        content: the bytes of its file, for the record of the run.
+        table: the table, with the columns ``patient`` and ``same_as``.
     """
 
-    path: Path
     content: bytes
-    rows: pd.DataFrame
-    formulas: list[str]
+    table: UserTable
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The columns ``patient`` and ``same_as``, as text."""
+        return self.table.cells[list(COLUMNS)]
 
     def names(self, known: Collection[str] | None = None) -> tuple[dict[str, str], list[str]]:
         """Resolve the rows.
@@ -53,25 +54,26 @@ class PatientAlias:
         Returns:
             Each name with the name that it gets, where these differ, and the problems, one line each.
         """
-        problems = [f"{self.path}: {line}" for line in self.formulas]
+        path, where = self.table.path, self.table.where
+        problems = [f"{path}: {line}" for line in self.table.problems]
         given: dict[str, str] = {}
         row_of: dict[str, int] = {}
-        for row, cells in enumerate(zip(self.rows["patient"], self.rows["same_as"], strict=True), 2):
+        for row, cells in enumerate(zip(self.rows["patient"], self.rows["same_as"], strict=True)):
             name, same = (cell if known and cell in known else cell.strip() for cell in cells)
             found = _row_problems(name, same, known)
             if not found and given.setdefault(name, same) != same:
                 found.append(
-                    f"{quoted(name)} is the same as {quoted(same)} here, and as {quoted(given[name])} in row "
-                    f"{row_of[name]}"
+                    f"{quoted(name)} is the same as {quoted(same)} here, and as {quoted(given[name])} in "
+                    f"{where(row_of[name])}"
                 )
             elif not found:
                 row_of.setdefault(name, row)
-            problems += [f"{self.path}: row {row}: {reason}" for reason in found]
+            problems += [f"{path}: {where(row)}: {reason}" for reason in found]
         last, rings = _ends(given)
         for ring in rings:
-            listed = ", ".join(f"row {row_of[name]}: {quoted(name)}" for name in ring)
+            listed = ", ".join(f"{where(row_of[name])}: {quoted(name)}" for name in ring)
             problems.append(
-                f"{self.path}: {listed}: each is the same as the next, in a ring, so that none is the "
+                f"{path}: {listed}: each is the same as the next, in a ring, so that none is the "
                 "patient's name; leave out the row of the one that is"
             )
         return last, problems
@@ -125,13 +127,10 @@ def read_alias(path: Path, *, links: bool = True) -> PatientAlias:
         UserError: the file can't be read, or lacks a column.
     """
     content = read_regular(path, _LARGEST, fix=_FIX, called="a table of patients", links=links)
-    table = read_text_table(path)
-    if missing := [column for column in COLUMNS if column not in table.columns]:
-        raise UserError(
-            f"{path}: no column {', '.join(missing)}; its columns are {', '.join(table.columns)}; {_FIX}"
-        )
-    cells = table[list(COLUMNS)]
-    return PatientAlias(path, content, cells, formulas(cells, lambda row: f"row {row + 2}"))
+    try:
+        return PatientAlias(content, read_user_table(path, Wanted(COLUMNS, COLUMNS)))
+    except UserError as error:
+        raise UserError(f"{error}; {_FIX}") from None
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from livergrade.evaluation.grade_counts import mixed_grades
+from livergrade.io.grade_map import NO_MAP, GradeMap, unknown_grades
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
 from livergrade.io.patient_names import patient_key
+from livergrade.io.row_messages import row_messages
 from livergrade.io.visible import one_line
 
 REQUIRED = ("image", "patient", "grade")
@@ -25,9 +27,18 @@ def reserved_columns(names: Iterable[str]) -> list[str]:
     return [name for name in names if name in RESERVED or name.startswith("p_")]
 
 
-def row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int], str]) -> list[str]:
-    """Blank cells, unknown grades, and images that are listed twice, one line each."""
-    messages = []
+def row_problems(
+    table: pd.DataFrame, classes: list[str], where: Callable[[int], str], grades: GradeMap = NO_MAP
+) -> list[str]:
+    """Blank cells, unknown grades, and images that are listed twice, one line each; equal lines are one.
+
+    Args:
+        table: one row per image: ``image``, ``patient``, ``grade``.
+        classes: the grades.
+        where: name of a row in messages, by its number from 0.
+        grades: what was made of other words for grades.
+    """
+    found, advice = unknown_grades(table["grade"].tolist(), classes, "data.classes", grades)
     seen: dict[str, int] = {}
     for row, (image, patient, grade) in enumerate(
         zip(table["image"], table["patient"], table["grade"], strict=True)
@@ -35,15 +46,16 @@ def row_problems(table: pd.DataFrame, classes: list[str], where: Callable[[int],
         shown = (image, patient_key(patient), grade)  # a patient's name without any visible letter is none
         blank = [name for name, value in zip(REQUIRED, shown, strict=True) if not value]
         if blank:
-            messages.append(f"{where(row)}: {', '.join(blank)} is blank")
-        if grade and grade not in classes:
-            messages.append(f"{where(row)}: grade {grade!r} is not in data.classes ({', '.join(classes)})")
+            found.append((row, f"{', '.join(blank)} is blank"))
         key = os.path.normpath(image)
         if image and (first := seen.setdefault(same_on_disk(key), row)) != row:
             same = os.path.normpath(table["image"].iloc[first]) == key
             reason = "is listed already" if same else "has, to some disks, the name of another; rename one"
-            messages.append(f"{where(row)}: image {one_line(image)} {reason} ({where(first)})")
-    return messages
+            found.append((row, f"image {one_line(image)} {reason} ({where(first)})"))
+    lines = row_messages(found, where)
+    if advice:
+        lines[-1] += f"\n  {advice}"
+    return lines
 
 
 def mixed_patients(table: pd.DataFrame) -> list[str]:

@@ -17,6 +17,7 @@ from livergrade.deploy.onnx_file import write_onnx
 from livergrade.deploy.parity import Agreement, check_parity, images_to_check
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
+from livergrade.inference.input_tables import named_by
 from livergrade.io.files import atomic_write, write_json
 from livergrade.runs.paths import command_line
 from livergrade.runs.run import Run, display_name
@@ -31,7 +32,9 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
     Raises:
         UserError: probabilities differ by more than ``tolerance``; no file is written then.
     """
-    images, source = images_to_check(run, config.images, config.n, outside=config.data.outside)
+    images, source = images_to_check(
+        run, config.images, config.n, outside=config.data.outside, named=named_by(config.data)
+    )
     facts = {
         "classes": json.dumps(grader.classes, ensure_ascii=False),
         "model": grader.model,

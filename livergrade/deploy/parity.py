@@ -17,6 +17,7 @@ from livergrade.data.kinds import read_cohort
 from livergrade.deploy.onnx_file import open_session, predict
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
+from livergrade.inference.input_tables import AS_IT_IS, Named
 from livergrade.inference.inputs import find_inputs
 from livergrade.io.images import ImageError, read_rgb, read_square
 from livergrade.io.inside import Inside
@@ -53,7 +54,7 @@ class Agreement:
 
 
 def images_to_check(
-    run: Run, names: Sequence[str], n: int, *, outside: bool = False
+    run: Run, names: Sequence[str], n: int, *, outside: bool = False, named: Named = AS_IT_IS
 ) -> tuple[list[Path], str]:
     """Return the images on which the file is compared, and a description of them.
 
@@ -62,6 +63,7 @@ def images_to_check(
         names: files, folders or patterns; if empty, the run's test images are used.
         n: number of test images, evenly spaced in the sorted list of names.
         outside: whether images may lie outside the folder of the cohort or table that names them.
+        named: what was said of the tables.
 
     Returns:
         An empty list if the run's test images are no longer available, or are others now.
@@ -69,8 +71,8 @@ def images_to_check(
     Raises:
         UserError: a name matches no image, or the run's predictions name one outside its cohort.
     """
-    if names:
-        inputs = find_inputs(names, outside=outside, exact=True)  # whose images they are does not matter
+    if names:  # whose images they are does not matter
+        inputs = find_inputs(names, outside=outside, exact=True, named=named)
         if slides := [str(item.path) for item in inputs if item.slide]:
             raise UserError(f"{', '.join(slides)}: is a whole slide; name images")
         return [item.path for item in inputs], "named images"

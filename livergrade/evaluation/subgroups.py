@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,8 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
     """Accuracy in each group defined by an extra column of the manifest.
 
     A column that is constant within each patient gives groups of patients; any other column gives groups of
-    images.
+    images. A column without a name, and one whose cells differ for each image, as row numbers and names do,
+    gives none, unless its cells are measurements with a fraction.
 
     Args:
         predictions: checked predictions, one row per view; extra columns follow the probabilities.
@@ -34,7 +36,7 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
     test = predictions[predictions["split"] == "test"]
     rows: list[Subgroup] = []
     for column in carried_columns(predictions):
-        if column in OF_REGIONS:
+        if column in OF_REGIONS or _names_rows(column, test.drop_duplicates("image")[column]):
             continue
         groups = _groups(test[column])
         values = sorted(groups.unique())
@@ -57,6 +59,15 @@ def subgroups(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0
                 }
             )
     return rows
+
+
+def _names_rows(column: str, values: pd.Series[Any]) -> bool:
+    """Whether a column has no name, or tells images apart instead of describing them."""
+    if re.fullmatch(r"\s*|Unnamed: \d+", column):
+        return True
+    numbers = pd.to_numeric(values, errors="coerce")
+    fractions = bool(numbers.notna().all() and (numbers % 1 != 0).any())
+    return len(values) > 2 and values.is_unique and not fractions
 
 
 def _groups(values: pd.Series[Any]) -> pd.Series[str]:

@@ -11,27 +11,24 @@ from typing import Any
 import pandas as pd
 
 from livergrade.errors import UserError
+from livergrade.inference.input_tables import (
+    AS_IT_IS,
+    FILE_SUFFIXES,
+    TABLES,
+    Named,
+    NamedFile,
+    files_of_table,
+)
 from livergrade.io.cells import cell_problem
-from livergrade.io.file_kind import ASK_WHICH, EITHER, SLIDE, file_kind, of_image_column
+from livergrade.io.file_kind import ASK_WHICH, EITHER, SLIDE, file_kind
 from livergrade.io.folder_walk import log_passed_over, walk
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
-from livergrade.io.on_disk import OnDisk, SpellingError
+from livergrade.io.named_files import suffix_problem
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
-from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, mirax_of
-from livergrade.io.tables import formulas, read_text_table
+from livergrade.io.user_tables import path_hint
 from livergrade.io.visible import one_line
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A file as it was named: ``kind`` and ``mpp`` as a table says them, empty and None without one."""
-
-    path: Path
-    patient: str = ""
-    kind: str = ""
-    mpp: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Input:
         path: the file.
         patient: the patient, empty if unknown.
         slide: whether the file is a whole slide, not an image.
-        mpp: µm per pixel of a slide, if a table gives it.
+        mpp: µm per pixel of the file, if a table gives it.
     """
 
     path: Path
@@ -51,7 +48,9 @@ class Input:
     mpp: float | None = None
 
 
-def find_inputs(given: Sequence[str], *, outside: bool = False, exact: bool = False) -> list[Input]:
+def find_inputs(
+    given: Sequence[str], *, outside: bool = False, exact: bool = False, named: Named = AS_IT_IS
+) -> list[Input]:
     """Return all inputs that match the given names, each file once, with its patient if any table names one.
 
     The files of one slide are one input, by whichever of them it is named. What a table has in its column
@@ -61,23 +60,24 @@ def find_inputs(given: Sequence[str], *, outside: bool = False, exact: bool = Fa
         given: names, patterns, folders or tables as typed.
         outside: whether what is in a table or in a folder may lie outside of it.
         exact: whether patients whose names differ only in spelling are different people.
+        named: what was said of the tables.
 
     Raises:
         UserError: names that match nothing, tables that can't be read, files of which tables say different
             things, or that may be an image or a slide; all are listed.
     """
-    named: dict[Hashable, _Named] = {}
-    errors: list[str] = []
+    files: dict[Hashable, NamedFile] = {}
+    errors = [f"  {line}" for line in suffix_problem(named.suffix, FILE_SUFFIXES)]
     slide_files = SlideFiles()
     for name in given:
-        for candidate in _candidates(name, errors, slide_files, outside=outside):
+        for candidate in _candidates(name, errors, slide_files, named, outside=outside):
             if cell_problem(str(candidate.path)):  # to a spreadsheet, as -a.png; /folder/-a.png is none
                 candidate = replace(candidate, path=candidate.path.absolute())
             if problem := cell_problem(str(candidate.path)):
                 errors.append(f"  {one_line(candidate.path)}: {problem.partition(';')[0]}; rename it")
             key = slide_files.key(candidate.path)
-            named[key] = _merged(named.get(key, candidate), candidate, errors)
-    inputs = [_input(item, errors) for item in named.values()]
+            files[key] = _merged(files.get(key, candidate), candidate, errors)
+    inputs = [_input(item, errors) for item in files.values()]
     slides = pd.Series([item.path.stem for item in inputs if item.slide], dtype=str)
     duplicated = sorted(set(slides[slides.map(same_on_disk).duplicated()]))
     errors += [
@@ -105,7 +105,9 @@ def refuse_same_maps(inputs: Sequence[Input]) -> None:
         )
 
 
-def _candidates(name: str, errors: list[str], slide_files: SlideFiles, *, outside: bool) -> Iterator[_Named]:
+def _candidates(
+    name: str, errors: list[str], slide_files: SlideFiles, named: Named, *, outside: bool
+) -> Iterator[NamedFile]:
     """All inputs of one name as typed: a file, a folder, a table or a pattern."""
     if not name:
         errors.append("  '': is an empty name; leave it out")
@@ -113,15 +115,16 @@ def _candidates(name: str, errors: list[str], slide_files: SlideFiles, *, outsid
     for path in _matches(name):
         kind = _kind(path)
         if kind == "folder" and (slide := mirax_of(path)):
-            yield _Named(slide)
+            yield NamedFile(slide)
         elif kind == "folder":
             yield from _from_folder(path, errors, slide_files, outside=outside)
-        elif path.suffix.lower() == ".csv" and kind:
-            yield from _from_table(path, errors, slide_files, outside=outside)
+        elif path.suffix.lower() in TABLES and kind:
+            for item in files_of_table(path, named, errors, outside=outside):
+                yield replace(item, path=slide_files.opened_by(item.path))
         elif kind == "file":
-            yield _Named(slide_files.opened_by(path))  # typed, wherever it is
+            yield NamedFile(slide_files.opened_by(path))  # typed, wherever it is
         else:
-            errors.append(f"  {one_line(name)}: there is no such file or folder")
+            errors.append(f"  {one_line(name)}: there is no such file or folder{path_hint(name)}")
 
 
 def _matches(name: str) -> list[Path]:
@@ -141,7 +144,7 @@ def _matches(name: str) -> list[Path]:
     return [Path(match) for match in sorted(found)] or [path]
 
 
-def _merged(first: _Named, second: _Named, errors: list[str]) -> _Named:
+def _merged(first: NamedFile, second: NamedFile, errors: list[str]) -> NamedFile:
     """One of two names of the same file, with what either table says of it."""
     values: dict[str, Any] = {}
     for key in ("patient", "kind", "mpp"):
@@ -152,13 +155,12 @@ def _merged(first: _Named, second: _Named, errors: list[str]) -> _Named:
     return replace(first, **values)
 
 
-def _input(named: _Named, errors: list[str]) -> Input:
+def _input(item: NamedFile, errors: list[str]) -> Input:
     """The file with its kind, by its content if no table says it."""
-    kind = named.kind or file_kind(named.path)
+    kind = item.kind or file_kind(item.path)
     if kind == EITHER:
-        errors.append(f"  {one_line(named.path)}: {ASK_WHICH}")
-    slide = kind == SLIDE
-    return Input(named.path, named.patient, slide, named.mpp if slide else None)
+        errors.append(f"  {one_line(item.path)}: {ASK_WHICH}")
+    return Input(item.path, item.patient, kind == SLIDE, item.mpp)
 
 
 def _kind(path: Path) -> str:
@@ -182,7 +184,7 @@ def _is_map(path: Path) -> bool:
 
 def _from_folder(
     path: Path, errors: list[str], slide_files: SlideFiles, *, outside: bool
-) -> Iterator[_Named]:
+) -> Iterator[NamedFile]:
     """The images and slides in a folder; what is not read is told."""
     below = Inside(path, outside=outside)
     found = walk([path], below)
@@ -201,41 +203,7 @@ def _from_folder(
         except OutsideError as error:
             errors.append(f"  {one_line(file)}: {error}")
             continue
-        yield _Named(file)
+        yield NamedFile(file)
     log_passed_over(path, passed, found)
     if empty and not found.problems:
         errors.append(f"  {one_line(path)}: contains no image and no slide")
-
-
-def _from_table(path: Path, errors: list[str], slide_files: SlideFiles, *, outside: bool) -> Iterator[_Named]:
-    """The files that a table names in its column ``image``, else ``slide``."""
-    try:
-        table = read_text_table(path)
-    except UserError as error:
-        errors.append(f"  {error}")
-        return
-    errors += [f"  {path}, {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
-    columns = [name for name in ("image", "slide") if name in table.columns]
-    if not columns:
-        errors.append(f"  {path}: has no column image or slide")
-        return
-    below, on_disk = Inside(path.parent, outside=outside), OnDisk(path.parent)
-    for row, record in enumerate(table.to_dict("records"), 2):
-        name = str(record[columns[0]]).strip()
-        try:
-            below.path(name)
-            file = path.parent / on_disk.name(name)
-        except (OutsideError, SpellingError) as error:
-            errors.append(f"  {path}, row {row}: {one_line(name)} {error}")
-            continue
-        if not name or _kind(file) != "file":
-            shown = one_line(file) if name else f"{columns[0]} is blank: it"
-            errors.append(f"  {path}, row {row}: {shown} does not exist")
-            continue
-        kind = SLIDE if columns[0] == "slide" else of_image_column(file)
-        try:
-            mpp = read_mpp(str(record.get("mpp", ""))) if kind == SLIDE else None
-        except ValueError as error:
-            errors.append(f"  {path}, row {row}: {error}")
-            continue
-        yield _Named(slide_files.opened_by(file), str(record.get("patient", "")).strip(), kind, mpp)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from livergrade.evaluation.subgroups import OF_REGIONS
 from livergrade.io.cells import cell_problem
 from livergrade.io.file_kind import is_image_alone
 from livergrade.io.folder_walk import Walk, log_passed_over
+from livergrade.io.grade_map import grade_map, unknown_grades
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
+from livergrade.io.named_files import as_named
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.regular_files import is_folder, is_there
+from livergrade.io.row_messages import row_messages
 from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, mirax_of
 from livergrade.io.slide_reader import SUFFIXES, SlideError
-from livergrade.io.tables import formulas, read_text_table
+from livergrade.io.user_tables import Wanted, path_hint, read_user_table
 from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
@@ -52,7 +56,7 @@ def find_slides(paths: Sequence[str], *, outside: bool = False) -> list[Path]:
         elif is_there(path):
             slides = [slide_files.opened_by(path)]
         else:
-            problems.append(f"  {one_line(path)}: there is no such file or folder")
+            problems.append(f"  {one_line(path)}: there is no such file or folder{path_hint(str(path))}")
         for slide in slides:
             found.setdefault(slide_files.key(slide), slide)
     stems = pd.Series([path.stem for path in found.values()], dtype=str)
@@ -103,45 +107,48 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     Raises:
         UserError: columns or slides are missing, a column has a name that the manifest or a run writes,
             patients are blank, grades unknown or pixel sizes implausible; all are listed.
+
+    Returns:
+        The rows of the slides that are used: those that ``grades`` leaves out are not among them.
     """
-    table = read_text_table(path)
-    if missing := [name for name in ("slide", "patient", "grade") if name not in table.columns]:
-        raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
-    unsafe = [f"  {line}" for line in formulas(table, lambda row: f"row {row + 2}")]
-    for name in table:
-        table[name] = table[name].str.strip()
+    needed = ("slide", "patient", "grade")
+    wanted = Wanted((*needed, "mpp"), needed, vars(config.data.columns), "data.columns", {"mpp": read_mpp})
+    source = read_user_table(path, wanted)
+    table: pd.DataFrame = source.cells.apply(lambda column: column.str.strip())
+    grades = grade_map(config.grades, "grades")
+    words = Counter(table["grade"])
+    table["grade"] = table["grade"].map(grades.of)
+    left_out = table["grade"].isna()
+    if said := grades.left_out(words):
+        log.warning("%s: %s, as grades says", path, said)
+    table["slide"] = [as_named(name, Path(), None, SUFFIXES) for name in table["slide"]]
     stems = [Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name for name in table["slide"]]
     on_disk = {unicodedata.normalize("NFC", slide.stem): slide.stem for slide in slides}
-    table.index = pd.Index([on_disk.get(unicodedata.normalize("NFC", stem), stem) for stem in stems])
-    rows = dict(zip(range(2, len(table) + 2), table.itertuples(), strict=True))
-    problems = [f"  row {row}: no patient" for row, row_values in rows.items() if not row_values.patient]
-    problems += [
-        f"  row {row}: grade {row_values.grade!r} is not in classes={','.join(config.classes)}"
-        for row, row_values in rows.items()
-        if row_values.grade and row_values.grade not in config.classes
-    ]
+    stems = [on_disk.get(unicodedata.normalize("NFC", stem), stem) for stem in stems]
+    table.index = pd.Index(stems)
+    rows = [at for at in range(len(table)) if not left_out.iloc[at]]
+    table, known = table.iloc[rows], set(stems)
+
+    def where(row: int) -> str:
+        return source.where(rows[row])
+
+    found, advice = unknown_grades(table["grade"].tolist(), config.classes, "classes", grades)
+    found += [(row, "no patient") for row, patient in enumerate(table["patient"]) if not patient]
+    found += [(row, "no slide") for row, slide in enumerate(table["slide"]) if not slide]
+    problems = [f"  {line}" for line in row_messages(found, where)]
+    problems += [f"  {advice}"] if advice else []
     problems += [
         f"  {one_line(stem)}: in more than one row"
         for stem in sorted(set(table.index[table.index.duplicated()]))
     ]
-    problems += [*_mpp_problems(table), *_column_problems(table), *unsafe]
+    problems += [*_column_problems(table), *(f"  {line}" for line in source.problems)]
     if config.data.patient_names == "ask" and (alike := family_problems(table["patient"], "slide")):
         problems += [f"  {line}" for line in alike]
         problems.append(f"  {WRITE_ONE_NAME}")
-    problems += [f"  {one_line(slide.name)}: in no row" for slide in slides if slide.stem not in table.index]
+    problems += [f"  {one_line(slide.name)}: in no row" for slide in slides if slide.stem not in known]
     if problems:
         raise UserError(f"{path}: correct these rows:\n" + "\n".join(problems))
     return table
-
-
-def _mpp_problems(table: pd.DataFrame) -> list[str]:
-    problems = []
-    for row, cell in enumerate(table.get("mpp", ()), 2):
-        try:
-            read_mpp(cell)
-        except ValueError as error:
-            problems.append(f"  row {row}: {error}")
-    return problems
 
 
 def _column_problems(table: pd.DataFrame) -> list[str]:

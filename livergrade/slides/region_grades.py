@@ -21,6 +21,7 @@ from livergrade.config.region_classes import (
 )
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
+from livergrade.io.grade_map import NO_MAP, GradeMap, grade_map
 from livergrade.slides.regions import Region
 
 PROPOSED = "proposed"
@@ -52,22 +53,22 @@ def grade_regions(
     Args:
         regions: the regions.
         of_table: the slide's grade in the table, empty without one.
-        config: the options ``classes``, ``region_class`` and ``grade_conflict``.
+        config: the options ``classes``, ``grades``, ``region_class`` and ``grade_conflict``.
         file: where the regions are from, for messages.
 
     Raises:
         UserError: a class is no grade and no option says what it means, a class is another grade than the
             table's, or nothing says a grade; all are listed.
     """
-    rules = region_rules(config.region_class)
+    rules, words = region_rules(config.region_class), grade_map(config.grades, "grades")
     graded, problems, unknown = list[GradedRegion](), list[str](), dict[str, list[str]]()
     for region in regions:
-        meaning, source = class_meaning(region.kind, config.classes, rules)
+        meaning, source = class_meaning(region.kind, config.classes, rules, words)
         if meaning is None:
             unknown.setdefault(region.kind, []).append(region.name)
         elif meaning == SKIP:
             graded.append(GradedRegion(region, None, source))
-        elif meaning == TABLE and (named := _named_otherwise(region, of_table, config.classes)):
+        elif meaning == TABLE and (named := _named_otherwise(region, of_table, config.classes, words)):
             problems.append(named)
         elif meaning == TABLE and not of_table:
             has = f"class {region.kind!r}, which says none," if region.kind else "no class"
@@ -88,10 +89,10 @@ def grade_regions(
     return graded
 
 
-def _named_otherwise(region: Region, of_table: str, grades: Sequence[str]) -> str | None:
+def _named_otherwise(region: Region, of_table: str, grades: Sequence[str], words: GradeMap) -> str | None:
     """Say that a region without class is named as a grade that is not the table's; None if it is not."""
-    named = None if region.kind else same_class(region.label, grades)
-    if named is None or named == of_table:
+    named = None if region.kind else _grade(region.label, grades, words)
+    if named in (None, SKIP) or named == of_table:
         return None
     return (
         f"{region.title} has no class, but the name of the grade {named}, and the table says "
@@ -99,13 +100,16 @@ def _named_otherwise(region: Region, of_table: str, grades: Sequence[str]) -> st
     )
 
 
-def class_meaning(kind: str, grades: Sequence[str], rules: dict[Key, str]) -> tuple[str | None, str]:
+def class_meaning(
+    kind: str, grades: Sequence[str], rules: dict[Key, str], words: GradeMap = NO_MAP
+) -> tuple[str | None, str]:
     """What a region's class means, and where that is from.
 
     Args:
         kind: the class, empty without one.
         grades: the grades.
         rules: those of the option ``region_class``.
+        words: other words for the grades, of the option ``grades``.
 
     Returns:
         A grade, ``skip`` or ``table``, and its source; None if the class is no grade and no rule is for it.
@@ -117,12 +121,18 @@ def class_meaning(kind: str, grades: Sequence[str], rules: dict[Key, str]) -> tu
             return TABLE, FROM_TABLE
         if key[0].startswith("ignore"):
             return SKIP, FROM_REGION
-        if grade := same_class(kind, grades):
+        if grade := _grade(kind, grades, words):
             return grade, FROM_REGION
         rule = rules.get((ELSE,))
     if rule in (FIRST, LAST) and rule not in grades:
-        return same_class(key[0 if rule == FIRST else -1], grades), FROM_OPTION
+        return _grade(key[0 if rule == FIRST else -1], grades, words), FROM_OPTION
     return rule, FROM_OPTION
+
+
+def _grade(text: str, grades: Sequence[str], words: GradeMap) -> str | None:
+    """The grade that a text says, regardless of case and blanks, or ``skip``; None if it says none."""
+    word = same_class(text, list(words.grades))
+    return same_class(text, grades) if word is None else words.grades[word] or SKIP
 
 
 def class_rows(graded: Iterable[GradedRegion]) -> list[dict[str, object]]:

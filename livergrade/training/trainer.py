@@ -136,7 +136,9 @@ def log_outcome(trainer: L.Trainer, config: TrainConfig, metrics: RunMetrics) ->
 
     Log once, together with the metrics: if options are logged without metrics first, the tab stays empty.
     """
-    hparams = {key: str(value) if isinstance(value, list) else value for key, _, value in options(config)}
+    hparams = {
+        key: str(value) if isinstance(value, list | dict) else value for key, _, value in options(config)
+    }
     levels: tuple[LevelName, ...] = ("image", "patient")
     scores = {
         f"{level}/{name}": metrics[level][name]["value"]

@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from livergrade.cli.typed_text import keep_text
-from livergrade.config.schema import PredictConfig, TrainConfig
+from livergrade.config.schema import PredictConfig, PrepareConfig, TrainConfig
 
 GRADES = [
     "1e5",
@@ -51,7 +51,7 @@ def test_letters_that_hydra_reads_in_quotes_alone_need_none(typed: str) -> None:
         ("tile_um=1e3", "tile_um=1e3"),  # a number
         ("views=4", "views=4"),  # read and written alike
         ("out={a: b}", "out='{a: b}'"),
-        ("inputs=[a=b]", "inputs=[a=b]"),  # which Hydra refuses
+        ("inputs=[a=b]", "inputs=['a=b']"),
         ("out=a,b", "out=a,b"),
         ("--cfg", "--cfg"),
         ("no.option=1e5", "no.option=1e5"),
@@ -59,3 +59,8 @@ def test_letters_that_hydra_reads_in_quotes_alone_need_none(typed: str) -> None:
 )
 def test_only_texts_that_would_change_are_quoted(typed: str, kept: str) -> None:
     assert keep_text([typed], PredictConfig()) == [kept]
+
+
+def test_a_map_is_kept_whole_since_hydra_reads_few_words_as_keys() -> None:
+    typed = ["grades={Größe 1: well, 007: null}", "grades=null"]
+    assert keep_text(typed, PrepareConfig()) == ["grades='{Größe 1: well, 007: null}'", "grades=null"]

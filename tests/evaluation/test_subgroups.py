@@ -65,3 +65,13 @@ def test_where_a_label_is_from_defines_no_group(tested: pd.DataFrame) -> None:
     for column in ("region_class", "region_name", "grade_from"):
         tested[column] = np.where(tested["patient"] < "P050", "poor", "")
     assert subgroups(tested, resamples=50) == []
+
+
+def test_a_column_that_tells_images_apart_is_no_group(tested: pd.DataFrame) -> None:
+    number = pd.factorize(tested["image"])[0]
+    tested["row"], tested[""], tested["Unnamed: 3"] = number, number % 2, number % 2
+    tested["barcode"] = "B" + tested["image"]
+    few = tested[tested["image"].isin(tested["image"].unique()[:6])]
+    assert subgroups(tested, resamples=50) == subgroups(few, resamples=50) == []
+    tested["afp"] = number + 0.5
+    assert {group["column"] for group in subgroups(tested, resamples=50)} == {"afp"}

@@ -169,3 +169,13 @@ def test_patients_and_columns_that_look_like_numbers_stay_text(case: Case) -> No
         manifest = pd.read_csv(case.folder / "out" / "manifest.csv", dtype=str, keep_default_na=False)
         assert manifest["patient"].drop_duplicates().tolist() == ["007", "1e3"]
         assert manifest["sex"].drop_duplicates().tolist() == ["1.0", "NA"]
+
+
+def test_classes_of_regions_have_their_grades_too(case: Case) -> None:
+    kinds = [Region("R01", "G1", SQUARES[0]), Region("R02", "Necrosis", SQUARES[1])]
+    write_regions(kinds, case.folder / "marked" / "a.geojson")
+    case.config.grades, case.config.grade_conflict = {"G1": "moderate", "Necrosis": None}, "region"
+    case.start("out")
+    manifest = pd.read_csv(case.folder / "out" / "manifest.csv")
+    assert set(manifest.loc[manifest["slide"] == "a", "grade"]) == {"moderate"}
+    assert not manifest["image"].str.contains("a_R02").any()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from livergrade.config.schema import PrepareConfig
+from livergrade.config.schema import ColumnsConfig, NamedConfig, PrepareConfig
 from livergrade.errors import UserError
 from livergrade.io.slide_reader import SlideError
 from livergrade.slides.inputs import each_slide, find_slides, read_exclusions, read_table
@@ -47,11 +47,12 @@ def test_all_that_is_wrong_with_a_table_is_told_at_once(tmp_path: Path) -> None:
         read_table(tmp_path / "t.csv", [Path("f.svs")], PrepareConfig())
     assert [line.strip() for line in str(told.value).splitlines()[1:]] == [
         "row 2: no patient",
-        "row 3: grade 'bad' is not in classes=poor,moderate,well",
+        "row 3: grade 'bad' is not in classes (poor, moderate, well)",
+        "correct these words, or take them as grades: 'grades={bad: <grade, or null to leave it out>}'",
+        "columns image, sha256, split, p_stage: the manifest or a run writes these; rename them",
         "row 3: mpp 'nan' is no number; give µm per pixel, 0.05 to 20, as 0.25",
         "row 5: mpp '0,5' is no number; give µm per pixel, 0.05 to 20, as 0.25",
         "row 6: mpp '250' is no size of a slide's pixels; give µm per pixel, 0.05 to 20, as 0.25",
-        "columns image, sha256, split, p_stage: the manifest or a run writes these; rename them",
         "f.svs: in no row",
     ]
 
@@ -116,3 +117,19 @@ def test_a_table_and_exclusions_name_slides_whose_letters_are_composed_otherwise
     assert table.loc[slide.stem]["patient"] == "P1"
     (tmp_path / "x.txt").write_text("ma\u0308_R01_1.png\n")
     assert read_exclusions(str(tmp_path / "x.txt")) == {"m\u00e4_R01_1.png"}
+
+
+def test_other_columns_and_words_are_taken_and_rows_left_out(tmp_path: Path, caplog) -> None:
+    text = "slide_id;case_id;Stage;MPP\nin\\a.svs;P1;G1;0,25\nb;P2;GX;\n"
+    (tmp_path / "t.csv").write_text(text)
+    config = PrepareConfig(
+        grades={"G1": "well", "GX": None},
+        data=NamedConfig(columns=ColumnsConfig(slide="slide_id", patient="case_id", grade="stage")),
+    )
+    table = read_table(tmp_path / "t.csv", [Path("a.svs"), Path("b.svs")], config)
+    assert table.to_dict("index") == {
+        "a": {"slide": "in/a.svs", "patient": "P1", "grade": "well", "mpp": "0.25"}
+    }
+    assert "1 of 2 are left out (1 of GX), as grades says" in caplog.text
+    with pytest.raises(UserError, match=r"data\.columns\.slide=slide_id data\.columns\.patient=case_id"):
+        read_table(tmp_path / "t.csv", [Path("a.svs")], PrepareConfig())
