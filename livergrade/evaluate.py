@@ -91,6 +91,7 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
     """Return the cohort that is graded, with the names that the run has for its patients, and its split."""
     from livergrade.data.kinds import read_cohort
     from livergrade.data.patient_alias import patient_names, refuse_changed_alias
+    from livergrade.data.scale import refuse_other_scale
     from livergrade.data.split import external_split, read_split
 
     split, before = trained.folder / "split.csv", trained.recorded.data
@@ -98,6 +99,7 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
     if config.data.name:
         alias = patient_names(before, trained.folder).alias
         cohort = read_cohort(options.data, outside=options.data.outside)
+        refuse_other_scale(cohort, options.data.mpp, trained.scale)
         return cohort, external_split(cohort, split, same_names=config.same_names, alias=alias)
     refuse_changed_alias(before, trained.folder)
     cohort = read_cohort(options.data, outside=options.data.outside, run=trained.folder)

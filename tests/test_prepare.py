@@ -44,7 +44,8 @@ def prepare(case: Path, *words: str) -> Path:
 def test_six_images_of_each_region_make_a_cohort(case: Path) -> None:
     out = prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
     manifest = pd.read_csv(out / "manifest.csv")
-    assert manifest.columns.tolist() == ["image", "patient", "grade", "slide", "sex"]
+    assert manifest.columns.tolist() == ["image", "patient", "grade", "slide", "mpp", "sex"]
+    assert (manifest["mpp"] == 0.5).all()
     assert manifest["grade"].tolist() == ["poor"] * 6 + ["well"] * 6  # a region's class is the grade
     assert len(from_manifest(out / "manifest.csv", DataConfig().classes, mixed=True).table) == 12
     made = pd.read_csv(out / "images.csv").set_index("image")

@@ -90,6 +90,13 @@ class DataConfig:
         None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade", path=True
     )
     split_file: str | None = option(None, "reuse this split.csv instead of drawing a split", path=True)
+    mpp: float | None = option(
+        None,
+        "µm per pixel of the images as they are on the disk, where the column mpp of a manifest does not say "
+        "it; null: unknown. A run with it grades only what shows as much tissue in a network pixel",
+        low=LIKELY_UM[0],
+        high=LIKELY_UM[1],
+    )
     patient_names: str = option(
         "ask",
         "patients whose names differ only in spelling, as P7 and p_07: refused (ask), or different people "
@@ -376,8 +383,18 @@ class PredictConfig:
     slide_mpp: float | None = option(
         None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
     )
-    tile_um: float = option(
-        383.0, "side of a slide's tiles, µm: the shorter side of what the network was trained on", low=1
+    mpp: float | None = option(
+        None,
+        "µm per pixel of images as they are on the disk, where no table says it; null: unknown. An image "
+        "that shows much more or less tissue than the run's training images is not graded",
+        low=LIKELY_UM[0],
+        high=LIKELY_UM[1],
+    )
+    tile_um: float | None = option(
+        None,
+        "side of a slide's tiles, µm; null: the shorter side of the run's training images, or 383 where "
+        "their scale is not known",
+        low=1,
     )
     stride: float = option(1.0, "distance of tiles, in sides of a tile", low=0.05, high=1)
     min_tissue: float = option(0.5, "least share of a tile that is tissue", low=0, high=1)
@@ -414,6 +431,13 @@ class ExplainConfig:
     out: str | None = option(None, "folder to write; null: a new one")
     views: str | None = option(
         None, "rotated views that a map is compared over: all, upright, or a number; null: the run's"
+    )
+    mpp: float | None = option(
+        None,
+        "µm per pixel of named images, where no table says it; null: unknown. An image that shows much more "
+        "or less tissue than the run's training images is not explained",
+        low=LIKELY_UM[0],
+        high=LIKELY_UM[1],
     )
     places: int = option(7, "occlusion positions along each side", low=2, high=64)
     steps: int = option(16, "steps in which a view is deleted and inserted", low=2)

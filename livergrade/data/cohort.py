@@ -31,6 +31,7 @@ from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.patterns import SECONDS, search_group
+from livergrade.io.pixel_size import mpp_problems
 from livergrade.io.tables import formulas, read_text_table, rows_where
 from livergrade.io.visible import one_line, shown
 
@@ -276,6 +277,7 @@ def checked_cohort(
     """
     table, of_names = names.applied(table)
     messages = [*problems, *row_problems(table, classes, where), *of_names]
+    messages += mpp_problems(table.get("mpp", ()), where)
     if reserved := reserved_columns(table.columns):
         messages.append(f"columns {', '.join(reserved)}: a run writes columns of that name; rename them")
     if table.empty and not messages:

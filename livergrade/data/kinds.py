@@ -69,12 +69,15 @@ def _synthetic(options: DataConfig, names: PatientNames) -> Cohort:
 KINDS: dict[str, CohortKind] = {
     "synthetic": CohortKind(_synthetic),
     "manifest": CohortKind(
-        _manifest, ("manifest",), ("root", "patient_alias"), "the CSV file, as in data.manifest=cohort.csv"
+        _manifest,
+        ("manifest",),
+        ("root", "patient_alias", "mpp"),
+        "the CSV file, as in data.manifest=cohort.csv",
     ),
     "folder": CohortKind(
         _folder,
         ("root", "patient_pattern"),
-        ("patient_alias",),
+        ("patient_alias", "mpp"),
         asks="both, as in data.root=images \"data.patient_pattern='(?P<patient>P\\d+)'\"",
     ),
 }

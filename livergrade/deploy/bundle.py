@@ -69,6 +69,7 @@ def write_companions(
         "image_size": grader.image_size,
         "views": grader.degrees,
         "temperature": grader.temperature or 1.0,
+        "scale": run.scale,
         "opset": config.opset,
         "bytes": target.stat().st_size,
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),

@@ -30,7 +30,7 @@ class Input:
         path: the file.
         patient: the patient, empty if unknown.
         slide: whether the file is a whole slide, not an image.
-        mpp: µm per pixel of a slide, if a table gives it.
+        mpp: µm per pixel of the file, if a table gives it.
     """
 
     path: Path
@@ -195,7 +195,7 @@ def _from_table(path: Path, errors: list[str], *, outside: bool) -> Iterator[Inp
             continue
         slide = columns[0] == "slide" or is_slide(file)
         try:
-            mpp = read_mpp(str(record.get("mpp", ""))) if slide else None
+            mpp = read_mpp(str(record.get("mpp", "")))
         except ValueError as error:
             errors.append(f"  {path}, row {row}: {error}")
             continue

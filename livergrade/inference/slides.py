@@ -66,6 +66,7 @@ def grade_slide(
     made_from = {"slide": slide_identity(source.path), "mpp": source.mpp}
     try:
         slide = Slide(source.path, source.mpp or config.slide_mpp)
+        assert config.tile_um
         tile = config.tile_um / slide.mpp
         cells = heatmap.make_grid(slide.width, slide.height, tile * config.stride, tile)
         tissue = slide.tissue

@@ -204,7 +204,7 @@ def _write(images: pd.DataFrame, table: pd.DataFrame, out: Path) -> None:
         return
     carried = [name for name in table.columns if name not in ("slide", "patient", "grade", "mpp")]
     used = images[images["rejected"] == ""]
-    manifest = used[["image", "patient", "grade", "slide"]].join(table[carried], on="slide")
+    manifest = used[["image", "patient", "grade", "slide", "mpp"]].join(table[carried], on="slide")
     left_out = images.loc[images["rejected"] != "", ["image", "slide", "region", "rejected"]]
     for name, rows in (("images", images), ("manifest", manifest), ("rejected", left_out)):
         write_table(rows, out / f"{name}.csv", "%.6g")

@@ -15,7 +15,7 @@ from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
-from livergrade.io.pixel_size import read_mpp
+from livergrade.io.pixel_size import mpp_problems
 from livergrade.io.slide_reader import SUFFIXES, SlideError
 from livergrade.io.tables import formulas, read_text_table
 from livergrade.io.visible import one_line
@@ -94,7 +94,8 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
         f"  {one_line(stem)}: in more than one row"
         for stem in sorted(set(table.index[table.index.duplicated()]))
     ]
-    problems += [*_mpp_problems(table), *_column_problems(table), *unsafe]
+    problems += [f"  {line}" for line in mpp_problems(table.get("mpp", ()), lambda row: f"row {row + 2}")]
+    problems += [*_column_problems(table), *unsafe]
     if config.data.patient_names == "ask" and (alike := family_problems(table["patient"], "slide")):
         problems += [f"  {line}" for line in alike]
         problems.append(f"  {WRITE_ONE_NAME}")
@@ -102,16 +103,6 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     if problems:
         raise UserError(f"{path}: correct these rows:\n" + "\n".join(problems))
     return table
-
-
-def _mpp_problems(table: pd.DataFrame) -> list[str]:
-    problems = []
-    for row, cell in enumerate(table.get("mpp", ()), 2):
-        try:
-            read_mpp(cell)
-        except ValueError as error:
-            problems.append(f"  row {row}: {error}")
-    return problems
 
 
 def _column_problems(table: pd.DataFrame) -> list[str]:

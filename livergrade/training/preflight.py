@@ -22,6 +22,7 @@ from livergrade.data.duplicates import near_duplicates, picture_hashes
 from livergrade.data.kinds import open_cohort
 from livergrade.data.patient_alias import KEPT, CohortError
 from livergrade.data.quality import UM, measure
+from livergrade.data.scale import check_scale
 from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, without_patients
@@ -82,8 +83,7 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
     except UserError as error:
         yield Finding(FAIL, "cohort", str(error), _suggest_alias(error, out))
     else:
-        table = cohort.table
-        message = f"{len(table)} images of {table['patient'].nunique()} patients"
+        message = f"{len(cohort.table)} images of {cohort.table['patient'].nunique()} patients"
         yield Finding(PASS, "cohort", message)
         split = None
         try:
@@ -93,6 +93,7 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
             yield Finding(FAIL, "split", str(error))
         if split is not None:
             yield from check_split(split, cohort.classes)
+        yield _warn_if(*check_scale(cohort, config.data.mpp))
         yield from check_images(cohort, config, split)
     yield from check_weights(config)
 

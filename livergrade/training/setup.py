@@ -9,6 +9,7 @@ from torch import nn
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
 from livergrade.data.datamodule import GradingData
+from livergrade.data.scale import log_scale
 from livergrade.data.split import open_split, summary
 from livergrade.evaluation.leakage import leakage, warning
 from livergrade.io.cache_folder import cache_folder
@@ -44,6 +45,7 @@ def choose_split(config: TrainConfig, cohort: Cohort, run: Path) -> tuple[pd.Dat
     file = run / "split.csv" if config.train.resume else config.data.split_file
     split = open_split(cohort, config.split, file)
     note = describe_split(split, cohort.classes)
+    log_scale(config, cohort, split)
     raise_on_failures([*check_environment(config), check_test_patients(split, cohort.classes)])
     return split, note
 
