@@ -90,12 +90,12 @@ def _explain_all(
     from livergrade.io.images import ImageError, read_square
 
     randomized_net = with_random_weights(grader.net, config.seed)
-    channels = grader.normalisation
+    channels, reading = grader.normalisation, config.data.reading(grader.reading)
     explained: list[Explained] = []
     failed: dict[str, str] = {}
     for image in tqdm(chosen, "explaining", unit="image"):
         try:
-            crop = torch.tensor(read_square(image.path, grader.size))[None]
+            crop = torch.tensor(read_square(image.path, grader.size, reading))[None]
         except ImageError as error:
             failed[str(image.path)] = str(error)
             continue

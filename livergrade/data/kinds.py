@@ -41,6 +41,7 @@ def _manifest(options: DataConfig, names: PatientNames) -> Cohort:
         mixed=options.mixed_grades,
         outside=options.outside,
         names=names,
+        reading=options.reading(),
     )
 
 
@@ -53,6 +54,7 @@ def _folder(options: DataConfig, names: PatientNames) -> Cohort:
         mixed=options.mixed_grades,
         outside=options.outside,
         names=names,
+        reading=options.reading(),
     )
 
 
@@ -69,12 +71,15 @@ def _synthetic(options: DataConfig, names: PatientNames) -> Cohort:
 KINDS: dict[str, CohortKind] = {
     "synthetic": CohortKind(_synthetic),
     "manifest": CohortKind(
-        _manifest, ("manifest",), ("root", "patient_alias"), "the CSV file, as in data.manifest=cohort.csv"
+        _manifest,
+        ("manifest",),
+        ("root", "patient_alias", "bits"),
+        "the CSV file, as in data.manifest=cohort.csv",
     ),
     "folder": CohortKind(
         _folder,
         ("root", "patient_pattern"),
-        ("patient_alias",),
+        ("patient_alias", "bits"),
         asks="both, as in data.root=images \"data.patient_pattern='(?P<patient>P\\d+)'\"",
     ),
 }

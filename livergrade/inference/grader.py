@@ -52,6 +52,7 @@ class Grader:
         self.size = cached_size(self.image_size, self.border)
         # Side of a view as a share of the side of the center crop.
         self.view_fraction = 1 / math.sqrt(2) if self.border == "crop" else 1.0
+        self.reading = options.data.reading()
         self.appearance = run.appearance
         self.calibration = run.calibration
         self.temperature: float | None = self.calibration["temperature"] if calibrated else None

@@ -67,7 +67,7 @@ def grade_images(
         write_table(answers(table.sort_values("image", ignore_index=True), "image"), target)
         kept.save()
 
-    read = ImageFiles(remaining, grader.size)
+    read = ImageFiles(remaining, grader.size, config.data.reading(grader.reading))
     try:
         with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
             for indices, crops, errors in read_ahead(

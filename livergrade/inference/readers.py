@@ -15,6 +15,7 @@ from torch import Tensor
 
 from livergrade.io.images import ImageError, read_square
 from livergrade.io.memory import reading_threads
+from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.io.slide_reader import Slide, SlideError
 
 Read = tuple[list[int], Tensor, dict[int, str]]
@@ -24,12 +25,12 @@ Read = tuple[list[int], Tensor, dict[int, str]]
 class ImageFiles:
     """Center crops of image files, resized to ``size`` × ``size`` pixels."""
 
-    def __init__(self, paths: Sequence[Path], size: int) -> None:
-        self.paths, self.size = list(paths), size
+    def __init__(self, paths: Sequence[Path], size: int, reading: PixelReading = AS_FILED) -> None:
+        self.paths, self.size, self.reading = list(paths), size, reading
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
         """Read one image, ``uint8 [size, size, 3]``."""
-        return read_square(self.paths[index], self.size)
+        return read_square(self.paths[index], self.size, self.reading)
 
 
 class SlideTiles:
