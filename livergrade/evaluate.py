@@ -129,6 +129,7 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     if config.data.name:
         run_data = options.data
         options.data = replace(config.data, image_size=run_data.image_size, classes=run_data.classes)
+        options.data.bits = config.data.bits or run_data.bits
         options.split.name = "external"
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views

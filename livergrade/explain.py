@@ -90,12 +90,12 @@ def _explain_all(
     from livergrade.io.images import ImageError
 
     randomized_net = with_random_weights(grader.net, config.seed)
-    channels = grader.normalisation
+    channels, reading = grader.normalisation, config.data.reading(grader.reading)
     explained: list[Explained] = []
     failed: dict[str, str] = {}
     for image in tqdm(chosen, "explaining", unit="image"):
         try:
-            crop = torch.tensor(grader.read(image.path, image.mpp))[None]
+            crop = torch.tensor(grader.read(image.path, image.mpp, reading))[None]
         except ImageError as error:
             failed[str(image.path)] = str(error)
             continue

@@ -120,6 +120,7 @@ def _check_options(config: PredictConfig, out: Path) -> dict[str, object]:
     stored, run = out / "options.json", Path(config.run or "").absolute()
     keys = ("views", "slide_mpp", "mpp", "tile_um", "stride", "min_tissue", "calibrated")
     shaping: dict[str, object] = {key: getattr(config, key) for key in keys}
+    shaping["data.bits"] = config.data.bits
     shaping |= {
         name: f"SHA-256 {file_sha256(run / name)[:16]}" if (run / name).is_file() else None
         for name in (

@@ -5,10 +5,11 @@ and :func:`livergrade.config.validation.problems` checks the values. ``--help`` 
 metadata, so options are documented in one place only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from livergrade.config.fields import option
+from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.pixel_size import LIKELY_UM
 from livergrade.models.catalog import HEADS, MODELS, OPTIONS
 
@@ -116,7 +117,18 @@ class DataConfig:
     outside: bool = option(
         False, "allow images outside the cohort's folder: absolute paths, .. and links that lead out"
     )
+    bits: int | None = option(
+        None,
+        "bits that the values of 16-bit images really use, as 12 of a camera's; null: what the files say, "
+        "and dark ones that do not say it are refused",
+        low=8,
+        high=16,
+    )
     synthetic: SyntheticConfig = option(SyntheticConfig, "the embedded cohort")
+
+    def reading(self) -> PixelReading:
+        """How the cohort's images are read."""
+        return PixelReading(bits=self.bits)
 
 
 @dataclass
@@ -134,6 +146,22 @@ class NamedConfig:
         "(exact)",
         choices=("ask", "exact"),
     )
+
+
+@dataclass
+class ImagesConfig(NamedConfig):
+    """The same, and how the images are read that are named (group ``data`` of commands that use a run)."""
+
+    bits: int | None = option(
+        None,
+        "bits that the values of 16-bit images really use, as 12 of a camera's; null: as of the run's images",
+        low=8,
+        high=16,
+    )
+
+    def reading(self, run: PixelReading) -> PixelReading:
+        """How the named images are read: as those of the run, but for what was typed."""
+        return run if self.bits is None else replace(run, bits=self.bits)
 
 
 @dataclass
@@ -414,7 +442,7 @@ class PredictConfig:
     batch_size: int = option(32, "images or tiles at once", low=1)
     workers: int = option(4, "threads that read images and tiles while others are graded", low=1)
     accelerator: str = option("auto", "where to grade", choices=("auto", "cpu", "gpu"))
-    data: NamedConfig = option(NamedConfig, "what tables may name")
+    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
 
 
 @dataclass
@@ -443,7 +471,7 @@ class ExplainConfig:
     steps: int = option(16, "steps in which a view is deleted and inserted", low=2)
     seed: int = option(0, "seed of random weights, random maps and resampling", low=0, high=2**32 - 1)
     accelerator: str = option("auto", "where the network runs", choices=("auto", "cpu", "gpu"))
-    data: NamedConfig = option(NamedConfig, "what tables may name")
+    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
 
 
 @dataclass
@@ -463,7 +491,7 @@ class ExportConfig:
         0.01, "maximum difference of a probability from PyTorch's; above it no file is written", low=0, high=1
     )
     opset: int = option(18, "version of ONNX's operators", low=18, high=25)
-    data: NamedConfig = option(NamedConfig, "what tables may name")
+    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
 
 
 MACHINE = (

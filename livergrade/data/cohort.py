@@ -31,6 +31,7 @@ from livergrade.io.fingerprints import Fingerprints
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.patterns import SECONDS, search_group
+from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.io.pixel_size import mpp_problems
 from livergrade.io.tables import formulas, read_text_table, rows_where
 from livergrade.io.visible import one_line, shown
@@ -50,12 +51,14 @@ class Cohort:
         classes: the grades, worst to best.
         root: root folder of the ``image`` paths.
         alias: names that were taken for one patient, the table ``data.patient_alias``; None: none.
+        reading: how the images are read.
     """
 
     table: pd.DataFrame
     classes: list[str]
     root: Path
     alias: PatientAlias | None = None
+    reading: PixelReading = AS_FILED
 
     @property
     def paths(self) -> list[Path]:
@@ -77,12 +80,14 @@ def from_manifest(
     mixed: bool = False,
     outside: bool = False,
     names: PatientNames = ASK,
+    reading: PixelReading = AS_FILED,
 ) -> Cohort:
     """Read a CSV with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
 
     Images unchanged since they were last checked are not read again; ``memory`` is the folder that stores
     their fingerprints. A column ``sha256`` must match the files. ``mixed`` and ``outside`` are
-    ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient.
+    ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient, ``reading`` how
+    the images are read.
     """
     if not path.exists():
         raise UserError(f"{path}: there is no such manifest; give data.manifest=<file.csv>")
@@ -108,6 +113,7 @@ def from_manifest(
         mixed=mixed,
         outside=outside,
         names=names,
+        reading=reading,
     )
 
 
@@ -120,6 +126,7 @@ def from_folder(
     mixed: bool = False,
     outside: bool = False,
     names: PatientNames = ASK,
+    reading: PixelReading = AS_FILED,
 ) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the group ``patient`` of the pattern.
 
@@ -165,6 +172,7 @@ def from_folder(
         mixed=mixed,
         outside=outside,
         names=names,
+        reading=reading,
     )
 
 
@@ -256,6 +264,7 @@ def checked_cohort(
     mixed: bool,
     outside: bool,
     names: PatientNames,
+    reading: PixelReading,
 ) -> Cohort:
     """Check the table and its files; return a cohort only if there is no problem.
 
@@ -271,6 +280,7 @@ def checked_cohort(
         mixed: ``data.mixed_grades``.
         outside: ``data.outside``.
         names: which names are one patient.
+        reading: how the images are read.
 
     Raises:
         CohortError: with all problems, one per line.
@@ -293,9 +303,9 @@ def checked_cohort(
         for row, (path, image) in enumerate(zip(paths, table["image"], strict=True))
         if image and row not in led_out and not files.recalls(path)
     }
-    damaged = broken_files(unchecked, opened_only=not messages)
+    damaged = broken_files(unchecked, opened_only=not messages, reading=reading)
     if damaged and not messages:  # the run fails anyway: decode all, to report all bad files together
-        damaged = broken_files(unchecked, opened_only=False)
+        damaged = broken_files(unchecked, opened_only=False, reading=reading)
     messages += [f"{where(row)}: image {one_line(paths[row])} {reason}" for row, reason in damaged.items()]
     if not messages:
         expected = table.get("sha256")
@@ -321,7 +331,7 @@ def checked_cohort(
             len(mixed_names),
             table["patient"].nunique(),
         )
-    return Cohort(table, classes, root, names.alias)
+    return Cohort(table, classes, root, names.alias, reading)
 
 
 def _path_hash(folder: Path) -> str:

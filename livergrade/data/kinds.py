@@ -41,6 +41,7 @@ def _manifest(options: DataConfig, names: PatientNames) -> Cohort:
         mixed=options.mixed_grades,
         outside=options.outside,
         names=names,
+        reading=options.reading(),
     )
 
 
@@ -53,6 +54,7 @@ def _folder(options: DataConfig, names: PatientNames) -> Cohort:
         mixed=options.mixed_grades,
         outside=options.outside,
         names=names,
+        reading=options.reading(),
     )
 
 
@@ -71,13 +73,13 @@ KINDS: dict[str, CohortKind] = {
     "manifest": CohortKind(
         _manifest,
         ("manifest",),
-        ("root", "patient_alias", "mpp"),
+        ("root", "patient_alias", "bits", "mpp"),
         "the CSV file, as in data.manifest=cohort.csv",
     ),
     "folder": CohortKind(
         _folder,
         ("root", "patient_pattern"),
-        ("patient_alias", "mpp"),
+        ("patient_alias", "bits", "mpp"),
         asks="both, as in data.root=images \"data.patient_pattern='(?P<patient>P\\d+)'\"",
     ),
 }

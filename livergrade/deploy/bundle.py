@@ -44,7 +44,8 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
     }
     with atomic_write(target) as part:
         write_onnx(exportable(grader), part, opset=config.opset, facts=facts)
-        agreement = check_parity(part, grader, images, source)
+        reading = config.data.reading(grader.reading)
+        agreement = check_parity(part, grader, images, source, reading)
         if not agreement.max_difference <= config.tolerance:
             raise UserError(
                 f"{target}: not written, because its probabilities differ from PyTorch's by up to "

@@ -21,6 +21,7 @@ from livergrade.evaluation.temperature import scaled
 from livergrade.explanations.maps import class_activation
 from livergrade.io.field_of_view import field_of_view
 from livergrade.io.images import ImageError, read_square
+from livergrade.io.pixel_reading import PixelReading
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
 from livergrade.runs.run import Run
@@ -56,6 +57,7 @@ class Grader:
         self.size = cached_size(self.image_size, self.border)
         # Side of a view as a share of the side of the center crop.
         self.view_fraction = 1 / math.sqrt(2) if self.border == "crop" else 1.0
+        self.reading = options.data.reading()
         self.appearance, self.scale = run.appearance, run.scale
         self.calibration = run.calibration
         self.temperature: float | None = self.calibration["temperature"] if calibrated else None
@@ -89,19 +91,20 @@ class Grader:
             lines.append("OOD detection is off: no threshold was fitted")
         return lines
 
-    def read(self, path: Path, mpp: float | None = None) -> NDArray[np.uint8]:
+    def read(self, path: Path, mpp: float | None, reading: PixelReading) -> NDArray[np.uint8]:
         """Read the center crop of an image file, ``uint8 [S, S, 3]`` with ``S`` = :attr:`size`.
 
         Args:
             path: the file.
             mpp: µm per pixel of the file; None: unknown, and it counts as of the run's scale.
+            reading: how its samples are read.
 
         Raises:
             ImageError: it can't be read, or shows much more or less tissue than the run's training images.
         """
         if self.scale and mpp and (problem := other_scale(field_of_view(path, mpp), self.scale)):
             raise ImageError(problem)
-        return read_square(path, self.size)
+        return read_square(path, self.size, reading)
 
     def view(self, images: Tensor, degrees: float) -> Tensor:
         """Return the network's input for a batch of center crops, rotated anticlockwise.

@@ -72,8 +72,10 @@ def grade_images(
         write_table(answers(table.sort_values("image", ignore_index=True), "image"), target)
         kept.save()
 
+    reading = config.data.reading(grader.reading)
+
     def read(index: int) -> NDArray[np.uint8]:
-        return grader.read(remaining[index], mpp[remaining[index]])
+        return grader.read(remaining[index], mpp[remaining[index]], reading)
 
     try:
         with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:

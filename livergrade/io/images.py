@@ -9,6 +9,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from livergrade.io.headers import refuse_jpeg, refuse_tiff
 from livergrade.io.memory import ROOM
+from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.io.regular_files import no_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -113,7 +114,9 @@ def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:300] or type(error).__name__
 
 
-def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8]:
+def read_rgb(
+    path: Path, *, shorter_side: int | None = None, reading: PixelReading = AS_FILED
+) -> NDArray[np.uint8]:
     """Decode ``path`` to RGB.
 
     EXIF orientation is applied, 16-bit grey is scaled to 8 bits (not clipped), transparent images are put on
@@ -124,6 +127,7 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
         shorter_side: resize with an antialiasing filter so that the shorter side has this many pixels;
             smaller images are enlarged. An image longer than :data:`LONGEST` times its shorter side is first
             cut to its middle of that length.
+        reading: what is known of the samples beside the file.
 
     Returns:
         ``uint8 [height, width, 3]``.
@@ -135,7 +139,7 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
     with open_image(path) as image, ROOM.take(PIXEL_BYTES * image.width * image.height):
         try:
             image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
-            rgb = _to_rgb(ImageOps.exif_transpose(image))
+            rgb = _to_rgb(ImageOps.exif_transpose(image), reading)
         except ImageError:
             raise
         except Exception as error:  # a hostile file raises many exception types: struct.error, KeyError, ...
@@ -157,14 +161,14 @@ def _middle(image: Image.Image) -> Image.Image:
     return image.crop((left, top, min(image.width, left + most), min(image.height, top + most)))
 
 
-def read_square(path: Path, size: int) -> NDArray[np.uint8]:
+def read_square(path: Path, size: int, reading: PixelReading = AS_FILED) -> NDArray[np.uint8]:
     """Center crop of ``path``, resized to ``size`` × ``size`` pixels, ``uint8 [size, size, 3]``."""
-    image = read_rgb(path, shorter_side=size)
+    image = read_rgb(path, shorter_side=size, reading=reading)
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:  # noqa: ARG001 - soon
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips at 255
         grey = np.asarray(image).astype(np.float64)
         if grey.min() < 0 or grey.max() > 65535:

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.leakage import leakage
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.memory import reading_threads
+from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.tables import write_table
 from livergrade.runs.paths import output_root
 from livergrade.training.trainer import check_trainer
@@ -200,9 +202,8 @@ def check_test_patients(split: pd.DataFrame, classes: list[str]) -> Finding:
 def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None) -> Iterator[Finding]:
     """Decode every image; check sizes, colour modes, blank and blurred images, stain and duplicates."""
     with reading_threads() as pool:
-        results = list(
-            tqdm(pool.map(_measure_image, cohort.paths), "checking images", len(cohort.paths), leave=False)
-        )
+        measured = pool.map(_measure_image, cohort.paths, repeat(cohort.reading))
+        results = list(tqdm(measured, "checking images", len(cohort.paths), leave=False))
     broken = [
         f"{path} {result}"
         for path, result in zip(cohort.paths, results, strict=True)
@@ -328,12 +329,12 @@ class _ImageStats:
     hashes: NDArray[np.uint64]
 
 
-def _measure_image(path: Path) -> _ImageStats | str:
+def _measure_image(path: Path, reading: PixelReading) -> _ImageStats | str:
     """Return the statistics of an image, or the reason why it can't be read."""
     try:
         with open_image(path) as image:
             size, mode = image.size, image.mode
-        pixels = read_rgb(path, shorter_side=SIDE)
+        pixels = read_rgb(path, shorter_side=SIDE, reading=reading)
     except ImageError as error:
         return str(error)
     quality = measure(pixels, UM)
