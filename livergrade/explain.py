@@ -120,6 +120,7 @@ def _explain_all(
 
 def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     """The images that were named, else test images of the run."""
+    from livergrade.data.colour import log_colours
     from livergrade.data.kinds import read_cohort
     from livergrade.explanations.explained import Chosen, choose
     from livergrade.inference.inputs import find_inputs
@@ -142,6 +143,7 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     if slides := [str(item.path) for item in inputs if item.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")
     log_unknown_scale(inputs, config.mpp, run.scale)
+    log_colours([item.path for item in inputs], run.config.data.icc)
     return [Chosen(item.path, item.path.stem, item.patient, mpp=item.mpp or config.mpp) for item in inputs]
 
 

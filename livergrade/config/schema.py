@@ -124,11 +124,17 @@ class DataConfig:
         low=8,
         high=16,
     )
+    icc: str = option(
+        "ignore",
+        "colour profiles of the images, other than sRGB: ignored, or applied, that is the image is converted "
+        "to sRGB (relative colorimetric) or refused; a run's images are always read as it read them",
+        choices=("ignore", "apply"),
+    )
     synthetic: SyntheticConfig = option(SyntheticConfig, "the embedded cohort")
 
     def reading(self) -> PixelReading:
         """How the cohort's images are read."""
-        return PixelReading(bits=self.bits)
+        return PixelReading(bits=self.bits, icc=self.icc)
 
 
 @dataclass
@@ -382,6 +388,12 @@ class PrepareConfig:
         None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
     )
     mpp: float = option(0.275, "µm a pixel, of the images", low=0.05, high=20)
+    icc: str = option(
+        "ignore",
+        "a slide's colour profile other than sRGB: ignored, or applied, that is the images are converted to "
+        "sRGB (relative colorimetric) or the slide is refused",
+        choices=("ignore", "apply"),
+    )
     width: int = option(1665, "pixels of an image", low=64)
     height: int = option(1393, "pixels of an image", low=64)
     rows: int = option(2, "images of a region, one above the other", low=1)

@@ -59,6 +59,7 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         counts=cohort_counts(run.split, metrics["classes"], run.folder / "split.csv"),
         fingerprint=fingerprint(run.split),
         scale=in_words(run.scale),
+        icc=config.data.icc,
         metrics=metrics,
         calibration=metrics.get("calibration", {}),
         overall_metrics=[(metric.name, metric.heading, metric.unit) for metric in overall()],

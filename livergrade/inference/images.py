@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
+from livergrade.data.colour import log_colours
 from livergrade.errors import UserError
 from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
@@ -49,10 +50,9 @@ def grade_images(
     """
     target = out / "images.csv"
     mpp = {image.path: image.mpp or config.mpp for image in images}
-    made_from = {
-        path: {"image": identity(path)} | ({"mpp": size} if size else {}) for path, size in mpp.items()
-    }
+    made_from = {path: _made_from(path, size) for path, size in mpp.items()}
     log_unknown_scale(images, config.mpp, grader.scale)
+    log_colours([image.path for image in images], grader.reading.icc)
     rows: dict[Path, dict[str, Any]] = {}
     for path, of_image in made_from.items():
         if row := _row(kept.find(_name(path), of_image), grader.classes):
@@ -98,6 +98,11 @@ def grade_images(
             save()
     # With rounded values, as the table has them: patients are graded from what anybody can read there.
     return read_graded(target, ("image", "patient"), grader.classes) if rows else pd.DataFrame()
+
+
+def _made_from(path: Path, mpp: float | None) -> dict[str, Any]:
+    """What a row of the table is known by; the size of a pixel decides whether the image is graded."""
+    return {"image": identity(path)} | ({"mpp": mpp} if mpp else {})
 
 
 def _name(path: Path) -> str:

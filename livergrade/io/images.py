@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from livergrade.io.colour import ColourError, to_srgb
 from livergrade.io.headers import refuse_jpeg, refuse_tiff
 from livergrade.io.memory import ROOM
 from livergrade.io.pixel_reading import AS_FILED, PixelReading
@@ -140,8 +141,8 @@ def read_rgb(
         try:
             image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
             rgb = _to_rgb(ImageOps.exif_transpose(image), reading)
-        except ImageError:
-            raise
+        except (ImageError, ColourError) as error:
+            raise ImageError(str(error)) from None
         except Exception as error:  # a hostile file raises many exception types: struct.error, KeyError, ...
             raise ImageError(f"is damaged or cut short: {_reason(error)}") from None
         if shorter_side:
@@ -168,14 +169,17 @@ def read_square(path: Path, size: int, reading: PixelReading = AS_FILED) -> NDAr
     return image[top : top + size, left : left + size]
 
 
-def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:  # noqa: ARG001 - soon
+def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:
+    info = image.info
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips at 255
         grey = np.asarray(image).astype(np.float64)
         if grey.min() < 0 or grey.max() > 65535:
             raise ImageError("has grey values outside 0 to 65535")
-        return Image.fromarray(np.round(grey / 257).astype(np.uint8)).convert("RGB")
+        image = Image.fromarray(np.round(grey / 257).astype(np.uint8))
     if image.mode == "F":
         raise ImageError("holds floating-point values; save it with 8 or 16 bits")
+    if reading.icc == "apply":
+        image = to_srgb(image, info)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

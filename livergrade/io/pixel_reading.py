@@ -11,9 +11,11 @@ class PixelReading:
 
     Attributes:
         bits: bits that the samples of a 16-bit image really use, where the file does not say; None: all 16.
+        icc: what is done with a colour profile other than sRGB: ``ignore`` or ``apply``.
     """
 
     bits: int | None = None
+    icc: str = "ignore"
 
     def key(self) -> str:
         """Text that is the same for two readings exactly if they give the same pixels; part of cache keys."""

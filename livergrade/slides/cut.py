@@ -16,6 +16,7 @@ from PIL import Image
 
 from livergrade import __version__
 from livergrade.config.schema import PrepareConfig
+from livergrade.data.colour import log_slide_colours
 from livergrade.data.quality import Limits, measure, reasons
 from livergrade.io.earlier_start import set_aside
 from livergrade.io.file_names import file_name
@@ -63,7 +64,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     def cut_slide(path: Path) -> None:
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
         made_from = slide_identity(path)
-        slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp)
+        slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp, config.icc)
         regions = _regions(slide, config, proposals, made_from)
         images = [
             row
@@ -78,6 +79,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
         kept.save()
         slide.close()
 
+    log_slide_colours(slides, config.icc, "set icc=apply")
     failed = each_slide(slides, cut_slide, "cutting")
     images = pd.DataFrame(rows, columns=None if rows else ["image", "slide"])
     _set_others_aside(images, out, kept)
@@ -153,6 +155,7 @@ def _images(
         }
         inside = shapely.box(x, y, x + width, y + height).intersection(region.outline).area / (width * height)
         made_from = position | {"slide": slide_made_from, "size": [config.width, config.height]}
+        made_from |= {"icc": "apply"} if slide.converted else {}
         image = _cut_or_kept(slide, out / name, made_from, kept)
         quality = measure(image, config.mpp)
         problems = [f"{inside:.0%} of it in the region"] if inside < config.min_inside else []

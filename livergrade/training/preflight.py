@@ -19,6 +19,7 @@ from tqdm import tqdm
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cache import cached_size
 from livergrade.data.cohort import Cohort
+from livergrade.data.colour import check_colours
 from livergrade.data.duplicates import near_duplicates, picture_hashes
 from livergrade.data.kinds import open_cohort
 from livergrade.data.patient_alias import KEPT, CohortError
@@ -85,8 +86,8 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
     except UserError as error:
         yield Finding(FAIL, "cohort", str(error), _suggest_alias(error, out))
     else:
-        message = f"{len(cohort.table)} images of {cohort.table['patient'].nunique()} patients"
-        yield Finding(PASS, "cohort", message)
+        patients = cohort.table["patient"].nunique()
+        yield Finding(PASS, "cohort", f"{len(cohort.table)} images of {patients} patients")
         split = None
         try:
             file = config.data.split_file
@@ -96,6 +97,7 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
         if split is not None:
             yield from check_split(split, cohort.classes)
         yield _warn_if(*check_scale(cohort, config.data.mpp))
+        yield _warn_if(*check_colours(cohort.paths, config.data.icc))
         yield from check_images(cohort, config, split)
     yield from check_weights(config)
 
@@ -204,11 +206,8 @@ def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None
     with reading_threads() as pool:
         measured = pool.map(_measure_image, cohort.paths, repeat(cohort.reading))
         results = list(tqdm(measured, "checking images", len(cohort.paths), leave=False))
-    broken = [
-        f"{path} {result}"
-        for path, result in zip(cohort.paths, results, strict=True)
-        if isinstance(result, str)
-    ]
+    pairs = zip(cohort.paths, results, strict=True)
+    broken = [f"{path} {result}" for path, result in pairs if isinstance(result, str)]
     yield Finding(FAIL if broken else PASS, "images", _join_some(broken) or f"all {len(results)} decode")
     rows = [row for row, result in enumerate(results) if isinstance(result, _ImageStats)]
     stats = [result for result in results if isinstance(result, _ImageStats)]
@@ -244,9 +243,7 @@ def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None
 def _check_sizes_and_modes(names: list[str], stats: list[_ImageStats], image_size: int) -> Iterator[Finding]:
     """Images smaller than the views, and images that are not RGB."""
     sizes = Counter(image.size for image in stats)
-    message = ", ".join(
-        f"{count} of {width} × {height} px" for (width, height), count in sizes.most_common(3)
-    )
+    message = ", ".join(f"{n} of {width} × {height} px" for (width, height), n in sizes.most_common(3))
     message += f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
     small = [name for name, image in zip(names, stats, strict=True) if min(image.size) < image_size]
     fix = f"{len(small)} are smaller than data.image_size and enlarged: {_join_some(small)}"

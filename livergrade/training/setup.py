@@ -8,6 +8,7 @@ from torch import nn
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
+from livergrade.data.colour import log_colours
 from livergrade.data.datamodule import GradingData
 from livergrade.data.scale import log_scale
 from livergrade.data.split import open_split, summary
@@ -46,6 +47,7 @@ def choose_split(config: TrainConfig, cohort: Cohort, run: Path) -> tuple[pd.Dat
     split = open_split(cohort, config.split, file)
     note = describe_split(split, cohort.classes)
     log_scale(config, cohort, split)
+    log_colours(cohort.paths, cohort.reading.icc)
     raise_on_failures([*check_environment(config), check_test_patients(split, cohort.classes)])
     return split, note
 
