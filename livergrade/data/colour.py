@@ -12,6 +12,8 @@ from livergrade.io.memory import reading_threads
 
 log = logging.getLogger(__name__)
 
+NONE = "all images are sRGB, or say nothing of their colours"
+
 
 def count_other_colours(paths: Sequence[Path]) -> int:
     """Number of images whose colours are, by their profile, gAMA or cHRM, other than sRGB's."""
@@ -39,7 +41,7 @@ def check_colours(paths: Sequence[Path], icc: str) -> tuple[bool, str, str, str]
     """
     what = "colour profiles"
     if not (count := count_other_colours(paths)):
-        return False, what, "all images are sRGB, or say nothing of their colours", ""
+        return False, what, NONE, ""
     found = f"{count} of {len(paths)} images carry a profile other than sRGB"
     if icc == "apply":
         return False, what, f"{found}; they are converted to sRGB (data.icc=apply)", ""
@@ -72,5 +74,5 @@ def log_colours(paths: Sequence[Path], icc: str) -> None:
     problem, what, message, fix = check_colours(paths, icc)
     if problem:
         log.warning("%s: %s; %s", what, message, fix)
-    elif icc == "apply":
+    elif icc == "apply" and message != NONE:
         log.info("%s: %s", what, message)

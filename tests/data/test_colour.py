@@ -41,7 +41,8 @@ def test_a_cohort_without_profiles_is_not_spoken_of(
     images: list[Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    log_colours(images[2:], "ignore")
+    for icc in ("ignore", "apply"):
+        log_colours(images[2:], icc)
     assert not caplog.messages
     log_colours(images, "ignore")
     log_colours(images, "apply")
