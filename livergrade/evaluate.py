@@ -35,7 +35,7 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
     if not config.run:
         raise UserError("run: which run should be evaluated? Give its folder, as in run=outputs/senet/<time>")
     typed = list(HydraConfig.get().overrides.task)
-    for key in ("data.image_size", "data.classes", "data.split_file"):
+    for key in ("data.image_size", "data.classes", "data.split_file", "data.icc"):
         if any(word.startswith(f"{key}=") for word in typed):
             raise UserError(f"{key}: is the trained run's; leave it out")
     assert config.data
@@ -57,6 +57,7 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
 )
 def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
+    from livergrade.data.colour import log_colours
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
@@ -70,6 +71,7 @@ def main(config: EvaluateConfig) -> None:
     prepare_libraries(options.seed)
 
     cohort, split = _opened(config, trained, options)
+    log_colours(cohort.paths, cohort.reading.icc)
     graded = split[split["split"] == "test"].reset_index(drop=True) if config.data.name else split
     note = describe_split(split, cohort.classes)
     data = make_data(options, cohort, graded)
@@ -91,6 +93,7 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
     """Return the cohort that is graded, with the names that the run has for its patients, and its split."""
     from livergrade.data.kinds import read_cohort
     from livergrade.data.patient_alias import patient_names, refuse_changed_alias
+    from livergrade.data.scale import refuse_other_scale
     from livergrade.data.split import external_split, read_split
 
     split, before = trained.folder / "split.csv", trained.recorded.data
@@ -98,6 +101,7 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
     if config.data.name:
         alias = patient_names(before, trained.folder).alias
         cohort = read_cohort(options.data, outside=options.data.outside)
+        refuse_other_scale(cohort, options.data.mpp, trained.scale)
         return cohort, external_split(cohort, split, same_names=config.same_names, alias=alias)
     refuse_changed_alias(before, trained.folder)
     cohort = read_cohort(options.data, outside=options.data.outside, run=trained.folder)
@@ -127,6 +131,7 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
     if config.data.name:
         run_data = options.data
         options.data = replace(config.data, image_size=run_data.image_size, classes=run_data.classes)
+        options.data.bits, options.data.icc = config.data.bits or run_data.bits, run_data.icc
         options.split.name = "external"
     options.trainer = config.trainer
     options.augment.test_views = config.views or options.augment.test_views

@@ -87,15 +87,15 @@ def _explain_all(
 
     from livergrade.explanations.explained import explain
     from livergrade.explanations.maps import with_random_weights
-    from livergrade.io.images import ImageError, read_square
+    from livergrade.io.images import ImageError
 
     randomized_net = with_random_weights(grader.net, config.seed)
-    channels = grader.normalisation
+    channels, reading = grader.normalisation, config.data.reading(grader.reading)
     explained: list[Explained] = []
     failed: dict[str, str] = {}
     for image in tqdm(chosen, "explaining", unit="image"):
         try:
-            crop = torch.tensor(read_square(image.path, grader.size))[None]
+            crop = torch.tensor(grader.read(image.path, image.mpp, reading))[None]
         except ImageError as error:
             failed[str(image.path)] = str(error)
             continue
@@ -120,10 +120,12 @@ def _explain_all(
 
 def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     """The images that were named, else test images of the run."""
+    from livergrade.data.colour import log_colours
     from livergrade.data.kinds import read_cohort
     from livergrade.explanations.explained import Chosen, choose
     from livergrade.inference.input_tables import named_by
     from livergrade.inference.inputs import find_inputs
+    from livergrade.inference.scale import log_unknown_scale
     from livergrade.multirun.same_data import refuse_changed_images
 
     if not config.images:
@@ -144,7 +146,9 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     )
     if slides := [str(item.path) for item in inputs if item.slide]:
         raise UserError(f"{', '.join(slides)}: is a whole slide; livergrade.predict maps slides")
-    return [Chosen(item.path, item.path.stem, item.patient) for item in inputs]
+    log_unknown_scale(inputs, config.mpp, run.scale)
+    log_colours([item.path for item in inputs], run.config.data.icc)
+    return [Chosen(item.path, item.path.stem, item.patient, mpp=item.mpp or config.mpp) for item in inputs]
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def predict(config: PredictConfig, out: Path) -> None:
     from livergrade.inference.input_tables import named_by
     from livergrade.inference.inputs import find_inputs, refuse_same_maps
     from livergrade.inference.outputs import remove_outputs, write_answers
+    from livergrade.inference.scale import with_tile_side
     from livergrade.inference.slides import grade_slides
     from livergrade.io.kept import Kept
     from livergrade.io.slide_reader import require
@@ -74,7 +75,9 @@ def predict(config: PredictConfig, out: Path) -> None:
     )
     if any(item.slide for item in inputs):
         require()
-    grader = Grader(Run(Path(config.run)), config.views, config.accelerator, calibrated=config.calibrated)
+    run = Run(Path(config.run))
+    config = with_tile_side(config, run.scale, inputs)
+    grader = Grader(run, config.views, config.accelerator, calibrated=config.calibrated)
     if config.why:
         grader.require_maps()
         refuse_same_maps(inputs)
@@ -119,11 +122,18 @@ def _check_options(config: PredictConfig, out: Path) -> dict[str, object]:
     from livergrade.io.kept import file_sha256
 
     stored, run = out / "options.json", Path(config.run or "").absolute()
-    keys = ("views", "slide_mpp", "tile_um", "stride", "min_tissue", "calibrated")
+    keys = ("views", "slide_mpp", "mpp", "tile_um", "stride", "min_tissue", "calibrated")
     shaping: dict[str, object] = {key: getattr(config, key) for key in keys}
+    shaping["data.bits"] = config.data.bits
     shaping |= {
         name: f"SHA-256 {file_sha256(run / name)[:16]}" if (run / name).is_file() else None
-        for name in ("config.yaml", "checkpoints/best.ckpt", "calibration.json", "appearance.json")
+        for name in (
+            "config.yaml",
+            "checkpoints/best.ckpt",
+            "calibration.json",
+            "appearance.json",
+            "scale.json",
+        )
     }
     current = {"run": str(run), **shaping, "coverage": config.coverage, "abstain": config.abstain}
     if os.path.lexists(stored):

@@ -55,7 +55,7 @@ COLOURS = {
 """The squares on the slide that :func:`write_slide` writes: x, y and side, and their colour."""
 
 
-def write_slide(path: Path, mpp: float | None = 0.5, *, grain: int = 0) -> Path:
+def write_slide(path: Path, mpp: float | None = 0.5, *, grain: int = 0, icc: bytes | None = None) -> Path:
     """A tiled pyramid of 1024 × 768 px and three levels that OpenSlide reads; coloured squares on glass."""
     import tifffile
 
@@ -67,6 +67,8 @@ def write_slide(path: Path, mpp: float | None = 0.5, *, grain: int = 0) -> Path:
     with tifffile.TiffWriter(path) as file:
         for level in range(3):
             options = {"subfiletype": 1} if level else {}
+            if icc:
+                options |= {"iccprofile": icc}
             if mpp:
                 options |= {"resolution": (1e4 / mpp / 2**level,) * 2, "resolutionunit": "CENTIMETER"}
             shown = pixels[:: 2**level, :: 2**level] if not level else _halved(pixels, level)

@@ -144,3 +144,9 @@ def test_what_a_prediction_leaves_is_told(tiny_run: Path, manifest: Path, tmp_pa
         assert lacking(own, list(pd.read_csv(tmp_path / "out" / f"{kind}.csv").columns)) == ([], [])
     named = set(re.findall(r"`(\w+)`", files["predictions.json"]))
     assert set(json.loads((tmp_path / "out" / "predictions.json").read_text())) == named
+
+
+def test_every_key_of_a_scale_is_told() -> None:
+    from livergrade.evaluation.scale import Scale
+
+    assert lacking(rows("### `scale.json`"), list(Scale.__annotations__)) == ([], [])

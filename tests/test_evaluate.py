@@ -131,3 +131,18 @@ def test_mistakes_are_told(
     with pytest.raises(SystemExit):
         command("evaluate", *(word.format(trained=trained) for word in words), outputs=tmp_path)
     assert told in capfd.readouterr().err
+
+
+def test_a_cohort_of_another_scale_and_another_way_of_colours_are_refused(
+    trained: Path, elsewhere: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scale = {"images": 12, "low": 20.0, "median": 20.0, "high": 20.0, "network_um": 0.625}
+    (trained / "scale.json").write_text(json.dumps(scale))
+    words = ["data=manifest", f"data.manifest={elsewhere}", f"data.cache_dir={tmp_path}", "trainer=cpu"]
+    for more, told in (
+        ("data.mpp=1", "6 of 6 images are of another scale than the run:\n  0.png shows 40 µm"),
+        ("data.icc=apply", "data.icc: is the trained run's; leave it out"),
+    ):
+        with pytest.raises(SystemExit):
+            command("evaluate", f"run={trained}", *words, more, outputs=tmp_path)
+        assert told in capfd.readouterr().err

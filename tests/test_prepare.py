@@ -46,7 +46,8 @@ def test_six_images_of_each_region_make_a_cohort(case: Path) -> None:
     out = prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}", *BOTH)
     manifest = pd.read_csv(out / "manifest.csv", keep_default_na=False)
     of_region = ["region_class", "region_name", "grade_from"]
-    assert manifest.columns.tolist() == ["image", "patient", "grade", "slide", *of_region, "sex"]
+    assert manifest.columns.tolist() == ["image", "patient", "grade", "slide", "mpp", *of_region, "sex"]
+    assert (manifest["mpp"] == 0.5).all()
     assert manifest["grade"].tolist() == ["poor"] * 6 + ["well"] * 6  # a region's class is the grade
     rows = manifest[of_region].drop_duplicates().to_numpy().tolist()
     assert rows == [["", "lobe", "table"], ["Well", "", "region"]]

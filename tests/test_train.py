@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from PIL import Image
 from sklearn import metrics as sk
 
 from livergrade.config.schema import AugmentConfig, DataConfig
@@ -26,6 +27,7 @@ from livergrade.runs.folder import read_options
 from livergrade.training.history import read_history
 from livergrade.training.setup import make_task
 from tests.conftest import TINY, command, train
+from tests.io import profiles
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
 
@@ -48,6 +50,34 @@ LEFT_BY_A_RUN = {
     "environment.json",
     "finished.json",
 }
+
+
+@pytest.mark.slow
+def test_a_run_keeps_its_scale_and_reads_colours_as_it_was_told(
+    small: list[str], manifest: Path, tmp_path: Path
+) -> None:
+    cohort = shutil.copytree(manifest.parent, tmp_path / "cohort")
+    for path in cohort.rglob("*.png"):
+        with Image.open(path) as image:
+            image.save(path, icc_profile=profiles.rgb(profiles.DISPLAY_P3))
+    words = [*TINY, *small, f"data.manifest={cohort / manifest.name}", "data.mpp=0.5"]
+    scores = []
+    for icc in ("ignore", "apply"):
+        run = tmp_path / icc
+        train(*words, f"data.icc={icc}", f"hydra.run.dir={run}", outputs=tmp_path)
+        scale = json.loads((run / "scale.json").read_text())
+        assert (scale["images"], scale["median"], scale["network_um"]) == (12, 20.0, 0.625)
+        assert read_options(run).data.icc == icc
+        words_of_run = [f"run={run}", str(cohort / "poor"), "accelerator=cpu", "calibrated=false"]
+        command("predict", *words_of_run, f"out={run / 'p'}", outputs=run)
+        graded = pd.read_csv(run / "p" / "images.csv").set_index("image")["p_poor"]
+        graded.index = [f"poor/{Path(name).name}" for name in graded.index]
+        own = pd.read_csv(run / "predictions.csv").query("split == 'test'").groupby("image")["p_poor"].mean()
+        shared = own.index.intersection(graded.index)
+        assert len(shared) == 2
+        np.testing.assert_allclose(graded[shared], own[shared], atol=1e-3)
+        scores.append(graded)
+    assert not np.allclose(*scores, atol=1e-3)
 
 
 def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:

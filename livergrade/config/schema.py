@@ -5,10 +5,11 @@ and :func:`livergrade.config.validation.problems` checks the values. ``--help`` 
 metadata, so options are documented in one place only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from livergrade.config.fields import option
+from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.pixel_size import LIKELY_UM
 from livergrade.models.catalog import HEADS, MODELS, OPTIONS
 
@@ -113,6 +114,13 @@ class DataConfig:
         None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade", path=True
     )
     split_file: str | None = option(None, "reuse this split.csv instead of drawing a split", path=True)
+    mpp: float | None = option(
+        None,
+        "µm per pixel of the images as they are on the disk, where the column mpp of a manifest does not say "
+        "it; null: unknown. A run with it grades only what shows as much tissue in a network pixel",
+        low=LIKELY_UM[0],
+        high=LIKELY_UM[1],
+    )
     patient_names: str = option(
         "ask",
         "patients whose names differ only in spelling, as P7 and p_07: refused (ask), or different people "
@@ -132,7 +140,24 @@ class DataConfig:
     outside: bool = option(
         False, "allow images outside the cohort's folder: absolute paths, .. and links that lead out"
     )
+    bits: int | None = option(
+        None,
+        "bits that the values of 16-bit images really use, as 12 of a camera's; null: what the files say, "
+        "and dark ones that do not say it are refused",
+        low=8,
+        high=16,
+    )
+    icc: str = option(
+        "ignore",
+        "colour profiles of the images, other than sRGB: ignored, or applied, that is the image is converted "
+        "to sRGB (relative colorimetric) or refused; a run's images are always read as it read them",
+        choices=("ignore", "apply"),
+    )
     synthetic: SyntheticConfig = option(SyntheticConfig, "the embedded cohort")
+
+    def reading(self) -> PixelReading:
+        """How the cohort's images are read."""
+        return PixelReading(bits=self.bits, icc=self.icc)
 
 
 @dataclass
@@ -153,6 +178,22 @@ class NamedConfig:
 
     columns: ColumnsConfig = option(ColumnsConfig, "the tables' names of their columns")
     suffix: str | None = option(None, _SUFFIX)
+
+
+@dataclass
+class ImagesConfig(NamedConfig):
+    """The same, and how the images are read that are named (group ``data`` of commands that use a run)."""
+
+    bits: int | None = option(
+        None,
+        "bits that the values of 16-bit images really use, as 12 of a camera's; null: as of the run's images",
+        low=8,
+        high=16,
+    )
+
+    def reading(self, run: PixelReading) -> PixelReading:
+        """How the named images are read: as those of the run, but for what was typed."""
+        return run if self.bits is None else replace(run, bits=self.bits)
 
 
 @dataclass
@@ -386,6 +427,12 @@ class PrepareConfig:
         None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
     )
     mpp: float = option(0.275, "µm a pixel, of the images", low=0.05, high=20)
+    icc: str = option(
+        "ignore",
+        "a slide's colour profile other than sRGB: ignored, or applied, that is the images are converted to "
+        "sRGB (relative colorimetric) or the slide is refused",
+        choices=("ignore", "apply"),
+    )
     width: int = option(1665, "pixels of an image", low=64)
     height: int = option(1393, "pixels of an image", low=64)
     rows: int = option(2, "images of a region, one above the other", low=1)
@@ -415,8 +462,18 @@ class PredictConfig:
     slide_mpp: float | None = option(
         None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
     )
-    tile_um: float = option(
-        383.0, "side of a slide's tiles, µm: the shorter side of what the network was trained on", low=1
+    mpp: float | None = option(
+        None,
+        "µm per pixel of images as they are on the disk, where no table says it; null: unknown. An image "
+        "that shows much more or less tissue than the run's training images is not graded",
+        low=LIKELY_UM[0],
+        high=LIKELY_UM[1],
+    )
+    tile_um: float | None = option(
+        None,
+        "side of a slide's tiles, µm; null: the shorter side of the run's training images, or 383 where "
+        "their scale is not known",
+        low=1,
     )
     stride: float = option(1.0, "distance of tiles, in sides of a tile", low=0.05, high=1)
     min_tissue: float = option(0.5, "least share of a tile that is tissue", low=0, high=1)
@@ -436,7 +493,7 @@ class PredictConfig:
     batch_size: int = option(32, "images or tiles at once", low=1)
     workers: int = option(4, "threads that read images and tiles while others are graded", low=1)
     accelerator: str = option("auto", "where to grade", choices=("auto", "cpu", "gpu"))
-    data: NamedConfig = option(NamedConfig, "what tables may name")
+    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
 
 
 @dataclass
@@ -454,11 +511,18 @@ class ExplainConfig:
     views: str | None = option(
         None, "rotated views that a map is compared over: all, upright, or a number; null: the run's"
     )
+    mpp: float | None = option(
+        None,
+        "µm per pixel of named images, where no table says it; null: unknown. An image that shows much more "
+        "or less tissue than the run's training images is not explained",
+        low=LIKELY_UM[0],
+        high=LIKELY_UM[1],
+    )
     places: int = option(7, "occlusion positions along each side", low=2, high=64)
     steps: int = option(16, "steps in which a view is deleted and inserted", low=2)
     seed: int = option(0, "seed of random weights, random maps and resampling", low=0, high=2**32 - 1)
     accelerator: str = option("auto", "where the network runs", choices=("auto", "cpu", "gpu"))
-    data: NamedConfig = option(NamedConfig, "what tables may name")
+    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
 
 
 @dataclass
@@ -478,7 +542,7 @@ class ExportConfig:
         0.01, "maximum difference of a probability from PyTorch's; above it no file is written", low=0, high=1
     )
     opset: int = option(18, "version of ONNX's operators", low=18, high=25)
-    data: NamedConfig = option(NamedConfig, "what tables may name")
+    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
 
 
 MACHINE = (

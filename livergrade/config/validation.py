@@ -7,7 +7,15 @@ from typing import Any
 
 from livergrade.config.fields import options
 from livergrade.config.region_classes import rule_problems
-from livergrade.config.schema import DataConfig, EvaluateConfig, ModelConfig, PrepareConfig, TrainConfig
+from livergrade.config.schema import (
+    DataConfig,
+    EvaluateConfig,
+    ExplainConfig,
+    ExportConfig,
+    ModelConfig,
+    PrepareConfig,
+    TrainConfig,
+)
 from livergrade.config.views import view_count
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
@@ -45,6 +53,10 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
         errors += grade_map_problems(config.grades, "grades", config.classes)
     if isinstance(config, EvaluateConfig) and config.data:
         errors += _data_errors(config.data, known=False)
+    if isinstance(config, ExplainConfig | ExportConfig) and config.data.bits and not config.images:
+        errors.append(
+            f"data.bits={config.data.bits}: the run's own images are read as it read them; leave it out"
+        )
     return errors
 
 

@@ -30,7 +30,7 @@ from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)
 
-FORMAT = "2"  # part of every key: increase it when the pixel values of an array would change
+FORMAT = "3"  # part of every key: increase it when the pixel values of an array would change
 OVERSAMPLING = 1.6
 """Cached pixels per view pixel along each side. One bilinear warp from this size is as accurate as rotating
 the full image and then downsampling it; fewer pixels blur, more pixels alias (docs/performance.md)."""
@@ -49,18 +49,18 @@ class UncachedImages:
     """Array-like view of a cohort that decodes rows at each access and caches nothing."""
 
     def __init__(self, cohort: Cohort, size: int) -> None:
-        self.paths, self.size = cohort.paths, size
+        self.paths, self.size, self.reading = cohort.paths, size, cohort.reading
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Center crops of these rows, ``uint8 [rows, size, size, 3]``."""
-        return np.stack([read_square(self.paths[row], self.size) for row in rows])
+        return np.stack([read_square(self.paths[row], self.size, self.reading) for row in rows])
 
 
 def decoded_images(cohort: Cohort, size: int, folder: Path, *, limit: float = math.inf) -> NDArray[np.uint8]:
     """Center crop of every image, downsampled with antialiasing to ``size`` × ``size`` pixels.
 
-    The array is cached as one file, keyed by the content of the cohort's files and ``size``. If several runs
-    need it at the same time, one decodes and the others wait.
+    The array is cached as one file, keyed by the content of the cohort's files, how they are read, and
+    ``size``. If several runs need it at the same time, one decodes and the others wait.
 
     Args:
         cohort: the images.
@@ -75,7 +75,8 @@ def decoded_images(cohort: Cohort, size: int, folder: Path, *, limit: float = ma
         UserError: images are damaged (all are listed), or the array exceeds the limit or the free disk space.
     """
     folder, shape = claim(folder), (len(cohort.table), size, size, 3)
-    key = hashlib.sha256("\n".join([FORMAT, str(size), *cohort.table["sha256"]]).encode()).hexdigest()[:16]
+    known_by = [FORMAT, str(size), cohort.reading.key(), *cohort.table["sha256"]]
+    key = hashlib.sha256("\n".join(known_by).encode()).hexdigest()[:16]
     path = folder / f"{key}_{shape[0]}x{size}px.npy"
     if (cached := _opened(path, shape)) is not None:
         return cached
@@ -105,7 +106,7 @@ def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
 
     def fill(row: int, path: Path) -> None:
         try:
-            array[row] = read_square(path, size)
+            array[row] = read_square(path, size, cohort.reading)
             if file_sha256(path) != expected[row]:
                 broken.append(f"  {path} was changed while the command ran")
         except (ImageError, OSError) as error:

@@ -31,6 +31,7 @@ from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside
 from livergrade.io.named_files import suffix_advice
 from livergrade.io.on_disk import OnDisk, SpellingError
+from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.io.tables import formulas, rows_where
 from livergrade.io.user_tables import path_hint
 from livergrade.io.visible import one_line
@@ -50,12 +51,14 @@ class Cohort:
         classes: the grades, worst to best.
         root: root folder of the ``image`` paths.
         alias: names that were taken for one patient, the table ``data.patient_alias``; None: none.
+        reading: how the images are read.
     """
 
     table: pd.DataFrame
     classes: list[str]
     root: Path
     alias: PatientAlias | None = None
+    reading: PixelReading = AS_FILED
 
     @property
     def paths(self) -> list[Path]:
@@ -78,13 +81,14 @@ def from_manifest(
     outside: bool = False,
     names: PatientNames = ASK,
     table: TableOptions = AS_IT_IS,
+    reading: PixelReading = AS_FILED,
 ) -> Cohort:
     """Read a table with the columns ``image,patient,grade``; image paths start at ``root`` or its folder.
 
     Images unchanged since they were last checked are not read again; ``memory`` is the folder that stores
     their fingerprints. A column ``sha256`` must match the files. ``mixed`` and ``outside`` are
     ``data.mixed_grades`` and ``data.outside``; ``names`` tells which names are one patient; ``table`` tells
-    its columns and words.
+    its columns and words, and ``reading`` how the images are read.
     """
     if not path.exists():
         hint = path_hint(str(path))
@@ -107,6 +111,7 @@ def from_manifest(
         outside=outside,
         names=names,
         grades=table.grades,
+        reading=reading,
     )
 
 
@@ -120,6 +125,7 @@ def from_folder(
     outside: bool = False,
     names: PatientNames = ASK,
     grades: GradeMap = NO_MAP,
+    reading: PixelReading = AS_FILED,
 ) -> Cohort:
     """Read ``root/<grade>/**/<image file>``; the patient is the group ``patient`` of the pattern.
 
@@ -154,6 +160,7 @@ def from_folder(
         mixed=mixed,
         outside=outside,
         names=names,
+        reading=reading,
     )
 
 
@@ -171,6 +178,7 @@ def checked_cohort(
     outside: bool,
     names: PatientNames,
     grades: GradeMap = NO_MAP,
+    reading: PixelReading,
 ) -> Cohort:
     """Check the table and its files; return a cohort only if there is no problem.
 
@@ -187,6 +195,7 @@ def checked_cohort(
         outside: ``data.outside``.
         names: which names are one patient.
         grades: what was made of words for grades, for the message about others.
+        reading: how the images are read.
 
     Raises:
         CohortError: with all problems, one per line.
@@ -208,9 +217,9 @@ def checked_cohort(
         for row, (path, image) in enumerate(zip(paths, table["image"], strict=True))
         if image and row not in led_out and not files.recalls(path)
     }
-    damaged = broken_files(unchecked, opened_only=not messages)
+    damaged = broken_files(unchecked, opened_only=not messages, reading=reading)
     if damaged and not messages:  # the run fails anyway: decode all, to report all bad files together
-        damaged = broken_files(unchecked, opened_only=False)
+        damaged = broken_files(unchecked, opened_only=False, reading=reading)
     messages += [
         f"{where(row)}: image {one_line(paths[row])} {reason}"
         + suffix_advice(table["image"].iloc[row], root, SUFFIXES)
@@ -240,7 +249,7 @@ def checked_cohort(
             len(mixed_names),
             table["patient"].nunique(),
         )
-    return Cohort(table, classes, root, names.alias)
+    return Cohort(table, classes, root, names.alias, reading)
 
 
 def _spelled_as_on_disk(

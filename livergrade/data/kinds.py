@@ -48,6 +48,7 @@ def _manifest(options: DataConfig, names: PatientNames) -> Cohort:
         table=TableOptions(
             vars(options.columns), grade_map(options.grades), options.suffix, options.patient_pattern
         ),
+        reading=options.reading(),
     )
 
 
@@ -61,6 +62,7 @@ def _folder(options: DataConfig, names: PatientNames) -> Cohort:
         outside=options.outside,
         names=names,
         grades=grade_map(options.grades),
+        reading=options.reading(),
     )
 
 
@@ -79,13 +81,13 @@ KINDS: dict[str, CohortKind] = {
     "manifest": CohortKind(
         _manifest,
         ("manifest",),
-        ("root", "patient_pattern", "patient_alias", "columns", "grades", "suffix"),
+        ("root", "patient_pattern", "patient_alias", "columns", "grades", "suffix", "bits", "mpp"),
         "the CSV file, as in data.manifest=cohort.csv",
     ),
     "folder": CohortKind(
         _folder,
         ("root", "patient_pattern"),
-        ("patient_alias", "grades"),
+        ("patient_alias", "grades", "bits", "mpp"),
         asks="both, as in data.root=images \"data.patient_pattern='(?P<patient>P\\d+)'\"",
     ),
 }

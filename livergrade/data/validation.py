@@ -15,6 +15,7 @@ from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
 from livergrade.io.patient_names import patient_key
+from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.row_messages import row_messages
 from livergrade.io.visible import one_line
 
@@ -78,7 +79,7 @@ def names_outside(images: Sequence[str], root: Inside) -> dict[int, str]:
     return reasons
 
 
-def broken_files(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]:
+def broken_files(paths: dict[int, Path], *, opened_only: bool, reading: PixelReading) -> dict[int, str]:
     """Row → reason for every unreadable file; with ``opened_only`` only the file header is checked."""
 
     def reason(path: Path) -> str | None:
@@ -86,7 +87,7 @@ def broken_files(paths: dict[int, Path], *, opened_only: bool) -> dict[int, str]
             if opened_only:
                 open_image(path).close()
             else:
-                read_rgb(path)
+                read_rgb(path, reading=reading)
         except ImageError as error:
             return str(error)
         return None

@@ -41,13 +41,15 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
         "image_size": str(grader.image_size),
         "views": json.dumps(grader.degrees),
         "temperature": repr(grader.temperature or 1.0),
+        "icc": grader.reading.icc,
         "livergrade": __version__,
         "split_fingerprint": fingerprint(run.split) or "unknown",
         "use": "research use only; not a medical device",
     }
     with atomic_write(target) as part:
         write_onnx(exportable(grader), part, opset=config.opset, facts=facts)
-        agreement = check_parity(part, grader, images, source)
+        reading = config.data.reading(grader.reading)
+        agreement = check_parity(part, grader, images, source, reading)
         if not agreement.max_difference <= config.tolerance:
             raise UserError(
                 f"{target}: not written, because its probabilities differ from PyTorch's by up to "
@@ -72,6 +74,8 @@ def write_companions(
         "image_size": grader.image_size,
         "views": grader.degrees,
         "temperature": grader.temperature or 1.0,
+        "scale": run.scale,
+        "icc": grader.reading.icc,
         "opset": config.opset,
         "bytes": target.stat().st_size,
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),

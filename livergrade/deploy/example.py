@@ -12,9 +12,13 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession(str(Path(__file__).with_name("model.onnx")))
-grades = json.loads(session.get_modelmeta().custom_metadata_map["classes"])  # worst to best
+facts = session.get_modelmeta().custom_metadata_map
+grades = json.loads(facts["classes"])  # worst to best
 for name in sys.argv[1:]:
-    image = np.asarray(ImageOps.exif_transpose(Image.open(name)).convert("RGB"))
+    picture = ImageOps.exif_transpose(Image.open(name))
+    if facts["icc"] == "apply" and "icc_profile" in picture.info:
+        sys.exit(f"{name}: has a colour profile; convert it to sRGB first, as was done in training")
+    image = np.asarray(picture.convert("RGB"))
     probabilities, _ = session.run(["probabilities", "per_view"], {"image": image[None]})
     told = ", ".join(f"{grade} {p:.3f}" for grade, p in zip(grades, probabilities[0], strict=True))
     print(f"{name}: {grades[probabilities[0].argmax()]} ({told})")

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from livergrade import __version__
 from livergrade.data.split import fingerprint
 from livergrade.evaluation.metric_catalog import overall
+from livergrade.evaluation.scale import in_words
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.io.files import atomic_write
 from livergrade.io.visible import one_line
@@ -57,6 +58,8 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         split=config.split.name,
         counts=cohort_counts(run.split, metrics["classes"], run.folder / "split.csv"),
         fingerprint=fingerprint(run.split),
+        scale=in_words(run.scale),
+        icc=config.data.icc,
         metrics=metrics,
         calibration=metrics.get("calibration", {}),
         overall_metrics=[(metric.name, metric.heading, metric.unit) for metric in overall()],

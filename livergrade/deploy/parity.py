@@ -21,6 +21,7 @@ from livergrade.inference.input_tables import AS_IT_IS, Named
 from livergrade.inference.inputs import find_inputs
 from livergrade.io.images import ImageError, read_rgb, read_square
 from livergrade.io.inside import Inside
+from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.multirun.same_data import refuse_changed_images
 from livergrade.runs.run import Run
 
@@ -93,7 +94,9 @@ def images_to_check(
     return [run.image(name, below) for name in names], "test images of the run"
 
 
-def check_parity(file: Path, grader: Grader, images: Sequence[Path], source: str) -> Agreement:
+def check_parity(
+    file: Path, grader: Grader, images: Sequence[Path], source: str, reading: PixelReading = AS_FILED
+) -> Agreement:
     """Grade images with the file and with PyTorch, each with its own preprocessing, and compare.
 
     Args:
@@ -101,6 +104,7 @@ def check_parity(file: Path, grader: Grader, images: Sequence[Path], source: str
         grader: the network, on the CPU.
         images: images to compare on; empty: noise images of various sizes.
         source: description of the images.
+        reading: how the images are read.
 
     Raises:
         UserError: an image can't be read.
@@ -110,7 +114,8 @@ def check_parity(file: Path, grader: Grader, images: Sequence[Path], source: str
     with TemporaryDirectory() as folder:
         for path in images or draw_noise(Path(folder)):
             try:
-                whole, crop = read_rgb(path), read_square(path, grader.size)
+                whole = read_rgb(path, reading=reading)
+                crop = read_square(path, grader.size, reading)
             except ImageError as error:
                 raise UserError(f"{path} {error}; name other images") from None
             mean, per_view = (batch[0] for batch in predict(session, whole[None]))

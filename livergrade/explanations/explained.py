@@ -38,6 +38,7 @@ class Chosen:
         patient: the patient, empty if unknown.
         grade: the true grade, empty if unknown.
         why: reason why the image was selected.
+        mpp: µm per pixel of a named image; None: unknown.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Chosen:
     patient: str = ""
     grade: str = ""
     why: str = "named"
+    mpp: float | None = None
 
 
 @dataclass(frozen=True)

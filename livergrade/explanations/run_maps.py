@@ -126,13 +126,14 @@ def _upright_views(
     images: Iterable[str], config: TrainConfig, channels: Normalisation, root: Path, device: torch.device
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Yield batches of upright views of the readable images, with their indices in the list."""
-    size, border = config.data.image_size, config.augment.border
+    size, border, reading = config.data.image_size, config.augment.border, config.data.reading()
+    side = cached_size(size, border)
     indexed, below = list(enumerate(images)), Inside(root, outside=config.data.outside)
     for first in range(0, len(indexed), BATCH):
         crops = {}
         for index, image in indexed[first : first + BATCH]:
             with contextlib.suppress(ImageError, OutsideError):
-                crops[index] = torch.tensor(read_square(below.path(image), cached_size(size, border)))
+                crops[index] = torch.tensor(read_square(below.path(image), side, reading))
         if crops:
             batch = torch.stack(list(crops.values())).to(device)
             upright = ViewParams.upright(len(crops), device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,8 +16,12 @@ from livergrade.data.augment import ViewParams, make_views
 from livergrade.data.cache import cached_size
 from livergrade.errors import UserError
 from livergrade.evaluation.ood import appearance, distances
+from livergrade.evaluation.scale import other_scale
 from livergrade.evaluation.temperature import scaled
 from livergrade.explanations.maps import class_activation
+from livergrade.io.field_of_view import field_of_view
+from livergrade.io.images import ImageError, read_square
+from livergrade.io.pixel_reading import PixelReading
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
 from livergrade.runs.run import Run
@@ -52,7 +57,8 @@ class Grader:
         self.size = cached_size(self.image_size, self.border)
         # Side of a view as a share of the side of the center crop.
         self.view_fraction = 1 / math.sqrt(2) if self.border == "crop" else 1.0
-        self.appearance = run.appearance
+        self.reading = options.data.reading()
+        self.appearance, self.scale = run.appearance, run.scale
         self.calibration = run.calibration
         self.temperature: float | None = self.calibration["temperature"] if calibrated else None
         self.normalisation = normalisation(options.model.name, **options.model.architecture())
@@ -84,6 +90,21 @@ class Grader:
         if math.isinf(self.limit):
             lines.append("OOD detection is off: no threshold was fitted")
         return lines
+
+    def read(self, path: Path, mpp: float | None, reading: PixelReading) -> NDArray[np.uint8]:
+        """Read the center crop of an image file, ``uint8 [S, S, 3]`` with ``S`` = :attr:`size`.
+
+        Args:
+            path: the file.
+            mpp: µm per pixel of the file; None: unknown, and it counts as of the run's scale.
+            reading: how its samples are read.
+
+        Raises:
+            ImageError: it can't be read, or shows much more or less tissue than the run's training images.
+        """
+        if self.scale and mpp and (problem := other_scale(field_of_view(path, mpp), self.scale)):
+            raise ImageError(problem)
+        return read_square(path, self.size, reading)
 
     def view(self, images: Tensor, degrees: float) -> Tensor:
         """Return the network's input for a batch of center crops, rotated anticlockwise.

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
+from livergrade.data.colour import log_colours
 from livergrade.errors import UserError
 from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import Input
-from livergrade.inference.readers import ImageFiles, read_ahead
+from livergrade.inference.readers import read_ahead
+from livergrade.inference.scale import log_unknown_scale
 from livergrade.io.kept import Kept, identity
 from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
@@ -47,7 +49,10 @@ def grade_images(
         that ``answers`` adds.
     """
     target = out / "images.csv"
-    made_from = {image.path: {"image": identity(image.path)} for image in images}
+    mpp = {image.path: image.mpp or config.mpp for image in images}
+    made_from = {path: _made_from(path, size) for path, size in mpp.items()}
+    log_unknown_scale(images, config.mpp, grader.scale)
+    log_colours([image.path for image in images], grader.reading.icc)
     rows: dict[Path, dict[str, Any]] = {}
     for path, of_image in made_from.items():
         if row := _row(kept.find(_name(path), of_image), grader.classes):
@@ -67,7 +72,11 @@ def grade_images(
         write_table(answers(table.sort_values("image", ignore_index=True), "image"), target)
         kept.save()
 
-    read = ImageFiles(remaining, grader.size)
+    reading = config.data.reading(grader.reading)
+
+    def read(index: int) -> NDArray[np.uint8]:
+        return grader.read(remaining[index], mpp[remaining[index]], reading)
+
     try:
         with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
             for indices, crops, errors in read_ahead(
@@ -89,6 +98,11 @@ def grade_images(
             save()
     # With rounded values, as the table has them: patients are graded from what anybody can read there.
     return read_graded(target, ("image", "patient"), grader.classes) if rows else pd.DataFrame()
+
+
+def _made_from(path: Path, mpp: float | None) -> dict[str, Any]:
+    """What a row of the table is known by; the size of a pixel decides whether the image is graded."""
+    return {"image": identity(path)} | ({"mpp": mpp} if mpp else {})
 
 
 def _name(path: Path) -> str:

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from livergrade.io.images import ImageError, read_square
+from livergrade.io.images import ImageError
 from livergrade.io.memory import reading_threads
 from livergrade.io.slide_reader import Slide, SlideError
 
 Read = tuple[list[int], Tensor, dict[int, str]]
 """Indices of the images read, their pixels ``uint8 [B, S, S, 3]``, and index → reason for failures."""
-
-
-class ImageFiles:
-    """Center crops of image files, resized to ``size`` × ``size`` pixels."""
-
-    def __init__(self, paths: Sequence[Path], size: int) -> None:
-        self.paths, self.size = list(paths), size
-
-    def __call__(self, index: int) -> NDArray[np.uint8]:
-        """Read one image, ``uint8 [size, size, 3]``."""
-        return read_square(self.paths[index], self.size)
 
 
 class SlideTiles:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
+from livergrade.data.colour import log_slide_colours
 from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.images import graded_row, read_graded
@@ -39,6 +40,7 @@ def grade_slides(
     kept: Kept,
 ) -> pd.DataFrame:
     """Grade slides, one row each; slides that can't be graded are added to ``failed``."""
+    log_slide_colours([slide.path for slide in slides], grader.reading.icc, "train with data.icc=apply")
     rows = [grade_slide(slide, grader, config, out, failed, answers, kept) for slide in slides]
     return pd.DataFrame([row for row in rows if row])
 
@@ -65,7 +67,8 @@ def grade_slide(
     name = file_name(source.path.stem)
     made_from = {"slide": slide_identity(source.path), "mpp": source.mpp}
     try:
-        slide = Slide(source.path, source.mpp or config.slide_mpp)
+        slide = Slide(source.path, source.mpp or config.slide_mpp, grader.reading.icc)
+        assert config.tile_um
         tile = config.tile_um / slide.mpp
         cells = heatmap.make_grid(slide.width, slide.height, tile * config.stride, tile)
         tissue = slide.tissue

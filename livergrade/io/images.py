@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from livergrade.io.colour import ColourError, to_srgb
 from livergrade.io.headers import refuse_jpeg, refuse_tiff
 from livergrade.io.memory import ROOM
+from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.io.regular_files import no_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -113,7 +115,9 @@ def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:300] or type(error).__name__
 
 
-def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8]:
+def read_rgb(
+    path: Path, *, shorter_side: int | None = None, reading: PixelReading = AS_FILED
+) -> NDArray[np.uint8]:
     """Decode ``path`` to RGB.
 
     EXIF orientation is applied, 16-bit grey is scaled to 8 bits (not clipped), transparent images are put on
@@ -124,6 +128,7 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
         shorter_side: resize with an antialiasing filter so that the shorter side has this many pixels;
             smaller images are enlarged. An image longer than :data:`LONGEST` times its shorter side is first
             cut to its middle of that length.
+        reading: what is known of the samples beside the file.
 
     Returns:
         ``uint8 [height, width, 3]``.
@@ -135,9 +140,9 @@ def read_rgb(path: Path, *, shorter_side: int | None = None) -> NDArray[np.uint8
     with open_image(path) as image, ROOM.take(PIXEL_BYTES * image.width * image.height):
         try:
             image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
-            rgb = _to_rgb(ImageOps.exif_transpose(image))
-        except ImageError:
-            raise
+            rgb = _to_rgb(ImageOps.exif_transpose(image), reading)
+        except (ImageError, ColourError) as error:
+            raise ImageError(str(error)) from None
         except Exception as error:  # a hostile file raises many exception types: struct.error, KeyError, ...
             raise ImageError(f"is damaged or cut short: {_reason(error)}") from None
         if shorter_side:
@@ -157,21 +162,24 @@ def _middle(image: Image.Image) -> Image.Image:
     return image.crop((left, top, min(image.width, left + most), min(image.height, top + most)))
 
 
-def read_square(path: Path, size: int) -> NDArray[np.uint8]:
+def read_square(path: Path, size: int, reading: PixelReading = AS_FILED) -> NDArray[np.uint8]:
     """Center crop of ``path``, resized to ``size`` × ``size`` pixels, ``uint8 [size, size, 3]``."""
-    image = read_rgb(path, shorter_side=size)
+    image = read_rgb(path, shorter_side=size, reading=reading)
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:
+    info = image.info
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips at 255
         grey = np.asarray(image).astype(np.float64)
         if grey.min() < 0 or grey.max() > 65535:
             raise ImageError("has grey values outside 0 to 65535")
-        return Image.fromarray(np.round(grey / 257).astype(np.uint8)).convert("RGB")
+        image = Image.fromarray(np.round(grey / 257).astype(np.uint8))
     if image.mode == "F":
         raise ImageError("holds floating-point values; save it with 8 or 16 bits")
+    if reading.icc == "apply":
+        image = to_srgb(image, info)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

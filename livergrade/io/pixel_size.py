@@ -1,20 +1,21 @@
-"""The size of a slide's pixels, as a table gives it."""
+"""The size of the pixels of a slide or an image, as a table gives it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 
 LIKELY_UM = (0.05, 20.0)
-"""Plausible pixel sizes of a slide scanner, µm; a TIFF's print resolution is far outside."""
+"""Plausible pixel sizes of a slide or an image, µm; a TIFF's print resolution is far outside."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
 def read_mpp(cell: str) -> float | None:
-    """Read a cell of the column ``mpp`` of a slide table.
+    """Read a cell of the column ``mpp`` of a table of slides or images.
 
     Returns:
-        µm per pixel at full resolution; None for a blank cell.
+        µm per pixel, of a slide at full resolution; None for a blank cell.
 
     Raises:
         ValueError: it is no number, or no plausible size; the message says so without naming the row.
@@ -24,8 +25,24 @@ def read_mpp(cell: str) -> float | None:
         return None
     number = float(text) if _NUMBER.fullmatch(text) else None
     if number is None or not LIKELY_UM[0] <= number <= LIKELY_UM[1]:
-        reason = "is no number" if number is None else "is no size of a slide's pixels"
+        reason = "is no number" if number is None else "is no size of a microscope's pixels"
         raise ValueError(
             f"mpp {text[:60]!r} {reason}; give µm per pixel, {LIKELY_UM[0]:g} to {LIKELY_UM[1]:g}, as 0.25"
         )
     return number
+
+
+def mpp_problems(cells: Iterable[str], where: Callable[[int], str]) -> list[str]:
+    """Cells of a column ``mpp`` that are no plausible size of a pixel, one line each.
+
+    Args:
+        cells: the column.
+        where: name of a row in messages, by its number from 0.
+    """
+    problems = []
+    for row, cell in enumerate(cells):
+        try:
+            read_mpp(cell)
+        except ValueError as error:
+            problems.append(f"{where(row)}: {error}")
+    return problems

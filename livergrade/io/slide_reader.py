@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from livergrade.errors import UserError
+from livergrade.io.colour import ColourError, other_colours, to_srgb
 from livergrade.io.headers import refuse_tiff
 from livergrade.io.pixel_size import LIKELY_UM
 from livergrade.io.regular_files import no_file
@@ -111,12 +112,17 @@ class Slide:
     Args:
         path: the file.
         mpp: pixel size at full resolution, µm, used only if the slide does not state it.
+        icc: what is done with a colour profile other than sRGB: ``ignore`` or ``apply``.
+
+    Attributes:
+        converted: whether regions are converted to sRGB.
 
     Raises:
-        SlideError: the file is not a slide, or states no plausible pixel size and none is given.
+        SlideError: the file is not a slide, states no plausible pixel size and none is given, or has a colour
+            profile that is to be applied and can't be.
     """
 
-    def __init__(self, path: Path, mpp: float | None = None) -> None:
+    def __init__(self, path: Path, mpp: float | None = None, icc: str = "ignore") -> None:
         require()
         self.path = path
         if mpp is not None and not LIKELY_UM[0] <= mpp <= LIKELY_UM[1]:
@@ -126,6 +132,9 @@ class Slide:
         self.file = _opened(path)
         try:
             self._read_properties(mpp)
+            self._colours = _colours(self.file)
+            self.converted = icc == "apply" and other_colours(self._colours) is not None
+            self._in_srgb(Image.new("RGB", (1, 1)))  # a profile that can't be applied is told now
         except SlideError:
             self.file.close()
             raise
@@ -160,6 +169,13 @@ class Slide:
             )
             raise SlideError(f"{problem}; give slide_mpp=<µm>, or the column mpp of a slide table")
         self.mpp = float(np.mean(stated)) if likely else float(mpp or 0)
+
+    def _in_srgb(self, image: Image.Image) -> Image.Image:
+        """RGB pixels of the slide, converted by its profile if that was asked for."""
+        try:
+            return to_srgb(image, self._colours) if self.converted else image
+        except ColourError as error:
+            raise SlideError(str(error)) from None
 
     def read(
         self, x: float, y: float, width: float, height: float, size: tuple[int, int]
@@ -227,9 +243,10 @@ class Slide:
             raise SlideError(f"has no level from which this region is read in fewer than {size:.1e} px")
         if direct := self.tiled.get(level):
             try:
-                return direct.read(*first, *last), first
+                found = direct.read(*first, *last)
             except Exception as error:
                 raise SlideError(f"is damaged: {error}") from error
+            return (np.asarray(self._in_srgb(Image.fromarray(found))) if self.converted else found), first
         # OpenSlide takes integer coordinates of the finest level.
         fine = self.downsamples[level]
         corner = (round(first[0] * fine), round(first[1] * fine))
@@ -238,7 +255,7 @@ class Slide:
         except openslide.OpenSlideError as error:
             raise SlideError(f"is damaged: {error}") from None
         rgb = Image.new("RGB", rgba.size, "white")
-        rgb.paste(rgba, mask=rgba.getchannel("A"))
+        rgb.paste(self._in_srgb(rgba.convert("RGB")), mask=rgba.getchannel("A"))
         return np.asarray(rgb), (corner[0] / fine, corner[1] / fine)
 
     @functools.cached_property
@@ -278,3 +295,20 @@ def _opened(path: Path) -> openslide.OpenSlide:
         ) from None
     except (openslide.OpenSlideError, OSError, ValueError) as error:
         raise SlideError(f"can't be opened: {error}") from None
+
+
+def _colours(file: openslide.OpenSlide) -> dict[str, bytes]:
+    """The slide's colour profile as in Pillow's ``info`` of an image: OpenSlide gives it with each region."""
+    if "openslide.icc-size" not in file.properties:
+        return {}
+    region = file.read_region((0, 0), file.level_count - 1, (1, 1))
+    return {key: value for key, value in region.info.items() if key == "icc_profile"}
+
+
+def has_other_colours(path: Path) -> bool:
+    """Whether a slide carries a colour profile other than sRGB; not if it can't be opened."""
+    try:
+        with _opened(path) as file:
+            return other_colours(_colours(file)) is not None
+    except (SlideError, openslide.OpenSlideError):  # told by whoever reads it
+        return False

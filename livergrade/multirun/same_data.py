@@ -9,10 +9,12 @@ from pathlib import Path
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
 from livergrade.data.kinds import read_cohort
+from livergrade.data.scale import training_scale
 from livergrade.data.split import open_split
 from livergrade.errors import UserError
 from livergrade.evaluation.changed_images import changed_images, counted
 from livergrade.evaluation.predictions import carried_columns
+from livergrade.evaluation.scale import in_words
 from livergrade.io.kept import file_sha256
 from livergrade.io.visible import shown
 from livergrade.runs.run import Run
@@ -39,7 +41,11 @@ def refuse_other_data(folder: Path, config: TrainConfig, *, fix: str) -> None:
     run = Run(folder)
     cohort = read_cohort(config.data, outside=config.data.outside, run=folder)
     lines = _images_differ(run, cohort) or _split_differs(run, cohort, config)
-    lines += [*_columns_differ(run, cohort), *_weights_differ(run, config)]
+    lines += [
+        *_columns_differ(run, cohort),
+        *_scale_differs(run, cohort, config),
+        *_weights_differ(run, config),
+    ]
     if lines:
         listed = "\n".join(f"  {line}" for line in lines)
         raise UserError(f"{folder}: is finished, and was made from other data; {fix}:\n{listed}")
@@ -89,6 +95,14 @@ def _columns_differ(run: Run, cohort: Cohort) -> list[str]:
         return [f"further columns of the manifest: {there} there, {here} here"]
     messages = changed_images(tested, now[tested.columns])
     return [counted(messages)] if messages else []
+
+
+def _scale_differs(run: Run, cohort: Cohort, config: TrainConfig) -> list[str]:
+    """Whether the sizes of pixels of training images were corrected, of which nothing else of a run tells."""
+    if run.scale is None or run.split["image"].tolist() != cohort.table["image"].tolist():
+        return []  # other images are told already, and a column or option that came since, too
+    before, now = run.scale, training_scale(config, cohort, run.split)
+    return [] if before == now else [f"scale: {in_words(before)} there, {in_words(now)} here"]
 
 
 def _weights_differ(run: Run, config: TrainConfig) -> list[str]:

@@ -49,6 +49,7 @@ def write_results(
         save(figure, run / "figures" / name)
     if images:
         worst = list(worst_images(predictions)["image"])
-        write_thumbnails(worst, images, run / "mistakes", outside=outside)
+        reading = config.data.reading()
+        write_thumbnails(worst, images, run / "mistakes", outside=outside, reading=reading)
     write_report(run)
     return metrics

@@ -20,6 +20,7 @@ from livergrade.evaluation.levels import LEVELS, aggregate
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import class_names
+from livergrade.evaluation.scale import in_words
 from livergrade.evaluation.summary import RunMetrics, Subgroup
 from livergrade.io.visible import shown
 from livergrade.reports.html import inlined_figures, write_page
@@ -51,8 +52,8 @@ def write_report(run_folder: str | Path) -> Path:
     """Write ``report.html`` into a run folder, atomically.
 
     Reads ``config.yaml``, ``split.csv``, ``predictions.csv`` and ``metrics.json``, and if present
-    ``environment.json``, ``sanity.json``, ``figures/`` and ``mistakes/``. Only the table of patients is
-    computed here; nothing outside the folder is read.
+    ``scale.json``, ``environment.json``, ``sanity.json``, ``figures/`` and ``mistakes/``. Only the table of
+    patients is computed here; nothing outside the folder is read.
 
     Args:
         run_folder: Folder of a finished run.
@@ -81,6 +82,7 @@ def write_report(run_folder: str | Path) -> Path:
         majority=majority(metrics),
         verdict=verdict(metrics, run.model),
         limits=limits(metrics, config),
+        scale=in_words(run.scale),
         cohort=cohort_counts(run.split, metrics["classes"], folder / "split.csv"),
         levels=LEVELS,
         overall=[(metric.name, metric.heading, metric.unit) for metric in overall()],

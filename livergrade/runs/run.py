@@ -14,6 +14,7 @@ from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.ood import Appearance, read_appearance
 from livergrade.evaluation.predictions import class_names, read_predictions
+from livergrade.evaluation.scale import Scale, read_scale
 from livergrade.evaluation.splits import read_split_table
 from livergrade.evaluation.summary import RunMetrics, read_metrics
 from livergrade.evaluation.uncertainty import Calibration, read_calibration
@@ -153,6 +154,11 @@ class Run:
     def appearance(self) -> Appearance | None:
         """Content of ``appearance.json``; None if missing."""
         return read_appearance(self.folder / "appearance.json")
+
+    @functools.cached_property
+    def scale(self) -> Scale | None:
+        """Content of ``scale.json``; None if the scale of the training images is not known."""
+        return read_scale(self.folder / "scale.json")
 
     @functools.cached_property
     def contents(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from livergrade import __version__
 from livergrade.config.schema import PrepareConfig
+from livergrade.data.colour import log_slide_colours
 from livergrade.data.quality import Limits, measure, reasons
 from livergrade.evaluation.subgroups import OF_REGIONS
 from livergrade.io.earlier_start import set_aside
@@ -66,7 +67,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     def cut_slide(path: Path) -> None:
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
         made_from = slide_identity(path)
-        slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp)
+        slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp, config.icc)
         graded, left_out = _regions(slide, attributes["grade"], config, proposals, made_from)
         used = [region for region in graded if region.grade]
         images = [
@@ -83,6 +84,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
         kept.save()
         slide.close()
 
+    log_slide_colours(slides, config.icc, "set icc=apply")
     failed = each_slide(slides, cut_slide, "cutting")
     images = pd.DataFrame(rows, columns=None if rows else ["image", "slide"])
     _set_others_aside(images, out, kept)
@@ -159,6 +161,7 @@ def _images(
         }
         inside = shapely.box(x, y, x + width, y + height).intersection(region.outline).area / (width * height)
         made_from = position | {"slide": slide_made_from, "size": [config.width, config.height]}
+        made_from |= {"icc": "apply"} if slide.converted else {}
         image = _cut_or_kept(slide, out / name, made_from, kept)
         quality = measure(image, config.mpp)
         problems = [f"{inside:.0%} of it in the region"] if inside < config.min_inside else []
@@ -221,7 +224,8 @@ def _write(
         return
     carried = [name for name in table.columns if name not in ("slide", "patient", "grade", "mpp")]
     used = images[images["rejected"] == ""]
-    manifest = used[["image", "patient", "grade", "slide", *OF_REGIONS]].join(table[carried], on="slide")
+    columns = ["image", "patient", "grade", "slide", "mpp", *OF_REGIONS]
+    manifest = used[columns].join(table[carried], on="slide")
     left_out = images.loc[images["rejected"] != "", ["image", "slide", "region", "rejected"]]
     for name, rows in (("images", images), ("manifest", manifest), ("rejected", left_out)):
         write_table(rows, out / f"{name}.csv", "%.6g")

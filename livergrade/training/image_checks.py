@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from livergrade.data.duplicates import near_duplicates, picture_hashes
 from livergrade.data.quality import BLACK, IMPLAUSIBLE, UM, implausible, measure
 from livergrade.io.images import ImageError, open_image, read_rgb
 from livergrade.io.memory import reading_threads
+from livergrade.io.pixel_reading import PixelReading
 from livergrade.training.findings import FAIL, PASS, WARN, Finding, join_some, warn_if
 
 SIDE = 256
@@ -35,9 +37,8 @@ LOOKED_AT = 100
 def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None) -> Iterator[Finding]:
     """Decode every image; check sizes, colour modes, blank and blurred images, stain and duplicates."""
     with reading_threads() as pool:
-        results = list(
-            tqdm(pool.map(_measure_image, cohort.paths), "checking images", len(cohort.paths), leave=False)
-        )
+        measured = pool.map(_measure_image, cohort.paths, repeat(cohort.reading))
+        results = list(tqdm(measured, "checking images", len(cohort.paths), leave=False))
     broken = [
         f"{path} {result}"
         for path, result in zip(cohort.paths, results, strict=True)
@@ -81,7 +82,7 @@ def check_appearance(cohort: Cohort) -> Iterator[Finding]:
     """Check whether images look like H&E at all, on some of them, so that a run starts soon."""
     step = -(-len(cohort.paths) // LOOKED_AT)
     with reading_threads() as pool:
-        found = list(pool.map(_implausible, cohort.paths[::step]))
+        found = list(pool.map(_implausible, cohort.paths[::step], repeat(cohort.reading)))
     yield from _check_appearance(dict(zip(cohort.table["image"][::step], found, strict=True)), step > 1)
 
 
@@ -102,12 +103,12 @@ def _check_appearance(found: dict[str, str], some: bool = False) -> Iterator[Fin
         yield Finding(PASS, "appearance", "all have the brightness, structure and colours of H&E")
 
 
-def _implausible(path: Path) -> str:
+def _implausible(path: Path, reading: PixelReading) -> str:
     """What an image is that H&E is not; empty for a plausible or an unreadable one."""
     try:
         with open_image(path) as image:
             shorter = min(image.size)
-        return implausible(read_rgb(path, shorter_side=min(SIDE, shorter)))
+        return implausible(read_rgb(path, shorter_side=min(SIDE, shorter), reading=reading))
     except ImageError:  # told when the cohort is read
         return ""
 
@@ -168,15 +169,16 @@ class _ImageStats:
     implausible: str
 
 
-def _measure_image(path: Path) -> _ImageStats | str:
+def _measure_image(path: Path, reading: PixelReading) -> _ImageStats | str:
     """Return the statistics of an image, or the reason why it can't be read."""
     try:
         with open_image(path) as image:
             size, mode = image.size, image.mode
-        pixels = read_rgb(path, shorter_side=SIDE)
+        pixels = read_rgb(path, shorter_side=SIDE, reading=reading)
     except ImageError as error:
         return str(error)
     quality = measure(pixels, UM)
     density = -np.log10(np.maximum(pixels, 1) / 255).mean((0, 1))
-    odd = implausible(pixels if min(size) >= SIDE else read_rgb(path))  # noise that is enlarged is none
+    # Noise that is enlarged is none.
+    odd = implausible(pixels if min(size) >= SIDE else read_rgb(path, reading=reading))
     return _ImageStats(size, mode, quality.tissue, quality.focus, density, picture_hashes(pixels), odd)

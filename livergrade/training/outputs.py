@@ -7,8 +7,10 @@ import lightning as L
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.datamodule import GradingData
+from livergrade.data.scale import training_scale
 from livergrade.evaluation.ood import write_appearance
 from livergrade.evaluation.predictions import predictions_table, write_predictions
+from livergrade.evaluation.scale import write_scale
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.explanations.run_maps import write_run_maps
 from livergrade.io.files import write_json
@@ -68,6 +70,7 @@ def write_outputs(
     reference = trained.appearance if trained else None
     write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), out / "predictions.csv")
     write_appearance(out, data.split, data.squares, seed=config.seed, reference=reference)
+    write_scale(out, trained.scale if trained else training_scale(config, cohort, data.split))
     write_run_maps(out, task.net, task.classes, config, cohort.root, trainer.strategy.root_device)
     recorded = facts()
     if not trained:

@@ -12,8 +12,10 @@ import pandas as pd
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cache import cached_size
+from livergrade.data.colour import check_colours
 from livergrade.data.kinds import open_cohort
 from livergrade.data.patient_alias import KEPT, CohortError
+from livergrade.data.scale import check_scale
 from livergrade.data.split import make_split, read_split
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, without_patients
@@ -48,9 +50,8 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
     except UserError as error:
         yield Finding(FAIL, "cohort", str(error), _suggest_alias(error, out))
     else:
-        table = cohort.table
-        message = f"{len(table)} images of {table['patient'].nunique()} patients"
-        yield Finding(PASS, "cohort", message)
+        patients = cohort.table["patient"].nunique()
+        yield Finding(PASS, "cohort", f"{len(cohort.table)} images of {patients} patients")
         split = None
         try:
             file = config.data.split_file
@@ -59,6 +60,8 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
             yield Finding(FAIL, "split", str(error))
         if split is not None:
             yield from check_split(split, cohort.classes)
+        yield warn_if(*check_scale(cohort, config.data.mpp))
+        yield warn_if(*check_colours(cohort.paths, config.data.icc))
         yield from check_images(cohort, config, split)
     yield from check_weights(config)
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LEFT = (
     *("checkpoints", "tensorboard", "config.yaml", KEPT, "failed.json", "finished.json"),
-    *("sanity.json", "mistakes", "figures"),  # which of these are written depends on options
+    *("sanity.json", "scale.json", "mistakes", "figures"),  # which of these are written depends on options
 )
 """What a start leaves that would be taken for the next start's."""
 

@@ -8,7 +8,9 @@ from torch import nn
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
+from livergrade.data.colour import log_colours
 from livergrade.data.datamodule import GradingData
+from livergrade.data.scale import log_scale
 from livergrade.data.split import open_split, summary
 from livergrade.evaluation.leakage import leakage, warning
 from livergrade.io.cache_folder import cache_folder
@@ -45,6 +47,8 @@ def choose_split(config: TrainConfig, cohort: Cohort, run: Path) -> tuple[pd.Dat
     file = run / "split.csv" if config.train.resume else config.data.split_file
     split = open_split(cohort, config.split, file)
     note = describe_split(split, cohort.classes)
+    log_scale(config, cohort, split)
+    log_colours(cohort.paths, cohort.reading.icc)
     findings = [*check_environment(config), check_test_patients(split, cohort.classes)]
     raise_on_failures([*findings, *check_appearance(cohort)])
     return split, note

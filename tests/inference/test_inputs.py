@@ -114,7 +114,7 @@ def test_every_pixel_size_that_is_none_is_told_with_its_row(tmp_path: Path) -> N
         find_inputs([str(tmp_path / "t.csv")])
     lines = str(told.value).splitlines()
     assert [line.partition("row ")[2][0] for line in lines[1:]] == ["2", "3", "4", "5", "6", "7"]
-    assert "mpp '250' is no size of a slide's pixels; give µm per pixel, 0.05 to 20" in str(told.value)
+    assert "mpp '250' is no size of a microscope's pixels; give µm per pixel, 0.05 to 20" in str(told.value)
 
 
 def test_a_slide_with_the_name_of_anothers_map_is_refused(tmp_path: Path) -> None:

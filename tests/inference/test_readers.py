@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livergrade.inference.readers import ImageFiles, SlideTiles, read_ahead
+from livergrade.inference.readers import SlideTiles, read_ahead
 from livergrade.io.images import ImageError
 from livergrade.io.slide_reader import Slide
-from tests.conftest import COLOURS, draw_image, write_slide
+from tests.conftest import COLOURS, write_slide
 
 
 def squares(number: int) -> np.ndarray:
@@ -37,9 +37,7 @@ def test_a_fault_of_ours_is_no_broken_image() -> None:
         list(read_ahead(lambda number: np.full((1, 1, 3), 1 // number), 3, batch_size=1, workers=1))
 
 
-def test_squares_of_files_and_of_a_slide(tmp_path: Path) -> None:
-    draw_image(tmp_path / "a.png", 0, 0)
-    assert ImageFiles([tmp_path / "a.png"], 16)(0).shape == (16, 16, 3)
+def test_squares_of_a_slide(tmp_path: Path) -> None:
     slide = Slide(write_slide(tmp_path / "s.tif"))
     read = SlideTiles(slide, np.array([[x, y] for x, y, _ in COLOURS], float), 256, 32)
     for number, colour in enumerate(COLOURS.values()):

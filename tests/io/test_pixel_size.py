@@ -3,8 +3,8 @@
 import pytest
 
 from livergrade.config.fields import options
-from livergrade.config.schema import PredictConfig, PrepareConfig
-from livergrade.io.pixel_size import LIKELY_UM, read_mpp
+from livergrade.config.schema import ExplainConfig, PredictConfig, PrepareConfig, TrainConfig
+from livergrade.io.pixel_size import LIKELY_UM, mpp_problems, read_mpp
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,18 @@ def test_what_is_no_number_is_told(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", ["-0.5", "0", "250", "0.0499", "20.01", "1e400"])
 def test_what_no_scanner_makes_is_told(cell: str) -> None:
-    with pytest.raises(ValueError, match="is no size of a slide's pixels"):
+    with pytest.raises(ValueError, match="is no size of a microscope's pixels"):
         read_mpp(cell)
 
 
-@pytest.mark.parametrize("schema", [PrepareConfig(), PredictConfig()])
-def test_the_option_has_the_same_bounds(schema: object) -> None:
-    (item,) = [item for key, item, _ in options(schema) if key == "slide_mpp"]
-    assert (item.metadata["low"], item.metadata["high"]) == LIKELY_UM
+@pytest.mark.parametrize("schema", [PrepareConfig(), PredictConfig(), TrainConfig(), ExplainConfig()])
+def test_the_options_have_the_same_bounds(schema: object) -> None:
+    items = [item for key, item, _ in options(schema) if key.rpartition(".")[2] in ("mpp", "slide_mpp")]
+    assert items
+    assert {(item.metadata["low"], item.metadata["high"]) for item in items} == {LIKELY_UM}
+
+
+def test_all_rows_of_a_column_are_told() -> None:
+    cells = ["0,5", "nan", "0", "-0.5", "250", "0.5um", "0.5", ""]
+    told = mpp_problems(cells, lambda row: f"row {row + 2}")
+    assert [line.partition(":")[0] for line in told] == [f"row {row}" for row in range(2, 8)]

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from livergrade.io import slide_reader
+from livergrade.io.colour import to_srgb
 from livergrade.io.slide_reader import Slide, SlideError
 from tests.conftest import COLOURS, write_slide
+from tests.io import profiles
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +102,29 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     for name in ("a.tif", ".", "a\0b"):
         with pytest.raises(SlideError, match=r"not a file|can't be opened"):
             Slide(tmp_path / name)
+
+
+def test_a_colour_profile_is_applied_where_that_is_asked_for(tmp_path: Path) -> None:
+    carried = profiles.rgb(profiles.DISPLAY_P3)
+    path, (x, y, _) = write_slide(tmp_path / "p.tif", icc=carried), next(iter(COLOURS))
+    plain = Slide(path).read(x, y, 64, 64, (64, 64))
+    assert (plain == Slide(write_slide(tmp_path / "s.tif")).read(x, y, 64, 64, (64, 64))).all()
+    slide = Slide(path, icc="apply")
+    expected = np.asarray(to_srgb(Image.fromarray(plain), {"icc_profile": carried}))
+    assert np.abs(expected.astype(int) - plain).max() > 5
+    assert (slide.read(x, y, 64, 64, (64, 64)) == expected).all()
+    slide.tiled = {}  # through OpenSlide
+    assert (slide.read(x, y, 64, 64, (64, 64)) == expected).all()
+    assert (slide.read(-64, -64, 32, 32, (32, 32)) == 255).all()  # beyond the slide
+
+
+def test_a_profile_that_can_not_be_applied_is_refused_at_once(tmp_path: Path) -> None:
+    for name, carried, told in (
+        ("a.tif", b"no profile", "broken colour profile"),
+        ("b.tif", profiles.grey(profiles.parametric(1.8)), "for GRAY pixels, and its own are RGB"),
+    ):
+        path = write_slide(tmp_path / name, icc=carried)
+        Slide(path)
+        with pytest.raises(SlideError, match=told):
+            Slide(path, icc="apply")
+    assert not Slide(write_slide(tmp_path / "c.tif", icc=profiles.rgb()), icc="apply").converted

@@ -138,3 +138,14 @@ def test_a_test_image_that_was_replaced_is_not_the_one_that_was_tested(case: Cas
     refuse_changed_images(run, cohort_now(run), [second], fix="restore them")
     with pytest.raises(UserError, match=rf"are now; restore them:\n  1 image differs: {first} \(sha256 "):
         refuse_changed_images(run, cohort_now(run), [first, second], fix="restore them")
+
+
+def test_sizes_of_pixels_that_were_corrected_are_refused_with_both_scales(case: Case) -> None:
+    run, config = case
+    scale = {"images": 12, "low": 20.0, "median": 20.0, "high": 20.0, "network_um": 0.625}
+    write_json(scale, run / "scale.json")
+    config.data.mpp = 0.5
+    refuse_other_data(run, config, fix="restore it")
+    config.data.mpp = 0.25
+    with pytest.raises(UserError, match=r"scale: Scale: .* 20 µm .* there, Scale: .* 10 µm .* here"):
+        refuse_other_data(run, config, fix="restore it")

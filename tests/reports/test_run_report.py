@@ -361,3 +361,11 @@ def test_without_validation_the_sections_say_so(run):
 def test_few_validation_patients_are_told_how_to_be_more(run):
     measured(run, val=6)
     assert "6 validation patients are too few to guarantee 90 % coverage, which takes 9" in page_of(run).text
+
+
+def test_the_scale_is_told_or_that_it_is_unknown(run):
+    assert "Scale: unknown." in page_of(run).text
+    scale = {"images": 9, "low": 640.0, "median": 697.0, "high": 700.0, "network_um": 10.9}
+    write_json(scale, run / "scale.json")
+    write_report(run)
+    assert "training images show 640 to 700 (median 697) µm of tissue" in page_of(run).text

@@ -17,6 +17,7 @@ from livergrade.slides.cut import cut
 from livergrade.slides.inputs import read_table
 from livergrade.slides.regions import Region, write_regions
 from tests.conftest import COLOURS, write_slide
+from tests.io import profiles
 
 SQUARES = [shapely.box(x, y, x + side, y + side) for x, y, side in COLOURS]
 
@@ -80,6 +81,12 @@ def another_slide(case: Case) -> None:
     os.utime(case.slides[0], ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def a_profile_is_applied(case: Case) -> None:
+    """The slide, of which only the profile is new, and the option."""
+    write_slide(case.slides[0], None, icc=profiles.rgb(profiles.DISPLAY_P3))
+    case.config.icc = "apply"
+
+
 def another_folder(case: Case) -> None:
     case.slides[0] = write_slide(case.folder / "new" / "b.tif", None)
 
@@ -94,6 +101,7 @@ CHANGES: dict[str, Callable[[Case], object]] = {
     "patient and grade were corrected": lambda case: write_table(
         case.folder, "a,P3,moderate,0.5,M\nb,P2,well,0.5,F\n"
     ),
+    "a colour profile is applied": a_profile_is_applied,
     "another width and fewer columns": other_options(width=90, columns=1, min_focus=1000.0),
     "an image was altered": another_picture,
     "an image is gone": lambda case: (case.folder / "out" / "images" / "a_R01_1.png").unlink(),
