@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from livergrade.evaluation.grade_counts import mixed_grades
-from livergrade.io.images import ImageError, open_image, read_rgb
+from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
 from livergrade.io.patient_names import patient_key
@@ -73,7 +73,7 @@ def broken_files(paths: dict[int, Path], *, opened_only: bool, reading: PixelRea
     def reason(path: Path) -> str | None:
         try:
             if opened_only:
-                open_image(path).close()
+                read_header(path)
             else:
                 read_rgb(path, reading=reading)
         except ImageError as error:

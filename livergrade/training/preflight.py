@@ -28,7 +28,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, without_patients
 from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.leakage import leakage
-from livergrade.io.images import ImageError, open_image, read_rgb
+from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.memory import reading_threads
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.tables import write_table
@@ -331,14 +331,14 @@ class _ImageStats:
 def _measure_image(path: Path, reading: PixelReading) -> _ImageStats | str:
     """Return the statistics of an image, or the reason why it can't be read."""
     try:
-        with open_image(path) as image:
-            size, mode = image.size, image.mode
+        of_file = read_header(path)
         pixels = read_rgb(path, shorter_side=SIDE, reading=reading)
     except ImageError as error:
         return str(error)
     quality = measure(pixels, UM)
     density = -np.log10(np.maximum(pixels, 1) / 255).mean((0, 1))
-    return _ImageStats(size, mode, quality.tissue, quality.focus, density, picture_hashes(pixels))
+    hashes = picture_hashes(pixels)
+    return _ImageStats(of_file.size, of_file.mode, quality.tissue, quality.focus, density, hashes)
 
 
 def _warn_if(problem: object, what: str, message: str, fix: str) -> Finding:
