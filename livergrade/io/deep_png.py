@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from typing import BinaryIO
 
@@ -38,6 +39,7 @@ def read_deep_png(file: BinaryIO, reading: PixelReading) -> Image.Image:
     """
     import imagecodecs
 
+    logging.getLogger("imagecodecs").disabled = True  # what is wrong with a file is told in its own line
     file.seek(0)
     content = file.read()
     colour, significant, clear = _header(content)

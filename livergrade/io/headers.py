@@ -141,7 +141,7 @@ def refuse_jpeg_kind(file: BinaryIO) -> None:
             if len(frame) == 6 and (frame[0] != 8 or frame[5] not in (1, 3, 4) or head[1] in _LOSSLESS):
                 kind = "lossless " if head[1] in _LOSSLESS else ""
                 raise ImageError(
-                    f"is a {kind}JPEG of {frame[0]} bits and {frame[5]} channels; save it as RGB of 8 bits"
+                    f"is a {kind}JPEG of {frame[0]} bits, channels: {frame[5]}; save it as RGB of 8 bits"
                 )
             return
         file.seek(length - 2, os.SEEK_CUR)

@@ -40,6 +40,10 @@ BLOCK_BYTES = 64 * 2**20
 large image: 1.2 GB in each of 16 threads. Blocks above 32 MB go back to the system."""
 
 
+_BMP = "Unsupported BMP "
+"""How Pillow begins to say that it does not read a BMP that may be a good one."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What an image file says of itself before it is decoded.
@@ -77,7 +81,12 @@ def _reasons() -> Iterator[None]:
     except UnidentifiedImageError:
         raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
     except Exception as error:  # a hostile header raises many exception types: struct.error, KeyError, ...
-        raise ImageError(f"can't be opened: {_reason(error)}") from None
+        if (reason := _reason(error)).startswith(_BMP):
+            kind = reason.removeprefix(_BMP)
+            raise ImageError(
+                f"is a BMP of a kind that is not read ({kind}); save it as RGB of 8 bits"
+            ) from None
+        raise ImageError(f"can't be opened: {reason}") from None
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def refuse_kind(page: Page) -> None:
         raise ImageError("is a TIFF that does not say its width and height; save it again")
     if 262 not in page.tags:
         raise ImageError("is a TIFF that does not say what its values mean (no tag 262); save it again")
-    for check in (_compression, _samples, _colours, _extra, _pictures):
+    for check in (_samples, _compression, _colours, _extra, _pictures):
         if problem := check(page):
             raise ImageError(f"is a TIFF {problem}")
 

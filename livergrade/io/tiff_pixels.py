@@ -53,10 +53,13 @@ def _first_page(file: BinaryIO) -> Iterator[Page]:
     """The first page, of a kind that is read."""
     import tifffile
 
-    logging.getLogger("tifffile").disabled = True  # what is wrong with a file is told in its own line
+    for name in ("tifffile", "imagecodecs"):  # what is wrong with a file is told in its own line
+        logging.getLogger(name).disabled = True
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        page = tiff.pages[0]
+        page = next(iter(tiff.pages), None)
+        if page is None:
+            raise ImageError("is a TIFF without a page: it is damaged or cut short")
         refuse_kind(page)
         yield page
 
