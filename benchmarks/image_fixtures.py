@@ -3,8 +3,8 @@
 python benchmarks/image_fixtures.py <folder>
 
 Prints how many files are read, refused and why, and which differ by more than two grey levels on average
-from what Pillow or OpenCV make of the same file. Both know fewer kinds than livergrade does; a difference is a
-question, not an error.
+from what Pillow or OpenCV make of the same file. Both know fewer kinds than livergrade does: a difference is
+a question, not an error.
 """
 
 from __future__ import annotations
