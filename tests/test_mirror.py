@@ -14,6 +14,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "errors.py": "an exception without code of its own",
     "evaluation/arrays.py": "types alone",
     "inference/slides.py": "tests/test_predict.py: takes a trained network and a slide",
+    "io/image_error.py": "an exception without code of its own",
     "models/architecture.py": "types, and ImageNet's two constants",
     "multirun/comparison.py": "tests/test_compare.py: puts together what the modules beside it make",
     "reports/palette.py": "colours alone",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from livergrade.io.colour import other_colours
-from livergrade.io.images import ImageError, open_image
+from livergrade.io.images import ImageError, read_header
 from livergrade.io.memory import reading_threads
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,7 @@ def count_other_colours(paths: Sequence[Path]) -> int:
 
     def is_other(path: Path) -> bool:
         try:
-            with open_image(path) as image:
-                return other_colours(image.info) is not None
+            return other_colours(read_header(path).colours) is not None
         except ImageError:  # told by whoever decodes it
             return False
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from livergrade.evaluation.grade_counts import mixed_grades
 from livergrade.io.grade_map import NO_MAP, GradeMap, unknown_grades
-from livergrade.io.images import ImageError, open_image, read_rgb
+from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
 from livergrade.io.patient_names import patient_key
@@ -85,7 +85,7 @@ def broken_files(paths: dict[int, Path], *, opened_only: bool, reading: PixelRea
     def reason(path: Path) -> str | None:
         try:
             if opened_only:
-                open_image(path).close()
+                read_header(path)
             else:
                 read_rgb(path, reading=reading)
         except ImageError as error:

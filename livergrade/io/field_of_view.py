@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from livergrade.io.images import open_image
+from livergrade.io.images import read_header
 
 
 def field_of_view(path: Path, mpp: float) -> float:
@@ -17,5 +17,4 @@ def field_of_view(path: Path, mpp: float) -> float:
     Raises:
         ImageError: it can't be opened.
     """
-    with open_image(path) as image:
-        return mpp * min(image.size)
+    return mpp * min(read_header(path).size)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from livergrade.io.dicom import is_dicom
 from livergrade.io.headers import refuse_tiff
-from livergrade.io.images import MOST_BYTES, MOST_PIXELS, ImageError, open_image
+from livergrade.io.images import MOST_BYTES, MOST_PIXELS, ImageError, read_header
 from livergrade.io.regular_files import no_file
 from livergrade.io.slide_reader import MOST_PAGES, SUFFIXES
 
@@ -96,7 +96,7 @@ def _vendor(path: Path) -> str:
 
 def _opens_as_image(path: Path) -> bool:
     try:
-        open_image(path).close()
+        read_header(path)
     except ImageError:
         return False
     return True

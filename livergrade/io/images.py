@@ -1,17 +1,24 @@
 """Read one image file as 8-bit RGB, or raise an error with the reason."""
 
-import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from livergrade.io.colour import ColourError, to_srgb
-from livergrade.io.headers import refuse_jpeg, refuse_tiff
+from livergrade.io.deep_png import is_deep_png, read_deep_png
+from livergrade.io.headers import refuse_jpeg, refuse_jpeg_kind, refuse_tiff
+from livergrade.io.image_error import ImageError as ImageError
 from livergrade.io.memory import ROOM
 from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.io.regular_files import no_file
+from livergrade.io.tiff_pixels import is_tiff, read_tiff, tiff_header
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
@@ -21,8 +28,8 @@ MOST_PIXELS = 64_000_000
 """Larger images are whole slides or decompression bombs."""
 
 
-MOST_PAGES = 10
-"""Pages of a TIFF that are counted, to say how many a file holds that must hold one."""
+MOST_PAGES = 1000
+"""Pages of a TIFF that are counted, smaller copies of the image among them."""
 MOST_BYTES = 2**30
 """A larger file holds no image of so many pixels, or much that is no image."""
 LONGEST = 8
@@ -35,16 +42,66 @@ BLOCK_BYTES = 64 * 2**20
 large image: 1.2 GB in each of 16 threads. Blocks above 32 MB go back to the system."""
 
 
-class ImageError(Exception):
-    """The file is not an image that can be graded; the message gives the reason."""
+_KEPT = ("exif", "icc_profile", "srgb", "gamma", "chromaticity")
+"""Of what a PNG says of itself, its orientation and its colours."""
+_BMP = "Unsupported BMP "
+"""How Pillow begins to say that it does not read a BMP that may be a good one."""
 
 
-def open_image(path: Path) -> Image.Image:
-    """Open ``path`` and check its header, without decoding the image.
+@dataclass(frozen=True)
+class Header:
+    """What an image file says of itself before it is decoded.
+
+    Attributes:
+        size: width and height in pixels.
+        mode: what its samples are, as Pillow names it, or of a TIFF as the standard does.
+        colours: what it says of its colours, as Pillow's ``info`` has it: ``icc_profile`` and others.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    colours: Mapping[Any, Any] = field(default_factory=dict)
+
+
+def read_header(path: Path) -> Header:
+    """Check the header of ``path``, without decoding the image.
 
     Raises:
         ImageError: missing, empty, no file, not one of :data:`FORMATS`, of several pages, too small or too
             large, or its header says what no image needs.
+    """
+    with _reasons(), _checked(path) as image:
+        return image if isinstance(image, Header) else Header(image.size, image.mode, image.info)
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Turn whatever goes wrong while a file's header is read into an `ImageError`."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        most = MOST_PIXELS // 10**6
+        raise ImageError(f"says that it has more than {most} megapixels; cut images from it") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
+    except Exception as error:  # a hostile header raises many exception types: struct.error, KeyError, ...
+        if (reason := _reason(error)).startswith(_BMP):
+            kind = reason.removeprefix(_BMP)
+            raise ImageError(
+                f"is a BMP of a kind that is not read ({kind}); save it as RGB of 8 bits"
+            ) from None
+        raise ImageError(f"can't be opened: {reason}") from None
+
+
+@contextmanager
+def _checked(path: Path) -> Iterator[Image.Image | Header]:
+    """The image, opened by Pillow, or what the header of a TIFF says, once both are of a size that is read.
+
+    Raises:
+        ImageError: as :func:`read_header`.
+        Exception: of many kinds, where the header is damaged.
     """
     if problem := no_file(path):
         raise ImageError(problem)
@@ -53,59 +110,38 @@ def open_image(path: Path) -> Image.Image:
         raise ImageError("is empty (0 bytes)")
     if size > MOST_BYTES:
         raise ImageError(f"is a file of {size / 1e9:.1f} GB; cut images from it")
-    try:
-        with path.open("rb") as file:
-            refuse_tiff(file)
-        image = Image.open(path, formats=FORMATS)
-    except Image.DecompressionBombError:
-        most = MOST_PIXELS // 10**6
-        raise ImageError(f"says that it has more than {most} megapixels; cut images from it") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
-    except Exception as error:  # a hostile header raises many exception types: struct.error, KeyError, ...
-        raise ImageError(f"can't be opened: {_reason(error)}") from None
-    try:
-        _check_header(image, path)
-    except ImageError:
-        image.close()
-        raise
-    return image
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is told in its own line
+    with path.open("rb") as file:
+        if is_tiff(file):
+            images = refuse_tiff(file, MOST_PAGES)
+            header = Header(*tiff_header(path))
+            _check_size(header.size, images)
+            yield header
+            return
+        refuse_jpeg_kind(file)
+    with Image.open(path, formats=FORMATS) as image:
+        _check_size(image.size, 1 if image.format == "MPO" else getattr(image, "n_frames", 1))
+        if image.format in ("JPEG", "MPO"):  # MPO: a camera's JPEG followed by a preview
+            with path.open("rb") as file:
+                refuse_jpeg(file, image.width * image.height)
+        yield image
 
 
-def _check_header(image: Image.Image, path: Path) -> None:
-    """Refuse an image by its size, its pages and its scans.
+def _check_size(size: tuple[int, int], images: int) -> None:
+    """Refuse an image by its size and by how many there are in the file.
 
     Raises:
         ImageError: with the reason.
     """
-    width, height = image.size
+    width, height = size
     if min(width, height) < LEAST_SIDE:
         raise ImageError(f"is {width} × {height} px; the shorter side must have {LEAST_SIDE}")
     if width * height > MOST_PIXELS:
         raise ImageError(
             f"is {width} × {height} px, more than {MOST_PIXELS // 10**6} megapixels; cut images from it"
         )
-    try:
-        frames = _pages(image) if image.format == "TIFF" else getattr(image, "n_frames", 1)
-        if image.format in ("JPEG", "MPO"):
-            with path.open("rb") as file:
-                refuse_jpeg(file, width * height)
-    except Exception as error:  # as above
-        raise ImageError(f"can't be opened: {_reason(error)}") from None
-    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG followed by a preview
-        some = f"{frames} or more" if frames == MOST_PAGES else frames
-        raise ImageError(f"holds {some} pages or frames; give one image a file")
-
-
-def _pages(image: Image.Image) -> int:
-    """Number of a TIFF's pages, counted to :data:`MOST_PAGES`; Pillow would go through thousands."""
-    pages = 1
-    if getattr(image, "is_animated", False):
-        with contextlib.suppress(EOFError):
-            while pages < MOST_PAGES:
-                image.seek(pages)
-                pages += 1
-    return pages
+    if images > 1:
+        raise ImageError(f"holds {images} pages or frames; give one image a file")
 
 
 def _reason(error: Exception) -> str:
@@ -120,8 +156,8 @@ def read_rgb(
 ) -> NDArray[np.uint8]:
     """Decode ``path`` to RGB.
 
-    EXIF orientation is applied, 16-bit grey is scaled to 8 bits (not clipped), transparent images are put on
-    white (the colour of an empty slide), palette, grey, CMYK and LAB are converted.
+    The orientation is applied, samples of more or fewer than 8 bits are scaled (not clipped), transparent
+    images are put on white (the colour of an empty slide), palette, grey, CMYK, YCbCr and LAB are converted.
 
     Args:
         path: the file.
@@ -137,10 +173,12 @@ def read_rgb(
         ImageError: the file is not a complete image.
     """
     Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined] # documented, but not typed
-    with open_image(path) as image, ROOM.take(PIXEL_BYTES * image.width * image.height):
+    with ExitStack() as opened:
+        with _reasons():
+            image = opened.enter_context(_checked(path))
+        opened.enter_context(ROOM.take(PIXEL_BYTES * image.size[0] * image.size[1]))
         try:
-            image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
-            rgb = _to_rgb(ImageOps.exif_transpose(image), reading)
+            rgb = _to_rgb(ImageOps.exif_transpose(_decoded(path, image, reading)), reading)
         except (ImageError, ColourError) as error:
             raise ImageError(str(error)) from None
         except Exception as error:  # a hostile file raises many exception types: struct.error, KeyError, ...
@@ -151,6 +189,19 @@ def read_rgb(
             size = tuple(max(shorter_side, round(side * factor)) for side in rgb.size)
             rgb = rgb.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
         return np.asarray(rgb)
+
+
+def _decoded(path: Path, image: Image.Image | Header, reading: PixelReading) -> Image.Image:
+    """The image decoded to 8 bits a sample, in the colours of the file."""
+    if isinstance(image, Header):
+        return read_tiff(path, reading)
+    with path.open("rb") as file:
+        if is_deep_png(file):
+            eight = read_deep_png(file, reading)
+            eight.info = {key: image.info[key] for key in _KEPT if key in image.info}
+            return eight
+    image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
+    return image
 
 
 def _middle(image: Image.Image) -> Image.Image:
@@ -170,16 +221,9 @@ def read_square(path: Path, size: int, reading: PixelReading = AS_FILED) -> NDAr
 
 
 def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:
-    info = image.info
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips at 255
-        grey = np.asarray(image).astype(np.float64)
-        if grey.min() < 0 or grey.max() > 65535:
-            raise ImageError("has grey values outside 0 to 65535")
-        image = Image.fromarray(np.round(grey / 257).astype(np.uint8))
-    if image.mode == "F":
-        raise ImageError("holds floating-point values; save it with 8 or 16 bits")
+    """The one place where the colours of a file become RGB."""
     if reading.icc == "apply":
-        image = to_srgb(image, info)
+        image = to_srgb(image, image.info)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

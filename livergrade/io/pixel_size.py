@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 
 LIKELY_UM = (0.05, 20.0)
 """Plausible pixel sizes of a slide or an image, µm; a TIFF's print resolution is far outside."""
@@ -30,19 +29,3 @@ def read_mpp(cell: str) -> float | None:
             f"mpp {text[:60]!r} {reason}; give µm per pixel, {LIKELY_UM[0]:g} to {LIKELY_UM[1]:g}, as 0.25"
         )
     return number
-
-
-def mpp_problems(cells: Iterable[str], where: Callable[[int], str]) -> list[str]:
-    """Cells of a column ``mpp`` that are no plausible size of a pixel, one line each.
-
-    Args:
-        cells: the column.
-        where: name of a row in messages, by its number from 0.
-    """
-    problems = []
-    for row, cell in enumerate(cells):
-        try:
-            read_mpp(cell)
-        except ValueError as error:
-            problems.append(f"{where(row)}: {error}")
-    return problems

@@ -17,7 +17,7 @@ from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
 from livergrade.data.duplicates import near_duplicates, picture_hashes
 from livergrade.data.quality import BLACK, IMPLAUSIBLE, UM, implausible, measure
-from livergrade.io.images import ImageError, open_image, read_rgb
+from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.memory import reading_threads
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.training.findings import FAIL, PASS, WARN, Finding, join_some, warn_if
@@ -106,8 +106,7 @@ def _check_appearance(found: dict[str, str], some: bool = False) -> Iterator[Fin
 def _implausible(path: Path, reading: PixelReading) -> str:
     """What an image is that H&E is not; empty for a plausible or an unreadable one."""
     try:
-        with open_image(path) as image:
-            shorter = min(image.size)
+        shorter = min(read_header(path).size)
         return implausible(read_rgb(path, shorter_side=min(SIDE, shorter), reading=reading))
     except ImageError:  # told when the cohort is read
         return ""
@@ -172,13 +171,14 @@ class _ImageStats:
 def _measure_image(path: Path, reading: PixelReading) -> _ImageStats | str:
     """Return the statistics of an image, or the reason why it can't be read."""
     try:
-        with open_image(path) as image:
-            size, mode = image.size, image.mode
+        header = read_header(path)
         pixels = read_rgb(path, shorter_side=SIDE, reading=reading)
     except ImageError as error:
         return str(error)
     quality = measure(pixels, UM)
     density = -np.log10(np.maximum(pixels, 1) / 255).mean((0, 1))
     # Noise that is enlarged is none.
-    odd = implausible(pixels if min(size) >= SIDE else read_rgb(path, reading=reading))
-    return _ImageStats(size, mode, quality.tissue, quality.focus, density, picture_hashes(pixels), odd)
+    odd = implausible(pixels if min(header.size) >= SIDE else read_rgb(path, reading=reading))
+    return _ImageStats(
+        header.size, header.mode, quality.tissue, quality.focus, density, picture_hashes(pixels), odd
+    )

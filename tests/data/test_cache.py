@@ -16,6 +16,7 @@ from livergrade.data.cache import UncachedImages, cached_size, decode, decoded_i
 from livergrade.data.cohort import Cohort, from_manifest
 from livergrade.errors import UserError
 from livergrade.io.cache_folder import MARKER
+from livergrade.io.pixel_reading import PixelReading
 from tests.conftest import GRADES, write_cohort
 
 
@@ -44,6 +45,13 @@ def test_what_is_not_kept_is_the_same(cohort: Cohort, tmp_path: Path) -> None:
     rows = np.array([5, 0, 5])
     np.testing.assert_array_equal(UncachedImages(cohort, 32)[rows], kept[rows])
     assert len(list(tmp_path.glob("*.npy"))) == 1
+
+
+def test_another_reading_is_another_array(cohort: Cohort, tmp_path: Path) -> None:
+    decoded_images(cohort, 32, tmp_path)
+    decoded_images(replace(cohort, reading=PixelReading(12)), 32, tmp_path)
+    decoded_images(replace(cohort, reading=PixelReading(14)), 32, tmp_path)
+    assert len(list(tmp_path.glob("*.npy"))) == 3
 
 
 def test_a_second_start_decodes_nothing(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 import torch
 import yaml
 
@@ -223,3 +225,27 @@ def test_grades_are_names_whatever_they_look_like(
     assert {area["properties"]["classification"]["name"] for area in areas} <= {*grades, UNLIKE}
     assert start(tmp_path / "a.png", slide, run=run) == 0
     assert outputs(tmp_path / "out") == first
+
+
+def test_bits_are_the_runs_or_typed_and_another_number_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 4096, (40, 44, 3), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb")
+    config = PredictConfig(run=str(tiny_run), inputs=[str(tmp_path / "a.tif")], views="1", accelerator="cpu")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match=r"a\.tif is a TIFF with values to 40\d\d, .* give data\.bits=12"):
+        predict(config, tmp_path / "out")
+    config.data.bits = 12
+    with pytest.raises(UserError, match=r"data\.bits: None there, 12 now"):
+        predict(config, tmp_path / "out")
+    (tmp_path / "typed").mkdir()
+    predict(config, tmp_path / "typed")
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    options = yaml.safe_load((run / "config.yaml").read_text())
+    options["data"]["bits"] = 12
+    (run / "config.yaml").write_text(yaml.safe_dump(options))
+    (tmp_path / "recorded").mkdir()
+    config.run, config.data.bits = str(run), None
+    predict(config, tmp_path / "recorded")
+    typed, recorded = (pd.read_csv(tmp_path / name / "images.csv") for name in ("typed", "recorded"))
+    pd.testing.assert_frame_equal(typed, recorded)

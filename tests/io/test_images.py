@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livergrade.io.images import SUFFIXES, ImageError, open_image, read_rgb, read_square
+from livergrade.io.images import SUFFIXES, ImageError, read_header, read_rgb, read_square
 
 GRADIENT = np.dstack([np.tile(np.linspace(40, 220, 32), (24, 1))] * 3).astype(np.uint8)
 
@@ -174,8 +174,8 @@ def test_pictures_less_long_are_resized_as_a_whole(tmp_path: Path) -> None:
 def test_pages_are_not_all_counted(tmp_path: Path) -> None:
     page = Image.new("RGB", (20, 20))
     page.save(tmp_path / "a.tif", save_all=True, append_images=[page] * 30)
-    with pytest.raises(ImageError, match="holds 10 or more pages"):
-        open_image(tmp_path / "a.tif")
+    with pytest.raises(ImageError, match="holds 31 pages"):
+        read_header(tmp_path / "a.tif")
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -203,7 +203,7 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path, kind: str) -> None:
     elif kind == "pipe":
         os.mkfifo(path)
     with pytest.raises(ImageError, match=r"not a file|can't be opened"):
-        open_image(path)
+        read_header(path)
 
 
 @pytest.mark.slow
@@ -220,3 +220,42 @@ def test_large_pictures_take_no_more_memory_in_many_threads(tmp_path: Path) -> N
     words = [sys.executable, "-c", code, str(tmp_path / "a.png")]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 1_500_000_000
+
+
+def test_the_table_of_kinds_is_what_reading_does(tmp_path: Path) -> None:
+    from tests.io.image_kinds import END, PAGE, START, table
+
+    shown = PAGE.read_text("utf-8").split(START)[1].split(END)[0]
+    assert shown == table(tmp_path), "python -m tests.io.image_kinds writes it again"
+
+
+def test_an_orientation_of_a_tiff_is_applied(tmp_path: Path) -> None:
+    path = tmp_path / "turned.tif"
+    Image.fromarray(GRADIENT).save(path, tiffinfo={274: 6})
+    assert (read_rgb(path) == np.rot90(GRADIENT, -1)).all()
+    assert read_header(path).size == (24, 32)
+
+
+def test_decoders_say_nothing_on_the_screen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with a file is in the error's one line."""
+    import warnings
+
+    file = tmp_path / "a.tif"
+    Image.fromarray(GRADIENT).save(file)
+    content = bytearray(file.read_bytes())
+    for at in range(8, len(content), 97):
+        content[at] ^= 0xFF
+    file.write_bytes(content)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            read_rgb(file)
+        except ImageError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - either is right
+    assert not [line for line in told if "PIL" in line.filename]
+    assert capfd.readouterr().err == ""
+
+
+def test_reading_pictures_is_light_to_import() -> None:
+    code = "import sys, livergrade.io.images; assert not {'tifffile', 'imagecodecs'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], check=True)

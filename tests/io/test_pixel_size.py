@@ -4,7 +4,7 @@ import pytest
 
 from livergrade.config.fields import options
 from livergrade.config.schema import ExplainConfig, PredictConfig, PrepareConfig, TrainConfig
-from livergrade.io.pixel_size import LIKELY_UM, mpp_problems, read_mpp
+from livergrade.io.pixel_size import LIKELY_UM, read_mpp
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,3 @@ def test_the_options_have_the_same_bounds(schema: object) -> None:
     items = [item for key, item, _ in options(schema) if key.rpartition(".")[2] in ("mpp", "slide_mpp")]
     assert items
     assert {(item.metadata["low"], item.metadata["high"]) for item in items} == {LIKELY_UM}
-
-
-def test_all_rows_of_a_column_are_told() -> None:
-    cells = ["0,5", "nan", "0", "-0.5", "250", "0.5um", "0.5", ""]
-    told = mpp_problems(cells, lambda row: f"row {row + 2}")
-    assert [line.partition(":")[0] for line in told] == [f"row {row}" for row in range(2, 8)]
