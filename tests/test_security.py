@@ -23,9 +23,11 @@ from tests.conftest import GRADES, command, draw_image, finished_run, write_coho
 PACKAGE = Path(livergrade.__file__).parent
 FORBIDDEN_IMPORTS = {
     *("marshal", "shelve", "dill", "cloudpickle", "joblib", "runpy", "ctypes"),  # they run what they read
-    *("zipfile", "tarfile"),  # no archive is unpacked
+    *("zipfile", "tarfile"),  # no archive is unpacked; see BOUNDED
     *("socket", "socketserver", "http", "urllib", "requests"),  # nothing is served or fetched by us
 }
+BOUNDED = {"table_kinds.py: zipfile", "workbooks.py: zipfile"}
+"""A workbook is a zip file: its directory is read within a limit, and its parts in memory, counted."""
 FORBIDDEN_BUILTINS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_CALLS = {
     *("instantiate", "get_class", "get_method", "unpack_archive", "unsafe_load", "full_load"),
@@ -50,7 +52,7 @@ def test_nothing_is_imported_that_runs_unpacks_or_serves_what_it_reads() -> None
             found += [f"{path.name}: {name}" for name in names if name.split(".")[0] in FORBIDDEN_IMPORTS]
             if isinstance(node, ast.ImportFrom) and node.module == "pickle":
                 found += [f"{path.name}: {a.name}" for a in node.names if a.name != "UnpicklingError"]
-    assert found == []
+    assert set(found) == BOUNDED
 
 
 def test_nothing_is_called_that_runs_what_it_reads() -> None:
@@ -153,8 +155,7 @@ def test_no_formula_gets_into_a_table_of_predictions(tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match=r"row 2: patient .* is a formula"):
         find_inputs([str(table)])
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"type \./=a\.png"):
-        find_inputs(["=a.png"])
+    assert [str(one.path) for one in find_inputs(["=a.png"])] == [str(tmp_path / "=a.png")]
     assert [str(one.path) for one in find_inputs([str(tmp_path / "=a.png")])] == [str(tmp_path / "=a.png")]
 
 

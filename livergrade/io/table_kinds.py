@@ -5,6 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from livergrade.io.zip_directory import zip_end
+
 _FIX = "save it as CSV (in UTF-8) or as .xlsx"
 _FIRST_BYTES = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook of an old Excel (.xls), or one with a password"),
@@ -37,6 +39,8 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 WORKBOOK = "xlsx"
 MOST_PACKED = 2**26
 """Bytes of a workbook's file."""
+MOST_DIRECTORY_BYTES = 2**20
+"""Of the list of its parts, of which a workbook has some dozens."""
 
 
 def table_kind(path: Path) -> str | None:
@@ -65,6 +69,9 @@ def _in_zip(path: Path) -> str:
     if path.stat().st_size > MOST_PACKED:
         raise ValueError(f"it is larger than {MOST_PACKED / 1e6:.0f} MB")
     try:
+        with path.open("rb") as file:
+            if zip_end(file, path.stat().st_size)[1] > MOST_DIRECTORY_BYTES:
+                raise ValueError("its directory is larger than that of any workbook")
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError):

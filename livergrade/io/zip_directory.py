@@ -37,7 +37,7 @@ def zip_records(file: BinaryIO) -> list[Record]:
             leads elsewhere; or they are too many, or say that they are larger than the file.
     """
     size = file.seek(0, os.SEEK_END)
-    count, length, start = _end(file, size)
+    count, length, start = zip_end(file, size)
     if count > MOST_RECORDS or length > MOST_DIRECTORY_BYTES or start + length > size:
         raise ValueError(f"it says that it holds {count} records")
     file.seek(start)
@@ -65,8 +65,12 @@ def record_bytes(file: BinaryIO, record: Record) -> bytes:
     return file.read(record.size)
 
 
-def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
-    """Number of records, and length and position of the directory."""
+def zip_end(file: BinaryIO, size: int) -> tuple[int, int, int]:
+    """What the end of a zip file says: number of records, and length and position of the directory, bytes.
+
+    Raises:
+        ValueError: there is no such end, or it is damaged.
+    """
     file.seek(max(0, size - _END_BYTES - 0xFFFF))
     tail = file.read()
     at = tail.rfind(_END)

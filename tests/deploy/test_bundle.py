@@ -11,11 +11,12 @@ from livergrade.config.schema import ExportConfig
 from livergrade.deploy import bundle
 from livergrade.deploy.parity import Agreement
 from livergrade.errors import UserError
+from livergrade.io.pixel_reading import AS_FILED
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
 
 GRADER = SimpleNamespace(
-    classes=list(GRADES), model="senet", image_size=32, degrees=[0, 90], temperature=None
+    classes=list(GRADES), model="senet", image_size=32, degrees=[0, 90], temperature=None, reading=AS_FILED
 )
 
 

@@ -11,7 +11,9 @@ import torch
 from livergrade.config.schema import PredictConfig
 from livergrade.inference.images import grade_images, graded_row
 from livergrade.inference.inputs import Input
+from livergrade.io.images import read_square
 from livergrade.io.kept import Kept
+from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from tests.conftest import GRADES, draw_image
 
 
@@ -41,6 +43,10 @@ class ByBrightness:
 
     def __init__(self) -> None:
         self.classes, self.size, self.shown = list(GRADES), 16, 0
+        self.scale, self.reading = None, AS_FILED
+
+    def read(self, path: Path, mpp: float | None, reading: PixelReading) -> np.ndarray:
+        return read_square(path, self.size, reading)
 
     def grade(self, squares: torch.Tensor) -> np.ndarray:
         self.shown += len(squares)

@@ -54,7 +54,8 @@ def test_what_fits_both_is_neither(tmp_path: Path) -> None:
 
 def test_the_column_image_takes_what_training_takes(tmp_path: Path) -> None:
     assert of_image_column(tiff(tmp_path / "a.tif", tile=(16, 16))) == IMAGE
-    assert of_image_column(write_slide(tmp_path / "b.tif")) == SLIDE
+    assert of_image_column(write_slide(tmp_path / "b.tif")) == IMAGE  # of which it reads the first level
+    assert of_image_column(write_dicom(tmp_path / "c.dcm", "1.2.7")) == SLIDE
 
 
 def test_where_slides_are_looked_for_a_plain_image_is_none(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_what_no_scanner_makes_is_told(cell: str) -> None:
 
 @pytest.mark.parametrize("schema", [PrepareConfig(), PredictConfig(), TrainConfig(), ExplainConfig()])
 def test_the_options_have_the_same_bounds(schema: object) -> None:
-    items = [item for key, item, _ in options(schema) if key.rpartition(".")[2] in ("mpp", "slide_mpp")]
+    names = ("mpp", "data.mpp", "slide_mpp")
+    items = [item for key, item, _ in options(schema) if key in names]
     assert items
     assert {(item.metadata["low"], item.metadata["high"]) for item in items} == {LIKELY_UM}

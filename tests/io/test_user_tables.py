@@ -60,12 +60,13 @@ def test_all_problems_of_names_rows_and_numbers_are_in_one_list(tmp_path: Path) 
     rows = "".join(f"{number},P,250\n" for number in range(165))
     read = table(tmp_path, f"image,patient,mpp,sex,sex,=x\n{rows}a,P,1,F,F,y,z\na,P,0\n")
     fix = "give µm per pixel, 0.05 to 20, as 0.25"
+    size = "is no size of a microscope's pixels"
     assert read.problems == [
         "row 167: has 7 cells, and there are 6 columns; put a cell that holds a delimiter in quotes",
         "more than one column sex; rename or remove one",
         "column '=x' is a formula to a spreadsheet; write it otherwise",
-        f"row 2, row 3, row 4 and 162 more (165 in all): mpp '250' is no size of a slide's pixels; {fix}",
-        f"row 168: mpp '0' is no size of a slide's pixels; {fix}",
+        f"row 2, row 3, row 4 and 162 more (165 in all): mpp '250' {size}; {fix}",
+        f"row 168: mpp '0' {size}; {fix}",
     ]
 
 
