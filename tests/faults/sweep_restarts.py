@@ -157,7 +157,7 @@ class Sweeping(RuleBasedStateMachine):
             stopped = True
         for number, seed in enumerate(self.seeds):
             job = folder / f"{number}_seed-{seed}"
-            if job.exists():
+            if (job / "split.csv").exists():  # a start that is stopped before this has begun nothing
                 self.began.setdefault(job.name, state)
             if not stopped:
                 self.hold(job, state, seed, words)
@@ -166,7 +166,7 @@ class Sweeping(RuleBasedStateMachine):
         """Hold a job against the same job of a fresh folder."""
         if (job / "failed.json").exists():
             message = read_json(job / "failed.json", Failure, fix="")["message"]
-            assert self.began[job.name] != state, message
+            assert self.began.get(job.name) != state, message
             return
         if (state, seed) not in self.fresh:
             alone = self.folder / "fresh"
