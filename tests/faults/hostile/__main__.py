@@ -18,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a fork has none of the threads of its parent
+
 import tests.faults.hostile as hostile
 from tests.conftest import TINY, small_options, write_cohort, write_slide
 from tests.faults.hostile.case import Case, Place
