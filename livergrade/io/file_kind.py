@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from PIL import Image
@@ -62,6 +63,7 @@ def of_image_column(path: Path) -> str:
 
 def _of_tiff(path: Path) -> str:
     vendor, tags, pages = _vendor(path), dict[int, object](), 1
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with it is told when it is read
     try:
         with Image.open(path, formats=("TIFF",)) as image:
             tags = dict.fromkeys(image.tag_v2, True)  # type: ignore[attr-defined] # of its TIFF class

@@ -1,6 +1,7 @@
 """An image or a slide, by content."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,15 @@ def test_without_openslide_levels_are_still_a_slide(tmp_path: Path, monkeypatch:
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.tif")
     assert file_kind(tmp_path / "a.tif") == IMAGE
+
+
+def test_decoders_say_nothing_of_a_damaged_file(tmp_path: Path) -> None:
+    file = tiff(tmp_path / "a.tif")
+    content = bytearray(file.read_bytes())
+    for at in range(8, len(content), 97):
+        content[at] ^= 0xFF
+    file.write_bytes(content[: len(content) // 2])
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        file_kind(file)
+    assert not [line for line in told if "PIL" in line.filename]
