@@ -26,7 +26,7 @@ def words(command: str, place: Place) -> list[str]:
         "export": [f"run={place.run}", f"out={place.out}"],
         "evaluate": [f"run={place.run}", f"hydra.run.dir={place.out}", "trainer=cpu"],
         "compare": [f"runs=[{place.run}]", f"hydra.run.dir={place.out}"],
-        "train": [f"train.resume={place.run}"],
+        "train": [f"train.resume={place.run}", "trainer.max_epochs=2"],  # it has finished
     }[command]
 
 
@@ -182,7 +182,7 @@ CONFIGS: list[tuple[str, Change, str]] = [
     ("a link to itself", instead("config.yaml", lambda path, place: path.symlink_to(path)), "config.yaml"),
 ]
 
-FILES: list[tuple[str, str, Change, str]] = [
+FILES: list[tuple[str, str, Change, str | None]] = [
     ("a precision that nobody has", "train", option("trainer.precision", "evil"), r"trainer\.\*"),
     ("a temperature of 0", "predict", value("calibration.json", "temperature", 0), "temperature"),
     ("a temperature below 0", "export", value("calibration.json", "temperature", -1.5), "temperature"),
@@ -264,7 +264,7 @@ FILES: list[tuple[str, str, Change, str]] = [
         instead("split.csv", device_at),
         "device",
     ),
-    ("environment gone", "train", value("environment.json", "parameters", "many"), "parameters"),
+    ("environment gone", "train", value("environment.json", "parameters", "many"), None),
 ]
 
 COMMANDS = ("predict", "evaluate", "explain", "export", "compare", "train")
@@ -313,7 +313,7 @@ def studied(make: Callable[[Path], object]) -> Callable[[Place], list[str]]:
 def resumed_here(place: Place) -> list[str]:
     """Resume a run of another machine, with a folder for the cache."""
     elsewhere(place)
-    return [f"train.resume={place.run}", f"data.cache_dir={place.folder}"]
+    return [f"train.resume={place.run}", f"data.cache_dir={place.folder}", "trainer.max_epochs=2"]
 
 
 def frozen(place: Place) -> None:
