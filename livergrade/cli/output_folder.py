@@ -111,7 +111,8 @@ def _remove_empty(folders: Iterable[Path]) -> None:
     """Remove those of the folders that are empty, in this order."""
     for folder in folders:
         with contextlib.suppress(OSError):  # it holds something, or somebody else removed it
-            folder.rmdir()
+            if folder.is_dir():
+                folder.rmdir()
 
 
 def _is_started_again() -> bool:

@@ -74,7 +74,7 @@ def trained_net(
         if any(buffer.is_meta for buffer in net.buffers()):  # some timm networks compute them when built
             net = build(model["name"], len(classes), model["head"], **options)
             net.load_state_dict(weights)
-    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError, OverflowError) as error:
+    except (AttributeError, LookupError, TypeError, RuntimeError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0][:500] if str(error) else "it holds no network"
         raise UserError(f"{problem}: {reason}") from None
     return net.eval(), classes
