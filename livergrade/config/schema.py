@@ -68,6 +68,11 @@ class ColumnsConfig:
     mpp: str | None = option(None, "column of the pixel sizes, µm; null: mpp")
 
 
+def _pixel_size(meaning: str) -> Any:  # noqa: ANN401 - as option
+    """Declare an option for the size of a pixel, µm, which need not be known."""
+    return option(None, meaning, low=LIKELY_UM[0], high=LIKELY_UM[1])
+
+
 _SUFFIX = "what a table leaves out at the end of each file's name, as .png; null: nothing"
 _GRADES = (
     "the grades of a table's or folder's own words, as {G1: well, G2: moderate, GX: null}, in quotes; null: "
@@ -114,12 +119,9 @@ class DataConfig:
         None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade", path=True
     )
     split_file: str | None = option(None, "reuse this split.csv instead of drawing a split", path=True)
-    mpp: float | None = option(
-        None,
+    mpp: float | None = _pixel_size(
         "µm per pixel of the images as they are on the disk, where the column mpp of a manifest does not say "
-        "it; null: unknown. A run with it grades only what shows as much tissue in a network pixel",
-        low=LIKELY_UM[0],
-        high=LIKELY_UM[1],
+        "it; null: unknown. A run with it grades only what shows as much tissue in a network pixel"
     )
     patient_names: str = option(
         "ask",
@@ -423,9 +425,7 @@ class PrepareConfig:
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
     grades: Any = option(None, _GRADES.replace("folder's", "region's"))
     exclude: str | None = option(None, "text file of image names to leave out, one a line")
-    slide_mpp: float | None = option(
-        None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
-    )
+    slide_mpp: float | None = _pixel_size("µm per pixel of slides that do not state it")
     mpp: float = option(0.275, "µm a pixel, of the images", low=0.05, high=20)
     icc: str = option(
         "ignore",
@@ -459,15 +459,10 @@ class PredictConfig:
     )
     out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
-    slide_mpp: float | None = option(
-        None, "µm per pixel of slides that do not state it", low=LIKELY_UM[0], high=LIKELY_UM[1]
-    )
-    mpp: float | None = option(
-        None,
+    slide_mpp: float | None = _pixel_size("µm per pixel of slides that do not state it")
+    mpp: float | None = _pixel_size(
         "µm per pixel of images as they are on the disk, where no table says it; null: unknown. An image "
-        "that shows much more or less tissue than the run's training images is not graded",
-        low=LIKELY_UM[0],
-        high=LIKELY_UM[1],
+        "that shows much more or less tissue than the run's training images is not graded"
     )
     tile_um: float | None = option(
         None,
@@ -511,12 +506,9 @@ class ExplainConfig:
     views: str | None = option(
         None, "rotated views that a map is compared over: all, upright, or a number; null: the run's"
     )
-    mpp: float | None = option(
-        None,
+    mpp: float | None = _pixel_size(
         "µm per pixel of named images, where no table says it; null: unknown. An image that shows much more "
-        "or less tissue than the run's training images is not explained",
-        low=LIKELY_UM[0],
-        high=LIKELY_UM[1],
+        "or less tissue than the run's training images is not explained"
     )
     places: int = option(7, "occlusion positions along each side", low=2, high=64)
     steps: int = option(16, "steps in which a view is deleted and inserted", low=2)

@@ -16,6 +16,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.scale import FACTOR, Scale, in_words, other_scale, scale_of
 from livergrade.io.field_of_view import field_of_view
 from livergrade.io.images import ImageError
+from livergrade.io.memory import reading_threads
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.visible import one_line
 
@@ -44,14 +45,18 @@ def fields_of_view(cohort: Cohort, mpp: float | None) -> NDArray[np.float64]:
         except ImageError:  # told by whoever decodes it
             return math.nan
 
-    return np.array(list(map(field, cohort.paths, pixel_sizes(cohort, mpp))), np.float64)
+    with reading_threads() as pool:
+        return np.array(list(pool.map(field, cohort.paths, pixel_sizes(cohort, mpp))), np.float64)
 
 
 def training_scale(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> Scale | None:
     """Scale of a run's training images; None if it is not known of every one."""
-    fields = fields_of_view(cohort, config.data.mpp)[(split["split"] == "train").to_numpy()]
+    return _training_scale(config, fields_of_view(cohort, config.data.mpp), split)
+
+
+def _training_scale(config: TrainConfig, fields: NDArray[np.float64], split: pd.DataFrame) -> Scale | None:
     around = math.sqrt(2) if config.augment.border == "crop" else 1.0  # a view is the inside
-    return scale_of(fields, config.data.image_size * around)
+    return scale_of(fields[(split["split"] == "train").to_numpy()], config.data.image_size * around)
 
 
 def check_scale(cohort: Cohort, mpp: float | None) -> tuple[bool, str, str, str]:
@@ -60,7 +65,10 @@ def check_scale(cohort: Cohort, mpp: float | None) -> tuple[bool, str, str, str]
     Returns:
         Whether there is a problem, what was looked at, what was found, and what to do.
     """
-    sizes, fields = pixel_sizes(cohort, mpp), fields_of_view(cohort, mpp)
+    return _check_fields(pixel_sizes(cohort, mpp), fields_of_view(cohort, mpp))
+
+
+def _check_fields(sizes: NDArray[np.float64], fields: NDArray[np.float64]) -> tuple[bool, str, str, str]:
     unknown = int(np.isnan(fields).sum())
     if unknown == len(fields):
         return False, "scale", f"not known; {FIX}", ""
@@ -86,12 +94,14 @@ def check_scale(cohort: Cohort, mpp: float | None) -> tuple[bool, str, str, str]
 
 def log_scale(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> None:
     """Say at a run's start at what scale it is trained, if the size of a pixel is known of any image."""
-    if np.isnan(pixel_sizes(cohort, config.data.mpp)).all():
+    sizes = pixel_sizes(cohort, config.data.mpp)
+    if np.isnan(sizes).all():
         return
-    problem, _, message, fix = check_scale(cohort, config.data.mpp)
+    fields = fields_of_view(cohort, config.data.mpp)
+    problem, _, message, fix = _check_fields(sizes, fields)
     if problem:
         log.warning("scale: %s; %s", message, fix)
-    log.info("%s", in_words(training_scale(config, cohort, split)))
+    log.info("%s", in_words(_training_scale(config, fields, split)))
 
 
 def refuse_other_scale(cohort: Cohort, mpp: float | None, scale: Scale | None) -> None:

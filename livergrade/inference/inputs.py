@@ -177,9 +177,9 @@ def _gradable(path: Path) -> bool:
 
 def _is_map(path: Path) -> bool:
     """Whether a picture is the map of a slide, which an earlier start left beside the slide's tiles."""
-    tiles = path.absolute().parent.with_name("tiles")
-    stems = (path.stem, path.stem.removesuffix("_why"))
-    return path.absolute().parent.name == "maps" and any((tiles / f"{stem}.csv").is_file() for stem in stems)
+    folder, stems = path.absolute().parent, (path.stem, path.stem.removesuffix("_why"))
+    tiles = folder.parent / "tiles"
+    return folder.name == "maps" and any((tiles / f"{stem}.csv").is_file() for stem in stems)
 
 
 def _from_folder(

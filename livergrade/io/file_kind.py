@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 from PIL import Image
 
 from livergrade.io.dicom import is_dicom
 from livergrade.io.headers import refuse_tiff
-from livergrade.io.images import MOST_BYTES, MOST_PIXELS, ImageError, read_header
+from livergrade.io.images import MOST_BYTES, MOST_PIXELS, ImageError, ignore_decoder_warnings, read_header
 from livergrade.io.regular_files import no_file
 from livergrade.io.slide_reader import MOST_PAGES, SUFFIXES
+from livergrade.io.tiff_pixels import is_tiff
 
 try:
     import openslide
@@ -24,7 +24,6 @@ ASK_WHICH = "may be an image or a slide; name it in a table, in the column image
 """Reason for a refusal, after the name of a file of kind :data:`EITHER`."""
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TILE_WIDTH, _SUB_DIRECTORIES = 322, 330  # tags of a TIFF
 
 
@@ -42,9 +41,9 @@ def file_kind(path: Path) -> str:
         return IMAGE
     try:
         with path.open("rb") as file:
-            start = file.read(4)
+            tiff = is_tiff(file)
             refuse_tiff(file, MOST_PAGES)
-        if start not in _TIFF_STARTS:
+        if not tiff:
             return SLIDE if is_dicom(path) else IMAGE
         return _of_tiff(path)
     except (OSError, ValueError):  # read as an image, it is refused with the reason
@@ -63,7 +62,7 @@ def of_image_column(path: Path) -> str:
 
 def _of_tiff(path: Path) -> str:
     vendor, tags, pages = _vendor(path), dict[int, object](), 1
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with it is told when it is read
+    ignore_decoder_warnings()
     try:
         with Image.open(path, formats=("TIFF",)) as image:
             tags = dict.fromkeys(image.tag_v2, True)  # type: ignore[attr-defined] # of its TIFF class

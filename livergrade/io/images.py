@@ -74,6 +74,11 @@ def read_header(path: Path) -> Header:
         return image if isinstance(image, Header) else Header(image.size, image.mode, image.info)
 
 
+def ignore_decoder_warnings() -> None:
+    """Keep Pillow's warnings off the screen: what is wrong with a file is told in its own line."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 @contextmanager
 def _reasons() -> Iterator[None]:
     """Turn whatever goes wrong while a file's header is read into an `ImageError`."""
@@ -110,7 +115,7 @@ def _checked(path: Path) -> Iterator[Image.Image | Header]:
         raise ImageError("is empty (0 bytes)")
     if size > MOST_BYTES:
         raise ImageError(f"is a file of {size / 1e9:.1f} GB; cut images from it")
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is told in its own line
+    ignore_decoder_warnings()
     with path.open("rb") as file:
         if is_tiff(file):
             images = refuse_tiff(file, MOST_PAGES)

@@ -93,6 +93,11 @@ def read_text(path: Path, names: Collection[str]) -> TableText:
     return TableText(rows, delimiter, notes[0] if notes else "")
 
 
+def row_name(number: int, line: int) -> str:
+    """Name of a row in messages; also its line, where that is another number."""
+    return f"row {number}" + (f" (line {line})" if line != number else "")
+
+
 def column_key(name: str) -> str:
     """Key of a column's name: case, blanks, hyphens, underscores and dots do not count."""
     return re.sub(r"[\s_.\-]+", "", name.casefold())
@@ -216,7 +221,7 @@ def _rows(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[TableR
 
 def _quotes(reason: str, number: int, line: int) -> str:
     """What is wrong with a row, in the words of a person who typed it."""
-    where = f"row {number}" + (f" (line {line})" if line != number else "")
+    where = row_name(number, line)
     if "unexpected end" in reason:
         return f"{where}: a quotation mark is opened and never closed"
     if "expected after" in reason:

@@ -17,7 +17,7 @@ from livergrade.io.images import SUFFIXES
 from livergrade.io.regular_files import no_file
 from livergrade.io.row_messages import row_messages
 from livergrade.io.table_kinds import table_kind
-from livergrade.io.table_text import TableRow, column_key, read_text
+from livergrade.io.table_text import TableRow, column_key, read_text, row_name
 from livergrade.io.tables import formulas
 from livergrade.io.visible import one_line, shown
 from livergrade.io.workbooks import read_workbook
@@ -74,8 +74,7 @@ class UserTable:
 
     def where(self, row: int) -> str:
         """Name of a row in messages, by its number from 0; also its line, where that is another number."""
-        number, line = self.rows[row]
-        return f"row {number}" + (f" (line {line})" if line != number else "")
+        return row_name(*self.rows[row])
 
 
 def read_user_table(path: Path, wanted: Wanted) -> UserTable:
@@ -144,9 +143,7 @@ def _too_long(body: Sequence[TableRow], width: int) -> list[str]:
         for at, row in enumerate(body)
         if any(cell.strip() for cell in row.cells[width:])
     ]
-    names = [(row.number, row.line) for row in body]
-    table = UserTable(Path(), pd.DataFrame(), names, [])
-    return row_messages(found, table.where)
+    return row_messages(found, lambda at: row_name(body[at].number, body[at].line))
 
 
 def _named(path: Path, names: list[str], columns: list[list[str]], problems: list[str]) -> list[int]:
