@@ -59,8 +59,15 @@ PRECISIONS = {"fp32": (False, False), "tf32": (True, False), "bf16": (True, True
 """Whether products are TensorFloat-32, and whether autocast makes them bf16."""
 
 CASES = (
-    *("resnet50:32", "resnet50:128", "resnet50:256", "cbam:32", "sknet:128", "sknet:128:nchw", "vgg16:128"),
-    *("senet:128", "senet:128:default", "senet:32:reduce-overhead"),
+    *(
+        "senet:128",
+        "senet:128:default",
+        "senet:32:reduce-overhead",
+        "resnet50:32",
+        "resnet50:128",
+        "resnet50:256",
+    ),
+    *("sknet:128", "sknet:128:nchw", "cbam:32", "vgg16:128"),
 )
 MODES = ("", "nchw", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 

@@ -10,7 +10,7 @@
 #   OUT     logs, figures as JSON, runs as archives  $WORK/out
 #   LIMIT   seconds that the part may take           330 for part 1, 400 for part 2
 #   MODELS  the networks                             the paper's five
-#   EPOCHS, BATCH   of the sweep                     4, 128
+#   EPOCHS, BATCH   of the sweep                     3, 128
 #   CASES   whose steps are timed                    those of benchmarks/card.py steps
 # Without a network: packages are taken from .gpu/whl/*.whl and the embedded cohort from .gpu/cache, if they exist.
 set -u
@@ -33,9 +33,9 @@ if [[ ${TINY:-0} == 1 ]]; then
   card=(--tiny --device cpu)
   bench=(--device cpu --models "${MODELS##*,}" --size 32 --batch 4 --steps 2 --epochs 1 --matrix 128 --scale 0.05)
 else
-  slower=1 LIMIT=${LIMIT:-$((part == 1 ? 330 : 400))} EPOCHS=${EPOCHS:-4} BATCH=${BATCH:-128} CASES=${CASES:-}
+  slower=1 LIMIT=${LIMIT:-$((part == 1 ? 330 : 400))} EPOCHS=${EPOCHS:-3} BATCH=${BATCH:-128} CASES=${CASES:-}
   MODELS=${MODELS:-vgg16,resnet50,cbam,senet,sknet}
-  run=() card=() bench=(--models "$MODELS" --epochs 2)
+  run=() card=() bench=(--models "$MODELS" --epochs 1)
 fi
 whole_run=(trainer.progress=false ${run[@]+"${run[@]}"})
 

@@ -175,6 +175,13 @@ def main() -> None:
         f"{chosen.size} px, batch {chosen.batch}, compile: {chosen.compile}\n"
         f"views: {made:,.0f} a second from an array on the device\n"
     )
+    facts: dict[str, Any] = {
+        "options": {key: str(value) for key, value in vars(chosen).items()},
+        "torch": torch.__version__,
+        "flops": limits[0],
+        "bytes": limits[1],
+        "views": made,
+    }
     rows: dict[str, dict[str, float]] = {}
     for name in chosen.models.split(","):
         rows[name] = network(chosen, name, limits)
@@ -182,13 +189,8 @@ def main() -> None:
             print(f"| network | {' | '.join(rows[name])} |\n|---{'|---:' * len(rows[name])}|")
         figures = (f"{x:.3f}" if "/" in k else f"{x:,.1f}" for k, x in rows[name].items())
         print(f"| {name} | {' | '.join(figures)} |", flush=True)
-    if chosen.json:
-        facts = {
-            "options": {key: str(value) for key, value in vars(chosen).items()},
-            "torch": torch.__version__,
-        }
-        facts |= {"flops": limits[0], "bytes": limits[1], "views": made, "networks": rows}
-        chosen.json.write_text(json.dumps(facts, indent=1))
+        if chosen.json:  # after each network, so that a run that is stopped leaves what it has measured
+            chosen.json.write_text(json.dumps(facts | {"networks": rows}, indent=1))
 
 
 if __name__ == "__main__":

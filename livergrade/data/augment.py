@@ -151,8 +151,12 @@ def sampled(source: Tensor, grid: Tensor, border: str) -> Tensor:
 
 
 def _grid(maps: Tensor, source: int, size: int) -> Tensor:
-    """Convert affine maps in pixels to grids in [-1, 1] of the source, ``float32 [B, size, size, 2]``."""
+    """Convert affine maps in pixels to grids in [-1, 1] of the source, ``float32 [B, size, size, 2]``.
+
+    Products of single numbers, and no product of matrices: autocast would compute that one in bf16 and
+    TensorFloat-32 would cut its inputs, and either misplaces pixels by up to several.
+    """
     steps = torch.arange(size, device=maps.device, dtype=maps.dtype)
-    y, x = torch.meshgrid(steps, steps, indexing="ij")
-    pixels = torch.stack([x, y, torch.ones_like(x)], -1) @ maps.mT.unsqueeze(1)
-    return (2 * pixels + 1) / source - 1
+    right, down, shift = (maps * (2 / source)).unbind(-1)  # each [B, 2]: x and y
+    across = steps[:, None] * right[:, None, None] + (shift + (1 / source - 1))[:, None, None]
+    return steps[:, None, None] * down[:, None, None] + across
