@@ -50,9 +50,9 @@ def trained_net(
     if not isinstance(content, dict) or not {"hyper_parameters", "state_dict"} <= content.keys():
         raise UserError(f"{problem}: it holds no network")
     try:
-        settings = content["hyper_parameters"]
+        settings = _table(content["hyper_parameters"])
         classes = _grades(settings["classes"])
-        model = settings["model"]
+        model = _table(settings["model"])
         options = {name: model[name] for name in OPTIONS[model["name"]]}
         stored = {"classes": classes, "name": model["name"], "head": model["head"]} | options
         for key, value in (recorded or stored).items():
@@ -78,6 +78,17 @@ def trained_net(
         reason = str(error).splitlines()[0][:500] if str(error) else "it holds no network"
         raise UserError(f"{problem}: {reason}") from None
     return net.eval(), classes
+
+
+def _table(stored: object) -> Mapping[str, Any]:
+    """Settings by their names; a tensor takes a name as an index, with a warning.
+
+    Raises:
+        TypeError: they are anything else.
+    """
+    if not isinstance(stored, Mapping):
+        raise TypeError("its settings have no names")
+    return stored
 
 
 def _grades(stored: object) -> list[str]:

@@ -25,7 +25,7 @@ def test_a_runs_network_comes_back_ready_to_grade(tiny_run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"hyper_parameters": None}, "not subscriptable|holds no network"),
+        ({"hyper_parameters": None}, "its settings have no names"),
         ({"state_dict": {}}, "loading state_dict"),
         ({"hyper_parameters": {"classes": ["a", "b"], "model": {"name": "other"}}}, "'other'"),
     ],
@@ -74,3 +74,19 @@ def test_grades_that_are_no_names_are_refused(tiny_run: Path, tmp_path: Path) ->
         torch.save(content, tmp_path / "a.ckpt")
         with pytest.raises(UserError, match="grades"):
             trained_net(tmp_path / "a.ckpt")
+
+
+@pytest.mark.filterwarnings("error")  # PyTorch warns of a tensor that is indexed by a name
+@pytest.mark.parametrize("place", [(), ("model",)])
+@pytest.mark.parametrize("stored", [torch.zeros(2, 2), torch.tensor(1.0), [1], "classes", None])
+def test_settings_without_names_are_refused(
+    tiny_run: Path, tmp_path: Path, place: tuple[str, ...], stored: object
+) -> None:
+    content = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)
+    if place:
+        content["hyper_parameters"]["model"] = stored
+    else:
+        content["hyper_parameters"] = stored
+    torch.save(content, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=r"a\.ckpt.*its settings have no names"):
+        trained_net(tmp_path / "a.ckpt")
