@@ -26,7 +26,7 @@ from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.named_files import suffix_problem
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
-from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, mirax_of
+from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, log_links, mirax_of
 from livergrade.io.user_tables import path_hint
 from livergrade.io.visible import one_line
 
@@ -67,6 +67,7 @@ def find_inputs(
             things, or that may be an image or a slide; all are listed.
     """
     files: dict[Hashable, NamedFile] = {}
+    links: dict[Path, Hashable] = {}
     errors = [f"  {line}" for line in suffix_problem(named.suffix, FILE_SUFFIXES)]
     slide_files = SlideFiles()
     for name in given:
@@ -77,6 +78,9 @@ def find_inputs(
                 errors.append(f"  {one_line(candidate.path)}: {problem.partition(';')[0]}; rename it")
             key = slide_files.key(candidate.path)
             files[key] = _merged(files.get(key, candidate), candidate, errors)
+            if candidate.path.is_symlink():
+                links[candidate.path] = key
+    log_links({link: files[key].path for link, key in links.items()})
     inputs = [_input(item, errors) for item in files.values()]
     slides = pd.Series([item.path.stem for item in inputs if item.slide], dtype=str)
     duplicated = sorted(set(slides[slides.map(same_on_disk).duplicated()]))
@@ -152,7 +156,8 @@ def _merged(first: NamedFile, second: NamedFile, errors: list[str]) -> NamedFile
         if one and other and one != other:
             errors.append(f"  {one_line(first.path)}: {key} {one!r} and {other!r}; which is it?")
         values[key] = one or other
-    return replace(first, **values)
+    own_name = second if first.path.is_symlink() and not second.path.is_symlink() else first
+    return replace(own_name, **values)
 
 
 def _input(item: NamedFile, errors: list[str]) -> Input:

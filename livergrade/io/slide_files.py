@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import logging
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 from livergrade.io.dicom import read_instance
 from livergrade.io.regular_files import is_folder, is_regular
 from livergrade.io.slide_reader import SUFFIXES
 from livergrade.io.visible import one_line, shown
+
+log = logging.getLogger(__name__)
 
 _INDEX_BYTES = 2**20
 """Of a file that lists the files of a Hamamatsu slide; real ones have some thousand."""
@@ -38,11 +41,27 @@ class SlideFiles:
         return path.parent / name if name else path
 
     def key(self, path: Path) -> Hashable:
-        """The same for all files of one slide: its series and folder, or the file by which it is opened."""
+        """The same for all names of one file, links among them, and for all files of one slide.
+
+        It is the series and its folder, or the file by which the slide is opened, links followed.
+        """
         path = self.opened_by(path)
-        folder = self._real(path.parent)
         instance = read_instance(path) if may_be_dicom(path) else None
-        return (folder, instance.series) if instance and instance.series else folder / path.name
+        if instance and instance.series:
+            return self._real(path.parent), instance.series
+        real: Path = self._real(path) if path.is_symlink() else self._real(path.parent) / path.name
+        return real
+
+
+def log_links(found: Mapping[Path, Path]) -> None:
+    """Tell in one line which links are not read since their file is read under another name.
+
+    Args:
+        found: the name by which each linked file is read.
+    """
+    again = [f"{one_line(link)} is {one_line(path)}" for link, path in found.items() if link != path]
+    if again:
+        log.warning("linked files that are not read again: %s", "; ".join(again))
 
 
 def mirax_of(folder: Path) -> Path | None:

@@ -214,6 +214,23 @@ def test_linked_folders_are_followed_or_told(tmp_path: Path) -> None:
         find_inputs([str(tmp_path / "in")])
 
 
+def test_a_link_beside_its_file_is_no_second_image(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touched(tmp_path / "in" / "b.png", tmp_path / "in" / "deep" / "d.svs", tmp_path / "pool" / "c.png")
+    (tmp_path / "in" / "a.png").symlink_to("b.png")
+    (tmp_path / "in" / "z.png").symlink_to("b.png")
+    (tmp_path / "in" / "e.svs").symlink_to("deep/d.svs")
+    (tmp_path / "in" / "c1.png").symlink_to("../pool/c.png")
+    (tmp_path / "in" / "c2.png").symlink_to("../pool/c.png")
+    found = find_inputs([str(tmp_path / "in")], outside=True)
+    assert [item.path.name for item in found] == ["b.png", "c1.png", "d.svs"]
+    told = caplog.messages[0]
+    assert all(f"{link} is " in told for link in ("a.png", "c2.png", "e.svs", "z.png"))
+    assert "c1.png is " not in told
+    (tmp_path / "t.csv").write_text("image,patient\nin/b.png,P1\nin/a.png,P2\n")
+    with pytest.raises(UserError, match=r"b\.png: patient 'P1' and 'P2'; which is it\?"):
+        find_inputs([str(tmp_path / "t.csv")])
+
+
 def test_an_empty_name_is_told(tmp_path: Path) -> None:
     touched(tmp_path / "a.png")
     with pytest.raises(UserError, match="'': is an empty name; leave it out"):

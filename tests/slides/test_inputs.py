@@ -26,6 +26,16 @@ def test_slides_are_found_in_folders_and_all_mistakes_told(tmp_path: Path) -> No
         assert line in str(told.value)
 
 
+def test_a_link_beside_its_slide_is_no_second_slide(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_slide(tmp_path / "b.tif")
+    (tmp_path / "a.tif").symlink_to("b.tif")
+    assert find_slides([str(tmp_path)]) == [tmp_path / "b.tif"]
+    assert find_slides([str(tmp_path / "a.tif")]) == [tmp_path / "a.tif"]
+    assert caplog.messages == [
+        f"linked files that are not read again: {tmp_path / 'a.tif'} is {tmp_path / 'b.tif'}"
+    ]
+
+
 def test_a_table_is_read_by_the_slides_names(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("slide,patient,grade,age\nB.7.svs, P1 ,poor,61\nC.8,P2,,\n")
     table = read_table(tmp_path / "t.csv", [Path("B.7.svs"), Path("C.8.tif")], PrepareConfig())
