@@ -168,7 +168,8 @@ def test_a_slide_is_graded_where_there_is_tissue(
     assert all(inside)
     told = pd.read_csv(out / "slides.csv").iloc[0]
     assert told["tiles"] == len(tiles)
-    assert told[[f"area_{grade}" for grade in GRADES]].sum() == pytest.approx(1)
+    assert told[[f"area_{grade}" for grade in GRADES]].sum() + told["unlike"] == pytest.approx(1)
+    assert told["unsure"] == 0
     assert pd.isna(told["set"])  # its tiles are not such images as the scores were made of
     assert told["unlike"] == tiles["unlike"].mean() > 0.5
     assert told["answer"] == UNLIKE  # flat colours are not what the network was trained on

@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
 from livergrade.io.files import atomic_write
-from livergrade.io.grades import WITHHELD
+from livergrade.io.grades import UNSURE, WITHHELD
 from livergrade.io.slide_reader import SlideError
 from livergrade.reports.palette import GRADES, MUTED
 from livergrade.slides.regions import feature, write_features
@@ -63,10 +63,10 @@ def make_grid(width: int, height: int, side: float, tile: float) -> TileGrid:
 
 
 def summary(tiles: pd.DataFrame, classes: Sequence[str], *, side: float, mpp: float) -> dict[str, Any]:
-    """Slide-level results: the grade with the highest mean probability, and the area fraction of each grade.
+    """Slide-level results: the grade with the highest mean probability, and the share of each answer.
 
     Args:
-        tiles: one row per cell with ``predicted``, ``p_<grade>`` and ``unlike``.
+        tiles: one row per cell with ``answer``, ``p_<grade>`` and ``unlike``.
         classes: the grades, worst to best.
         side: side of a cell, pixels.
         mpp: µm per pixel.
@@ -74,8 +74,8 @@ def summary(tiles: pd.DataFrame, classes: Sequence[str], *, side: float, mpp: fl
     mean = tiles[[f"p_{grade}" for grade in classes]].mean()
     results: dict[str, Any] = {"predicted": classes[int(mean.to_numpy().argmax())]}
     results |= {str(name): float(value) for name, value in mean.items()}
-    results |= {f"area_{grade}": float((tiles["predicted"] == grade).mean()) for grade in classes}
-    results["unlike"] = float(tiles["unlike"].mean())
+    results |= {f"area_{grade}": float((tiles["answer"] == grade).mean()) for grade in classes}
+    results |= {"unsure": float((tiles["answer"] == UNSURE).mean()), "unlike": float(tiles["unlike"].mean())}
     return results | {"tiles": len(tiles), "area_mm2": len(tiles) * (side * mpp / 1000) ** 2}
 
 

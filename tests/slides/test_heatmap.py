@@ -95,6 +95,14 @@ def test_a_slides_grade_is_that_of_its_area() -> None:
     assert told["area_mm2"] == pytest.approx(4 * 0.05**2)
 
 
+def test_no_area_has_a_grade_that_is_not_answered() -> None:
+    tiles = graded(np.arange(4.0), np.zeros(4), ["poor", "poor", "poor", "well"])
+    tiles = tiles.assign(answer=["poor", UNSURE, UNLIKE, UNLIKE], unlike=[0, 0, 1, 1])
+    told = summary(tiles, GRADES, side=100, mpp=0.5)
+    shares = ("area_poor", "area_moderate", "area_well", "unsure", "unlike")
+    assert [told[name] for name in shares] == [0.25, 0, 0, 0.25, 0.5]
+
+
 def test_a_slide_with_room_for_millions_of_tiles_is_refused() -> None:
     with pytest.raises(SlideError, match=r"has room for 2000000000000 tiles"):
         make_grid(2_000_000, 1_000_000, 1.0, 1.0)
