@@ -78,12 +78,12 @@ def test_named_images_are_explained_and_bad_ones_told(
     assert not (tmp_path / "out" / "pictures" / "007.png").exists()
 
 
-def test_mistakes_are_told(trained: Path, tmp_path: Path, capfd) -> None:
+def test_mistakes_are_told(tiny_run: Path, tmp_path: Path, capfd) -> None:
     slide = write_slide(tmp_path / "slide.tif")
     for words, told in (
         ([], "run: which network"),
         ([f"run={tmp_path}"], "is no run"),
-        ([f"run={trained}", str(slide)], "livergrade.predict maps slides"),
+        ([f"run={tiny_run}", str(slide)], "livergrade.predict maps slides"),
     ):
         with pytest.raises(SystemExit):
             command("explain", *words, outputs=tmp_path)

@@ -9,16 +9,16 @@ from PIL import Image
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.predictions import read_predictions
 from livergrade.reports.thumbnails import THUMBNAIL
-from tests.conftest import command
+from tests.conftest import TINY, command
 
-pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")
-def mapped(narrow: None, undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mapped(undrawn: None, small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mapped")
-    command("train", *small, "data.image_size=64", "model=senet", "trainer.map_patients=2", outputs=out)
-    return next((out / "senet").iterdir())
+    command("train", *TINY, *small, "data.image_size=64", "trainer.map_patients=2", outputs=out)
+    return next((out / "test_resnet").iterdir())
 
 
 def test_each_of_the_worst_mistakes_has_its_maps_in_the_report(mapped: Path) -> None:

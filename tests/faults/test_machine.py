@@ -38,6 +38,7 @@ def test_a_cohort_that_can_only_be_read_is_trained_on(
     assert (run / "finished.json").is_file()
 
 
+@pytest.mark.slow
 def test_nothing_is_written_beside_the_images(small: list[str], manifest: Path, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in manifest.parent.rglob("*")}
     train(*small, *TINY, "trainer.limit_batches=1", f"hydra.run.dir={tmp_path / 'run'}", outputs=tmp_path)

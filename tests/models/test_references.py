@@ -84,6 +84,7 @@ def test_logits(reference: Reference, tmp_path: Path) -> None:
     assert (logits(net, batch) - expected).abs().max() < TOLERANCE
 
 
+@pytest.mark.slow
 def test_cbam_of_timm_has_no_biases_unless_asked(tmp_path: Path) -> None:
     reference = Built("timm's default", "cbam", lambda classes: cbam_of_timm(classes, biases=False))
     state, batch, expected = reference.run(PIXELS)
@@ -95,6 +96,7 @@ def test_cbam_of_timm_has_no_biases_unless_asked(tmp_path: Path) -> None:
     assert (logits(net, batch) - expected).abs().max() < TOLERANCE
 
 
+@pytest.mark.slow
 def test_se_without_biases_is_se_with_zero_biases(tmp_path: Path) -> None:
     state, batch, _ = named("PytorchInsight `se_resnet50`").run(PIXELS)
     biases = {key for key in state if ".se.fc." in key and key.endswith("bias")}
@@ -155,6 +157,7 @@ def test_every_tensor_matters(name: str) -> None:
     assert unseen == []
 
 
+@pytest.mark.slow
 def test_legacy_seresnet50_would_fit_and_be_wrong(tmp_path: Path) -> None:
     state, batch, expected = Built("", "senet", of_timm("legacy_seresnet50")).run(PIXELS)
     save_file(state, tmp_path / "legacy.safetensors")
@@ -170,6 +173,7 @@ def test_legacy_seresnet50_would_fit_and_be_wrong(tmp_path: Path) -> None:
     assert (logits(net, batch) - expected).abs().max() > 1000 * TOLERANCE
 
 
+@pytest.mark.slow
 def test_skresnet50_of_timm_is_another_network(tmp_path: Path) -> None:
     with torch.device("meta"):
         sizes = shapes(of_timm("skresnet50")(CLASSES))
