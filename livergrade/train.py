@@ -14,7 +14,7 @@ from livergrade.cli.command import command
 from livergrade.cli.compose import parse_config
 from livergrade.config.schema import TrainConfig
 from livergrade.runs.folder import create_run_dir, mark_finished
-from livergrade.training.resume import already_finished, finished_before, may_be_restarted, take_over
+from livergrade.training.resume import finished_before, may_be_restarted, take_over
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
     "Train and test one model. The results are written to one folder, with a report.",
     TrainConfig(),
     parse_config,
-    at_once=already_finished,
 )
 def main(config: TrainConfig) -> None:
     """Run one training: cohort, split, fit, test, outputs.

@@ -224,7 +224,9 @@ def test_a_finished_run_is_left_as_it_is(tiny_run: Path, tmp_path: Path, capsys)
     folder = shutil.copytree(tiny_run, tmp_path / "run")
     before = files(folder)
     for words in ([], ["trainer.max_epochs=1"], ["data.workers=0", "trainer.accelerator=cpu"]):
-        train(f"train.resume={folder}", *words, outputs=tmp_path)
+        with pytest.raises(SystemExit) as end:
+            train(f"train.resume={folder}", *words, outputs=tmp_path)
+        assert not end.value.code
         assert "already finished" in capsys.readouterr().out
     assert files(folder) == before
 

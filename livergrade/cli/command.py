@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from livergrade import __version__
 from livergrade.cli.compose import register
 from livergrade.cli.output_folder import remove_empty_run
-from livergrade.cli.refusals import refusal
+from livergrade.cli.refusals import deletion, refusal
 from livergrade.cli.signals import heard_signals
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.cli.typed_names import keep_names, names_a_file, quoted
@@ -35,7 +35,9 @@ from livergrade.cli.typed_text import keep_text
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.io.home import provide_home
+from livergrade.io.locale_letters import locale_problem
 from livergrade.io.visible import message as printable
+from livergrade.io.visible import shown
 from livergrade.io.write_below import refuse_links, write_only_below
 from livergrade.runs.folder import note_failure
 from livergrade.runs.paths import CONF
@@ -67,7 +69,6 @@ def command(
     check: Callable[[DictConfig], Config],
     words: str = "",
     all_words: bool = False,
-    at_once: Callable[[Sequence[str]], str | None] | None = None,
 ) -> Callable[[Callable[[Config], None]], Callable[[], None]]:
     """Turn ``task(config)`` into the command ``python -m livergrade.<name>``.
 
@@ -83,8 +84,6 @@ def command(
         check: converts the composed options to the dataclass of the task.
         words: list option that collects the arguments without ``key=``; none if empty.
         all_words: it also collects ``key=value`` if the key is no option of the command.
-        at_once: returns the answer to arguments that ask for nothing to be done, before Hydra writes a file;
-            None if there is work.
     """
 
     def decorate(task: Callable[[Config], None]) -> Callable[[], None]:
@@ -99,9 +98,10 @@ def command(
                     stream.reconfigure(errors="backslashreplace")
             typed = json.dumps(sys.argv)
             sys.argv = keep_text(keep_names(sys.argv, schema), schema)
-            if answer := _version(sys.argv[1:]) or (at_once and at_once(sys.argv[1:])):
+            if answer := _version(sys.argv[1:]):
                 sys.stdout.write(f"{printable(answer)}\n")
                 return
+            _refuse_letters(sys.argv[1:])
             os.environ["LIVERGRADE_TYPED"] = typed
             # OpenMP threads spin while they wait. With the default, a training step on two cores took nine
             # times as long when another process used one of them; with this shorter spin, twice as long, at
@@ -112,6 +112,7 @@ def command(
                 own_options = {item.name for item in fields(schema)} if all_words else None
                 files = {word for word in sys.argv[1:] if names_a_file(word, schema)}
                 sys.argv = _collect_positionals(sys.argv, words, own_options, files)
+            _refuse_deletions(sys.argv, CONF / f"{name}.yaml", schema)
             sys.argv = _without_null_groups(sys.argv, CONF / f"{name}.yaml")
             with heard_signals(), _run_end_callbacks(), _one_line(schema):
                 run()
@@ -240,6 +241,24 @@ def _defaults(primary: Path) -> dict[str, str | None]:
 
 def _choices(group: str) -> str:
     return ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
+def _refuse_letters(words: Sequence[str]) -> None:
+    """Refuse words with letters that the locale lacks: they would be read as other text than was typed."""
+    lost = [shown(word) for word in words if not word.isascii()]
+    if lost and (lacks := locale_problem()):
+        sys.stderr.write(f"\n{', '.join(lost)}: {lacks}\n")
+        raise SystemExit(1)
+
+
+def _refuse_deletions(arguments: list[str], primary: Path, schema: Any) -> None:  # noqa: ANN401
+    """Refuse ``~augment`` and the like, which would leave defaults behind that no file of ``conf/`` has."""
+    groups = [group for group in _defaults(primary) if (CONF / group).is_dir()]
+    deletions = [word for word in arguments[1:] if word.startswith("~")]
+    if deletions:
+        told = "; ".join(deletion(word, groups, schema) for word in deletions)
+        sys.stderr.write(f"\n{printable(told)}\n")
+        raise SystemExit(1)
 
 
 def _without_null_groups(arguments: list[str], primary: Path) -> list[str]:

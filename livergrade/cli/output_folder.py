@@ -17,8 +17,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from livergrade.cli.compose import register_resolvers
+from livergrade.cli.finished_run import already_finished, refuse_another_folder
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.errors import UserError
+from livergrade.io.locale_letters import locale_problem
 from livergrade.io.visible import message as printable
 from livergrade.io.write_below import refuse_links, refuse_links_between
 
@@ -61,7 +63,10 @@ class Folder(Callback):
         return Folder, ()
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
-        """Create the folder of a single run."""
+        """Create the folder of a single run; a finished run that is to be resumed is left as it is."""
+        if told := already_finished(config):
+            sys.stdout.write(f"{printable(told)}\n")
+            raise SystemExit(0)
         _create_folder(config.hydra.run.dir, config, single=True)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401
@@ -73,14 +78,13 @@ def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
     folder = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow links
     try:
         _refuse_names_outside(config)
-        if (coding := sys.getfilesystemencoding()) != "utf-8" and not str(folder).isascii():
-            raise UserError(
-                f"{folder}: this locale has no such characters in the name of a file (encoding {coding}); "
-                "set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
-            )
+        if (lacks := locale_problem()) and not str(folder).isascii():
+            raise UserError(f"{folder}: {lacks}")
         for named in _inputs(config):
             refuse_links_between(named, folder)
         refuse_links(folder)
+        if single:
+            refuse_another_folder(config, folder)
         if single and not OmegaConf.select(config, "train.resume") and not _is_started_again():
             _refuse_run(folder)
         _refuse_wrong_kinds(folder, config)

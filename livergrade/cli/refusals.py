@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.errors import OverrideParseException
 
 from livergrade.config.fields import options
+from livergrade.io.typed_list import typed_list
 
 _ADVICE = re.compile(
     r"\s*(To append to your config use|Either remove|Or add a second|See https?:|Config search path|"
@@ -17,6 +19,8 @@ _ADVICE = re.compile(
 """Lines that are left out: no option can be appended, and the types are those of the program."""
 _UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '(?P<key>[^']*)'")
 _TWICE = re.compile(r"An item is already at '(?P<key>[^']*)'|(?P<group>\S+) appears more than once")
+_QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
+"""A text in quotes, without a quotation mark or a backslash in it."""
 _CHOICE = re.compile(r"Could not find '(?P<group>[^']*)/(?P<name>[^'/]*)'")
 
 
@@ -29,11 +33,7 @@ def refusal(error: Exception, schema: Any) -> str:  # noqa: ANN401 - a dataclass
     """
     text = str(error).strip()
     if isinstance(error, OverrideParseException):
-        reason = text.splitlines()[0].removeprefix(f"Error parsing override '{error.override}'").strip()
-        return (
-            f"{error.override}: can't be read ({reason or text.splitlines()[1]}); write key=value, and put a "
-            "value with brackets or spaces in quotes"
-        )
+        return _unreadable(error.override, text)
     if found := _UNKNOWN.match(text):
         return unknown_option(found["key"], schema)
     if found := _TWICE.search(text):
@@ -46,6 +46,57 @@ def refusal(error: Exception, schema: Any) -> str:  # noqa: ANN401 - a dataclass
         text = f"{text.splitlines()[0].removeprefix('Error merging override ')}: {error.__cause__ or ''}"
     lines = [line.strip() for line in text.splitlines() if line.strip() and not _ADVICE.match(line)]
     return " ".join(lines)
+
+
+def deletion(word: str, groups: Sequence[str], schema: Any) -> str:  # noqa: ANN401
+    """Say that nothing can be taken away, as ``~augment`` would, and what to type instead.
+
+    Args:
+        word: as it was typed, with ``~``.
+        groups: the groups that can be chosen.
+        schema: the options of the command.
+    """
+    key = re.split("[=@]", word[1:], maxsplit=1)[0]
+    known = [name for name, _, _ in options(schema)]
+    if key in groups:
+        return f"{word}: a group can't be taken away; choose another with {key}=<name>, or leave it out"
+    if key in known or not key:
+        return unknown_option(key or word, schema)
+    if re.match(r"hydra\b", key) or any(name.startswith(f"{key}.") for name in known):
+        return f"{word}: can't be taken away; leave it out"
+    return unknown_option(key, schema)
+
+
+def _unreadable(word: str, text: str) -> str:
+    """Say that a word can't be read, and if an apostrophe is the reason, how it is written.
+
+    Args:
+        word: as it was typed.
+        text: what Hydra says of it.
+    """
+    key, _, value = word.partition("=")
+    if typed := _with_quotes(key, value):
+        return f"{word}: can't be read, since a ' or \" begins a text in quotes; write {typed}"
+    reason = text.splitlines()[0].removeprefix(f"Error parsing override '{word}'").strip()
+    reason = reason or text.splitlines()[1]
+    if reason.startswith("LexerNoViableAlt"):  # a class of the parser's
+        reason = "a ' or \" begins a text in quotes that does not end"
+    return (
+        f"{word}: can't be read ({reason}); write key=value, and put a value with "
+        "brackets or spaces in quotes"
+    )
+
+
+def _with_quotes(key: str, value: str) -> str:
+    """A list with an apostrophe or a quotation mark in its items, as it can be typed; empty if none has."""
+    inner = value.strip()
+    if not (inner.startswith("[") and inner.endswith("]") and re.search("['\"]", inner)):
+        return ""
+    items = [item.strip() for item in inner[1:-1].split(",")]
+    items = [item[1:-1] if _QUOTED.fullmatch(item) else item for item in items]
+    if any(item[:1] in ("'", '"') or item[-1:] in ("'", '"') for item in items):
+        return ""  # a comma within a text in quotes, perhaps
+    return typed_list(key, items)
 
 
 def unknown_option(key: str, schema: Any) -> str:  # noqa: ANN401

@@ -1,10 +1,10 @@
 """User messages for failures of the machine: full disk, out of memory, killed loader process."""
 
 import errno
-import sys
 from pathlib import Path
 
 from livergrade.io.disk import free_space
+from livergrade.io.locale_letters import locale_problem
 from livergrade.io.visible import one_line
 
 _ELSEWHERE = "choose another folder"
@@ -26,11 +26,8 @@ _DISK = {
 def explain_system_error(error: BaseException) -> str | None:
     """One line with the cause and the remedy; None for errors that are bugs of livergrade."""
     text, kind = str(error), type(error).__name__
-    if isinstance(error, UnicodeEncodeError) and (coding := sys.getfilesystemencoding()) != "utf-8":
-        return (
-            f"{one_line(error.object)}: this locale has no such characters in the name of a file (encoding "
-            f"{coding}); set PYTHONUTF8=1, or LC_ALL=C.UTF-8"
-        )
+    if isinstance(error, UnicodeEncodeError) and (lacks := locale_problem()):
+        return f"{one_line(error.object)}: {lacks}"
     if isinstance(error, OSError) and error.errno in _DISK:
         name = error.filename or "a file"
         cause, fix = _DISK[error.errno]

@@ -13,6 +13,7 @@ from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside, same_on_disk
 from livergrade.io.on_disk import SpellingError, match_spelling
 from livergrade.io.regular_files import is_folder
+from livergrade.io.typed_list import typed_list
 from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,17 @@ def grade_folders(root: Path, classes: list[str], grades: GradeMap = NO_MAP) -> 
     if duplicates := [name for name in others if same_on_disk(name) in by_lowercase and not missing]:
         pairs = ", ".join(f"{one_line(name)} and {by_lowercase[same_on_disk(name)]}" for name in duplicates)
         raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
+    if missing and not folders:
+        raise UserError(
+            f"{root}: holds no folder, so none of a grade; put the images of each grade into a folder of its "
+            f"name ({', '.join(missing)}), or name the folder that holds those"
+        )
     if missing and (others or not of_grade):
         listed = ", ".join(map(one_line, folders)) or "none"
         raise UserError(
             f"{root}: no folder named {', '.join(missing)}; its folders are {listed}. Rename those that are "
             "meant, or give the grades, worst to best, as in "
-            f"'data.classes=[{','.join(map(one_line, folders))}]', or the grades that they are, as in "
+            f"{typed_list('data.classes', folders)}, or the grades that they are, as in "
             f"'data.grades={{{one_line((*others, 'G1')[0])}: {missing[0]}}}'; if there is no image of a "
             "grade, make an empty folder of its name"
         )

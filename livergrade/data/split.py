@@ -19,6 +19,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, majority_grades, without_patients
 from livergrade.evaluation.splits import COLUMNS, SPLITS, read_split_table
 from livergrade.io.patient_names import patient_key
+from livergrade.io.typed_list import typed_list
 
 
 def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
@@ -148,11 +149,8 @@ def _shortage(too_small: dict[str, str], cohort: Cohort, unit: str, other: str) 
         grade = next(iter(too_small))
         at = cohort.classes.index(grade)
         neighbour = cohort.classes[at + 1] if at + 1 < len(cohort.classes) else cohort.classes[at - 1]
-        kept = ",".join(name for name in cohort.classes if name != grade)
-        merge = (
-            f" or merge grades: give the images of {grade} the grade {neighbour}, and set "
-            f"'data.classes=[{kept}]'"
-        )
+        kept = typed_list("data.classes", (name for name in cohort.classes if name != grade))
+        merge = f" or merge grades: give the images of {grade} the grade {neighbour}, and set {kept}"
     return f"{'; '.join(reasons)}. {other[:1].upper()}{other[1:]}{'add' if other else 'Add'} {unit}s{merge}."
 
 

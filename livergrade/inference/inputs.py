@@ -75,7 +75,9 @@ def find_inputs(
             if cell_problem(str(candidate.path)):  # to a spreadsheet, as -a.png; /folder/-a.png is none
                 candidate = replace(candidate, path=candidate.path.absolute())
             if problem := cell_problem(str(candidate.path)):
-                errors.append(f"  {one_line(candidate.path)}: {problem.partition(';')[0]}; rename it")
+                errors.append(
+                    f"  {one_line(candidate.path)}: {problem.replace('write it otherwise', 'rename it')}"
+                )
             key = slide_files.key(candidate.path)
             files[key] = _merged(files.get(key, candidate), candidate, errors)
             if candidate.path.is_symlink():

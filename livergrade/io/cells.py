@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from livergrade.io.locale_letters import locale_problem
+
 _FORMULA = re.compile(r"[=@]|[+-](?![+-]*$|ve$)", re.IGNORECASE)  # "+", "--" and "+ve" are findings
 _NUMBERS = re.compile(
     r"(?:[+-]?(?:\d[\d.,]*|[.,]\d+)(?:e[+-]?\d+)?\s?%?|[+-]?inf|nan|None)(?:\s+|$)", re.IGNORECASE
@@ -21,7 +23,8 @@ def cell_problem(text: str) -> str | None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return "is not Unicode text; rename it"
+        lacks = locale_problem()
+        return f"can't be read as text: {lacks}" if lacks else "is not Unicode text; rename it"
     if text.isalnum():
         return None
     bare = unicodedata.normalize("NFKC", text)

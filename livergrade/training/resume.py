@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
 from hydra.types import RunMode
 
-from livergrade.config.schema import MACHINE, TrainConfig
+from livergrade.config.schema import TrainConfig
 from livergrade.data.patient_alias import KEPT, refuse_changed_alias
-from livergrade.errors import UserError
 from livergrade.io.earlier_start import set_aside
-from livergrade.io.regular_files import is_regular
-from livergrade.runs.folder import read_options
 from livergrade.runs.same_options import refuse_other_run
 
 log = logging.getLogger(__name__)
@@ -32,36 +26,6 @@ LEFT = (
 def may_be_restarted() -> bool:
     """Return whether this is a sweep job or a job restarted by SLURM: its folder may have earlier results."""
     return HydraConfig.get().mode == RunMode.MULTIRUN or os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
-
-
-def already_finished(words: Sequence[str]) -> str | None:
-    """Return that the run to resume is finished, if it is and no more epochs are asked for.
-
-    Args:
-        words: the command's arguments.
-
-    Returns:
-        The message; None if there is work, or a mistake among the arguments that is told elsewhere.
-    """
-    try:
-        given = {item.key_or_group: item for item in OverridesParser.create().parse_overrides(list(words))}
-        run = Path(str(given["train.resume"].value()))
-        if not is_regular(run / "finished.json"):
-            return None
-        stored = read_options(run)
-        epochs = int(given["trainer.max_epochs"].value()) if "trainer.max_epochs" in given else 0  # type: ignore[arg-type]
-    except (KeyError, OverrideParseException, UserError, TypeError, ValueError):
-        return None
-    weights = ["model.weights"] if stored.model.frozen else []
-    of_run = [key for key in given if key not in (*MACHINE, *weights)]
-    if epochs > stored.trainer.max_epochs or not all(
-        key.startswith(("trainer.", "hydra.")) for key in of_run
-    ):
-        return None
-    return (
-        f"already finished, and left as it is: {run}; for more epochs than its {stored.trainer.max_epochs}, "
-        "raise trainer.max_epochs"
-    )
 
 
 def finished_before(run: Path, config: TrainConfig) -> bool:

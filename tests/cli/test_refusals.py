@@ -1,9 +1,14 @@
 """What is said of words on the command line that can't be used."""
 
+import shlex
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
 
+from livergrade.cli.refusals import refusal
+from livergrade.config.schema import TrainConfig
 from tests.conftest import command
 
 
@@ -15,11 +20,31 @@ from tests.conftest import command
         (["++image_size=64"], "image_size: there is no such option; did you mean data.image_size?"),
         (["~optim.lrr"], "optim.lrr: there is no such option; did you mean optim.lr?"),
         (["~data.root"], "data.root: can't be taken away; write data.root=<value>, or leave it out"),
+        (["~seed"], "seed: can't be taken away; write seed=<value>, or leave it out"),
+        (
+            ["~augment"],
+            "~augment: a group can't be taken away; choose another with augment=<name>, or leave it",
+        ),
+        (
+            ["-m", "~model=senet"],
+            "~model=senet: a group can't be taken away; choose another with model=<name>",
+        ),
+        (["~train"], "~train: can't be taken away; leave it out"),
+        (["~hydra/launcher"], "~hydra/launcher: can't be taken away; leave it out"),
+        (["~"], "~: there is no such option"),
         (["+optim.lr=1"], "optim.lr: is an option already; write optim.lr=<value>, without +"),
         (["+model=senet"], "model: is an option already; write model=<value>, without +"),
         (["model=nosuch"], "model=nosuch: must be one of cbam, resnet50, senet, sknet, timm, vgg16"),
         (["optim.lr=fast"], "optim.lr=fast: Value 'fast' of type 'str' could not be converted to Float"),
         (["data.classes=[a"], "data.classes=[a: can't be read (no viable alternative at input '[a'); write"),
+        (
+            ["seed=it's"],
+            "seed=it's: can't be read (a ' or \" begins a text in quotes that does not end); write",
+        ),
+        (
+            ["data.classes=['a, b',it's]"],
+            "data.classes=['a, b',it's]: can't be read (a ' or \" begins a text",
+        ),
     ],
 )
 def test_a_refusal_is_one_line_without_advice_that_fails(
@@ -35,3 +60,17 @@ def test_a_refusal_is_one_line_without_advice_that_fails(
     ]
     assert line.startswith(told)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("grades", [["poor", "well's"], ["it's x y", 'a"b', "c"]])
+def test_a_list_with_an_apostrophe_is_told_as_it_can_be_typed(grades: list[str]) -> None:
+    word = f"data.classes=[{','.join(grades)}]"
+    told = refusal(error_of(word), TrainConfig())
+    (typed,) = shlex.split(told.partition("; write ")[2])
+    assert OverridesParser.create().parse_override(typed).value() == grades
+
+
+def error_of(word: str) -> OverrideParseException:
+    with pytest.raises(OverrideParseException) as error:
+        OverridesParser.create().parse_overrides([word])
+    return error.value
