@@ -31,6 +31,7 @@ from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
 from livergrade.reports.html import write_page
 from livergrade.slides.contact_sheet import draw_regions, write_contact
+from livergrade.slides.grade_overlap import overlap_told
 from livergrade.slides.inputs import each_slide, read_exclusions
 from livergrade.slides.propose import refuse_regions_of_another
 from livergrade.slides.region_files import region_file
@@ -122,6 +123,8 @@ def _regions(
         log.warning("%s: not cut, since only annotations with an area are: %s", file, marked.left_out)
     regions = clip_to_slide(marked.regions, slide.width, slide.height, file)
     graded = grade_regions(regions, of_table, config, file)
+    if overlap := overlap_told(graded):
+        log.warning("%s: %s", file, overlap)
     if not any(region.grade for region in graded):
         passed_over = [f"{one.region.title} is of class {one.region.kind}" for one in graded]
         why = "; ".join(filter(None, [*passed_over[:20], marked.left_out]))
