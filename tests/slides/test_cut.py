@@ -123,6 +123,25 @@ def test_a_second_start_gives_what_a_fresh_folder_gives(case: Case) -> None:
         before = after
 
 
+def test_regions_of_two_grades_that_overlap_are_named_and_cut(
+    case: Case, caplog: pytest.LogCaptureFixture
+) -> None:
+    case.slides.pop()
+    write_table(case.folder, "a,P1,,0.5,F\n")
+    regions = [Region("R01", "poor", SQUARES[0], "edge"), Region("R02", "well", SQUARES[0].buffer(-20))]
+    marked = case.folder / "marked" / "a.geojson"
+    write_regions(regions, marked)
+    both = case.start("both")
+    (told,) = [line for line in caplog.messages if "overlap" in line]
+    assert told.startswith(f"{marked}: 2 regions overlap regions of another grade")
+    assert "R01 'edge' (poor), R02 (well)" in told
+    caplog.clear()
+    write_regions(regions[:1], marked)
+    alone = case.start("alone")
+    assert "overlap" not in caplog.text
+    assert alone["images/a_R01_1.png"] == both["images/a_R01_1.png"]
+
+
 def test_a_changed_class_name_or_option_gives_what_a_fresh_folder_gives(case: Case) -> None:
     case.slides.pop()
     before = case.start("out")
