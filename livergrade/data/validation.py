@@ -39,7 +39,10 @@ def row_problems(
         where: name of a row in messages, by its number from 0.
         grades: what was made of other words for grades.
     """
-    found, advice = unknown_grades(table["grade"].tolist(), classes, "data.classes", grades)
+    words = table["grade"].tolist()
+    found, advice = unknown_grades(words, classes, "data.classes", grades)
+    if "" in words:
+        advice = grades.advice([*dict.fromkeys(word for word in words if word not in classes)], classes)
     seen: dict[str, int] = {}
     for row, (image, patient, grade) in enumerate(
         zip(table["image"], table["patient"], table["grade"], strict=True)

@@ -16,7 +16,7 @@ from livergrade.io.on_disk import OnDisk, SpellingError
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.regular_files import is_regular
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
-from livergrade.io.user_tables import UserTable, Wanted, column_advice, read_user_table
+from livergrade.io.user_tables import UserTable, Wanted, column_advice, columns_of_files, read_user_table
 from livergrade.io.visible import one_line, shown
 
 FILE_SUFFIXES = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
@@ -78,7 +78,8 @@ def files_of_table(path: Path, named: Named, errors: list[str], *, outside: bool
     column = next((name for name in ("image", "slide") if name in table.cells), None)
     if not column:
         listed = shown(", ".join(map(str, table.cells)), 300)
-        advice = column_advice(["image"], [str(name) for name in table.cells], wanted.option)
+        cells = {str(name): table.cells[name].tolist() for name in table.cells}
+        advice = column_advice(["image"], list(cells), wanted.option, columns_of_files(cells))
         errors.append(f"  {path}: has no column image or slide; it has {listed}{advice}")
         return
     blank = [""] * len(table.cells)

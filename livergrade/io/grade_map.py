@@ -35,19 +35,22 @@ class GradeMap:
     def left_out(self, words: Counter[str]) -> str:
         """Say how many are left out, and of which words; empty if none are."""
         counts = {word: words[word] for word, grade in self.grades.items() if grade is None and words[word]}
-        listed = ", ".join(f"{number} of {one_line(word)}" for word, number in counts.items())
+        listed = ", ".join(
+            f"{number} of {one_line(word)}" if word else f"{number} blank" for word, number in counts.items()
+        )
         return f"{sum(counts.values())} of {sum(words.values())} are left out ({listed})" if counts else ""
 
     def advice(self, words: Sequence[str], classes: Sequence[str]) -> str:
         """The option that takes words which are no grades; for those that differ only in case, ready to type.
 
         Args:
-            words: what is no grade, as it is in the table.
+            words: what is no grade, as it is in the table; empty for blank cells.
             classes: the grades.
         """
         keys = {_key(grade): grade for grade in classes}
         pairs = {word: grade or "null" for word, grade in self.grades.items()}
-        pairs |= {word: keys.get(_key(word), "<grade, or null to leave it out>") for word in words[:10]}
+        open_ = "<grade, or null to leave it out>"
+        pairs |= {word: keys.get(_key(word), open_) if word else "null" for word in words[:10]}
         listed = ", ".join(f"{_typed(word)}: {grade}" for word, grade in pairs.items())
         whole = f"{self.option}={{{listed}}}"
         more = f" and {len(words) - 10} more words" if len(words) > 10 else ""
@@ -69,9 +72,11 @@ def typed_grades(given: object) -> object:
     grades: dict[str, str | None] = {}
     at, inner = 0, text[1:-1]
     while at < len(inner):
-        if not (pair := _PAIR.match(inner, at)) or not (word := _typed_text(*pair.groups()[:3])):
+        if not (pair := _PAIR.match(inner, at)):
             return given
-        grades[word] = None if pair[6] == "null" else _typed_text(*pair.groups()[3:6])
+        grades[_typed_text(*pair.groups()[:3])] = (
+            None if pair[6] == "null" else _typed_text(*pair.groups()[3:6])
+        )
         at = pair.end()
     return grades
 

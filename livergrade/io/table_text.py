@@ -16,6 +16,7 @@ MOST_BYTES, MOST_LINE, MOST_COLUMNS, MOST_CELLS = 2**28, 2**20, 5_000, 20_000_00
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEP = re.compile(r'"?sep=([,;\t])"?\s*$', re.IGNORECASE)  # a first line by which Excel is told
+_REMARK = re.compile(r'\s*"?#')
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -80,17 +81,22 @@ def read_text(path: Path, names: Collection[str]) -> TableText:
     notes: list[str] = []
     with path.open(encoding=encoding, newline="") as file:
         start = [line for line, _ in zip(_lines(file, encoding, notes), range(50), strict=False)]
-    skipped = 0
+    skipped, remarks = 0, 0
     if start and (told := _SEP.match(start[0])):
         delimiter, skipped = told[1], 1
     else:
-        delimiter = _delimiter(start, names)
+        remarks = _remarks(start, names)
+        delimiter = _delimiter(start[remarks:], names)
     notes.clear()
     with path.open(encoding=encoding, newline="") as file:
         lines = _lines(file, encoding, notes)
-        next(itertools.islice(lines, skipped, skipped), None)
-        rows = list(_rows(lines, delimiter, skipped))
-    return TableText(rows, delimiter, notes[0] if notes else "")
+        next(itertools.islice(lines, skipped + remarks, skipped + remarks), None)
+        rows = list(_rows(lines, delimiter, skipped, remarks))
+    if remarks:
+        notes.append(
+            f"begins with remarks (#), which are left out; its columns are named in line {remarks + 1}"
+        )
+    return TableText(rows, delimiter, "; it ".join(notes))
 
 
 def row_name(number: int, line: int) -> str:
@@ -110,7 +116,10 @@ def count_cells(before: int, cells: int) -> int:
         ValueError: these are more than a table of images has.
     """
     if cells > MOST_COLUMNS:
-        raise ValueError(f"it has more than {MOST_COLUMNS} columns")
+        raise ValueError(
+            f"it has more than {MOST_COLUMNS} columns; keep those of images, patients and grades, and those "
+            "by which results are to be compared"
+        )
     if before + cells > MOST_CELLS:
         raise ValueError(f"it has more than {MOST_CELLS} cells")
     return before + cells
@@ -174,6 +183,43 @@ def _word(line: str, found: re.Match[str]) -> str:
     return before + re.split(r"[\s,;\"]", line[found.start() : found.start() + 20])[0]
 
 
+def _remarks(lines: list[str], names: Collection[str]) -> int:
+    """How many lines before the names of the columns begin with ``#``, as cBioPortal and others write.
+
+    The last of them may be the names itself: where it holds more of the known ones than the line below it,
+    where it alone has one ``#`` and the others two, and where it is the only one and has as many cells as the
+    line below.
+    """
+    marked = list(itertools.takewhile(lambda line: not line.strip() or _REMARK.match(line), lines))
+    remarks = [at for at, line in enumerate(marked) if line.strip()]
+    if not remarks or len(marked) == len(lines):
+        return 0
+    last = marked[remarks[-1]]
+    above, below = (
+        {mark: _cells(line, mark) for mark in _DELIMITERS}
+        for line in (last.replace("#", "", 1), lines[len(marked)])
+    )
+    known = [
+        max(sum(column_key(cell) in names for cell in row) for row in rows.values())
+        for rows in (above, below)
+    ]
+    if known[0] != known[1]:
+        named = known[0] > known[1]
+    elif len(remarks) == 1:
+        divides = max(below, key=lambda mark: len(below[mark]))
+        named = len(above[divides]) == len(below[divides])
+    else:
+        named = marked[remarks[-2]].startswith("##") and not last.startswith("##")
+    return remarks[-1] if named else len(marked)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # a cell without an end
+        return []
+
+
 def _delimiter(lines: list[str], names: Collection[str]) -> str:
     """What divides the cells: it finds most of the names, then rows of one length, then most columns."""
     scores: dict[str, tuple[int, bool, int]] = {}
@@ -197,8 +243,8 @@ def _delimiter(lines: list[str], names: Collection[str]) -> str:
     return best[0]
 
 
-def _rows(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[TableRow]:
-    """Rows with a cell that is not blank; ``skipped`` lines were read before."""
+def _rows(lines: Iterator[str], delimiter: str, skipped: int, remarks: int) -> Iterator[TableRow]:
+    """Rows with a cell that is not blank; ``skipped`` lines and rows of remarks were read before."""
     first = next(lines, "")
     # A quotation mark behind a blank is one only if the file has it so.
     blank_first = re.search(rf'{re.escape(delimiter)} +"', first) is not None
@@ -206,8 +252,8 @@ def _rows(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[TableR
         itertools.chain([first], lines), delimiter=delimiter, strict=True, skipinitialspace=blank_first
     )
     cells = 0
-    for number in itertools.count(1):
-        line = rows.line_num + skipped + 1
+    for number in itertools.count(remarks + 1):
+        line = rows.line_num + skipped + remarks + 1
         try:
             row = next(rows)
         except StopIteration:

@@ -16,6 +16,7 @@ from livergrade.errors import UserError
 from livergrade.io.images import SUFFIXES
 from livergrade.io.regular_files import no_file
 from livergrade.io.row_messages import row_messages
+from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.table_kinds import table_kind
 from livergrade.io.table_text import TableRow, column_key, read_text, row_name
 from livergrade.io.tables import formulas
@@ -24,15 +25,19 @@ from livergrade.io.workbooks import read_workbook
 
 log = logging.getLogger(__name__)
 
+_OF_FILES = (*SUFFIXES, *SLIDE_SUFFIXES)
 _NAMELESS = re.compile(r"(Unnamed: \d+(_level_\d+)?)?")  # as pandas calls a column without a name
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 _LIKELY = {
-    "image": ("image", "filename", "file", "slide", "path", "tile"),
-    "slide": ("slide", "filename", "file", "image", "path"),
+    "image": ("image", "filename", "file", "slide", "path", "tile", "sample", "id"),
+    "slide": ("slide", "filename", "file", "image", "path", "id"),
     "patient": ("patient", "case", "subject", "donor"),
     "grade": ("grade", "label", "class", "category", "differentiation", "diagnosis"),
 }
 """Words in the names of columns that may be meant, for the advice of a message; nothing is taken by them."""
+_BESIDE = {"id", "identifier", "name", "tumor", "tumour", "neoplasm", "histologic", "histological"}
+"""Words beside these that leave a name likely, as in ``slide_id``; with any other word it is less so."""
+_WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,9 @@ def read_user_table(path: Path, wanted: Wanted) -> UserTable:
     width = len(names)
     columns = [[row.cells[at] if at < len(row.cells) else "" for row in body] for at in range(width)]
     kept = _named(path, names, columns, problems)
+    _refuse_lower_names(path, rows, wanted)
     places = _places(path, [names[at] for at in kept], wanted, problems)
-    _refuse_missing(path, header, places, wanted, [names[at] for at in kept])
+    _refuse_missing(path, rows, places, wanted, [(names[at], columns[at]) for at in kept])
     if not body:
         raise UserError(f"{path}: has a row of column names and no other row; add a row for each item")
     cells: dict[str, list[str]] = {}
@@ -214,8 +220,28 @@ def _two(alike: Sequence[int], names: Sequence[str], start: str = "") -> str:
     return f"{start}columns {' and '.join(repr(names[at]) for at in alike)} both match"
 
 
+def _refuse_lower_names(path: Path, rows: Sequence[TableRow], wanted: Wanted) -> None:
+    """Refuse a table whose columns are named below other rows, as a title.
+
+    Raises:
+        UserError: it is such a table.
+    """
+    needed = [name for name in wanted.needed if name not in wanted.derived]
+    keys = {column_key(wanted.given.get(name) or name) for name in needed}
+    with_names = [row for row in rows[:20] if keys <= {column_key(cell) for cell in row.cells}]
+    if keys and with_names and with_names[0] is not rows[0]:
+        raise UserError(
+            f"{path}: its columns are named in {row_name(with_names[0].number, with_names[0].line)}; remove "
+            "the rows above it"
+        )
+
+
 def _refuse_missing(
-    path: Path, header: TableRow, places: Mapping[str, int], wanted: Wanted, names: Sequence[str]
+    path: Path,
+    rows: Sequence[TableRow],
+    places: Mapping[str, int],
+    wanted: Wanted,
+    columns: Sequence[tuple[str, Sequence[str]]],
 ) -> None:
     """Refuse a table that lacks a column, and say which of its columns may be meant.
 
@@ -226,33 +252,65 @@ def _refuse_missing(
     if not missing:
         return
     start = f"{path}: no column {', '.join(missing)}"
-    first = next((cell for cell in header.cells if Path(cell.strip()).suffix.lower() in SUFFIXES), None)
+    first = next((cell for cell in rows[0].cells if Path(cell.strip()).suffix.lower() in SUFFIXES), None)
     if first:
         raise UserError(
             f"{start}: its first row is no row of column names ({shown(first.strip(), 60)} is a file); write "
             f"one above it, as {','.join(wanted.needed)}"
         )
-    free = [name for at, name in enumerate(names) if at not in places.values()]
-    advice = column_advice(missing, free, wanted.option) if wanted.option else ""
-    raise UserError(f"{start}; it has {shown(', '.join(names), 300)}{advice}")
+    free = [name for at, (name, _) in enumerate(columns) if at not in places.values()]
+    advice = (
+        column_advice(missing, free, wanted.option, columns_of_files(dict(columns))) if wanted.option else ""
+    )
+    raise UserError(f"{start}; it has {shown(', '.join(name for name, _ in columns), 300)}{advice}")
 
 
-def column_advice(missing: Sequence[str], names: Sequence[str], option: str) -> str:
+def column_advice(
+    missing: Sequence[str], names: Sequence[str], option: str, of_files: Sequence[str] = ()
+) -> str:
     """The options that say which columns are meant, for a message; begins with a semicolon.
 
     Args:
         missing: the columns that a table lacks, by our names.
         names: those of its columns that are nothing else.
         option: the option without the column: ``data.columns``.
+        of_files: names of its columns whose cells are names of images or slides.
     """
     free, said = list(names), []
     for name in missing:
-        likely = [column for word in _LIKELY.get(name, ()) for column in free if word in column_key(column)]
+        likely = list(of_files) if name in ("image", "slide") else []
+        likely += _likely(name, free)
         column = likely[0] if likely else "<column>"
-        typed = f"{option}.{name}={column}"
+        inner = "'" + column.replace("'", r"\'") + "'" if "," in column else column  # several values, else
+        typed = f"{option}.{name}={inner}"
         said.append(shlex.quote(typed) if likely else typed)
         free = [other for other in free if other != column]
     return f"; say which is meant, as {' '.join(said)}"
+
+
+def _likely(name: str, columns: Sequence[str]) -> list[str]:
+    """The columns that may be meant by one of our names, the likeliest first."""
+    likely = _LIKELY.get(name, ())
+    ranks = {}
+    for column in columns:
+        words = [word.casefold() for word in _WORD.findall(column)]
+        words = [word if word in likely else word.removesuffix("s") for word in words]
+        found = [likely.index(word) for word in words if word in likely]
+        beside = [word for word in words if word not in likely and word not in _BESIDE]
+        if found and not (beside and likely[min(found)] in _BESIDE):
+            ranks[column] = (bool(beside), min(found))
+    return sorted(ranks, key=ranks.__getitem__)
+
+
+def columns_of_files(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """The columns whose cells, as far as they are filled, are mostly names of images or slides."""
+    of_files = []
+    for name, cells in columns.items():
+        filled = [cell for cell in map(str.strip, cells) if cell][:100]
+        named = sum(cell.lower().endswith(_OF_FILES) for cell in filled)
+        if 2 * named > len(filled):
+            of_files.append(name)
+    return of_files
 
 
 def _check_numbers(table: UserTable, wanted: Wanted, *, commas: bool) -> None:

@@ -85,6 +85,66 @@ LAYOUTS: dict[str, tuple[str, TableOptions]] = {
             GradeMap({"TUM": "poor", "NORM": "well"}),
         ),
     ),
+    "cBioPortal's own files": (
+        (
+            "#Patient Identifier\tTumor Grade\n#Identifier of a patient.\tGrade\n#STRING\tSTRING\n#1\t1\n"
+            "PATIENT_ID\tGRADE\nT-1\tG1\nT-2\tG3\nT-3\t[Not Available]\nT-4\t\n"
+        ),
+        TableOptions(
+            {"image": "PATIENT_ID", "patient": "PATIENT_ID"},
+            GradeMap({"G1": "well", "G3": "poor", "[Not Available]": None, "": None}),
+            SUFFIX,
+        ),
+    ),
+    "PatchGastric": (
+        (
+            'id,subtype,text\n0a,Well differentiated adenocarcinoma,"Ducts, large."\n'
+            '0b,"Poorly differentiated adenocarcinoma, solid type",Sheets\n'
+        ),
+        TableOptions(
+            {"image": "id", "patient": "id", "grade": "subtype"},
+            GradeMap(
+                {
+                    "Well differentiated adenocarcinoma": "well",
+                    "Poorly differentiated adenocarcinoma, solid type": "poor",
+                }
+            ),
+            SUFFIX,
+        ),
+    ),
+    "CAMELYON17, with rows of patients": (
+        "patient,stage\npatient_0.zip,pN0(i+)\npatient_0_node_0.tif,negative\npatient_1_node_0.tif,macro\n",
+        TableOptions(
+            {"image": "patient", "grade": "stage"},
+            GradeMap({"negative": "well", "macro": "poor", "pN0(i+)": None}),
+            pattern=r"(?P<patient>patient_\d+)",
+        ),
+    ),
+    "R, with a label beside the grade": (
+        (
+            '"slide_id","case_id","label","GRADE","OS_MONTHS"\n'
+            "T-1-DX1.0F,T-1,responsive,G1,NA\nT-2-DX1.1F,T-2,non-responsive,G3,2.17\n"
+        ),
+        TableOptions(
+            {"image": "slide_id", "patient": "case_id"}, GradeMap({"G1": "well", "G3": "poor"}), SUFFIX
+        ),
+    ),
+    "CRC-5000": (
+        "image,label\n01_T/A2_CRC-08.tif_Row_1_Col_1.tif,0\n02_S/7E_CRC-04.tif_Row_1_Col_10.tif,1\n",
+        TableOptions(
+            {"grade": "label"}, GradeMap({"0": "poor", "1": "well"}), pattern=r"/(?P<patient>[^/]*)\.tif_Row"
+        ),
+    ),
+    "GTEx": (
+        (
+            'Tissue Sample ID,Subject ID,Pathology Notes,tile_filename\nG-1-05,G-1,"3 pieces; ok",G-1_0.png\n'
+            "G-2-05,G-2,,G-2_0.png\n"
+        ),
+        TableOptions(
+            {"image": "tile_filename", "patient": "Subject ID", "grade": "Tissue Sample ID"},
+            GradeMap({"G-1-05": "well", "G-2-05": "poor"}),
+        ),
+    ),
     "PAIP": (
         "slide_name;Edmondson-Steiner grade;age\n01_01_0083;1;54\n01_01_0085;3;61\n",
         TableOptions(
@@ -144,6 +204,28 @@ def test_the_advice_of_each_message_works(tmp_path: Path) -> None:
     assert suffix
     cohort = from_manifest(tmp_path / "t.csv", CLASSES, table=TableOptions(columns, grades, suffix[1]))
     assert cohort.table["grade"].tolist() == CLASSES
+
+
+def test_tables_of_slides_are_manifests_of_the_images_that_were_made_of_them(tmp_path: Path) -> None:
+    draw_image(tmp_path / "T-1.0F.png", 0, 0)
+    draw_image(tmp_path / "T-2.1F.png", 1, 2)
+    (tmp_path / "t.csv").write_text(",case_id,slide_id,grade\n0,T-1,T-1.0F.svs,poor\n1,T-2,T-2.1F.svs,well\n")
+    columns = {"image": "slide_id", "patient": "case_id"}
+    with pytest.raises(UserError, match=r"T-1\.0F\.png is there: set data\.suffix=\.png"):
+        from_manifest(tmp_path / "t.csv", CLASSES, table=TableOptions(columns))
+    cohort = from_manifest(tmp_path / "t.csv", CLASSES, table=TableOptions(columns, suffix=SUFFIX))
+    assert cohort.table["image"].tolist() == ["T-1.0F.png", "T-2.1F.png"]
+
+
+def test_rows_without_a_grade_are_left_out_as_the_message_says(tmp_path: Path, caplog) -> None:
+    for number, name in enumerate("abc"):
+        draw_image(tmp_path / f"{name}.png", number, number)
+    (tmp_path / "t.csv").write_text("image,patient,grade\na.png,P,poor\nb.png,Q,\nc.png,R, \n")
+    with pytest.raises(UserError, match=r"row 4: grade is blank\n.*'data\.grades=\{.*: null\}'"):
+        from_manifest(tmp_path / "t.csv", CLASSES)
+    cohort = from_manifest(tmp_path / "t.csv", CLASSES, table=TableOptions(grades=GradeMap({"": None})))
+    assert cohort.table["image"].tolist() == ["a.png"]
+    assert "2 of 3 are left out (2 blank), as data.grades says" in caplog.text
 
 
 def test_rows_keep_their_numbers_when_others_are_left_out(tmp_path: Path) -> None:

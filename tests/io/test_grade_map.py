@@ -64,3 +64,11 @@ def test_the_advice_on_unknown_words_can_be_typed() -> None:
     typed = shlex.split(advice)[-1].removeprefix("data.grades=")
     assert typed_grades(typed) == {"G1": "well", "Poor": "poor", " WELL": "well", "moderate ": "moderate"}
     assert unknown_grades(["poor", ""], CLASSES, "data.classes", grade_map(None)) == ([], "")
+
+
+def test_blank_cells_are_a_word_that_can_be_left_out() -> None:
+    assert typed_grades("{'': null, G1: well}") == {"": None, "G1": "well"}
+    grades = grade_map({"": None})
+    assert grades.left_out(Counter(["", "", "well"])) == "2 of 3 are left out (2 blank)"
+    typed = shlex.split(grade_map({"G1": "well"}).advice(["", "G9"], CLASSES))[-1]
+    assert typed == 'data.grades={G1: well, "": null, G9: <grade, or null to leave it out>}'

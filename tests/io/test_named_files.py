@@ -30,6 +30,23 @@ def test_files_with_a_suffix_are_named(tmp_path: Path) -> None:
     assert suffix_advice("//machine/a", tmp_path, KNOWN) == ""
 
 
+def test_tables_of_slides_name_the_images_that_were_made_of_them(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.0f.png").touch()
+    for name in ("in/a.0f.svs", "in\\a.0f.svs", "in/a.0f.TIF"):
+        assert as_named(name, tmp_path, ".png", KNOWN) == "in/a.0f.png"
+    assert suffix_advice("in/a.0f.svs", tmp_path, KNOWN) == "; a.0f.png is there: set data.suffix=.png"
+    assert (
+        suffix_advice("in/a.0f.tif", tmp_path, (*KNOWN, ".tif"))
+        == "; a.0f.png is there: set data.suffix=.png"
+    )
+    assert as_named("in/a.0f", tmp_path, ".png", KNOWN) == "in/a.0f.png"
+    assert as_named("in/a.0f.5a", tmp_path, ".png", KNOWN) == "in/a.0f.5a.png"  # no suffix of a slide
+    assert as_named("in/b.svs", tmp_path, ".png", KNOWN) == "in/b.svs.png"
+    (tmp_path / "in" / "a.0f.svs.png").touch()
+    assert as_named("in/a.0f.svs", tmp_path, ".png", KNOWN) == "in/a.0f.svs.png"
+
+
 def test_a_suffix_is_one_of_those_that_are_read() -> None:
     assert suffix_problem(None, KNOWN) == suffix_problem(".PNG", KNOWN) == []
     assert suffix_problem("png", KNOWN) == ["data.suffix=png: must be one of .png, .jpg"]

@@ -107,3 +107,33 @@ def test_what_no_cohort_needs_is_refused(tmp_path: Path, monkeypatch, content: b
 
 def test_case_blanks_hyphens_and_underscores_make_no_other_column() -> None:
     assert {column_key(name) for name in ("same_as", " Same As", "same-as", "SAMEAS")} == {"sameas"}
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "names"),
+    [
+        ("#Image,Patient\n#STRING,STRING\n#1,1\nIMAGE,PATIENT\na,b\n", 4, ["IMAGE", "PATIENT"]),  # cBioPortal
+        ("#Slide Name\tCase\n#STRING\tSTRING\nSLIDE\tCASE\na\tb\n", 3, ["SLIDE", "CASE"]),
+        ("# exported by a program, on Monday\nslide;case\na;b\n", 2, ["slide", "case"]),
+        ('"# several, signs",\n\nimage,patient\na,b\n', 3, ["image", "patient"]),
+        ("#image,patient\na,b\n", 1, ["#image", "patient"]),
+        ("#slide,case\na,b\n", 1, ["#slide", "case"]),
+        ("##version 2\n#slide,case\na,b\n", 2, ["#slide", "case"]),
+        ("# of 2\n# slides\n# image;patient\na;b\n", 3, ["# image", "patient"]),
+        ("#,slide,case\n1,a,b\n", 1, ["#", "slide", "case"]),
+    ],
+)
+def test_remarks_above_the_names_of_the_columns_are_no_rows(
+    tmp_path: Path, text: str, row: int, names: list[str]
+) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    read = read_text(tmp_path / "t.csv", NAMES)
+    assert (read.rows[0].number, read.rows[0].line, read.rows[0].cells) == (row, row, names)
+    assert [(other.number, other.line) for other in read.rows[1:]] == [(row + 1, row + 1)]
+    told = f"begins with remarks (#), which are left out; its columns are named in line {row}"
+    assert read.note == (told if row > 1 else "")
+
+
+def test_a_mark_below_the_first_rows_is_a_cell(tmp_path: Path) -> None:
+    assert cells(tmp_path / "t.csv", b"image,patient\n#a,b\n")[1] == ["#a", "b"]
+    assert cells(tmp_path / "t.csv", b"# a\n# b\n") == [["# a"], ["# b"]]

@@ -98,6 +98,13 @@ def test_a_number_keeps_within_the_bounds_of_the_option_that_it_replaces(tmp_pat
             "slide_id,case_id\na,b\n",
             r"it has slide_id, case_id; say .* data\.columns\.image=slide_id data\.columns\.patient=case_id",
         ),
+        (
+            "AJCC_PATHOLOGIC_M,site_of_patient,caseId,Images\na,b,c,d\n",
+            r"as data\.columns\.image=Images data\.columns\.patient=caseId$",
+        ),
+        ("patient,stage\na_1.zip,x\na_2.tif,y\na_3.svs,z\n", r"as data\.columns\.image=patient$"),
+        ('"name, whole",case\na.png,b\n', r"as 'data\.columns\.image='.*'name, whole'.*' data"),
+        ("Cohort of 2024\n\nimage,patient\na,b\n", r"its columns are named in row 3; remove the rows above"),
         ("u,v\na,b\n", r"as data\.columns\.image=<column> data\.columns\.patient=<column>"),
         ('{"a": 1}', "it is a JSON file"),
     ],
