@@ -42,6 +42,7 @@ def refuse_tiff(file: BinaryIO, most_pages: int | None = None) -> int:
     Raises:
         ValueError: says what is absurd.
     """
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(16)
     order = {b"II": "<", b"MM": ">"}.get(start[:2])
@@ -58,7 +59,7 @@ def refuse_tiff(file: BinaryIO, most_pages: int | None = None) -> int:
         if most_pages and len(seen) == most_pages:
             raise ValueError(f"holds more than {most_pages} pages")
         seen.add(following)
-        file.seek(min(following, 2**62))
+        file.seek(min(following, size))  # beyond it, the file is cut short
         images += _refuse_directory(file, order, large)
         end = file.read(struct.calcsize(place[0]))
         if most_pages is None or len(end) < struct.calcsize(place[0]):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from livergrade.io.bmp_runs import refuse_gaps
 from livergrade.io.colour import ColourError, to_srgb
 from livergrade.io.deep_png import is_deep_png, read_deep_png
 from livergrade.io.headers import refuse_jpeg, refuse_jpeg_kind, refuse_tiff
@@ -153,6 +154,8 @@ def _reason(error: Exception) -> str:
     """A decoder's message as the end of one line."""
     if isinstance(error, MemoryError):
         return "it takes more memory than there is"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error).splitlines() or [""])[0][:300] or type(error).__name__
 
 
@@ -205,6 +208,7 @@ def _decoded(path: Path, image: Image.Image | Header, reading: PixelReading) -> 
             eight = read_deep_png(file, reading)
             eight.info = {key: image.info[key] for key in _KEPT if key in image.info}
             return eight
+        refuse_gaps(file)
     image.load()  # full decoding: JPEG decoding at 1/2 or 1/4 is faster but aliased
     return image
 
@@ -231,6 +235,11 @@ def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:
         image = to_srgb(image, image.info)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
+        if rgba.getchannel("A").getextrema() == (0, 0) and not rgba.convert("RGB").getcolors(1):
+            raise ImageError(
+                "is transparent everywhere, and holds colours that are not seen: is its last channel no "
+                "transparency? Save it as RGB of 8 bits"
+            )
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     if image.mode == "LAB":

@@ -80,7 +80,7 @@ def read_text(path: Path, names: Collection[str]) -> TableText:
     encoding = _encoding(path)
     notes: list[str] = []
     with path.open(encoding=encoding, newline="") as file:
-        start = [line for line, _ in zip(_lines(file, encoding, notes), range(50), strict=False)]
+        start = _start(_lines(file, encoding, notes))
     skipped, remarks = 0, 0
     if start and (told := _SEP.match(start[0])):
         delimiter, skipped = told[1], 1
@@ -181,6 +181,18 @@ def _word(line: str, found: re.Match[str]) -> str:
     start = max(found.start() - 20, 0)
     before = re.split(r"[\s,;\"]", line[start : found.start()])[-1]
     return before + re.split(r"[\s,;\"]", line[found.start() : found.start() + 20])[0]
+
+
+def _start(lines: Iterator[str]) -> list[str]:
+    """The first lines, 50 of them beside those that may be remarks."""
+    start: list[str] = []
+    others = 0
+    for line in itertools.islice(lines, 10_000):
+        start.append(line)
+        others += not _REMARK.match(line)
+        if others == 50:
+            break
+    return start
 
 
 def _remarks(lines: list[str], names: Collection[str]) -> int:

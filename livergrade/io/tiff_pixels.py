@@ -56,8 +56,14 @@ def _first_page(file: BinaryIO) -> Iterator[Page]:
     for name in ("tifffile", "imagecodecs"):  # what is wrong with a file is told in its own line
         logging.getLogger(name).disabled = True
     file.seek(0)
-    with tifffile.TiffFile(file) as tiff:
+    try:
+        tiff = tifffile.TiffFile(file)
         page = next(iter(tiff.pages), None)
+    except MemoryError:
+        raise
+    except Exception:  # what tifffile says of it is of no use to a reader
+        raise ImageError("is a TIFF whose list of tags is damaged or cut short") from None
+    with tiff:
         if page is None:
             raise ImageError("is a TIFF without a page: it is damaged or cut short")
         refuse_kind(page)

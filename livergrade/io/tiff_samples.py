@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import BinaryIO
 
@@ -46,13 +47,14 @@ def read_samples(page: Page, file: BinaryIO) -> NDArray[np.uint8 | np.uint16]:
         raise ImageError(
             f"is a TIFF of {count} {name}s, of which {count - len(page.dataoffsets)} are missing"
         )
+    starts = _starts(page, count)
     subsampled = page.is_subsampled and int(page.compression) != JPEG
     for number in range(count):
         plane, place = divmod(number, down * across)
         top, left = place // across * height, place % across * width
         rows, columns = min(height, page.imagelength - top), min(width, page.imagewidth - left)
         stored = (height if page.is_tiled else rows, width)
-        data = _segment(page, file, number, stored, 1 if separate else channels)
+        data = _segment(page, file, number, stored, 1 if separate else channels, starts)
         if not data:
             raise ImageError(f"is a TIFF whose {name} {number + 1} of {count} is missing")
         if subsampled:
@@ -65,17 +67,35 @@ def read_samples(page: Page, file: BinaryIO) -> NDArray[np.uint8 | np.uint16]:
     return samples
 
 
-def _segment(page: Page, file: BinaryIO, number: int, size: tuple[int, int], channels: int) -> bytes:
-    """The bytes of one strip or tile.
+def _starts(page: Page, count: int) -> list[int]:
+    """Where parts begin, in order; of those beyond the ones that are used, which do not follow another."""
+    listed, lengths = (page.tags.valueof(tag) for tag in ((324, 325) if page.is_tiled else (273, 279)))
+    starts = set(page.dataoffsets[:count])
+    if isinstance(listed, tuple) and isinstance(lengths, tuple) and len(listed) == len(lengths) > count:
+        ends = {start + length for start, length in zip(listed, lengths, strict=True)}
+        starts |= {start for start in listed if start not in ends}
+    return sorted(starts)
+
+
+def _segment(
+    page: Page, file: BinaryIO, number: int, size: tuple[int, int], channels: int, starts: list[int]
+) -> bytes:
+    """The bytes of one strip or tile; ``starts`` has the places of all of them, in order.
 
     Raises:
-        ImageError: it ends after the file, or says more bytes than its pixels can take.
+        ImageError: it ends after the file, says more bytes than its pixels can take, or reaches into another.
         ValueError: it says that it is of much larger pixels.
     """
     code = int(page.compression)
     whole = size[0] * math.ceil(size[1] * channels * page.bitspersample / 8)
     if code == 1 and not page.is_subsampled:
         length = whole  # some programs write a wrong number of bytes
+        following = bisect.bisect_right(starts, page.dataoffsets[number])
+        if following < len(starts) and starts[following] < page.dataoffsets[number] + whole:
+            raise ImageError(
+                f"is a TIFF whose part {number + 1} reaches into another: its tags of rows or of places "
+                "are wrong; save it again"
+            )
     elif number < len(page.databytecounts):
         length = page.databytecounts[number]
     else:

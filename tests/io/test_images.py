@@ -7,6 +7,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -48,6 +49,26 @@ def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
     assert (read_rgb(path) == 255).all()
 
 
+@pytest.mark.parametrize("kind", ["RGBA.png", "LA.png", "RGBA.tif", "RGBA.bmp", "deep.png"])
+def test_colours_that_nobody_sees_are_no_blank_picture(tmp_path: Path, kind: str) -> None:
+    """A fourth channel of zeros is often no transparency: nothing is graded as white glass for it."""
+    path, clear = tmp_path / kind, np.zeros((*GRADIENT.shape[:2], 1), np.uint8)
+    pixels = np.dstack([GRADIENT, clear])
+    if kind == "deep.png":
+        path.write_bytes(imagecodecs.png_encode(pixels.astype(np.uint16) * 257))
+    elif kind == "RGBA.bmp":  # its header names the masks, that of the transparency among them
+        masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+        size = (GRADIENT.shape[1], GRADIENT.shape[0])
+        head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 14 + 56)
+        path.write_bytes(
+            head + struct.pack("<IiiHHIIiiII", 56, *size, 1, 32, 3, 0, 0, 0, 0, 0) + masks + pixels.tobytes()
+        )
+    else:
+        Image.fromarray(pixels[..., [0, 3]] if kind == "LA.png" else pixels).save(path)
+    with pytest.raises(ImageError, match="is transparent everywhere, and holds colours that are not seen"):
+        read_rgb(path)
+
+
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
@@ -87,6 +108,22 @@ def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ImageError):
         read_rgb(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"II*\0\x08\0",
+        b"II*\0" + struct.pack("<I", 8) + b"\x0c\0\0\1",
+        b"II*\0" + struct.pack("<I", 2**31),
+        b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**45),
+        b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**64 - 1),
+    ],
+)
+def test_tags_that_are_cut_off_are_told_in_our_words(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(ImageError, match=r"^is a TIFF .* damaged or cut short$"):
+        read_rgb(tmp_path / "a.tif")
 
 
 def test_several_pages_are_refused(tmp_path: Path) -> None:

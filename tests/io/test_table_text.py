@@ -120,6 +120,7 @@ def test_case_blanks_hyphens_and_underscores_make_no_other_column() -> None:
         ("#slide,case\na,b\n", 1, ["#slide", "case"]),
         ("##version 2\n#slide,case\na,b\n", 2, ["#slide", "case"]),
         ("# of 2\n# slides\n# image;patient\na;b\n", 3, ["# image", "patient"]),
+        ("# a remark\n" * 99 + "slide,case\na,b\n", 100, ["slide", "case"]),
         ("#,slide,case\n1,a,b\n", 1, ["#", "slide", "case"]),
     ],
 )

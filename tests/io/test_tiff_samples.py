@@ -1,5 +1,6 @@
 """Strips and tiles are all there, or the file is refused."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,25 @@ def test_parts_that_are_not_named(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     path.write_bytes(tiff(PICTURE, "rgb", 8, more={257: (4, [400])}))
     with pytest.raises(ImageError, match=r"of \d+ strips, of which \d+ are missing"):
+        read_rgb(path)
+
+
+def test_parts_that_reach_into_each_other_are_refused(tmp_path: Path) -> None:
+    """A wrong tag of the rows of a strip would give a picture of the wrong bytes."""
+    path, told = tmp_path / "a.tif", r"part 1 reaches into another: its tags of rows or of places are wrong"
+    for separate, rows in ((False, 11), (True, 11), (True, len(PICTURE)), (True, 2**31 + 1)):
+        path.write_bytes(tiff(PICTURE, "rgb", 8, separate=separate, more={278: (4, [rows])}))
+        with pytest.raises(ImageError, match=told):
+            read_rgb(path)
+    path.write_bytes(tiff(PICTURE, "rgb", 8))
+    right = read_rgb(path)
+    path.write_bytes(content := tiff(PICTURE, "rgb", 8, more={278: (4, [2**31 + 1])}))
+    np.testing.assert_array_equal(read_rgb(path), right)  # its strips follow each other
+    length = 10 * PICTURE.shape[1] * 3
+    second = content.replace(struct.pack("<II", 8, 8 + length), struct.pack("<II", 8, 9 + length))
+    path.write_bytes(second)
+    assert second != content
+    with pytest.raises(ImageError, match=told):
         read_rgb(path)
 
 
