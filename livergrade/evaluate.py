@@ -58,9 +58,11 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
 def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
     from livergrade.data.colour import log_colours
+    from livergrade.io.earlier_start import set_aside
     from livergrade.reports.format import table
     from livergrade.runs.run import Run
     from livergrade.training.outputs import evaluation_facts, write_outputs
+    from livergrade.training.resume import LEFT
     from livergrade.training.setup import describe_split, make_data, make_task
     from livergrade.training.trainer import make_trainer, prepare_libraries
 
@@ -78,6 +80,8 @@ def main(config: EvaluateConfig) -> None:
     task = make_task(options, cohort.classes, note)
     task.net.load_state_dict(trained.network().state_dict())
     trainer = make_trainer(options.trainer, out, validated=False)
+    if trainer.is_global_zero:
+        set_aside(out, LEFT)  # what an evaluation that did not end left here
     trainer.test(task, data, verbose=False)
     if not trainer.is_global_zero:
         return
@@ -109,12 +113,9 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
 
 
 def _record(out: Path, options: TrainConfig, cohort: "Cohort", split: "pd.DataFrame") -> None:
-    """Write options and split; what an evaluation that did not end left in the folder is set aside."""
+    """Write options and split."""
     from livergrade.evaluation.splits import write_split
-    from livergrade.io.earlier_start import set_aside
-    from livergrade.training.resume import LEFT
 
-    set_aside(out, LEFT)
     save_config(out, options)
     cohort.keep_names(out)
     write_split(split, out / "split.csv")

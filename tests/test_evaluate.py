@@ -41,6 +41,7 @@ def test_a_run_scored_again_gives_the_same(trained: Path, small: list[str], tmp_
     words = ("trainer.accelerator=cpu", "trainer.progress=false")
     command("evaluate", f"run={trained}", *words, outputs=tmp_path)
     again = evaluated(trained)
+    assert not (again / "earlier_start_1").exists()
     first, second = (pd.read_csv(folder / "predictions.csv") for folder in (trained, again))
     pd.testing.assert_frame_equal(first, second, rtol=1e-5)
     counted = [json.loads((folder / "metrics.json").read_text()) for folder in (trained, again)]

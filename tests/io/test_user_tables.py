@@ -106,6 +106,11 @@ def test_a_number_keeps_within_the_bounds_of_the_option_that_it_replaces(tmp_pat
         ('"name, whole",case\na.png,b\n', r"as 'data\.columns\.image='.*'name, whole'.*' data"),
         ("Cohort of 2024\n\nimage,patient\na,b\n", r"its columns are named in row 3; remove the rows above"),
         ("u,v\na,b\n", r"as data\.columns\.image=<column> data\.columns\.patient=<column>"),
+        (
+            "Our cohort\n\nimage,patient\na,P\n",
+            r"its columns are named in row 3; remove the rows above it",
+        ),
+        ("Our cohort,,\nPatient,IMAGE,n\nP,a,1\n", r"its columns are named in row 2; remove the rows above it"),
         ('{"a": 1}', "it is a JSON file"),
     ],
 )
