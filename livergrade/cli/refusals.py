@@ -33,7 +33,7 @@ def refusal(error: Exception, schema: Any) -> str:  # noqa: ANN401 - a dataclass
     """
     text = str(error).strip()
     if isinstance(error, OverrideParseException):
-        return _unreadable(error.override, text)
+        return unreadable(error)
     if found := _UNKNOWN.match(text):
         return unknown_option(found["key"], schema)
     if found := _TWICE.search(text):
@@ -67,20 +67,21 @@ def deletion(word: str, groups: Sequence[str], schema: Any) -> str:  # noqa: ANN
     return unknown_option(key, schema)
 
 
-def _unreadable(word: str, text: str) -> str:
+def unreadable(error: OverrideParseException) -> str:
     """Say that a word can't be read, and if an apostrophe is the reason, how it is written.
 
     Args:
-        word: as it was typed.
-        text: what Hydra says of it.
+        error: what Hydra says of it.
     """
+    word, text = error.override, str(error).strip()
     key, _, value = word.partition("=")
     if typed := _with_quotes(key, value):
         return f"{word}: can't be read, since a ' or \" begins a text in quotes; write {typed}"
     reason = text.splitlines()[0].removeprefix(f"Error parsing override '{word}'").strip()
     reason = reason or text.splitlines()[1]
     if reason.startswith("LexerNoViableAlt"):  # a class of the parser's
-        reason = "a ' or \" begins a text in quotes that does not end"
+        ends = "a ' or \" begins a text in quotes that does not end"
+        reason = ends if re.search("['\"]", word) else "it is no key=value, or has a sign that needs quotes"
     return (
         f"{word}: can't be read ({reason}); write key=value, and put a value with "
         "brackets or spaces in quotes"

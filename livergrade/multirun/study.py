@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import OverrideParseException
 
+from livergrade.cli.refusals import unreadable
 from livergrade.errors import UserError
 from livergrade.evaluation.predictions import read_predictions
 from livergrade.evaluation.summary import evaluate
@@ -44,7 +45,9 @@ def read_space(words: Sequence[str]) -> tuple[list[str], list[Override]]:
     try:
         overrides = OverridesParser.create().parse_overrides(list(words))
     except OverrideParseException as error:
-        raise UserError(f"{' '.join(words)}: can't be read: {error}") from None
+        raise UserError(unreadable(error)) from None
+    if deleted := [str(override.input_line) for override in overrides if override.is_delete()]:
+        raise UserError(f"{', '.join(deleted)}: nothing can be taken away; leave it out")
     fixed = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
     searched = [override for override in overrides if override.is_sweep_override()]
     for override in searched:

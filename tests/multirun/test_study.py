@@ -1,5 +1,6 @@
 """What is searched, and how good a trial is."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,15 @@ def test_words_are_parted_and_drawn() -> None:
         (["seed=0"], "nothing is searched"),
         (["optim.lr=tag(log,interval(0,1))"], "begins above 0"),
         (["optim.lr=interval(0"], "optim.lr=interval"),
+        (["seed=1,2", "data.classes=[a,b's]"], "data.classes=[a,b's]: can't be read, since a ' or"),
+        (["seed=1,2", "2 3"], "2 3: can't be read (it is no key=value"),
+        (["~model", "seed=1,2"], "~model: nothing can be taken away"),
     ],
 )
 def test_what_cannot_be_searched_is_told(words: list[str], told: str) -> None:
-    with pytest.raises(UserError, match=told.replace("(", r"\(")):
+    with pytest.raises(UserError, match=re.escape(told)) as error:
         read_space(words)
+    assert "\n" not in str(error.value)
 
 
 def test_the_validation_patients_alone_decide(tmp_path: Path) -> None:
