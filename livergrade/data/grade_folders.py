@@ -42,6 +42,11 @@ def grade_folders(root: Path, classes: list[str], grades: GradeMap = NO_MAP) -> 
         raise UserError(f"{root}: a grade's folder {error}") from None
     of_grade = {folder: grade for grade, folder in matched.items() if folder}
     of_grade |= {name: grade for name, word in mapped.items() if (grade := grades.of(word)) in classes}
+    if not folders:
+        raise UserError(
+            f"{root}: has no folders; data=folder needs one for each grade ({', '.join(classes)}), with its "
+            "images. A list of images goes in with data=manifest data.manifest=<file.csv>"
+        )
     missing = [grade for grade in classes if grade not in of_grade.values()]
     others = [name for name in folders if name not in of_grade and name not in mapped]
     by_lowercase = {same_on_disk(grade): grade for grade in classes}
@@ -54,7 +59,7 @@ def grade_folders(root: Path, classes: list[str], grades: GradeMap = NO_MAP) -> 
             f"name ({', '.join(missing)}), or name the folder that holds those"
         )
     if missing and (others or not of_grade):
-        listed = ", ".join(map(one_line, folders)) or "none"
+        listed = ", ".join(map(one_line, folders))
         raise UserError(
             f"{root}: no folder named {', '.join(missing)}; its folders are {listed}. Rename those that are "
             "meant, or give the grades, worst to best, as in "

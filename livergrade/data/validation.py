@@ -24,8 +24,8 @@ RESERVED = ("split", "fold", "angle", "predicted")  # columns that output files 
 
 
 def reserved_columns(names: Iterable[str]) -> list[str]:
-    """Those of a manifest's columns that a run writes itself, ``p_<grade>`` among them."""
-    return [name for name in names if name in RESERVED or name.startswith("p_")]
+    """Those of a manifest's columns that a run writes itself, in any case, ``p_<grade>`` among them."""
+    return [name for name in names if (lower := name.casefold()) in RESERVED or lower.startswith("p_")]
 
 
 def row_problems(

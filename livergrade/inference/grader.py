@@ -79,7 +79,7 @@ class Grader:
             raise UserError(f"{self.model} has no layer for class-activation maps, so none can be shown")
 
     def warnings(self, *, calibrated: bool) -> list[str]:
-        """Return warnings about calibration and OOD detection, one per line.
+        """Return warnings that probabilities are not calibrated, or unlike pictures not told, one per line.
 
         Args:
             calibrated: whether calibrated probabilities were requested.
@@ -88,7 +88,7 @@ class Grader:
         if calibrated and not self.temperature:
             lines.append(f"probabilities are not calibrated: {self.calibration.get('reason')}")
         if math.isinf(self.limit):
-            lines.append("OOD detection is off: no threshold was fitted")
+            lines.append("pictures unlike those of training are not told: the run has no limit for them")
         return lines
 
     def read(self, path: Path, mpp: float | None, reading: PixelReading) -> NDArray[np.uint8]:

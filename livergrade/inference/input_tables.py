@@ -109,7 +109,7 @@ def _file(
         return None
     if not is_regular(file):
         advice = suffix_advice(name, below.root, FILE_SUFFIXES)
-        errors.append(f"{where}: {one_line(file)} does not exist{advice}")
+        errors.append(f"{where}: {one_line(file.absolute())} does not exist{advice}")
         return None
     return file
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _PICTURES = {
     **dict.fromkeys((".jp2", ".j2k", ".jpx", ".gif", ".heic", ".heif", ".avif", ".jxl"), "save it as PNG"),
 }
 """Suffixes of pictures that no command takes from a folder, and what to do."""
-_SLIDES = "is a slide: cut images from it with livergrade.prepare"
+_SLIDES = dict.fromkeys(SLIDE_SUFFIXES, "is a slide: cut images from it with livergrade.prepare")
 
 
 @dataclass
@@ -104,7 +104,9 @@ def _enter(
             found.files.append(path)
 
 
-def log_passed_over(root: Path, files: Iterable[Path], found: Walk) -> None:
+def log_passed_over(
+    root: Path, files: Iterable[Path], found: Walk, slides: Mapping[str, str] = _SLIDES
+) -> None:
     """Tell in one line how many files of which suffix are not read, and each linked folder that is not.
 
     It is a warning if pictures or folders may be missed.
@@ -113,11 +115,12 @@ def log_passed_over(root: Path, files: Iterable[Path], found: Walk) -> None:
         root: the folder, as it was typed.
         files: those that are not read.
         found: what was found in it.
+        slides: what to do with files of a slide's suffix, suffix → advice.
     """
     counts = Counter(path.suffix.lower() or "without a suffix" for path in files)
     parts = [f"{number} {suffix}" for suffix, number in sorted(counts.items(), key=lambda item: -item[1])]
     parts += [f"{found.hidden} hidden"] if found.hidden else []
-    known = dict.fromkeys(SLIDE_SUFFIXES, _SLIDES) | _PICTURES
+    known = {**slides, **_PICTURES}
     advice = [f"{suffix} {known[suffix]}" for suffix in counts if suffix in known]
     if parts:
         level = logging.WARNING if advice else logging.INFO

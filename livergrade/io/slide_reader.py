@@ -291,7 +291,7 @@ def _opened(path: Path) -> openslide.OpenSlide:
         return openslide.OpenSlide(path)
     except openslide.OpenSlideUnsupportedFormatError:
         raise SlideError(
-            "is no slide that OpenSlide can read (a plain picture is graded as an image)"
+            "is no slide that OpenSlide can read; it is damaged, cut short or of another kind"
         ) from None
     except (openslide.OpenSlideError, OSError, ValueError) as error:
         raise SlideError(f"can't be opened: {error}") from None

@@ -83,13 +83,21 @@ def conclude(sweep: StartedSweep, *, stopped: bool) -> None:
             total = len(sweep.jobs) or len(failed) + len(finished) + len(open_jobs)
             log.error("\n%d of %d jobs %s:\n%s", len(lines), total, title, "\n".join(lines))
     if failed or open_jobs:
-        log.error(
-            "Details are in the train.log of each folder. The same command with hydra.sweep.dir=%s runs "
-            "the missing jobs.",
-            sweep.folder,
-        )
+        log.error("%s", _what_to_do(sweep.folder, [path.parent for path in failed]))
     if not stopped:
         _compare(sweep, finished)
+
+
+def _what_to_do(folder: Path, failed: list[Path]) -> str:
+    """What to do about jobs that failed or are open; one that was refused is refused again as it is."""
+    refused = [job for job in failed if (job / "finished.json").exists()]
+    text = (
+        "Details are in the train.log of each folder. The same command with hydra.sweep.dir="
+        f"{folder} runs the missing jobs"
+    )
+    if not refused:
+        return f"{text}."
+    return f"{text}; those that were finished from other data or options are refused until that is restored."
 
 
 def _compare(sweep: StartedSweep, finished: list[Path]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from livergrade.reports.html import write_page
 from livergrade.slides.contact_sheet import draw_regions, write_contact
 from livergrade.slides.grade_overlap import overlap_told
 from livergrade.slides.inputs import each_slide, read_exclusions
-from livergrade.slides.propose import refuse_regions_of_another
+from livergrade.slides.propose import quickhash, refuse_regions_of_another
 from livergrade.slides.region_files import region_file
 from livergrade.slides.region_grades import GradedRegion, class_rows, grade_regions
 from livergrade.slides.regions import clip_to_slide, grid, read_regions
@@ -64,12 +64,14 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     proposals = Kept(marked.parent / "kept.json") if marked.name == "regions" else None
     rows, marked_on = list[dict[str, Any]](), dict[str, tuple[list[GradedRegion], str]]()
     excluded = read_exclusions(config.exclude)
+    same = dict[str, list[Path]]()
 
     def cut_slide(path: Path) -> None:
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
         made_from = slide_identity(path)
         slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp, config.icc)
         graded, left_out = _regions(slide, attributes["grade"], config, proposals, made_from)
+        same.setdefault(quickhash(slide) or str(path), []).append(path)
         used = [region for region in graded if region.grade]
         images = [
             row for region in used for row in _images(slide, made_from, region, attributes, config, out, kept)
@@ -87,6 +89,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
 
     log_slide_colours(slides, config.icc, "set icc=apply")
     failed = each_slide(slides, cut_slide, "cutting")
+    _warn_of_copies(same.values(), table["patient"])
     images = pd.DataFrame(rows, columns=None if rows else ["image", "slide"])
     _set_others_aside(images, out, kept)
     _warn_of_unknown(excluded, images)
@@ -199,6 +202,19 @@ def _set_others_aside(images: pd.DataFrame, out: Path, kept: Kept) -> None:
     for name in others:
         kept.remove(name)
     kept.save()
+
+
+def _warn_of_copies(same: Iterable[Sequence[Path]], patients: pd.Series) -> None:
+    """Tell which slides are one slide under several patients: images of it would be trained on and tested.
+
+    Args:
+        same: slides of one content.
+        patients: name of a slide → patient.
+    """
+    for slides in same:
+        names = [f"{one_line(path)} (patient {one_line(patients[path.stem])})" for path in slides]
+        if len({patients[path.stem] for path in slides}) > 1:
+            log.warning("these files are copies of one slide, of several patients: %s", ", ".join(names))
 
 
 def _warn_of_unknown(excluded: set[str], images: pd.DataFrame) -> None:

@@ -32,6 +32,9 @@ from livergrade.io.visible import one_line
 
 log = logging.getLogger(__name__)
 
+_AN_IMAGE = "is an image and no slide: list it in the cohort, or give it to predict, as it is"
+"""What to do with a file of a slide's suffix that is none, as a plain TIFF."""
+
 
 def find_slides(paths: Sequence[str], *, outside: bool = False) -> list[Path]:
     """Find the given slide files, and the slides in given folders, each slide once.
@@ -91,7 +94,9 @@ def _in_folder(path: Path, slide_files: SlideFiles, problems: list[str], *, outs
     problems += _leading_out(slides, Inside(path, outside=outside))
     problems += [f"  {line}" for line in image_sets(files)]
     passed = [file for file in files if file not in slides]
-    log_passed_over(path, passed, Walk(hidden=len(entries) - len(visible)))
+    images = {file.suffix.lower() for file in passed if is_slide_part(file)}
+    advice = dict.fromkeys(sorted(images), _AN_IMAGE)
+    log_passed_over(path, passed, Walk(hidden=len(entries) - len(visible)), advice)
     if not slides:
         problems.append(f"  {one_line(path)}: holds no slide ({', '.join(SUFFIXES)})")
     return slides

@@ -51,7 +51,7 @@ def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[st
         made_from: dict[str, Any] = {"slide": slide_identity(path), "livergrade": __version__}
         made_from |= {key: getattr(config, key) for key in SHAPE}
         slide = Slide(path, config.slide_mpp)
-        made_from["quickhash"] = _quickhash(slide)
+        made_from["quickhash"] = quickhash(slide)
         if _stays(target, made_from, kept):
             return
         regions = find_regions(slide, config)
@@ -113,7 +113,7 @@ def refuse_regions_of_another(
     before = kept.made_from(_name(target))
     if before is None or before.get("slide") == made_from:
         return
-    if before.get("quickhash") is None or before["quickhash"] != _quickhash(slide):
+    if before.get("quickhash") is None or before["quickhash"] != quickhash(slide):
         (line,) = other_options(before, {"slide": made_from})
         raise SlideError(
             f"is not what the regions in {target} were proposed on ({line}); propose them again, or, if they "
@@ -125,7 +125,7 @@ def _name(target: Path) -> str:
     return f"regions/{target.name}"
 
 
-def _quickhash(slide: Slide) -> str | None:
+def quickhash(slide: Slide) -> str | None:
     """OpenSlide's hash of a slide's properties and its lowest resolution; None if its format has none."""
     stated: str | None = slide.file.properties.get("openslide.quickhash-1")
     return stated

@@ -50,6 +50,13 @@ def test_a_grade_without_a_folder_is_told_and_refused_if_another_folder_may_be_m
         grade_folders(tmp_path, ["low", "high"])
 
 
+def test_a_folder_without_folders_is_told_what_it_needs(tmp_path: Path) -> None:
+    made(tmp_path, "a.png")
+    with pytest.raises(UserError, match=r"has no folders; .* one for each grade \(poor, well\)") as told:
+        grade_folders(tmp_path, ["poor", "well"])
+    assert "data.classes=[]" not in str(told.value)
+
+
 def test_linked_folders_count_and_of_two_grades_are_refused(tmp_path: Path) -> None:
     root = made(tmp_path / "root", "poor/P1/a.png", "well/P2/b.png")
     made(tmp_path / "elsewhere", "P3/c.png")

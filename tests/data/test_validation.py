@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from livergrade.data.cohort import from_manifest
-from livergrade.data.validation import conflicting_duplicates, mixed_patients, names_outside
+from livergrade.data.validation import (
+    conflicting_duplicates,
+    mixed_patients,
+    names_outside,
+    reserved_columns,
+)
 from livergrade.errors import UserError
 from livergrade.io.inside import Inside
 from tests.conftest import GRADES, draw_image, write_cohort
@@ -111,3 +116,8 @@ def test_twins_are_told_where_patient_or_grade_differ() -> None:
     assert mixed_patients(table) == [
         "patient 1: images of poor, well; one grade a patient, or set data.mixed_grades=true"
     ]
+
+
+def test_columns_of_a_run_are_reserved_in_any_case() -> None:
+    names = ["image", "Split", "ANGLE", "P_Poor", "p_stage", "pT", "site"]
+    assert reserved_columns(names) == ["Split", "ANGLE", "P_Poor", "p_stage"]

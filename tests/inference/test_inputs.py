@@ -51,6 +51,15 @@ def test_everything_that_can_not_be_graded_is_told_at_once(tmp_path: Path) -> No
         assert line in str(told.value), line
 
 
+def test_a_file_that_a_table_names_and_is_not_there_is_told_with_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("slide\na.svs\n")
+    with pytest.raises(UserError, match=f"t.csv, row 2: {tmp_path}/a.svs does not exist"):
+        find_inputs(["t.csv"])
+
+
 def test_a_name_that_is_a_file_is_that_file_and_no_pattern(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

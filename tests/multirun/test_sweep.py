@@ -88,6 +88,7 @@ def test_jobs_of_other_labels_are_neither_skipped_nor_compared(
     told = capfd.readouterr()
     assert "2 of 2 jobs failed" in told.out + told.err
     assert "was made from other data" in told.out + told.err
+    assert "from other data or options are refused until that is restored." in told.out + told.err
     assert not (folder / "comparison").exists()
     assert (folder / "earlier_start_1" / "comparison" / "comparison.json").read_text() == first
     cohort.write_text(before)

@@ -142,6 +142,19 @@ def test_regions_of_two_grades_that_overlap_are_named_and_cut(
     assert alone["images/a_R01_1.png"] == both["images/a_R01_1.png"]
 
 
+def test_copies_of_a_slide_under_two_patients_are_told(case: Case, caplog: pytest.LogCaptureFixture) -> None:
+    a, b = case.slides
+    case.start("out")
+    assert f"copies of one slide, of several patients: {a} (patient P1), {b} (patient P2)" in caplog.text
+    caplog.clear()
+    write_table(case.folder, "a,P1,poor,0.5,F\nb,P1,poor,0.5,M\n")
+    case.start("out")
+    write_table(case.folder, "a,P1,poor,0.5,F\nb,P2,well,0.5,M\n")
+    another_slide(case)
+    case.start("out")
+    assert "copies of one slide" not in caplog.text
+
+
 def test_a_changed_class_name_or_option_gives_what_a_fresh_folder_gives(case: Case) -> None:
     case.slides.pop()
     before = case.start("out")

@@ -26,6 +26,16 @@ def test_slides_are_found_in_folders_and_all_mistakes_told(tmp_path: Path) -> No
         assert line in str(told.value)
 
 
+def test_an_image_in_a_folder_of_slides_is_told_what_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_slide(tmp_path / "a.tif")
+    Image.new("RGB", (40, 40)).save(tmp_path / "b.tif")
+    assert find_slides([str(tmp_path)]) == [tmp_path / "a.tif"]
+    assert "passed over 1 .tif; .tif is an image and no slide: list it in the cohort" in caplog.text
+    assert "livergrade.prepare" not in caplog.text
+
+
 def test_a_link_beside_its_slide_is_no_second_slide(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_slide(tmp_path / "b.tif")
     (tmp_path / "a.tif").symlink_to("b.tif")
