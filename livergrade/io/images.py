@@ -14,11 +14,13 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from livergrade.io.bmp_runs import refuse_gaps
 from livergrade.io.colour import ColourError, to_srgb
 from livergrade.io.deep_png import is_deep_png, read_deep_png
+from livergrade.io.foreign_images import foreign_image
 from livergrade.io.headers import refuse_jpeg, refuse_jpeg_kind, refuse_tiff
 from livergrade.io.image_error import ImageError as ImageError
 from livergrade.io.memory import ROOM
 from livergrade.io.pixel_reading import AS_FILED, PixelReading
 from livergrade.io.regular_files import no_file
+from livergrade.io.stored_whole import refuse_cut_jpeg, refuse_damaged_png
 from livergrade.io.tiff_pixels import is_tiff, read_tiff, tiff_header
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -35,6 +37,9 @@ MOST_BYTES = 2**30
 """A larger file holds no image of so many pixels, or much that is no image."""
 LONGEST = 8
 """Longer side of an image, as a multiple of the shorter, beyond which it is cut before it is resized."""
+VISIBLE = 128
+"""Least opacity, of 255, that some pixel of a picture must have. A channel of less everywhere is no
+transparency that anybody meant: programs leave it at 0, or write a mask of 0 and 1 into it."""
 PIXEL_BYTES = 20
 """At most, for a pixel while it is decoded and converted: twice as RGBA, as floats, and as the result."""
 
@@ -45,6 +50,11 @@ large image: 1.2 GB in each of 16 threads. Blocks above 32 MB go back to the sys
 
 _KEPT = ("exif", "icc_profile", "srgb", "gamma", "chromaticity")
 """Of what a PNG says of itself, its orientation and its colours."""
+_STORED_WHOLE = {
+    "JPEG": refuse_cut_jpeg,
+    "MPO": refuse_cut_jpeg,
+    "PNG": refuse_damaged_png,
+}
 _BMP = "Unsupported BMP "
 """How Pillow begins to say that it does not read a BMP that may be a good one."""
 
@@ -71,7 +81,7 @@ def read_header(path: Path) -> Header:
         ImageError: missing, empty, no file, not one of :data:`FORMATS`, of several pages, too small or too
             large, or its header says what no image needs.
     """
-    with _reasons(), _checked(path) as image:
+    with _reasons(path), _checked(path) as image:
         return image if isinstance(image, Header) else Header(image.size, image.mode, image.info)
 
 
@@ -81,7 +91,7 @@ def ignore_decoder_warnings() -> None:
 
 
 @contextmanager
-def _reasons() -> Iterator[None]:
+def _reasons(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong while a file's header is read into an `ImageError`."""
     try:
         yield
@@ -91,7 +101,7 @@ def _reasons() -> Iterator[None]:
         most = MOST_PIXELS // 10**6
         raise ImageError(f"says that it has more than {most} megapixels; cut images from it") from None
     except UnidentifiedImageError:
-        raise ImageError(f"is not a readable {', '.join(FORMATS)} image") from None
+        raise ImageError(foreign_image(path, ", ".join(FORMATS))) from None
     except Exception as error:  # a hostile header raises many exception types: struct.error, KeyError, ...
         if (reason := _reason(error)).startswith(_BMP):
             kind = reason.removeprefix(_BMP)
@@ -182,7 +192,7 @@ def read_rgb(
     """
     Image.core.set_block_size(BLOCK_BYTES)  # type: ignore[attr-defined] # documented, but not typed
     with ExitStack() as opened:
-        with _reasons():
+        with _reasons(path):
             image = opened.enter_context(_checked(path))
         opened.enter_context(ROOM.take(PIXEL_BYTES * image.size[0] * image.size[1]))
         try:
@@ -203,7 +213,14 @@ def _decoded(path: Path, image: Image.Image | Header, reading: PixelReading) -> 
     """The image decoded to 8 bits a sample, in the colours of the file."""
     if isinstance(image, Header):
         return read_tiff(path, reading)
+    if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
+        raise ImageError(
+            "is a JPEG of CMYK that does not say whether its inks are inverted (no Adobe marker); save it as "
+            "RGB"
+        )
     with path.open("rb") as file:
+        if refuse := _STORED_WHOLE.get(image.format or ""):
+            refuse(file)
         if is_deep_png(file):
             eight = read_deep_png(file, reading)
             eight.info = {key: image.info[key] for key in _KEPT if key in image.info}
@@ -235,11 +252,7 @@ def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:
         image = to_srgb(image, image.info)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        if rgba.getchannel("A").getextrema() == (0, 0) and not rgba.convert("RGB").getcolors(1):
-            raise ImageError(
-                "is transparent everywhere, and holds colours that are not seen: is its last channel no "
-                "transparency? Save it as RGB of 8 bits"
-            )
+        _refuse_hidden(rgba)
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     if image.mode == "LAB":
@@ -248,3 +261,17 @@ def _to_rgb(image: Image.Image, reading: PixelReading) -> Image.Image:
         assert converted is not None
         return converted
     return image.convert("RGB")
+
+
+def _refuse_hidden(rgba: Image.Image) -> None:
+    """Refuse a picture that would be white, or nearly so, since its transparency hides it.
+
+    Raises:
+        ImageError: no pixel is half opaque, and the colours beneath are a picture.
+    """
+    (_, opaque), *colours = (band.getextrema() for band in rgba.split()[::-1])
+    if opaque < VISIBLE and any(low < high for low, high in colours):  # type: ignore[operator] # of 8 bits
+        raise ImageError(
+            f"is a picture that its transparency hides: no pixel is more than {opaque} of 255 opaque; save "
+            "it as RGB, without that channel"
+        )

@@ -56,6 +56,12 @@ def jpeg(depth: int) -> bytes:
     return imagecodecs.jpeg_encode(RGB[..., 0].astype(np.uint16) << 4, bitspersample=depth)
 
 
+def without_adobe(content: bytes) -> bytes:
+    """A JPEG without the marker that says how its inks are meant."""
+    at = content.index(b"\xff\xee")
+    return content[:at] + content[at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") :]
+
+
 def shallow(bits: int) -> np.ndarray:
     return np.round(GREY / 255 * (2**bits - 1)).astype(np.uint8)
 
@@ -111,6 +117,7 @@ KINDS: dict[tuple[str, str], Callable[[], bytes]] = {
         "RGB", "JPEG", progressive=True, quality=97
     ),
     ("JPEG", "CMYK and YCCK, inverted as Adobe writes them"): lambda: saved("CMYK", "JPEG", quality=97),
+    ("JPEG", "CMYK without Adobe's marker"): lambda: without_adobe(saved("CMYK", "JPEG")),
     ("JPEG", "12 bits"): lambda: jpeg(12),
     ("BMP", "1, 4, 8, 16, 24 or 32 bits, RLE, top down"): lambda: saved("P", "BMP"),
     ("BMP", "other depths and layouts"): lambda: bmp(2),

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from livergrade.io.images import SUFFIXES, ImageError, read_header, read_rgb, read_square
+from tests.io.image_kinds import without_adobe
+from tests.io.tiff_writer import tiff
 
 GRADIENT = np.dstack([np.tile(np.linspace(40, 220, 32), (24, 1))] * 3).astype(np.uint8)
 
@@ -65,7 +67,39 @@ def test_colours_that_nobody_sees_are_no_blank_picture(tmp_path: Path, kind: str
         )
     else:
         Image.fromarray(pixels[..., [0, 3]] if kind == "LA.png" else pixels).save(path)
-    with pytest.raises(ImageError, match="is transparent everywhere, and holds colours that are not seen"):
+    with pytest.raises(ImageError, match="its transparency hides: no pixel is more than 0 of 255"):
+        read_rgb(path)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp", "a.bmp"])
+def test_a_picture_that_its_transparency_hides_is_refused(tmp_path: Path, name: str) -> None:
+    """Programs leave the fourth channel at 0, or write a mask of 0 and 1 into it."""
+    path = tmp_path / name
+    for opacity in (0, 1, 127):
+        channel = np.full(GRADIENT.shape[:2], opacity, np.uint8)
+        picture = np.dstack([GRADIENT, channel])
+        if name == "a.bmp":  # with a mask of the fourth channel, as Pillow does not write it
+            pixels = np.dstack([GRADIENT[..., ::-1], channel])[::-1].tobytes()
+            sizes = (108, GRADIENT.shape[1], GRADIENT.shape[0], 1, 32, 3, len(pixels), 0, 0, 0, 0)
+            masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+            header = struct.pack("<IiiHHIIiiII4I", *sizes, *masks) + b"BGRs" + bytes(48)
+            path.write_bytes(b"BM" + struct.pack("<IHHI", 122 + len(pixels), 0, 0, 122) + header + pixels)
+        elif name == "a.tif":
+            path.write_bytes(tiff(picture, "rgb", 8, extra=(2,)))
+        else:
+            Image.fromarray(picture).save(path, lossless=True, exact=True)
+        with pytest.raises(
+            ImageError, match=f"its transparency hides: no pixel is more than {opacity} of 255"
+        ):
+            read_rgb(path)
+
+
+def test_a_cmyk_jpeg_that_does_not_say_how_its_inks_are_meant_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(GRADIENT).convert("CMYK").save(path)
+    assert read_rgb(path).shape == GRADIENT.shape
+    path.write_bytes(without_adobe(path.read_bytes()))
+    with pytest.raises(ImageError, match="JPEG of CMYK that does not say whether its inks are inverted"):
         read_rgb(path)
 
 
@@ -177,7 +211,11 @@ def test_moving_pictures_are_refused(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
-    for name, reason in (("a.png", "2 pages"), ("a.webp", "2 pages"), ("a.gif", "is not a readable")):
+    for name, reason in (
+        ("a.png", "2 pages"),
+        ("a.webp", "2 pages"),
+        ("a.gif", "is a GIF, which is not read"),
+    ):
         with pytest.raises(ImageError, match=reason):
             read_rgb(tmp_path / name)
 

@@ -110,7 +110,10 @@ def test_a_number_keeps_within_the_bounds_of_the_option_that_it_replaces(tmp_pat
             "Our cohort\n\nimage,patient\na,P\n",
             r"its columns are named in row 3; remove the rows above it",
         ),
-        ("Our cohort,,\nPatient,IMAGE,n\nP,a,1\n", r"its columns are named in row 2; remove the rows above it"),
+        (
+            "Our cohort,,\nPatient,IMAGE,n\nP,a,1\n",
+            r"its columns are named in row 2; remove the rows above it",
+        ),
         ('{"a": 1}', "it is a JSON file"),
     ],
 )
