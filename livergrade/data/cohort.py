@@ -32,6 +32,7 @@ from livergrade.io.inside import Inside
 from livergrade.io.named_files import suffix_advice
 from livergrade.io.on_disk import OnDisk, SpellingError
 from livergrade.io.pixel_reading import AS_FILED, PixelReading
+from livergrade.io.regular_files import is_regular
 from livergrade.io.tables import formulas, rows_where
 from livergrade.io.user_tables import path_hint
 from livergrade.io.visible import one_line
@@ -98,13 +99,16 @@ def from_manifest(
     folder = root or path.parent
     manifest = read_manifest(path, folder, table)
     cells, ambiguous = _spelled_as_on_disk(manifest.cells, Inside(folder, outside=outside), manifest.where)
+    fix = "correct those rows"
+    if len(cells) and not any(name and is_regular(folder / name) for name in cells["image"]):
+        fix += f"; no image is there: names start in {folder}, or in data.root=<folder>, if that is given"
     return checked_cohort(
         cells,
         classes,
         folder,
         str(path),
         manifest.where,
-        "correct those rows",
+        fix,
         [*manifest.problems, *ambiguous],
         memory=memory,
         mixed=mixed,

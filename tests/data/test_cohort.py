@@ -46,6 +46,19 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
         from_manifest(tmp_path / "m.csv", CLASSES)
 
 
+def test_where_names_start_is_told_if_no_image_is_there(tmp_path: Path) -> None:
+    draw_image(tmp_path / "in" / "a.png", 0, 0)
+    rows = f"image,patient,grade\na.png,P1,{CLASSES[0]}\nb.png,P2,{CLASSES[1]}\n"
+    (tmp_path / "m.csv").write_text(rows)
+    hint = "no image is there: names start in"
+    with pytest.raises(
+        UserError, match=f"2 problems; correct those rows; {hint} {tmp_path}, or in data.root="
+    ):
+        from_manifest(tmp_path / "m.csv", CLASSES)
+    with pytest.raises(UserError, match="1 problem; correct those rows:"):
+        from_manifest(tmp_path / "m.csv", CLASSES, root=tmp_path / "in")
+
+
 @pytest.mark.parametrize("text", ["", "image,patient,grade\n"])
 def test_an_empty_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "m.csv").write_text(text)

@@ -41,8 +41,6 @@ def test_without_a_limit_nothing_is_said_to_be_like_the_training_images(tiny_run
     assert [grader.ood_score(distance)["unlike"] for distance in (1.0, 3.0)] == [0.0, 1.0]
     grader.appearance = {**grader.appearance, "limit": None}
     assert np.isnan(grader.ood_score(3.0)["unlike"])
-    assert grader.warnings(calibrated=False) == []
-    grader.limit = float("inf")
     assert grader.warnings(calibrated=False) == [
         "pictures unlike those of training are not told: the run has no limit for them"
     ]
