@@ -18,7 +18,7 @@ from livergrade.data.patient_alias import PatientAlias
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, majority_grades, without_patients
 from livergrade.evaluation.splits import COLUMNS, SPLITS, read_split_table
-from livergrade.io.patient_names import patient_key
+from livergrade.io.patient_names import patient_key, patient_keys
 from livergrade.io.typed_list import typed_list
 
 
@@ -201,7 +201,7 @@ def external_split(
 
 def _all_names(patients: pd.Series[str], alias: PatientAlias | None) -> dict[str, set[str]]:
     """Each patient with the keys of all names that he has."""
-    keys = {name: {patient_key(name)} for name in patients.unique()}
+    keys = {name: set(patient_keys(name)) for name in patients.unique()}
     for name, kept in (alias.names()[0] if alias else {}).items():
         if kept in keys:
             keys[kept].add(patient_key(name))

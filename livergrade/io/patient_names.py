@@ -16,6 +16,12 @@ _INVISIBLE = re.compile(
 )
 _SEPARATORS = ("P", "S", "Z", "Cc")
 _NUMBER = re.compile("[0-9]+")
+_WHOLE_NUMBER = re.compile(r"0*([0-9]+)\.0")
+_LATIN = str.maketrans(
+    "авекмнорстухіјѕԁԛԝ" + "αβεζηικμνορτυχ",
+    "abekmhopctyxijsdqw" + "abezhikmnoptyx",
+)
+"""Cyrillic and Greek letters whose capitals look like Latin ones: a keyboard was switched."""
 _DIVIDES_NUMBERS = re.compile("(?<=[0-9])-+(?=[0-9])")
 
 WRITE_ONE_NAME = (
@@ -29,9 +35,10 @@ WRITE_ONE_NAME = (
 def patient_key(name: str) -> str:
     """Key of a patient's name: equal for all its spellings.
 
-    Case, the form of Unicode, characters without width, and zeros before a number do not count. Neither do
-    separators (whatever is no letter, no mark and no digit), but for those between two digits, of which it
-    does not count which ones they are: ``1-11`` is ``1.11`` and ``01_11``, and neither ``11-1`` nor ``111``.
+    Case, the form of Unicode, characters without width, and zeros before a number do not count. Neither does
+    whether a letter is Cyrillic, Greek or Latin, if their capitals look alike, nor do separators (whatever is
+    no letter, no mark and no digit), but for those between two digits, of which it does not count which ones
+    they are: ``1-11`` is ``1.11`` and ``01_11``, and neither ``11-1`` nor ``111``.
 
     Returns:
         The key, which is its own key; empty for a name that shows nothing.
@@ -42,9 +49,15 @@ def patient_key(name: str) -> str:
     return key
 
 
+def patient_keys(name: str) -> list[str]:
+    """Keys of all names that a patient may have elsewhere: ``101.0`` is 101 as pandas writes it again."""
+    whole = _WHOLE_NUMBER.fullmatch(name.strip())
+    return [patient_key(name), *([whole[1]] if whole else [])]
+
+
 def _simplified(name: str) -> str:
     letters = _shown(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _shown(name)).casefold()))
-    plain = "".join(_plain(letter) for letter in letters)
+    plain = "".join(_plain(letter) for letter in letters.translate(_LATIN))
     numbers = _NUMBER.sub(lambda number: number[0].lstrip("0") or "0", plain)
     # The separators that stay are marked by another sign before the others are dropped.
     key = _DIVIDES_NUMBERS.sub("\0", numbers).replace("-", "").replace("\0", "-")
@@ -74,8 +87,11 @@ def name_families(names: Iterable[str]) -> list[dict[str, int]]:
         For each such name its spellings with their numbers of images, the most frequent first.
     """
     by_key: dict[str, dict[str, int]] = {}
-    for name, images in sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])):
-        by_key.setdefault(patient_key(name), {})[name] = images
+    counts = Counter(names)
+    keys = {patient_key(name) for name in counts}
+    for name, images in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        key = next((key for key in patient_keys(name)[1:] if key in keys), patient_key(name))
+        by_key.setdefault(key, {})[name] = images
     return [by_key[key] for key in sorted(by_key) if key and len(by_key[key]) > 1]
 
 
@@ -99,7 +115,10 @@ def quoted(name: str) -> str:
     """A name within quotes; where others may look like it, also its characters by their codes."""
     codes = "".join(letter if letter.isascii() else ascii(letter)[1:-1] for letter in name)
     looks_alike = any(
-        unicodedata.normalize("NFKC", letter) != letter or _hard_to_see(letter) for letter in name
+        unicodedata.normalize("NFKC", letter) != letter
+        or _hard_to_see(letter)
+        or letter.casefold().translate(_LATIN) != letter.casefold()
+        for letter in name
     )
     return f"'{one_line(name)}'" + f" (as codes: {codes})" * looks_alike
 

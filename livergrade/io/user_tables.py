@@ -17,6 +17,7 @@ from livergrade.io.images import SUFFIXES
 from livergrade.io.regular_files import no_file
 from livergrade.io.row_messages import row_messages
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
+from livergrade.io.spreadsheet_traces import trace_problem
 from livergrade.io.table_kinds import table_kind
 from livergrade.io.table_text import TableRow, column_key, read_text, row_name
 from livergrade.io.tables import formulas
@@ -111,6 +112,7 @@ def read_user_table(path: Path, wanted: Wanted) -> UserTable:
     frame = pd.DataFrame(cells, dtype=str)
     table = UserTable(path, frame, [(row.number, row.line) for row in body], problems)
     problems += formulas(frame, table.where)
+    problems += _traces(table, wanted)
     _check_numbers(table, wanted, commas=delimiter != ",")
     return table
 
@@ -311,6 +313,20 @@ def columns_of_files(columns: Mapping[str, Sequence[str]]) -> list[str]:
         if 2 * named > len(filled):
             of_files.append(name)
     return of_files
+
+
+def _traces(table: UserTable, wanted: Wanted) -> list[str]:
+    """Cells of the known columns that a spreadsheet made of something else."""
+    problems = []
+    for name in wanted.known:
+        if name in table.cells and name not in wanted.numbers:
+            found = [
+                (row, f"{name} {shown(text, 60)!r} {problem}")
+                for row, text in enumerate(table.cells[name])
+                if (problem := trace_problem(text))
+            ]
+            problems += row_messages(found, table.where)
+    return problems
 
 
 def _check_numbers(table: UserTable, wanted: Wanted, *, commas: bool) -> None:

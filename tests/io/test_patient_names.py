@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livergrade.io.patient_names import family_problems, name_families, patient_key, quoted
+from livergrade.io.patient_names import family_problems, name_families, patient_key, patient_keys, quoted
 from tests.conftest import examples
 
 ANY = st.text(max_size=12) | st.text("Pp7０01-_. /\u200b\u0301", max_size=10)
@@ -29,6 +29,8 @@ SEPARATOR = st.sampled_from(["-", "_", ".", "/", ":", " ", "\u2011", "\u2212", "
         ("O'Brien", "o\u2019brien"),
         ("Straße", "STRASSE"),
         ("A1-B2", "a01b2"),
+        ("A1", "\u04101"),  # Cyrillic
+        ("POH-1", "\u03a1\u039f\u0397-1"),  # Greek
     ],
 )
 def test_spellings_of_one_name(first: str, second: str) -> None:
@@ -44,6 +46,20 @@ def test_spellings_of_one_name(first: str, second: str) -> None:
 )
 def test_different_names(first: str, second: str) -> None:
     assert patient_key(first) != patient_key(second)
+
+
+def test_a_number_that_pandas_wrote_is_the_number() -> None:
+    assert name_families(["101", "101.0", "102.0", "1.0", "1-0"]) == [
+        {"1-0": 1, "1.0": 1},
+        {"101": 1, "101.0": 1},
+    ]
+    assert patient_keys("0101.0") == ["101-0", "101"]
+    assert patient_keys("10.5") == ["10-5"]
+
+
+def test_letters_that_look_alike_are_told_by_their_codes() -> None:
+    (line,) = family_problems(["A1", "\u04101"])
+    assert line.endswith("'A1' (1 image), '\u04101' (as codes: \\u04101) (1 image)")
 
 
 def test_what_shows_nothing_is_no_name() -> None:

@@ -73,3 +73,28 @@ def test_a_damaged_or_huge_workbook_is_refused(tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr(workbooks, "MOST_UNPACKED", 100)
     with pytest.raises(ValueError, match="unpacks to"):
         read_workbook(path)
+
+
+def test_hidden_rows_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "t.xlsx", [["image", "n"], ["a", 1], ["b", 2], ["c", 3]])
+    book = openpyxl.load_workbook(path)
+    for row in (2, 4, 9):  # the last is blank
+        book.active.row_dimensions[row].hidden = True
+    book.save(path)
+    with pytest.raises(ValueError, match=r"2 rows with cells \(2, 4\) are hidden, as by a filter; show them"):
+        read_workbook(path)
+
+
+def test_numbers_with_texts_and_signs_are_as_they_are_shown(tmp_path: Path) -> None:
+    path = saved(tmp_path / "t.xlsx", [["n"], [7], [1234], [7], [7], [1234567], [7], [7]])
+    book = openpyxl.load_workbook(path)
+    for row, form in enumerate(['"P"000', '"P"000', "00-000", '"P-"0"x"', "00-000", "0.00", "0%"], 2):
+        book.active.cell(row, 1).number_format = form
+    book.save(path)
+    shown = [row.cells[0] for row in read_workbook(path)]
+    assert shown == ["n", "P007", "P1234", "00-007", "P-7x", "1234-567", "7", "7"]
+
+
+def test_a_workbook_may_have_any_suffix(tmp_path: Path) -> None:
+    path = saved(tmp_path / "t.xlsx", [["n"], [7]]).rename(tmp_path / "t.csv")
+    assert [row.cells for row in read_workbook(path)] == [["n"], ["7"]]
