@@ -18,6 +18,25 @@ from livergrade.slides.foreign_annotations import foreign_bytes, foreign_json
 MOST_BYTES, MOST_FEATURES = 2**26, 100_000
 """Of a GeoJSON file, unpacked. A region drawn by hand has hundreds of vertices; all cells are no regions."""
 
+_UNIT_KEYS = ("unit", "units", "coordinateunit", "coordinate_unit", "coordinateunits", "coordinate_units")
+_UNITS = frozenset(
+    [
+        "um",
+        "µm",
+        "μm",
+        "micron",
+        "microns",
+        "micrometer",
+        "micrometers",
+        "micrometre",
+        "micrometres",
+        "mm",
+        "nm",
+    ]
+)
+DEEPEST = 20
+"""Collections of features within collections."""
+
 GEOMETRIES = frozenset(
     ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection")
 )
@@ -57,6 +76,7 @@ def read_features(path: Path) -> list[Feature]:
     content = _json(path, _unpacked(path, read_regular(path, MOST_BYTES, fix=_FIX, links=True)))
     if foreign := foreign_json(content):
         raise UserError(f"{path}: {foreign}")
+    _refuse_unit(path, content)
     if isinstance(content, dict):
         content = content.get("features", [content.get("root", content)])
     if not isinstance(content, list):
@@ -72,7 +92,24 @@ def read_features(path: Path) -> list[Feature]:
         ]
     if len(features) > MOST_FEATURES:
         raise UserError(f"{path}: holds {len(features)} features; {_FIX}")
+    for feature in features:
+        _refuse_unit(path, feature.content)
     return features
+
+
+def _refuse_unit(path: Path, item: Any) -> None:  # noqa: ANN401
+    """Refuse coordinates that are said to be no pixels.
+
+    Raises:
+        UserError: they are.
+    """
+    for part in (item, item.get("properties")) if isinstance(item, dict) else ():
+        for key, unit in part.items() if isinstance(part, dict) else ():
+            if key.casefold() in _UNIT_KEYS and isinstance(unit, str) and unit.strip().casefold() in _UNITS:
+                raise UserError(
+                    f"{path}: says that its coordinates are in {unit.strip()} ({key}); write them in pixels "
+                    "of the slide at full resolution"
+                )
 
 
 def _unpacked(path: Path, content: bytes) -> bytes:
@@ -109,11 +146,13 @@ def _json(path: Path, content: bytes) -> Any:  # noqa: ANN401 - whatever the fil
     raise UserError(f"{path}: can't be read as GeoJSON: {reason}")
 
 
-def _collected(item: Any) -> list[Any]:  # noqa: ANN401
-    """The features of a collection within a list; all else alone."""
+def _collected(item: Any, depth: int = 0) -> list[Any]:  # noqa: ANN401
+    """The features of a collection within a list, and of collections within it; all else alone."""
     item = _from_text(item)
     features = item.get("features") if isinstance(item, dict) else None
-    return features if isinstance(features, list) else [item]
+    if not isinstance(features, list) or depth == DEEPEST:
+        return [item]
+    return [feature for part in features for feature in _collected(part, depth + 1)]
 
 
 def _as_feature(item: Any) -> Any:  # noqa: ANN401

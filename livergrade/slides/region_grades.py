@@ -82,6 +82,7 @@ def grade_regions(
             )
         else:
             graded.append(GradedRegion(region, meaning, source))
+    problems += [said for one in graded if (said := _said_otherwise(one, config.classes, words))]
     problems += _unknown(unknown, config.classes)
     if problems:
         listed = "\n".join(f"    {problem}" for problem in problems)
@@ -98,6 +99,24 @@ def _named_otherwise(region: Region, of_table: str, grades: Sequence[str], words
         f"{region.title} has no class, but the name of the grade {named}, and the table says "
         f"{of_table or 'none'}; give it that class in QuPath, or another name"
     )
+
+
+def _said_otherwise(graded: GradedRegion, grades: Sequence[str], words: GradeMap) -> str | None:
+    """Say that a property of a region is another grade than the region's; None if none is.
+
+    What ``region_class`` says of a class counts more than the other properties.
+    """
+    if graded.grade is None or graded.source == FROM_OPTION:
+        return None
+    for name, text in graded.region.notes:
+        said = _grade(text, grades, words)
+        if said not in (None, SKIP, graded.grade):
+            source = "table" if graded.source == FROM_TABLE else "class"
+            return (
+                f"{graded.region.title} has the grade {graded.grade} of the {source}, but its property "
+                f"{name!r} says {text!r}; write the grade as its classification, or remove that property"
+            )
+    return None
 
 
 def class_meaning(

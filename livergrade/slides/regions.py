@@ -35,12 +35,15 @@ class Region:
         kind: its class, empty without one; the parts of a derived class are joined, ``Tumor: poor``.
         outline: polygon in slide pixels at full resolution; it may have holes and several parts.
         label: what the annotation is called, empty without a name.
+        notes: what else its properties say in a few words, each with the name of the property: without a
+            class of their own, other programs write the grade there.
     """
 
     name: str
     kind: str
     outline: Area
     label: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:
@@ -74,6 +77,8 @@ MOST_VERTICES = 2_000_000
 """Of all regions of a file. A region drawn by hand has hundreds."""
 MOST_NAME = 200
 """Characters of a region's class, and of its name."""
+MOST_NOTES = 200
+"""Properties of a feature that are looked at for a grade."""
 MOST_LINES = 200
 """Of a message about the features of one file."""
 
@@ -96,6 +101,8 @@ _TYPES = {
 """Types of objects in QuPath; its version 0.2 had them as ``id``."""
 _CLASS_KEYS = ("classification", "classification.name", "classification_name", "class", "grade", "label")
 """Properties that say the class, the first that is there: QuPath's own, then those of other programs."""
+_MAY_BE_CLASS = (*_CLASS_KEYS, "pathclass", "path_class")
+_NO_NOTES = ("name", "objectType", "object_type", "type")
 
 
 def read_regions(path: Path) -> Marked:
@@ -108,7 +115,7 @@ def read_regions(path: Path) -> Marked:
         UserError: the file is no GeoJSON, too large or too intricate, or features are invalid; all are
             listed.
     """
-    areas: list[tuple[int, str, str, Area]] = []
+    areas: list[tuple[Region, int]] = []
     others, without_area, broken = Counter[str](), list[str](), list[str]()
     for feature in read_features(path):
         where = feature.where
@@ -119,8 +126,9 @@ def read_regions(path: Path) -> Marked:
                 continue
             label = _text(properties.get("name"), "name")
             where += f" {label!r}" if label else ""
-            kind = _kind(properties)
-            areas.append((feature.number, kind, label, read_outline(feature.content["geometry"])))
+            kind, outline = _kind(properties), read_outline(feature.content["geometry"])
+            region = Region(f"R{feature.number:02d}", kind, outline, label, _notes(properties, kind))
+            areas.append((region, feature.number))
         except NoAreaError as reason:
             without_area.append(f"{where} {reason}")
         except Exception as error:  # a hostile feature raises many exception types
@@ -129,14 +137,16 @@ def read_regions(path: Path) -> Marked:
     if broken:
         count = f"{len(broken)} feature{'s' * (len(broken) > 1)}"
         raise UserError(f"{path}: {count} can't be read:\n" + _listed(broken))
-    if (vertices := sum(shapely.get_num_coordinates(area) for *_, area in areas)) > MOST_VERTICES:
+    if (vertices := sum(shapely.get_num_coordinates(region.outline) for region, _ in areas)) > MOST_VERTICES:
         raise UserError(f"{path}: its regions have {vertices} vertices; simplify them in QuPath")
     regions = []
-    for (number, kind, label, _), area in zip(areas, sound([area for *_, area in areas], path), strict=True):
+    repaired = sound([region.outline for region, _ in areas], path)
+    for (region, number), area in zip(areas, repaired, strict=True):
         if isinstance(area, Area) and not area.is_empty:
-            regions.append(Region(f"R{number:02d}", kind, area, label))
+            regions.append(dataclasses.replace(region, outline=area))
         else:
-            without_area.append(f"feature {number}{f' {label!r}' if label else ''} encloses no area")
+            called = f" {region.label!r}" if region.label else ""
+            without_area.append(f"feature {number}{called} encloses no area")
     return Marked(regions, dict(others), without_area)
 
 
@@ -184,9 +194,24 @@ def _text(value: Any, what: str) -> str:  # noqa: ANN401
 
 def _kind(properties: dict[str, Any]) -> str:
     """The class of a feature, empty without one; parts of a derived class are joined as QuPath shows them."""
-    stated = next((properties[key] for key in _CLASS_KEYS if properties.get(key) is not None), None)
-    parts = [_text(part, "class") for part in _class_parts(stated)]
-    return _text(": ".join(part for part in parts if part), "class")
+    for key in _CLASS_KEYS:
+        parts = [_text(part, "class") for part in _class_parts(properties.get(key))]
+        if kind := _text(": ".join(part for part in parts if part), "class"):
+            return kind
+    return ""
+
+
+def _notes(properties: dict[str, Any], kind: str) -> tuple[tuple[str, str], ...]:
+    """Short texts among the properties and QuPath's ``metadata``, but for the name and the class."""
+    metadata = properties.get("metadata")
+    pairs = [*properties.items(), *(metadata.items() if isinstance(metadata, dict) else ())]
+    notes = []
+    for key, value in pairs[:MOST_NOTES]:
+        if key not in _NO_NOTES:
+            parts = _class_parts(value) if key.casefold() in _MAY_BE_CLASS else [value]
+            text = ": ".join(" ".join(part.split()) for part in parts if isinstance(part, str))
+            notes += [(one_line(key)[:60], text)] if 0 < len(text) <= MOST_NAME and text != kind else []
+    return tuple(notes)
 
 
 def _class_parts(stated: Any) -> list[Any]:  # noqa: ANN401

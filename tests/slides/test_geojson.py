@@ -109,3 +109,25 @@ def test_children_count_as_features(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "a.json").write_text(json.dumps([{"properties": {"childObjects": [0] * 20}}] * 3))
     with pytest.raises(UserError, match="holds 63 features"):
         read_features(tmp_path / "a.json")
+
+
+def test_collections_within_collections_are_one_list(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    inner: dict[str, object] = {"type": "Feature", "geometry": None, "properties": {}}
+    for _ in range(4):
+        inner = {"type": "FeatureCollection", "features": [inner, {"type": "Feature", "geometry": None}]}
+    path.write_text(json.dumps(inner))
+    assert len(read_features(path)) == 5
+
+
+def test_coordinates_that_are_said_to_be_no_pixels_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    feature = {"type": "Feature", "geometry": None, "properties": {"unit": "µm"}}
+    for content in (feature, {"type": "FeatureCollection", "units": "microns", "features": []}):
+        path.write_text(json.dumps(content))
+        with pytest.raises(
+            UserError, match=r"its coordinates are in (µm|microns) \(units?\); write them in pixels"
+        ):
+            read_features(path)
+    path.write_text(json.dumps({**feature, "properties": {"unit": "px"}}))
+    assert len(read_features(path)) == 1

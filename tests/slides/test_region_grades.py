@@ -105,3 +105,20 @@ def test_a_region_without_any_grade_is_told() -> None:
         grade_regions(regions("S"), "", PrepareConfig(region_class="{S: table}"), FILE)
     (one,) = grade_regions(regions("poor"), "", PrepareConfig(), FILE)
     assert one.grade == "poor"
+
+
+def test_a_property_that_is_another_grade_is_not_passed_over() -> None:
+    """Other programs write a grade where nobody looks for it; the table's would be taken."""
+    box = shapely.box(0, 0, 9, 9)
+    noted = [
+        Region("R01", "", box, "", (("Grade", "Poor"),)),
+        Region("R02", "well", box, "edge", (("label", "poor"), ("author", "Well"))),
+        Region("R03", "", box, "", (("author", "Moore"), ("state", "well"))),
+    ]
+    with pytest.raises(UserError) as raised:
+        grade_regions(noted, "well", PrepareConfig(), FILE)
+    first, second = str(raised.value).splitlines()[1:]
+    assert "R01 has the grade well of the table, but its property 'Grade' says 'Poor'; write the" in first
+    assert "R02 'edge' has the grade well of the class, but its property 'label' says 'poor'" in second
+    config = PrepareConfig(region_class="{well: moderate}", grade_conflict="region")
+    assert grade_regions(noted[1:2], "well", config, FILE)[0].grade == "moderate"

@@ -232,3 +232,18 @@ def test_regions_of_too_many_vertices_are_refused(tmp_path: Path, monkeypatch) -
     (tmp_path / "a.geojson").write_text(polygon(*corners, corners[0]))
     with pytest.raises(UserError, match="have 21 vertices"):
         read_regions(tmp_path / "a.geojson")
+
+
+def test_an_empty_class_does_not_hide_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    square = {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9]]]}
+    stated: list[dict[str, object]] = [
+        {"classification": "", "class": "poor"},
+        {"classification": {}, "grade": "well"},
+    ]
+    stated += [{"PathClass": {"name": "well"}}, {"metadata": {"Grade": " poor "}, "name": "x"}]
+    features = [{"type": "Feature", "geometry": square, "properties": one} for one in stated]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    regions = read_regions(path).regions
+    assert [region.kind for region in regions] == ["poor", "well", "", ""]
+    assert [region.notes for region in regions[2:]] == [(("PathClass", "well"),), (("Grade", "poor"),)]
