@@ -14,8 +14,8 @@ from typing import TextIO
 MOST_BYTES, MOST_LINE, MOST_COLUMNS, MOST_CELLS = 2**28, 2**20, 5_000, 20_000_000
 """Of a table that is read; a cohort of a hundred thousand images takes a twentieth of the bytes and cells."""
 
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_SEP = re.compile(r'"?sep=([,;\t])"?\s*$', re.IGNORECASE)  # a first line by which Excel is told
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SEP = re.compile(r'"?sep=([,;\t|])"?\s*$', re.IGNORECASE)  # a first line by which Excel is told
 _REMARK = re.compile(r'\s*"?#')
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -64,7 +64,7 @@ class TableText:
 
 
 def read_text(path: Path, names: Collection[str]) -> TableText:
-    """Read a CSV file that is divided by commas, semicolons or tabs.
+    """Read a CSV file that is divided by commas, semicolons, tabs or vertical bars.
 
     Args:
         path: the file; a UTF-8, UTF-16 or Western text.

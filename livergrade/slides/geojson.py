@@ -19,21 +19,18 @@ MOST_BYTES, MOST_FEATURES = 2**26, 100_000
 """Of a GeoJSON file, unpacked. A region drawn by hand has hundreds of vertices; all cells are no regions."""
 
 _UNIT_KEYS = ("unit", "units", "coordinateunit", "coordinate_unit", "coordinateunits", "coordinate_units")
-_UNITS = frozenset(
-    [
-        "um",
-        "µm",
-        "μm",
-        "micron",
-        "microns",
-        "micrometer",
-        "micrometers",
-        "micrometre",
-        "micrometres",
-        "mm",
-        "nm",
-    ]
+_MICROMETRES = (
+    "um",
+    "µm",
+    "μm",
+    "micron",
+    "microns",
+    "micrometer",
+    "micrometers",
+    "micrometre",
+    "micrometres",
 )
+_UNITS = frozenset((*_MICROMETRES, "mm", "nm"))
 DEEPEST = 20
 """Collections of features within collections."""
 

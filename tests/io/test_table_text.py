@@ -138,3 +138,10 @@ def test_remarks_above_the_names_of_the_columns_are_no_rows(
 def test_a_mark_below_the_first_rows_is_a_cell(tmp_path: Path) -> None:
     assert cells(tmp_path / "t.csv", b"image,patient\n#a,b\n")[1] == ["#a", "b"]
     assert cells(tmp_path / "t.csv", b"# a\n# b\n") == [["# a"], ["# b"]]
+
+
+def test_vertical_bars_divide_cells(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image|patient|grade\na, b.png|P1|well\n", encoding="utf-8")
+    text = read_text(path, ["image", "patient", "grade"])
+    assert (text.delimiter, text.rows[1].cells) == ("|", ["a, b.png", "P1", "well"])

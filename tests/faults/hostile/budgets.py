@@ -373,7 +373,9 @@ def image(name: str, content: Callable[[], bytes]) -> Callable[[Place], list[str
     return prepare
 
 
-BROKEN = r"(floating-point values|can't be opened|damaged|megapixels|not a readable|pages|px)"
+BROKEN = (
+    r"(floating-point values|can't be opened|damaged|megapixels|not a readable|which is not read|pages|px)"
+)
 
 IMAGES = [
     Case("a picture of 16 × 4,000,000 px", "predict", image("a.png", lambda: png(16, 4_000_000))),
