@@ -79,7 +79,7 @@ ONE_PLACE = {
     "Markup(": {"deploy/model_card.py"},  # front matter that YAML quoted
     "print(": {"deploy/example.py"},  # people's own copy, of ASCII text
     "sys.stderr.write(": {"cli/output_folder.py", "cli/command.py"},  # through visible.message()
-    "sys.stdout.write(": {"cli/command.py"},  # through visible.message()
+    "sys.stdout.write(": {"cli/output_folder.py", "cli/command.py"},  # through visible.message()
     "logging.Formatter(": set(),  # LogLines alone formats
     "basicConfig(format": set(),
 }

@@ -38,7 +38,7 @@ def test_two_folders_of_the_same_letters_are_refused(tmp_path: Path) -> None:
 def test_a_grade_without_a_folder_is_told_and_refused_if_another_folder_may_be_meant(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(UserError, match="holds no folder, so none of a grade; put the images of each grade"):
+    with pytest.raises(UserError, match="has no folders; data=folder needs one for each grade"):
         grade_folders(tmp_path, ["poor", "well"])
     made(tmp_path, "poor/a.png", "well/b.png")
     assert grade_folders(tmp_path, ["poor", "moderate", "well"]) == {"poor": "poor", "well": "well"}

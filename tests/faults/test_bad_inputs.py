@@ -102,7 +102,7 @@ ROWS: dict[str, tuple[Callable[[str], str], str]] = {
     "a quote that never ends": (lambda text: text.replace("poor/", '"poor/', 1), ""),
     "too many cells": (lambda text: text.replace(",M\n", ",M,1,2\n", 1), ""),
     "no header": (lambda text: text.split("\n", 1)[1], "no column"),
-    "another delimiter": (lambda text: text.replace(",", "|"), "no column"),
+    "another delimiter": (lambda text: text.replace(",", "^"), "no column"),
     "two columns of one name": (lambda text: text.replace("sex", "grade", 1), "more than one column"),
     "a reserved column": (lambda text: text.replace("sex", "p_poor", 1), "rename"),
     "an unknown grade": (lambda text: text.replace(",poor,", ",awful,", 1), "'awful'"),
