@@ -53,11 +53,6 @@ def grade_folders(root: Path, classes: list[str], grades: GradeMap = NO_MAP) -> 
     if duplicates := [name for name in others if same_on_disk(name) in by_lowercase and not missing]:
         pairs = ", ".join(f"{one_line(name)} and {by_lowercase[same_on_disk(name)]}" for name in duplicates)
         raise UserError(f"{root}: folders {pairs} differ only in upper and lower case; merge them")
-    if missing and not folders:
-        raise UserError(
-            f"{root}: holds no folder, so none of a grade; put the images of each grade into a folder of its "
-            f"name ({', '.join(missing)}), or name the folder that holds those"
-        )
     if missing and (others or not of_grade):
         listed = ", ".join(map(one_line, folders))
         raise UserError(

@@ -9,17 +9,14 @@ from pathlib import Path
 from livergrade.config.schema import NamedConfig
 from livergrade.errors import UserError
 from livergrade.io.file_kind import SLIDE, of_image_column
-from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError
-from livergrade.io.named_files import as_named, suffix_advice
+from livergrade.io.named_files import FILE_SUFFIXES, as_named, suffix_advice
 from livergrade.io.on_disk import OnDisk, SpellingError
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.regular_files import is_regular
-from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.user_tables import UserTable, Wanted, column_advice, columns_of_files, read_user_table
 from livergrade.io.visible import one_line, shown
 
-FILE_SUFFIXES = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
 TABLES = (
     *(".csv", ".tsv", ".txt", ".xlsx", ".xlsm"),
     *(".xls", ".xlsb", ".ods", ".numbers", ".json", ".parquet", ".feather", ".sav"),

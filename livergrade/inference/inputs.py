@@ -13,7 +13,6 @@ import pandas as pd
 from livergrade.errors import UserError
 from livergrade.inference.input_tables import (
     AS_IT_IS,
-    FILE_SUFFIXES,
     TABLES,
     Named,
     NamedFile,
@@ -24,9 +23,9 @@ from livergrade.io.file_kind import ASK_WHICH, EITHER, SLIDE, file_kind
 from livergrade.io.folder_walk import log_passed_over, walk
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
-from livergrade.io.named_files import suffix_problem
+from livergrade.io.named_files import FILE_SUFFIXES, suffix_problem
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
-from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, log_links, mirax_of
+from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, log_links, mirax_of, own_name
 from livergrade.io.user_tables import path_hint
 from livergrade.io.visible import one_line
 
@@ -158,8 +157,7 @@ def _merged(first: NamedFile, second: NamedFile, errors: list[str]) -> NamedFile
         if one and other and one != other:
             errors.append(f"  {one_line(first.path)}: {key} {one!r} and {other!r}; which is it?")
         values[key] = one or other
-    own_name = second if first.path.is_symlink() and not second.path.is_symlink() else first
-    return replace(own_name, **values)
+    return replace(first, path=own_name(first.path, second.path), **values)
 
 
 def _input(item: NamedFile, errors: list[str]) -> Input:

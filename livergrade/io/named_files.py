@@ -11,7 +11,8 @@ from livergrade.io.regular_files import is_regular
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.visible import one_line
 
-_FILES = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
+FILE_SUFFIXES = (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES)
+"""Of images and slides."""
 
 
 def as_named(name: str, root: Path, suffix: str | None, suffixes: Sequence[str]) -> str:
@@ -31,7 +32,7 @@ def as_named(name: str, root: Path, suffix: str | None, suffixes: Sequence[str])
     if ELSEWHERE.match(whole) or (suffix is None and "\\" not in whole) or is_regular(root / whole):
         return whole
     whole = whole.replace("\\", "/")
-    if suffix and name.lower().endswith(_FILES) and not is_regular(root / whole):
+    if suffix and name.lower().endswith(FILE_SUFFIXES) and not is_regular(root / whole):
         other = _exchanged(name.replace("\\", "/"), suffix)
         return other if is_regular(root / other) else whole
     return whole
@@ -42,7 +43,7 @@ def suffix_advice(name: str, root: Path, suffixes: Sequence[str]) -> str:
     if ELSEWHERE.match(name):
         return ""
     others = [name + suffix for suffix in suffixes if not name.lower().endswith(tuple(suffixes))]
-    if name.lower().endswith(_FILES):
+    if name.lower().endswith(FILE_SUFFIXES):
         others += [_exchanged(name, suffix) for suffix in suffixes]
     found = [other for other in others if is_regular(root / other)]
     if not found:

@@ -53,6 +53,11 @@ class SlideFiles:
         return real
 
 
+def own_name(first: Path, second: Path) -> Path:
+    """Of two names of one file the one that is no link; the first if both or neither are."""
+    return second if first.is_symlink() and not second.is_symlink() else first
+
+
 def log_links(found: Mapping[Path, Path]) -> None:
     """Tell in one line which links are not read since their file is read under another name.
 

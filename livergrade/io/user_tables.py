@@ -14,9 +14,9 @@ import pandas as pd
 
 from livergrade.errors import UserError
 from livergrade.io.images import SUFFIXES
+from livergrade.io.named_files import FILE_SUFFIXES
 from livergrade.io.regular_files import no_file
 from livergrade.io.row_messages import row_messages
-from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.spreadsheet_traces import trace_problem
 from livergrade.io.table_kinds import table_kind
 from livergrade.io.table_text import TableRow, column_key, read_text, row_name
@@ -26,7 +26,6 @@ from livergrade.io.workbooks import read_workbook
 
 log = logging.getLogger(__name__)
 
-_OF_FILES = (*SUFFIXES, *SLIDE_SUFFIXES)
 _NAMELESS = re.compile(r"(Unnamed: \d+(_level_\d+)?)?")  # as pandas calls a column without a name
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 _LIKELY = {
@@ -309,7 +308,7 @@ def columns_of_files(columns: Mapping[str, Sequence[str]]) -> list[str]:
     of_files = []
     for name, cells in columns.items():
         filled = [cell for cell in map(str.strip, cells) if cell][:100]
-        named = sum(cell.lower().endswith(_OF_FILES) for cell in filled)
+        named = sum(cell.lower().endswith(FILE_SUFFIXES) for cell in filled)
         if 2 * named > len(filled):
             of_files.append(name)
     return of_files

@@ -25,7 +25,7 @@ from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
 from livergrade.io.regular_files import is_folder, is_there
 from livergrade.io.row_messages import row_messages
-from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, log_links, mirax_of
+from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, log_links, mirax_of, own_name
 from livergrade.io.slide_reader import SUFFIXES, SlideError
 from livergrade.io.user_tables import Wanted, path_hint, read_user_table
 from livergrade.io.visible import one_line
@@ -63,8 +63,7 @@ def find_slides(paths: Sequence[str], *, outside: bool = False) -> list[Path]:
             problems.append(f"  {one_line(path)}: there is no such file or folder{path_hint(str(path))}")
         for slide in slides:
             key = slide_files.key(slide)
-            if key not in found or (found[key].is_symlink() and not slide.is_symlink()):
-                found[key] = slide
+            found[key] = own_name(found.get(key, slide), slide)
             if slide.is_symlink():
                 links[slide] = key
     log_links({link: found[key] for link, key in links.items()})
