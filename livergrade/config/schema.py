@@ -383,7 +383,7 @@ class CompareConfig:
 
     runs: list[str] = option([], "folders of runs or of sweeps; may be typed without runs=")
     level: str = option("patient", "level of the headline and of the order", choices=("patient", "image"))
-    resamples: int = option(2000, "bootstrap resamples of the patients", low=100)
+    resamples: int = option(2000, "resamples of the naive interval, which ignores the patients", low=100)
     permutations: int = option(10_000, "label swaps of the permutation test", low=100)
     seed: int = option(0, "seed of resampling and permuting", low=0, high=2**32 - 1)
 

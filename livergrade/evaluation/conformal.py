@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
-from livergrade.evaluation.intervals import CONFIDENCE
+from livergrade.evaluation.intervals import CONFIDENCE, Jackknife
 from livergrade.evaluation.levels import Level, ReportedLevel
 
 Mask = npt.NDArray[np.bool_]
@@ -172,8 +172,7 @@ def sets(probabilities: npt.ArrayLike, limit: float) -> Mask:
 def set_estimates(
     levels: Mapping[str, Level],
     calibration: ConformalScores,
-    multiplicities: Floats,
-    ci_unavailable: str,
+    jackknife: Jackknife,
     *,
     coverage: float = COVERAGE,
 ) -> PredictionSets:
@@ -184,8 +183,7 @@ def set_estimates(
     Args:
         levels: of the test split, at the temperature used for the calibration scores.
         calibration: result of `true_scores`.
-        multiplicities: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        ci_unavailable: reason why patients cannot be resampled; empty if they can.
+        jackknife: the test patients.
         coverage: required coverage.
     """
     from scipy.stats import beta  # slow to import, and not needed for inference
@@ -194,9 +192,7 @@ def set_estimates(
 
     def measured(name: ReportedLevel) -> LevelSets:
         limit = threshold(calibration[name], coverage)
-        return _level_estimates(
-            levels[name], limit, multiplicities, ci_unavailable, independent=name == "patient"
-        )
+        return _level_estimates(levels[name], limit, jackknife, independent=name == "patient")
 
     result: PredictionSets = {
         "asked": coverage,
@@ -218,9 +214,7 @@ def set_estimates(
     return result
 
 
-def _level_estimates(
-    level: Level, limit: float, multiplicities: Floats, ci_unavailable: str, *, independent: bool
-) -> LevelSets:
+def _level_estimates(level: Level, limit: float, jackknife: Jackknife, *, independent: bool) -> LevelSets:
     included = sets(level.scores, limit)
     rows = np.bincount(level.patient)
     size = included.sum(1)
@@ -238,9 +232,16 @@ def _level_estimates(
         if not n:
             return undefined(0, "no set contains exactly one grade")
         with np.errstate(invalid="ignore", divide="ignore"):
-            drawn = (multiplicities @ numerator) / (multiplicities @ denominator)
-        patients = int((denominator > 0).sum()) if proportion else 0
-        return estimate(drawn, n, patients=patients, independent=independent, ci_unavailable=ci_unavailable)
+            values = (jackknife.multiplicities @ numerator) / (jackknife.multiplicities @ denominator)
+        return estimate(
+            values,
+            n,
+            jackknife,
+            bounds=(0, 1) if proportion else (1, max(included.shape[1], 2)),
+            patients=denominator > 0,
+            share=proportion,
+            independent=independent,
+        )
 
     return {
         "threshold": limit if math.isfinite(limit) else None,

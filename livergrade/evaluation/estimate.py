@@ -7,7 +7,17 @@ from typing import NotRequired, cast
 import numpy as np
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.intervals import Interval, confidence_interval
+from livergrade.evaluation.intervals import (
+    Bools,
+    Interval,
+    Jackknife,
+    Spread,
+    difference_interval,
+    score_interval,
+    t_interval,
+    too_few_patients,
+    wilson,
+)
 
 
 class Estimate(Interval):
@@ -38,29 +48,74 @@ def undefined(n: int | None, reason: str) -> Estimate:
 
 
 def estimate(
-    drawn: Floats,
+    values: Floats,
     n: int,
+    jackknife: Jackknife,
     *,
-    patients: int = 0,
+    bounds: tuple[float, float] | None = (0, 1),
+    patients: Bools | None = None,
+    share: bool = False,
     independent: bool = False,
-    ci_unavailable: str,
+    pseudo: float = 1,
+    spread: Spread = "larger",
+    ci_unavailable: str = "",
     reason: str = "",
 ) -> Estimate:
-    """A metric value with its confidence interval over patients.
+    """A metric value with its score interval over patients, or the reason for none.
 
     Args:
-        drawn: the metric, then the metric in each resample of the patients, [1 + B].
+        values: the metric, then the metric without each patient, [1 + P].
         n: rows in the denominator.
-        patients: patients in the denominator if the metric is a proportion, else 0.
+        jackknife: the test patients.
+        bounds: lowest and highest value that the metric can have; None: it has none.
+        patients: patients with rows in the denominator, bool [P]; None: all.
+        share: whether the metric is a proportion of rows.
         independent: whether each row is a different patient.
-        ci_unavailable: reason why patients cannot be resampled; empty if they can.
+        pseudo: weight of the pseudo-patient, see `livergrade.evaluation.intervals.score_interval`.
+        spread: see `livergrade.evaluation.intervals.Jackknife.variance`.
+        ci_unavailable: reason why there is no interval; empty if there is one.
         reason: why the metric is undefined, if it is.
     """
-    if np.isnan(drawn[0]):
+    if np.isnan(values[0]):
         return undefined(n, reason)
-    result = {
-        "value": float(drawn[0]),
-        "n": n,
-        **confidence_interval(drawn, patients, independent, ci_unavailable),
-    }
-    return cast(Estimate, result)
+    counted = np.ones(len(jackknife.grades), bool) if patients is None else patients
+    value = float(values[0])
+    ci_unavailable = ci_unavailable or too_few_patients(int(counted.sum()))
+    if ci_unavailable:
+        return {"value": value, "low": None, "high": None, "n": n, "reason": ci_unavailable}
+    if share and independent:
+        low, high = wilson(value, n)
+        return {"value": value, "n": n, "low": low, "high": high, "method": "Wilson, patients"}
+    among = values[np.append(True, counted)]
+    rows = n if share else None
+    drawn = jackknife.among(counted)
+    if bounds:
+        interval = score_interval(among, drawn, bounds, rows=rows, pseudo=pseudo, spread=spread)
+    else:
+        interval = t_interval(among, drawn, spread)
+    return cast(Estimate, {"value": value, "n": n, **interval})
+
+
+def paired_difference(
+    values: Floats, n: int, jackknife: Jackknife, ci_unavailable: str = "", *, pseudo: float = 2
+) -> Estimate:
+    """Difference of two models on the same patients with its interval, or the reason for none.
+
+    Args:
+        values: the difference, then the difference without each patient, [1 + P].
+        n: rows in the denominator.
+        jackknife: the test patients.
+        ci_unavailable: reason why there is no interval; empty if there is one.
+        pseudo: number of pseudo-patients, see `livergrade.evaluation.intervals.difference_interval`; 0 for a
+            mean loss, which is rarely the same for any patient.
+    """
+    value = float(values[0])
+    if np.isnan(value):
+        return undefined(n, "undefined for one of the two models")
+    ci_unavailable = ci_unavailable or too_few_patients(len(jackknife.grades))
+    if not ci_unavailable and not pseudo and np.ptp(values) < 1e-12:
+        ci_unavailable = "the difference is the same for every patient"
+    if ci_unavailable:
+        return {"value": value, "low": None, "high": None, "n": n, "reason": ci_unavailable}
+    interval = difference_interval(values, jackknife, pseudo) if pseudo else t_interval(values, jackknife)
+    return cast(Estimate, {"value": value, "n": n, **interval})

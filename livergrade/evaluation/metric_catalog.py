@@ -8,61 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.calibration import calibration_metrics, patient_sums
+from livergrade.evaluation.intervals import LEAST, Spread
 from livergrade.evaluation.levels import Level
-from livergrade.evaluation.metrics import (
-    auroc,
-    average_precision,
-    count_metrics,
-    mean_of_defined,
-    patient_counts,
-)
-
-
-@dataclass(frozen=True)
-class Weighted:
-    """Predictions of one level under several patient weightings; intermediate results are computed once.
-
-    Attributes:
-        level: N rows of P patients, K grades.
-        multiplicities: weight of each patient, float64 [B, P]; a row of ones gives the unweighted metrics.
-    """
-
-    level: Level
-    multiplicities: Floats
-
-    @cached_property
-    def confusion(self) -> Floats:
-        """Confusion matrices, rows are the true grades, float64 [B, K, K]."""
-        return np.asarray(np.tensordot(self.multiplicities, patient_counts(self.level), 1), np.float64)
-
-    @cached_property
-    def counted(self) -> dict[str, Floats]:
-        """Metrics of the confusion matrices, from `count_metrics`."""
-        return count_metrics(self.confusion)
-
-    @cached_property
-    def auroc(self) -> Floats:
-        """One-vs-rest areas under the ROC curve, float64 [B, K]."""
-        return auroc(self.level, self.multiplicities)
-
-    @cached_property
-    def average_precision(self) -> Floats:
-        """One-vs-rest average precisions, float64 [B, K]."""
-        return average_precision(self.level, self.multiplicities)
-
-    @cached_property
-    def calibrated(self) -> dict[str, Floats]:
-        """Calibration metrics of the probabilities, from `calibration_metrics`."""
-        sums = patient_sums(self.level.truth, self.level.scores, self.level.patient)
-        return calibration_metrics(sums, self.multiplicities)
+from livergrade.evaluation.metrics import mean_of_defined
+from livergrade.evaluation.weighted import Weighted
 
 
 @dataclass(frozen=True)
@@ -77,7 +32,12 @@ class Metric:
         unit: a ``share`` is shown in per cent, a ``score`` with three decimals.
         higher_is_better: direction of the metric.
         per_class: whether it is a per-grade metric.
-        of_rows: whether it is a proportion of rows; proportions of few patients get Wilson's interval.
+        of_rows: whether it is a proportion of rows; proportions of patients get Wilson's interval.
+        bounds: lowest and highest value that it can have; None: 0 and the largest distance of two grades.
+        kind: what it is a function of, which decides its interval: Student's t for `means` and `slopes`,
+            which have no bounds, else a score interval.
+        least: patients (of the grade) that an interval takes; 0: no interval holds.
+        no_interval: why none holds.
         denominator: rows in the denominator: ``all``, rows whose true grade (``true``) or predicted grade
             (``predicted``) is the grade, or rows with another true grade (``others``).
         undefined: reason given where it is undefined; ``{level}`` and ``{grade}`` are filled in.
@@ -94,12 +54,47 @@ class Metric:
     higher_is_better: bool = True
     per_class: bool = False
     of_rows: bool = False
+    bounds: tuple[float, float] | None = (0, 1)
+    kind: Literal["counts", "distances", "losses", "means", "ranks", "slopes"] = "counts"
+    least: int = LEAST
+    no_interval: str = ""
     denominator: Literal["all", "true", "predicted", "others"] = "all"
     undefined: str = "it is not defined for these test {level}s"
     mean_over_grades: bool = False
     short: str = ""
     compared: bool = True
     paired: bool = True
+
+    def spread(self, independent: bool) -> Spread:
+        """Variance that its interval takes with a fixed mix of grades, chosen by simulation.
+
+        Args:
+            independent: whether each row is a different patient.
+        """
+        if self.kind in ("losses", "means") or self.denominator == "predicted":
+            return "within"
+        return "mean" if self.kind == "distances" and not independent else "larger"
+
+    def pseudo(self, independent: bool) -> float:
+        """Weight of the pseudo-patient in `score_interval`, chosen by simulation (docs/intervals.md).
+
+        Args:
+            independent: whether each row is a different patient.
+        """
+        if self.kind == "losses":
+            return 0.75
+        half = self.kind == "distances" or (self.kind == "ranks" and not independent)
+        return 0.5 if half else 1
+
+    def pseudo_difference(self, independent: bool) -> float:
+        """Number of pseudo-patients of the interval of a paired difference, chosen by simulation.
+
+        Args:
+            independent: whether each row is a different patient.
+        """
+        if not independent:
+            return 0.1
+        return 0.5 if self.kind == "ranks" else 2
 
 
 def _counted(name: str) -> Callable[[Weighted], Floats]:
@@ -128,6 +123,7 @@ METRICS: tuple[Metric, ...] = (
         undefined="needs test {level}s of at least two grades",
         mean_over_grades=True,
         short="Macro AUROC",
+        kind="ranks",
     ),
     Metric(
         "macro_average_precision",
@@ -138,6 +134,8 @@ METRICS: tuple[Metric, ...] = (
         mean_over_grades=True,
         compared=False,
         paired=False,
+        kind="ranks",
+        least=60,
     ),
     Metric(
         "mcc",
@@ -147,6 +145,8 @@ METRICS: tuple[Metric, ...] = (
         undefined="truth or prediction holds one single grade",
         compared=False,
         paired=False,
+        bounds=(-1, 1),
+        kind="distances",
     ),
     Metric(
         "quadratic_kappa",
@@ -155,6 +155,8 @@ METRICS: tuple[Metric, ...] = (
         "score",
         undefined="needs test {level}s of at least two grades",
         short="Quadratic kappa",
+        bounds=(-1, 1),
+        kind="distances",
     ),
     Metric(
         "mean_absolute_error",
@@ -163,6 +165,8 @@ METRICS: tuple[Metric, ...] = (
         "score",
         higher_is_better=False,
         short="Mean absolute error, grades",
+        bounds=None,
+        kind="distances",
     ),
     Metric(
         "two_grade_error_rate",
@@ -183,6 +187,8 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=False,
         short="Brier score",
         paired=False,
+        bounds=(0, 2),
+        kind="losses",
     ),
     Metric(
         "log_loss",
@@ -192,6 +198,8 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=False,
         compared=False,
         paired=False,
+        least=0,
+        no_interval="no interval holds: few certain mistakes decide it",
     ),
     Metric(
         "ece",
@@ -199,6 +207,40 @@ METRICS: tuple[Metric, ...] = (
         _calibrated("ece"),
         "score",
         higher_is_better=False,
+        paired=False,
+        least=0,
+        no_interval="no interval holds: with few rows it is too high; see the calibration slope",
+    ),
+    Metric(
+        "ece_debiased",
+        "Calibration error less chance",
+        _calibrated("ece_debiased"),
+        "score",
+        higher_is_better=False,
+        least=0,
+        no_interval="no interval holds; see the calibration slope",
+        undefined="needs two test patients",
+        compared=False,
+        paired=False,
+    ),
+    Metric(
+        "calibration_slope",
+        "Calibration slope, 1 best",
+        _calibrated("calibration_slope"),
+        "score",
+        undefined="the probabilities separate the grades: no finite slope fits",
+        kind="slopes",
+        least=30,
+        compared=False,
+        paired=False,
+    ),
+    Metric(
+        "calibration_intercept",
+        "Calibration intercept in grades, 0 best",
+        _calibrated("calibration_intercept"),
+        "score",
+        kind="means",
+        compared=False,
         paired=False,
     ),
     Metric(
@@ -246,6 +288,7 @@ METRICS: tuple[Metric, ...] = (
         "score",
         per_class=True,
         undefined="needs test {level}s that are {grade} and test {level}s that are not",
+        kind="ranks",
     ),
     Metric(
         "average_precision",
@@ -254,6 +297,8 @@ METRICS: tuple[Metric, ...] = (
         "score",
         per_class=True,
         undefined="needs test {level}s that are {grade} and test {level}s that are not",
+        kind="ranks",
+        least=60,
     ),
 )
 """All metrics, in the order in which they are written and shown."""

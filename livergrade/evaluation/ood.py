@@ -24,6 +24,7 @@ import pandas as pd
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.conformal import threshold
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
+from livergrade.evaluation.intervals import Jackknife
 from livergrade.evaluation.levels import Level
 from livergrade.io.files import write_json
 from livergrade.io.json_files import RESULTS, in_file, read_json
@@ -274,7 +275,7 @@ BINS = 30
 
 
 def ood_estimates(
-    measured: pd.DataFrame, reference: Appearance, image: Level, multiplicities: Floats, ci_unavailable: str
+    measured: pd.DataFrame, reference: Appearance, image: Level, jackknife: Jackknife
 ) -> OodEstimates:
     """Distances of the images of each split, and the share of test images beyond the OOD threshold.
 
@@ -282,8 +283,7 @@ def ood_estimates(
         measured: a run's ``appearance.csv``: ``image``, ``patient``, ``split``, ``distance``.
         reference: its ``appearance.json``.
         image: the test images at image level, from `livergrade.evaluation.levels.aggregate`.
-        multiplicities: how often each test patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        ci_unavailable: reason why patients cannot be resampled; empty if they can.
+        jackknife: the test patients.
     """
     edges = np.geomspace(max(measured["distance"].min(), 1e-3), measured["distance"].max() * 1.001, BINS + 1)
     sides: dict[str, SplitDistances] = {}
@@ -308,9 +308,8 @@ def ood_estimates(
         if not among.any():
             return undefined(0, "there are no such images")
         with np.errstate(invalid="ignore", divide="ignore"):
-            drawn = (multiplicities @ numerator) / (multiplicities @ denominator)
-        patients = int((denominator > 0).sum())
-        return estimate(drawn, int(among.sum()), patients=patients, ci_unavailable=ci_unavailable)
+            shares = (jackknife.multiplicities @ numerator) / (jackknife.multiplicities @ denominator)
+        return estimate(shares, int(among.sum()), jackknife, patients=denominator > 0, share=True)
 
     result["unlike"] = share(beyond, np.ones(len(beyond), bool))
     result["within"] = share(correct, ~beyond)

@@ -1,9 +1,9 @@
 """Paired comparison of models on the same test patients.
 
 A model may have several repeats (seeds). Each repeat is a table of predictions with every test patient once;
-in cross-validation the folds of one seed form one repeat. The patient is the unit of every analysis: each
-bootstrap resample draws the same patients for both models and all repeats, and the permutation test swaps
-the predictions of the two models for whole patients.
+in cross-validation the folds of one seed form one repeat. The patient is the unit of every analysis: the
+interval of a difference leaves out the same patient for both models and all repeats, and the permutation test
+swaps the predictions of the two models for whole patients.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import pandas as pd
 
 from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.estimate import Estimate, undefined
-from livergrade.evaluation.intervals import draw_patients, percentiles
+from livergrade.evaluation.estimate import Estimate, paired_difference
+from livergrade.evaluation.intervals import Jackknife, too_few_of_a_grade
 from livergrade.evaluation.levels import Level, ReportedLevel, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 from livergrade.evaluation.predictions import class_names
 
 Tables = Mapping[str, Sequence[pd.DataFrame]]
+
+METRIC = {metric.name: metric for metric in overall()}
 
 EXACT = 16
 """With at most this many differing patients the permutation test enumerates all swaps instead of sampling."""
@@ -173,19 +175,16 @@ def spread(values: Sequence[float]) -> Spread:
     }
 
 
-def compare(
-    models: Tables, *, resamples: int = 2000, permutations: int = 10_000, seed: int = 0
-) -> list[Pair]:
+def compare(models: Tables, *, permutations: int = 10_000, seed: int = 0) -> list[Pair]:
     """Compare every pair of models.
 
     Args:
         models: model name → repeats; the same number of repeats and the same test patients for all.
-        resamples: number of bootstrap resamples.
         permutations: number of random swaps where there are too many to enumerate.
-        seed: seed of the bootstrap and of the permutation test.
+        seed: seed of the permutation test.
 
     Returns:
-        One entry per pair, in input order. Differences have percentile intervals; p values are corrected
+        One entry per pair, in input order. Differences have score intervals; p values are corrected
         over all pairs (Holm, Scand. J. Stat. 6, 1979). An undefined value is null with its reason.
     """
     rng = np.random.default_rng(seed)
@@ -197,21 +196,25 @@ def compare(
         np.asarray(pd.Index(class_names(images)).get_indexer(pd.Index(images["grade"])), np.int64),
         len(class_names(images)),
     )
-    multiplicities = np.vstack([np.ones(len(patients)), draw_patients(grades, resamples, rng)])
-    single_patient = 1 in np.bincount(grades)
-    ci_unavailable = "one test patient only of a grade: an interval needs 2" if single_patient else ""
+    jackknife = Jackknife(grades)
+    ci_unavailable = too_few_of_a_grade(grades, class_names(images))
 
     def differences(level: ReportedLevel) -> list[PairedDifference]:
-        drawn = {name: _resampled(runs, level, patients, multiplicities) for name, runs in gathered.items()}
+        values = {
+            name: _without_each(runs, level, patients, jackknife.multiplicities)
+            for name, runs in gathered.items()
+        }
         correct = {name: _correct(runs, level, patients) for name, runs in gathered.items()}
+
+        def difference(metric: str, first: str, second: str) -> Estimate:
+            gains = values[first][metric] - values[second][metric]
+            unavailable = "" if metric == "accuracy" else ci_unavailable
+            pseudo = METRIC[metric].pseudo_difference(level == "patient")
+            return paired_difference(gains, len(patients), jackknife, unavailable, pseudo=pseudo)
+
         return [
             {
-                "difference": {
-                    metric: _difference(
-                        drawn[first][metric] - drawn[second][metric], len(patients), ci_unavailable
-                    )
-                    for metric in _paired()
-                },
+                "difference": {metric: difference(metric, first, second) for metric in _paired()},
                 "permutation": _permutation(correct[first] - correct[second], permutations, rng),
             }
             for first, second in itertools.combinations(models, 2)
@@ -242,7 +245,7 @@ def _correct_p_values(tests: Sequence[Permutation | McNemar]) -> None:
         test["p_holm"] = p
 
 
-def _resampled(
+def _without_each(
     repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str], multiplicities: Floats
 ) -> dict[str, Floats]:
     """Each metric under each weighting of the patients, averaged over repeats, float64 [B] each."""
@@ -263,18 +266,6 @@ def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index
         hits = np.bincount(rows.patient, rows.predicted == rows.truth, len(names))
         contribution[patients.get_indexer(names)] += hits / len(rows.truth) / len(repeats)
     return contribution
-
-
-def _difference(values: Floats, patients: int, ci_unavailable: str) -> Estimate:
-    """Estimate of a difference; row 0 of the values is the observed difference, the others are resamples."""
-    if np.isnan(values[0]):
-        return undefined(patients, "undefined for one of the two models")
-    draws, value = values[1:][~np.isnan(values[1:])], float(values[0])
-    if ci_unavailable or not len(draws):
-        reason = ci_unavailable or "undefined in every resample"
-        return {"value": value, "low": None, "high": None, "n": patients, "reason": reason}
-    low, high = percentiles(draws)
-    return {"value": value, "low": low, "high": high, "n": patients}
 
 
 def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> Permutation:

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.estimate import Estimate, estimate
-from livergrade.evaluation.intervals import CONFIDENCE, wilson
+from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
+from livergrade.evaluation.intervals import Jackknife, too_few_patients, wilson
 from livergrade.evaluation.levels import Level
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7)
@@ -31,8 +31,8 @@ class CurvePoint(TypedDict):
     Attributes:
         coverage: share of the patients that are accepted.
         risk: error rate among them.
-        low: lower bound of the risk over the resamples; null if they cannot be drawn or all agree.
-        high: upper bound of the risk over the resamples; null if they cannot be drawn or all agree.
+        low: lower bound of Wilson's interval of the risk; null if too few patients are accepted.
+        high: upper bound of that interval; null if too few patients are accepted.
     """
 
     coverage: float
@@ -48,7 +48,7 @@ class AcceptedError(TypedDict):
         coverage: share of the patients to accept.
         answered: number of patients accepted.
         confidence: lowest probability of the predicted grade among them.
-        error: error rate among them with Wilson's interval.
+        error: error rate among them with Wilson's interval, or the reason for none.
     """
 
     coverage: float
@@ -99,57 +99,53 @@ def selective_risks(confidence: Floats, wrong: npt.ArrayLike, multiplicities: np
     return np.asarray(rows.cumsum(1) / np.arange(1, rows.shape[1] + 1), np.float64)
 
 
-def risk_coverage(level: Level, multiplicities: Floats, ci_unavailable: str) -> RiskCoverage:
+def risk_coverage(level: Level, jackknife: Jackknife) -> RiskCoverage:
     """Risk–coverage curve of the test patients, its area, and a table of errors at some coverages.
 
     Args:
         level: predictions at patient level.
-        multiplicities: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        ci_unavailable: reason why patients cannot be resampled; empty if they can.
+        jackknife: the test patients.
     """
     confidence, wrong = level.scores.max(1), level.predicted != level.truth
-    risks = selective_risks(confidence, wrong, multiplicities)
+    weights = jackknife.multiplicities
+    risks = selective_risks(confidence, wrong, weights[:1])[0]
+    without = selective_risks(confidence, wrong, weights[1:]) if len(wrong) > 1 else risks[None]
     n = len(wrong)
-    levels = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    # If all resamples agree, a percentile interval would claim certainty.
-    has_interval = (np.ptp(risks[1:], axis=0) > 1e-12) & (not ci_unavailable)
-    bounds = np.quantile(risks[1:], levels, axis=0).tolist()
-    low, high = (
-        [value if valid else None for value, valid in zip(bound, has_interval, strict=True)]
-        for bound in bounds
-    )
-
-    def to_estimate(values: Floats) -> Estimate:
-        return estimate(values, n, ci_unavailable=ci_unavailable)
-
-    aurc, random = risks.mean(1), risks[:, -1]
     descending = np.sort(confidence)[::-1]
+    errors = [_accepted_error(float(risk), index + 1) for index, risk in enumerate(risks)]
     table: list[AcceptedError] = []
     for coverage in COVERAGES:
         accepted = math.ceil(n * coverage - 1e-9)
-        risk = float(risks[0, accepted - 1])
-        lowest, highest = wilson(risk, accepted)
         table.append(
             {
                 "coverage": coverage,
                 "answered": accepted,
                 "confidence": float(descending[accepted - 1]),
-                "error": {
-                    "value": risk,
-                    "low": lowest,
-                    "high": highest,
-                    "n": accepted,
-                    "method": "Wilson, patients",
-                },
+                "error": errors[accepted - 1],
             }
         )
+    aurc = np.append(risks.mean(), without.mean(1))
+    random = np.append(risks[-1], without[:, -1])
     return {
         "curve": [
-            {"coverage": (index + 1) / n, "risk": float(risk), "low": low[index], "high": high[index]}
-            for index, risk in enumerate(risks[0])
+            {
+                "coverage": (index + 1) / n,
+                "risk": float(risks[index]),
+                "low": error["low"],
+                "high": error["high"],
+            }
+            for index, error in enumerate(errors)
         ],
-        "aurc": to_estimate(aurc),
-        "aurc_random": to_estimate(random),
-        "aurc_gain": to_estimate(random - aurc),
+        "aurc": estimate(aurc, n, jackknife, pseudo=0.5),
+        "aurc_random": errors[-1],
+        "aurc_gain": paired_difference(random - aurc, n, jackknife, pseudo=0.5),
         "table": table,
     }
+
+
+def _accepted_error(risk: float, accepted: int) -> Estimate:
+    """Error rate among the accepted patients, with Wilson's interval."""
+    if reason := too_few_patients(accepted):
+        return {"value": risk, "low": None, "high": None, "n": accepted, "reason": reason}
+    low, high = wilson(risk, accepted)
+    return {"value": risk, "low": low, "high": high, "n": accepted, "method": "Wilson, patients"}

@@ -1,5 +1,6 @@
 """``metrics.json``: all metrics of the test split, by level, with interval or the reason for none."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -8,15 +9,22 @@ import numpy as np
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.evaluation.arrays import Floats, Ints
+from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.conformal import PredictionSets
-from livergrade.evaluation.estimate import Estimate, estimate
+from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.grade_counts import mixed_grades, without_patients
-from livergrade.evaluation.intervals import CONFIDENCE, ci_unavailable_reason, draw_patients, naive_accuracy
+from livergrade.evaluation.how import How, how_measured
+from livergrade.evaluation.intervals import (
+    GradeMix,
+    Jackknife,
+    naive_accuracy,
+    too_few_of_a_grade,
+    too_few_patients,
+)
 from livergrade.evaluation.leakage import Leakage, leakage
 from livergrade.evaluation.levels import Level, LevelName, aggregate
-from livergrade.evaluation.metric_catalog import METRICS, Metric, overall, per_class, weighted_metrics
+from livergrade.evaluation.metric_catalog import Metric, overall, per_class, weighted_metrics
 from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.predictions import class_names, validate
@@ -25,41 +33,14 @@ from livergrade.evaluation.uncertainty import Abstention, MeasuredCalibration
 from livergrade.io.grades import too_many_grades
 from livergrade.io.json_files import RESULTS, in_file, read_json
 
+ADDED = ("ece_debiased", "calibration_slope", "calibration_intercept")
+"""Metrics that ``metrics.json`` of earlier versions does not have."""
+
 NOBODYS = "{} is no test patient's most frequent grade"
 
 LevelSummary = dict[str, Any]
 """Metrics of one level: an `Estimate` per overall metric, by name; ``per_class`` (grade → its metrics and
 ``support``), ``confusion`` (rows are the true grades) and ``reliability``."""
-
-
-class How(TypedDict):
-    """How the metrics and their intervals were computed.
-
-    Attributes:
-        view: what a row is at view level, in sentences.
-        image: the same at image level.
-        patient: the same at patient level.
-        bootstrap: how bootstrap intervals are computed.
-        wilson: which metrics get Wilson's interval.
-        naive: what ``naive_low`` and ``naive_high`` of the accuracy are.
-        calibration: what the calibration metrics are.
-        undefined: what is written for an undefined metric.
-        resamples: number of bootstrap resamples.
-        seed: seed of the bootstrap.
-        confidence: confidence level of the intervals, 0 to 1.
-    """
-
-    view: str
-    image: str
-    patient: str
-    bootstrap: str
-    wilson: str
-    naive: str
-    calibration: str
-    undefined: str
-    resamples: int
-    seed: int
-    confidence: float
 
 
 class Subgroup(TypedDict):
@@ -73,6 +54,10 @@ class Subgroup(TypedDict):
         images: number of test images in the group.
         accuracy: share of the rows of that level that are graded correctly.
         mean_absolute_error: mean distance of the predicted from the true grade, in grades.
+        difference: accuracy of the group minus that of all other test rows; missing in files of earlier
+            versions, like the next two.
+        p: two-sided p value of the difference; null without an interval.
+        p_holm: p value corrected over all groups.
     """
 
     column: str
@@ -82,6 +67,9 @@ class Subgroup(TypedDict):
     images: int
     accuracy: Estimate
     mean_absolute_error: Estimate
+    difference: NotRequired[Estimate]
+    p: NotRequired[float | None]
+    p_holm: NotRequired[float | None]
 
 
 class RunMetrics(TypedDict):
@@ -127,6 +115,11 @@ def read_metrics(path: Path) -> RunMetrics:
         UserError: the file is missing or damaged.
     """
     metrics = read_json(path, RunMetrics, limit=RESULTS)
+    for level in (metrics["view"], metrics["image"], metrics["patient"]):
+        for name in ADDED:
+            level.setdefault(
+                name, undefined(None, "the run was made by an earlier version; evaluate it again")
+            )
     in_file(path, _metrics_problems(metrics))
     return metrics
 
@@ -185,7 +178,12 @@ def _level_problems(level: LevelSummary, classes: list[str]) -> list[str]:
 
 
 def evaluate(
-    predictions: pd.DataFrame, split: pd.DataFrame | None, *, resamples: int = 2000, seed: int = 0
+    predictions: pd.DataFrame,
+    split: pd.DataFrame | None,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    mix: GradeMix = "fixed",
 ) -> RunMetrics:
     """Compute all metrics of the test split, as stored in ``metrics.json``.
 
@@ -193,8 +191,9 @@ def evaluate(
         predictions: One row per view, from `read_predictions`; only rows of split ``test`` are used.
         split: ``image, patient, grade, split`` and, where known, ``sha256`` of every image of the cohort, or
             None where the training images are unknown.
-        resamples: Bootstrap resamples, at least 1.
-        seed: Seed of the bootstrap.
+        resamples: Resamples of the naive interval of the accuracy, at least 1.
+        seed: Seed of these resamples.
+        mix: Whether the number of test patients of each grade is fixed or another sample would have others.
 
     Returns:
         Plain Python values.
@@ -213,12 +212,12 @@ def evaluate(
     levels = aggregate(test)
     grades = levels["patient"].truth
     rng = np.random.default_rng(seed)
-    multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
+    jackknife = Jackknife(grades, mix)
     mixed = len(mixed_grades(test))
     nobodys = [grade for grade, _ in without_patients(test, classes)]
     by_level = {
         name: _level_estimates(
-            name, level, classes, grades, multiplicities, rng, nobodys if name == "patient" else []
+            name, level, classes, jackknife, (rng, resamples), nobodys if name == "patient" else []
         )
         for name, level in levels.items()
     }
@@ -228,7 +227,7 @@ def evaluate(
         "counts": {f"{name}s": len(level.truth) for name, level in levels.items()}
         | {"mixed_grade_patients": mixed},
         "leakage": leakage(split, test),
-        "how": _how(mixed, resamples, seed),
+        "how": how_measured(mixed, resamples, seed, mix),
         "view": by_level["view"],
         "image": by_level["image"],
         "patient": by_level["patient"],
@@ -239,38 +238,21 @@ def _level_estimates(
     name: str,
     level: Level,
     classes: list[str],
-    grades: Ints,
-    multiplicities: Floats,
-    rng: np.random.Generator,
+    jackknife: Jackknife,
+    naive: tuple[np.random.Generator, int],
     nobodys: list[str],
 ) -> LevelSummary:
-    """Metrics of one level; row 0 of the weights is all ones, the others are the resamples.
+    """Metrics of one level.
 
-    ``nobodys`` are grades of test images that are no test patient's most frequent grade.
+    ``naive`` are generator and number of resamples of the naive interval; ``nobodys`` are grades of test
+    images that are no test patient's most frequent grade.
     """
-    drawn = weighted_metrics(level, multiplicities)
+    values = weighted_metrics(level, jackknife.multiplicities)
     counts = patient_counts(level)
-    true, predicted = counts.sum(2), counts.sum(1)  # [P, K]
-    total = np.repeat(counts.sum((1, 2))[:, None], len(classes), 1)
-    rows = {"predicted": predicted, "true": true, "others": total - true, "all": total}
-    ci_unavailable = ci_unavailable_reason(grades, classes)
+    true = counts.sum(2)  # [P, K]
 
     def metric_estimate(metric: Metric, k: int | None = None) -> Estimate:
-        values = drawn[metric.name] if k is None else drawn[metric.name][:, k]
-        denominator = rows[metric.denominator][:, k or 0]
-        few = k is not None and (true[:, k] > 0).sum() < 2
-        reason = metric.undefined.format(level=name, grade=classes[k or 0])
-        if k is not None and classes[k] in nobodys and metric.denominator != "predicted":
-            reason = NOBODYS.format(classes[k])
-        return estimate(
-            values,
-            int(denominator.sum()),
-            patients=int((denominator > 0).sum()) if metric.of_rows else 0,
-            independent=name == "patient",
-            ci_unavailable=ci_unavailable
-            or (f"{classes[k or 0]} has fewer than 2 test patients" if few else ""),
-            reason=reason,
-        )
+        return estimate_metric(metric, k, name, counts, classes, jackknife, values, nobodys)
 
     estimates: LevelSummary = {metric.name: metric_estimate(metric) for metric in overall()}
     absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n and grade not in nobodys]
@@ -279,7 +261,7 @@ def _level_estimates(
         if left_out and metric.mean_over_grades:
             note = f"mean over the grades that it is defined for; {'; '.join(left_out)}"
             estimates[metric.name]["note"] = note
-    low, high = naive_accuracy(level, len(multiplicities) - 1, rng)
+    low, high = naive_accuracy(level, naive[1], naive[0])
     estimates["accuracy"] |= {"naive_low": low, "naive_high": high}
     support = [int(n) for n in true.sum(0)]
     by_grade = {
@@ -294,31 +276,66 @@ def _level_estimates(
     }
 
 
-def _how(mixed: int, resamples: int, seed: int) -> How:
-    share = f"{100 * CONFIDENCE:.0f} %"
-    shares = [metric.name for metric in METRICS if metric.of_rows]
-    return {
-        "view": "One row is one image at one rotation angle; its prediction is the most probable grade, "
-        "a tie going to the worse.",
-        "image": "The probabilities of an image are the mean over its views.",
-        "patient": "The probabilities of a patient are the mean over the patient's images. A patient whose "
-        "images differ in grade counts as the most frequent one, a tie going to the worse "
-        f"({mixed} such test patients).",
-        "bootstrap": f"{share} percentile interval over {resamples} resamples (seed {seed}) that "
-        "draw whole patients with replacement within each grade; it needs two test patients of every grade.",
-        "wilson": f"At the patient level {', '.join(shares[:-1])} and {shares[-1]} are shares of "
-        f"independent patients and get Wilson's {share} score interval, which holds for few patients and for "
-        "a perfect score. At the view and image level a share whose resamples all agree gets Wilson's "
-        "interval with the patients as its n; any other metric whose resamples all agree gets none.",
-        "naive": "naive_low and naive_high of accuracy draw the rows of the level as if each were a patient "
-        "of its own. They show what ignoring the patients would claim, and are not to be quoted.",
-        "calibration": "The Brier score sums squared errors over the grades (0 is best, 2 worst). The "
-        "calibration error (ECE) is the mean distance of accuracy from the probability given to the "
-        "predicted grade, in 15 bins of equal width; resampling raises it, so that the interval of a small "
-        "one may lie above it.",
-        "undefined": "A metric without a denominator is null with its reason; means over grades leave it "
-        "out.",
-        "resamples": resamples,
-        "seed": seed,
-        "confidence": CONFIDENCE,
-    }
+def estimate_metric(
+    metric: Metric,
+    k: int | None,
+    name: str,
+    counts: Floats,
+    classes: list[str],
+    jackknife: Jackknife,
+    values: dict[str, Floats],
+    nobodys: Sequence[str] = (),
+) -> Estimate:
+    """A metric of one level with its interval, or the reason for none.
+
+    Args:
+        metric: the metric.
+        k: index of the grade if it is a metric of each grade, else None.
+        name: the level.
+        counts: confusion matrix of each patient's rows, float64 [P, K, K].
+        classes: the grades, worst to best.
+        jackknife: the test patients.
+        values: all metrics of the level at the jackknife's weights, from `weighted_metrics`.
+        nobodys: grades of test images that are no test patient's most frequent grade.
+    """
+    true, predicted, total = counts.sum(2), counts.sum(1), counts.sum((1, 2))  # [P, K] and [P]
+    if metric.denominator == "all":
+        denominator = total
+    else:
+        rows = {"predicted": predicted, "true": true, "others": total[:, None] - true}
+        denominator = rows[metric.denominator][:, k or 0]
+    grade, independent = classes[k or 0], name == "patient"
+    reason = metric.undefined.format(level=name, grade=grade)
+    if k is not None and grade in nobodys and metric.denominator != "predicted":
+        reason = NOBODYS.format(grade)
+    pseudo = metric.pseudo(independent)
+    if k is not None and (
+        independent or metric.kind == "ranks"
+    ):  # a metric of one grade rests on the patients of that grade
+        pseudo *= len(true) / max(int((true[:, k] > 0).sum()), 1)
+    return estimate(
+        values[metric.name] if k is None else values[metric.name][:, k],
+        int(denominator.sum()),
+        jackknife,
+        bounds=None if metric.kind in ("means", "slopes") else metric.bounds or (0, max(len(classes) - 1, 1)),
+        patients=denominator > 0 if metric.of_rows else None,
+        share=metric.of_rows,
+        independent=independent,
+        pseudo=pseudo,
+        spread=metric.spread(independent),
+        ci_unavailable=_ci_unavailable(metric, k, classes, jackknife, true),
+        reason=reason,
+    )
+
+
+def _ci_unavailable(
+    metric: Metric, k: int | None, classes: list[str], jackknife: Jackknife, true: Floats
+) -> str:
+    """Reason why a metric, of grade k if it is one of a grade, has no interval; empty if it has one."""
+    if not metric.least:
+        return metric.no_interval
+    if metric.of_rows:
+        return ""  # its own denominator decides
+    patients = len(jackknife.grades) if k is None else int((true[:, k] > 0).sum())
+    few = too_few_patients(patients, "" if k is None else f"of {classes[k]}", metric.least)
+    return few or ("" if metric.of_rows else too_few_of_a_grade(jackknife.grades, classes))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.calibration import calibration_metrics, patient_sums
-from livergrade.evaluation.estimate import Estimate, estimate
-from livergrade.evaluation.levels import Level, aggregate
-from livergrade.evaluation.metrics import count_metrics, patient_counts
+from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
+from livergrade.evaluation.intervals import Jackknife
+from livergrade.evaluation.levels import aggregate
+from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 
 COUNTS = (1, 2, 4, 12, 36)
-METRICS = ("accuracy", "quadratic_kappa", "log_loss")
+METRICS = {metric.name: metric for metric in overall()}
 
 
 class TtaMetrics(TypedDict):
@@ -65,54 +66,56 @@ def even_counts(views: pd.DataFrame) -> dict[int, list[float]]:
     return angles_by_count
 
 
-def tta_estimates(test: pd.DataFrame, multiplicities: Floats, ci_unavailable: str) -> list[TtaEstimates]:
+def tta_estimates(test: pd.DataFrame, jackknife: Jackknife, ci_unavailable: str) -> list[TtaEstimates]:
     """Accuracy, kappa and log-loss by patient for each number of views, and the gain over a single view.
 
     Args:
         test: checked, uncalibrated predictions of the test split, one row per view.
-        multiplicities: how often each patient is drawn, float64 [1 + B, P]; row 0 is all ones.
-        ci_unavailable: reason why patients cannot be resampled; empty if they can.
+        jackknife: the test patients.
+        ci_unavailable: reason why kappa and differences have no interval; empty if they have one.
 
     Returns:
         One entry per number of views, ascending. Empty if the images share no angle.
     """
-    drawn = {
-        count: _resampled(aggregate(test[test["angle"].isin(angles)])["patient"], multiplicities)
+    values_of = {
+        count: weighted_metrics(
+            aggregate(test[test["angle"].isin(angles)])["patient"], jackknife.multiplicities
+        )
         for count, angles in even_counts(test).items()
     }
-    patients = multiplicities.shape[1]
+    patients = len(jackknife.grades)
 
-    def to_estimate(values: Floats, is_proportion: bool) -> Estimate:
+    def to_estimate(values: dict[str, Floats], name: str) -> Estimate:
+        metric = METRICS[name]
         return estimate(
-            values,
+            values[name],
             patients,
-            patients=patients if is_proportion else 0,
-            independent=is_proportion,
-            ci_unavailable=ci_unavailable,
+            jackknife,
+            bounds=metric.bounds or (0, 1),
+            share=metric.of_rows,
+            independent=True,
+            pseudo=metric.pseudo(independent=True),
+            spread=metric.spread(independent=True),
+            ci_unavailable=metric.no_interval or ("" if metric.of_rows else ci_unavailable),
             reason="needs test patients of at least two grades",
         )
 
-    def difference(values: dict[str, Floats]) -> TtaMetrics:
-        single = drawn[1]
+    def difference(values: dict[str, Floats], name: str) -> Estimate:
+        unavailable = METRICS[name].no_interval or ci_unavailable
+        return paired_difference(values[name] - values_of[1][name], patients, jackknife, unavailable)
+
+    def all_of(make: Callable[[dict[str, Floats], str], Estimate], values: dict[str, Floats]) -> TtaMetrics:
         return {
-            "accuracy": to_estimate(values["accuracy"] - single["accuracy"], False),
-            "quadratic_kappa": to_estimate(values["quadratic_kappa"] - single["quadratic_kappa"], False),
-            "log_loss": to_estimate(values["log_loss"] - single["log_loss"], False),
+            "accuracy": make(values, "accuracy"),
+            "quadratic_kappa": make(values, "quadratic_kappa"),
+            "log_loss": make(values, "log_loss"),
         }
 
     return [
         {
             "views": count,
-            "accuracy": to_estimate(values["accuracy"], True),
-            "quadratic_kappa": to_estimate(values["quadratic_kappa"], False),
-            "log_loss": to_estimate(values["log_loss"], False),
-            "difference": difference(values) if count > 1 else None,
+            **all_of(to_estimate, values),
+            "difference": all_of(difference, values) if count > 1 else None,
         }
-        for count, values in drawn.items()
+        for count, values in values_of.items()
     ]
-
-
-def _resampled(level: Level, multiplicities: Floats) -> dict[str, Floats]:
-    counted = count_metrics(np.tensordot(multiplicities, patient_counts(level), 1))
-    calibrated = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), multiplicities)
-    return {metric: (counted | calibrated)[metric] for metric in METRICS}

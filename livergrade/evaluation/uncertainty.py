@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.calibration import ReliabilityBin, calibration_metrics, patient_sums, reliability
+from livergrade.evaluation.calibration import ReliabilityBin, patient_sums, reliability
 from livergrade.evaluation.conformal import (
     ConformalScores,
     PredictionSets,
     set_estimates,
     true_scores,
 )
-from livergrade.evaluation.estimate import Estimate, estimate
-from livergrade.evaluation.intervals import ci_unavailable_reason, draw_patients
+from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
+from livergrade.evaluation.intervals import GradeMix, Jackknife, too_few_of_a_grade
 from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
+from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance, read_distances
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.selective import RiskCoverage, risk_coverage
@@ -228,8 +228,7 @@ def uncertainty_metrics(
     calibration: Calibration,
     run: Path | None = None,
     *,
-    resamples: int = 2000,
-    seed: int = 0,
+    mix: GradeMix = "fixed",
 ) -> UncertaintyMetrics:
     """Measure calibration, prediction sets, selective prediction, TTA and OOD on the test patients.
 
@@ -238,21 +237,18 @@ def uncertainty_metrics(
         calibration: result of `fit_calibration` for this run, or for the run whose network made the
             predictions.
         run: folder with ``appearance.json`` and ``appearance.csv``; None if they were not written.
-        resamples: number of bootstrap resamples of the patients.
-        seed: seed of the bootstrap.
+        mix: whether the number of test patients of each grade is fixed.
     """
     test = predictions[predictions["split"] == "test"]
     raw, temperature = aggregate(test), calibration["temperature"]
     calibrated = aggregate(at_temperature(test, temperature)) if temperature else raw
     grades = raw["patient"].truth
-    ci_unavailable = ci_unavailable_reason(grades, class_names(predictions))
-    rng = np.random.default_rng(seed)
-    multiplicities = np.vstack([np.ones(len(grades)), draw_patients(grades, resamples, rng)])
+    ci_unavailable = too_few_of_a_grade(grades, class_names(predictions))
+    jackknife = Jackknife(grades, mix)
     fitted = cast(MeasuredCalibration, {key: value for key, value in calibration.items() if key != "scores"})
     if temperature:
         fitted["test"] = {
-            name: _before_and_after(raw[name], calibrated[name], multiplicities, ci_unavailable)
-            for name in REPORTED_LEVELS
+            name: _before_and_after(raw[name], calibrated[name], jackknife) for name in REPORTED_LEVELS
         }
         changed = (raw[name].predicted != calibrated[name].predicted for name in REPORTED_LEVELS)
         fitted["changed"] = {
@@ -267,43 +263,54 @@ def uncertainty_metrics(
             f"{test_views}: their scores can't be compared"
         }
     else:
-        sets = set_estimates(calibrated, calibration["scores"], multiplicities, ci_unavailable)
+        sets = set_estimates(calibrated, calibration["scores"], jackknife)
     metrics: UncertaintyMetrics = {
         "calibration": fitted,
         "conformal": sets,
         "abstention": {
-            **risk_coverage(calibrated["patient"], multiplicities, ci_unavailable),
+            **risk_coverage(calibrated["patient"], jackknife),
             "calibrated": bool(temperature),
         },
-        "views": tta_estimates(test, multiplicities, ci_unavailable),
+        "views": tta_estimates(test, jackknife, ci_unavailable),
     }
     if run and (reference := read_appearance(run / "appearance.json")):
         measured = read_distances(run / "appearance.csv")
-        metrics["familiarity"] = ood_estimates(
-            measured, reference, raw["image"], multiplicities, ci_unavailable
-        )
+        metrics["familiarity"] = ood_estimates(measured, reference, raw["image"], jackknife)
     return metrics
 
 
-def _before_and_after(
-    raw: Level, calibrated: Level, multiplicities: Floats, ci_unavailable: str
-) -> LevelEffect:
-    sums = [patient_sums(level.truth, level.scores, level.patient) for level in (raw, calibrated)]
-    before, after = (calibration_metrics(level_sums, multiplicities) for level_sums in sums)
+def _before_and_after(raw: Level, calibrated: Level, jackknife: Jackknife) -> LevelEffect:
+    before, after = (weighted_metrics(level, jackknife.multiplicities) for level in (raw, calibrated))
+    n = len(raw.truth)
 
-    def to_estimate(values: Floats) -> Estimate:
-        return estimate(values, len(raw.truth), ci_unavailable=ci_unavailable)
+    def effect(name: str) -> Effect:
+        metric = next(each for each in overall() if each.name == name)
 
-    def effect(metric: str) -> Effect:
+        def to_estimate(values: Floats) -> Estimate:
+            return estimate(
+                values,
+                n,
+                jackknife,
+                bounds=metric.bounds or (0, 1),
+                pseudo=metric.pseudo(independent=False),
+                spread=metric.spread(independent=False),
+                ci_unavailable=metric.no_interval,
+            )
+
         return {
-            "before": to_estimate(before[metric]),
-            "after": to_estimate(after[metric]),
-            "difference": to_estimate(after[metric] - before[metric]),
+            "before": to_estimate(before[name]),
+            "after": to_estimate(after[name]),
+            "difference": paired_difference(
+                after[name] - before[name], n, jackknife, metric.no_interval, pseudo=0
+            ),
         }
 
+    diagrams = [
+        reliability(patient_sums(level.truth, level.scores, level.patient)) for level in (raw, calibrated)
+    ]
     return {
         "brier": effect("brier"),
         "log_loss": effect("log_loss"),
         "ece": effect("ece"),
-        "reliability": {"before": reliability(sums[0]), "after": reliability(sums[1])},
+        "reliability": {"before": diagrams[0], "after": diagrams[1]},
     }

@@ -61,7 +61,7 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
     measured = []
     for arm in groups:
         names = ", ".join(arm.models)
-        log.info("%s: %s; %d resamples of the patients", arm.kind, names, config.resamples)
+        log.info("%s: %s", arm.kind, names)
         measured.append(
             measure(arm, resamples=config.resamples, permutations=config.permutations, seed=config.seed)
         )

@@ -229,7 +229,7 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmM
     pairs: list[Pair] = []
     if len(shared_tables) > 1 and shared:
         refuse_different_tests(shared_tables)
-        pairs = compare(shared_tables, resamples=resamples, permutations=permutations, seed=seed)
+        pairs = compare(shared_tables, permutations=permutations, seed=seed)
     leaks = [run.metrics["leakage"] for run in arm.runs]
     worst = max(leaks, key=lambda leak: (leak["leaking"] is not False, leak.get("with_sibling") or 0))
     return {

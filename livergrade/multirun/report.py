@@ -35,9 +35,9 @@ class Comparison(TypedDict):
         cautions: warnings that the page prints before any metric.
         command: the command line.
         made: when, ISO 8601 with the time zone.
-        resamples: number of bootstrap resamples of the patients.
+        resamples: number of resamples of the naive interval.
         permutations: number of random swaps of a permutation test.
-        seed: seed of the bootstrap and of the permutation test.
+        seed: seed of these resamples and of the permutation test.
     """
 
     classes: list[str]

@@ -258,8 +258,8 @@ def pairs_table(measured: ArmMeasures, level: ReportedLevel) -> Table:
         *("Permutation p", "Holm p", "Correct in one model only", "McNemar, Holm p"),
     ]
     note = (
-        f"First minus second at the {level} level, with the 95 % interval of a bootstrap that draws the same "
-        "patients for both. The permutation test swaps the two models' answers patient by patient; "
+        f"First minus second at the {level} level, with the 95 % interval of Agresti and Min, patients as "
+        "clusters. The permutation test swaps the two models' answers patient by patient; "
         "McNemar's is exact and by patient. Holm's correction is over all pairs."
     )
     table = pd.DataFrame(lines, columns=columns)

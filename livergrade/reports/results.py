@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from livergrade.evaluation.intervals import GradeMix
 from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.subgroups import subgroups
 from livergrade.evaluation.summary import RunMetrics, evaluate
@@ -37,11 +38,13 @@ def write_results(
     """
     results = Run(run)
     config, predictions, history = results.config, results.predictions, results.history
-    metrics = evaluate(predictions, results.split, seed=config.seed)
-    metrics["subgroups"] = subgroups(predictions, seed=config.seed)
+    # A split keeps the mix of the grades; of another cohort the next one would have another mix.
+    mix: GradeMix = "random" if config.split.name == "external" else "fixed"
+    metrics = evaluate(predictions, results.split, seed=config.seed, mix=mix)
+    metrics["subgroups"] = subgroups(predictions)
     calibration = calibration or fit_calibration(predictions, seed=config.seed)
     write_json(calibration, run / "calibration.json")
-    metrics = {**metrics, **uncertainty_metrics(predictions, calibration, run, seed=config.seed)}
+    metrics = {**metrics, **uncertainty_metrics(predictions, calibration, run, mix=mix)}
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     figures = plot_run(predictions, metrics, history, synthetic=synthetic)

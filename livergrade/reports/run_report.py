@@ -43,8 +43,8 @@ _UNCERTAINTY_FIGURES = {
     "calibrated; larger points have more cases. The dotted line is perfect calibration.",
     "set_sizes": "Number of prediction sets by the number of grades in them.",
     "familiarity": "Distance of each image from the training images, by colour and sharpness.",
-    "risk_coverage": "Error among the patients answered, most confident first, with the percentiles of "
-    "the resampled curves; the points are the rows of the table.",
+    "risk_coverage": "Error among the patients answered, most confident first, with Wilson's interval "
+    "where there are enough of them; the points are the rows of the table.",
 }
 
 

@@ -77,7 +77,7 @@ def plot_risk_coverage(abstention: RiskCoverage, *, title: str, note: str = "") 
     low = np.array([point["low"] for point in curve], float)
     high = np.array([point["high"] for point in curve], float)
     if not np.isnan(low).all():
-        axes.fill_between(share, low, high, color=BLUE, alpha=0.15, lw=0, label="95 % of resamples")
+        axes.fill_between(share, low, high, color=BLUE, alpha=0.15, lw=0, label="95 % interval")
     axes.plot(share, risk, color=BLUE, lw=1.8, label=f"most confident first: area {np.mean(risk):.3f}")
     axes.axhline(risk[-1], color=MUTED, lw=1, ls="--", label=f"random order: area {risk[-1]:.3f}")
     axes.plot(

@@ -22,6 +22,7 @@ from livergrade.evaluation.predictions import read_predictions
 from livergrade.evaluation.temperature import at_temperature
 from livergrade.evaluation.uncertainty import read_calibration
 from tests.conftest import examples, train
+from tests.evaluation.simulated import jackknife_of
 
 
 def level_of(truth, probabilities, patient):
@@ -147,15 +148,10 @@ def test_coverage_of_a_trained_network_over_random_splits_of_its_test_patients(t
     assert asked - 4 * by_image.std() / np.sqrt(splits) <= by_image.mean() < 0.97, told
 
 
-def ones(patients, resamples=50):
-    drawn = np.random.default_rng(1).multinomial(patients, np.full(patients, 1 / patients), resamples)
-    return np.vstack([np.ones(patients), drawn])
-
-
 def test_figures_are_those_of_the_sets():
     rng = np.random.default_rng(3)
     known, new = clustered(30, rng), clustered(25, rng)
-    found = set_estimates(new, true_scores(known), ones(25), "", coverage=0.8)
+    found = set_estimates(new, true_scores(known), jackknife_of(25), coverage=0.8)
     assert found["calibration_patients"] == 30
     for name in ("patient", "image"):
         chosen = sets(new[name].scores, found[name]["threshold"])
@@ -177,7 +173,7 @@ def test_figures_are_those_of_the_sets():
 
 def test_too_few_patients_promise_nothing_and_say_why():
     rng = np.random.default_rng(4)
-    found = set_estimates(clustered(12, rng), true_scores(clustered(8, rng)), ones(12), "")
+    found = set_estimates(clustered(12, rng), true_scores(clustered(8, rng)), jackknife_of(12))
     assert found["patient"]["threshold"] is found["image"]["threshold"] is None
     assert found["patient"]["sizes"] == [0, 0, 12]
     assert found["patient"]["covered"]["value"] == 1
@@ -192,6 +188,6 @@ def test_too_few_patients_promise_nothing_and_say_why():
 def test_any_number_of_grades_and_ties(grades):
     even = np.full((12, grades), 1 / grades)
     levels = dict.fromkeys(("patient", "image"), level_of(np.zeros(12, int), even, np.arange(12)))
-    found = set_estimates(levels, true_scores(levels), ones(12), "")
+    found = set_estimates(levels, true_scores(levels), jackknife_of(12))
     assert found["patient"]["sizes"] == [0] * (grades - 1) + [12]  # all conform alike
-    assert found["patient"]["size"]["low"] is None
+    assert found["patient"]["size"]["low"] < found["patient"]["size"]["high"]

@@ -2,28 +2,47 @@
 
 import numpy as np
 
-from livergrade.evaluation.estimate import estimate, undefined
+from livergrade.evaluation.estimate import estimate, paired_difference, undefined
 from livergrade.evaluation.intervals import wilson
+from tests.evaluation.simulated import jackknife_of
+
+VALUES = 0.8 + 0.02 * np.cos(np.arange(16))
 
 
 def test_a_figure_that_is_undefined_says_why() -> None:
-    found = estimate(np.array([np.nan, 0.5, 0.6]), 7, ci_unavailable="", reason="no such grade")
+    found = estimate(np.full(16, np.nan), 7, jackknife_of(15), reason="no such grade")
     assert found == undefined(7, "no such grade")
     assert found["value"] is None
 
 
-def test_an_interval_of_resamples() -> None:
-    drawn = np.array([0.5, *np.linspace(0, 1, 101), np.nan])
-    found = estimate(drawn, 9, ci_unavailable="")
-    assert (found["value"], found["n"], found["undefined_resamples"]) == (0.5, 9, 1)
-    np.testing.assert_allclose((found["low"], found["high"]), (0.025, 0.975))
+def test_an_interval_names_its_method() -> None:
+    found = estimate(VALUES, 90, jackknife_of(15))
+    assert found["low"] < found["value"] < found["high"]
+    assert found["method"] == "score interval, jackknife of patients"
 
 
-def test_a_share_of_independent_patients_needs_no_resample() -> None:
-    found = estimate(np.array([0.8]), 10, patients=10, independent=True, ci_unavailable="one patient only")
-    assert (found["low"], found["high"]) == wilson(0.8, 10)
+def test_a_share_of_independent_patients_is_wilsons() -> None:
+    found = estimate(VALUES, 15, jackknife_of(15), share=True, independent=True)
+    assert (found["low"], found["high"]) == wilson(VALUES[0], 15)
+
+
+def test_patients_out_of_the_denominator_do_not_count() -> None:
+    found = estimate(VALUES, 30, jackknife_of(15), share=True, patients=np.arange(15) < 5)
+    assert found["low"] is None
+    assert found["reason"] == "5 test patients: an interval that holds takes 12"
 
 
 def test_an_obstacle_leaves_the_value_without_an_interval() -> None:
-    found = estimate(np.array([0.8, 0.7, 0.9]), 10, ci_unavailable="one patient only")
-    assert found == {"value": 0.8, "n": 10, "low": None, "high": None, "reason": "one patient only"}
+    found = estimate(VALUES, 10, jackknife_of(15), ci_unavailable="none holds")
+    assert found == {"value": VALUES[0], "n": 10, "low": None, "high": None, "reason": "none holds"}
+
+
+def test_a_metric_without_bounds_gets_a_t_interval() -> None:
+    found = estimate(VALUES + 3, 10, jackknife_of(15), bounds=None)
+    assert found["high"] - found["value"] == found["value"] - found["low"] or found["method"].startswith("t ")
+
+
+def test_a_difference_of_nothing_has_a_width_and_too_few_have_a_reason() -> None:
+    found = paired_difference(np.zeros(16), 15, jackknife_of(15))
+    assert found["low"] < 0 < found["high"]
+    assert "takes 12" in paired_difference(np.zeros(5), 4, jackknife_of(4))["reason"]

@@ -1,6 +1,5 @@
 """How far the images of a run look from the training images, and what is told of them."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -8,38 +7,48 @@ from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.ood import ood_estimates
 from livergrade.reports.uncertainty_plots import plot_ood
 from tests.conftest import GRADES
+from tests.evaluation.simulated import jackknife_of
 
 
 @pytest.fixture
 def case() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predictions of eight patients' 16 images, every other wrong, and distances: the last four lie far."""
+    """Predictions of 24 patients' 48 images, every other wrong, and distances: the last twelve lie far."""
     rows = [
-        (f"{p}_{i}.png", f"P{p}", "test", 0.0, "poor", "poor" if i else "well", float(i), 0.0, 1.0 - i)
-        for p in range(8)
+        (
+            f"{p:02d}_{i}.png",
+            f"P{p:02d}",
+            "test",
+            0.0,
+            "poor",
+            "poor" if i else "well",
+            float(i),
+            0.0,
+            1.0 - i,
+        )
+        for p in range(24)
         for i in range(2)
     ]
     columns = ["image", "patient", "split", "angle", "grade", "predicted", *(f"p_{g}" for g in GRADES)]
     predictions = pd.DataFrame(rows, columns=columns)
-    seen = predictions[["image", "patient", "split"]].assign(distance=[1.0] * 12 + [9.0] * 4)
+    seen = predictions[["image", "patient", "split"]].assign(distance=[1.0] * 36 + [9.0] * 12)
     val = pd.DataFrame({"image": ["v.png"], "patient": ["V"], "split": ["val"], "distance": [2.0]})
     return predictions, pd.concat([seen.sample(frac=1, random_state=0), val])
 
 
 def figures(case, limit: float | None, **more: str) -> dict:
     predictions, seen = case
-    weights = np.vstack([np.ones(8), np.random.default_rng(0).multinomial(8, [1 / 8] * 8, 200)])
     reference = {"limit": limit, "alarm": 0.1} | more
-    return ood_estimates(seen, reference, aggregate(predictions)["image"], weights, "")
+    return ood_estimates(seen, reference, aggregate(predictions)["image"], jackknife_of(24, 1))
 
 
 def test_shares_and_accuracies_have_intervals(case) -> None:
     told = figures(case, 3.0)
-    assert told["unlike"]["value"] == 4 / 16
-    assert told["unlike"]["low"] < 4 / 16 < told["unlike"]["high"]
-    assert told["within"] | {"value": 0.5, "n": 12} == told["within"]
-    assert told["beyond"] | {"value": 0.5, "n": 4} == told["beyond"]
-    assert told["sides"]["test"]["images"] == 16
-    assert sum(told["histogram"]["test"]) == 16
+    assert told["unlike"]["value"] == 12 / 48
+    assert told["unlike"]["low"] < 12 / 48 < told["unlike"]["high"]
+    assert told["within"] | {"value": 0.5, "n": 36} == told["within"]
+    assert told["beyond"] | {"value": 0.5, "n": 12} == told["beyond"]
+    assert told["sides"]["test"]["images"] == 48
+    assert sum(told["histogram"]["test"]) == 48
     assert sum(told["histogram"]["val"]) == 1
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from livergrade.evaluation.intervals import draw_patients, naive_accuracy, percentiles, wilson
-from livergrade.evaluation.metrics import count_metrics, patient_counts
-from tests.evaluation.simulated import level_of
+from livergrade.evaluation.intervals import Jackknife, draw_patients, newcombe, score_interval, wilson
+from tests.conftest import examples
 
 
 def test_patients_are_drawn_within_their_grade():
@@ -25,25 +26,63 @@ def test_wilson_against_published_values():
     assert wilson(70 / 74, 74) == pytest.approx((0.869, 0.979), abs=5e-4)
 
 
-@pytest.mark.slow
-def test_intervals_over_patients_cover_the_truth_and_naive_ones_do_not():
-    """500 cohorts of 60 patients with six images each; the chance of a right grade varies by patient."""
-    rng = np.random.default_rng(0)
-    patients, images, trials = 60, 6, 500
-    truth = np.repeat(np.arange(patients) % 3, images)
-    patient = np.repeat(np.arange(patients), images)
-    covered = np.zeros(2)
-    for _ in range(trials):
-        chance = rng.beta(2.0, 1.0, patients)  # mean 2/3
-        right = rng.random((patients, images)) < chance[:, None]
-        called = np.where(right.ravel(), truth, (truth + 1) % 3)
-        level = level_of(truth, 0.2 + 0.4 * np.eye(3)[called], patient)
-        weights = draw_patients(np.arange(patients) % 3, 1000, rng)
-        drawn = count_metrics(np.tensordot(weights, patient_counts(level), 1))["accuracy"]
-        intervals = percentiles(drawn), naive_accuracy(level, 1000, rng)
-        covered += [low <= 2 / 3 <= high for low, high in intervals]
-    by_patient, naive = covered / trials
-    told = f"95 % intervals cover the truth in {by_patient:.1%} of trials, naive ones in {naive:.1%}"
-    print(told)  # noqa: T201 - shown by pytest -s
-    assert 0.92 <= by_patient <= 0.98
-    assert naive < 0.85
+def share_of(errors, size=6):
+    """Accuracy of patients with so many wrong images of `size`, and its interval."""
+    errors = np.asarray(errors, float)
+    jackknife = Jackknife(np.arange(len(errors)) % 3)
+    values = 1 - (jackknife.multiplicities @ errors) / (size * jackknife.multiplicities.sum(1))
+    found = score_interval(values, jackknife, rows=size * len(errors))
+    return values[0], found["low"], found["high"]
+
+
+patterns = st.lists(st.integers(0, 6), min_size=12, max_size=40)
+
+
+@settings(deadline=None, max_examples=examples(100))
+@given(patterns)
+def test_no_interval_has_zero_width_and_each_holds_its_value(errors):
+    value, low, high = share_of(errors)
+    assert 0 <= low <= value <= high <= 1
+    assert high - low > 0.01
+
+
+@settings(deadline=None, max_examples=examples(100))
+@given(st.integers(12, 60), st.data())
+def test_of_patients_none_narrows_when_one_more_is_wrong(patients, data):
+    wrong = data.draw(st.integers(0, patients // 2 - 1))
+    one, more = (wilson(1 - count / patients, patients) for count in (wrong, wrong + 1))
+    assert more[1] - more[0] >= one[1] - one[0] - 1e-12
+
+
+@settings(deadline=None, max_examples=examples(100))
+@given(patterns, st.integers(0, 39))
+def test_of_images_none_narrows_when_one_more_is_wrong_where_many_are(errors, which):
+    """One more wrong image of a patient with at least the mean number of wrong images.
+
+    Elsewhere it makes the patients more alike, and what is learned of that may narrow an interval a little.
+    """
+    which %= len(errors)
+    if errors[which] >= 6 or errors[which] < np.mean(errors) or 2 * sum(errors) + 2 > 6 * len(errors):
+        return
+    more = [count + (index == which) for index, count in enumerate(errors)]
+    (_, low, high), (_, more_low, more_high) = share_of(errors), share_of(more)
+    assert more_high - more_low >= high - low - 1e-9
+
+
+def test_the_first_wrong_images_widen_the_interval():
+    widths = [high - low for _, low, high in (share_of([n] + [0] * 14) for n in range(7))]
+    assert (np.diff(widths) > -1e-9).all()
+
+
+def test_newcombe_against_published_values():
+    low, high = newcombe((56 / 70, *wilson(56 / 70, 70)), (48 / 80, *wilson(48 / 80, 80)))
+    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-4)  # example (a) of the paper
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(0).normal(size=20)
+    jackknife = Jackknife(np.zeros(20, int), "random")
+    without = (jackknife.multiplicities @ values) / jackknife.multiplicities.sum(1)
+    variance, freedom = jackknife.variance(without)
+    assert freedom == 19
+    assert variance == pytest.approx(values.var(ddof=1) / 19)

@@ -43,7 +43,7 @@ def predictions(
 
 def test_differences_are_those_of_the_figures() -> None:
     a, b = predictions(1, skill=0.6), predictions(2, skill=0.2)
-    (pair,) = compare({"a": [a], "b": [b]}, resamples=200)
+    (pair,) = compare({"a": [a], "b": [b]})
     assert (pair["first"], pair["second"]) == ("a", "b")
     one, other = (evaluate(table, None, resamples=20) for table in (a, b))
     for level in ("image", "patient"):
@@ -55,8 +55,8 @@ def test_differences_are_those_of_the_figures() -> None:
 
 def test_swapping_the_models_turns_the_signs() -> None:
     a, b = predictions(1, skill=0.6), predictions(2, skill=0.2)
-    (one,) = compare({"a": [a], "b": [b]}, resamples=300)
-    (other,) = compare({"b": [b], "a": [a]}, resamples=300)
+    (one,) = compare({"a": [a], "b": [b]})
+    (other,) = compare({"b": [b], "a": [a]})
     mine, theirs = (pair["image"]["difference"]["accuracy"] for pair in (one, other))
     assert [mine["value"], mine["low"], mine["high"]] == pytest.approx(
         [-theirs["value"], -theirs["high"], -theirs["low"]], abs=1e-12
@@ -66,15 +66,15 @@ def test_swapping_the_models_turns_the_signs() -> None:
 
 def test_a_model_does_not_differ_from_itself() -> None:
     a = predictions(1)
-    (pair,) = compare({"a": [a], "b": [a.copy()]}, resamples=100)
+    (pair,) = compare({"a": [a], "b": [a.copy()]})
     accuracy = pair["patient"]["difference"]["accuracy"]
-    assert (accuracy["value"], accuracy["low"], accuracy["high"]) == (0, 0, 0)
+    assert accuracy["low"] < accuracy["value"] == 0 < accuracy["high"]  # alike on these is not alike on all
     assert pair["patient"]["permutation"]["p"] == pair["mcnemar"]["p"] == 1
 
 
 def test_mcnemar_is_the_binomial_of_those_one_alone_graded_right() -> None:
     a, b = predictions(1, skill=0.7), predictions(2, skill=0.05)
-    (pair,) = compare({"a": [a], "b": [b]}, resamples=100)
+    (pair,) = compare({"a": [a], "b": [b]})
     found = pair["mcnemar"]
     assert found["only_first"] > found["only_second"]
     n = found["only_first"] + found["only_second"]
@@ -85,7 +85,7 @@ def test_mcnemar_is_the_binomial_of_those_one_alone_graded_right() -> None:
 
 def test_permutation_counts_every_swap_of_whole_patients() -> None:
     a, b = predictions(1, patients=6, skill=0.9), predictions(3, patients=6, skill=0.0)
-    (pair,) = compare({"a": [a], "b": [b]}, resamples=100)
+    (pair,) = compare({"a": [a], "b": [b]})
     right = [(table["predicted"] == table["grade"]).groupby(table["patient"]).sum() for table in (a, b)]
     gains = (right[0] - right[1]).to_numpy()
     swaps = [abs(np.dot(signs, gains)) for signs in itertools.product((1, -1), repeat=6)]
@@ -97,7 +97,7 @@ def test_permutation_counts_every_swap_of_whole_patients() -> None:
 
 def test_pairing_narrows_the_interval() -> None:
     a, b = predictions(1, patients=60), predictions(2, patients=60)
-    (pair,) = compare({"a": [a], "b": [b]}, resamples=500)
+    (pair,) = compare({"a": [a], "b": [b]})
     found = pair["image"]["difference"]["accuracy"]
     alone = [evaluate(table, None, resamples=500)["image"]["accuracy"] for table in (a, b)]
     unpaired = np.hypot(*(one["high"] - one["low"] for one in alone))
@@ -109,8 +109,8 @@ def test_repeats_are_averaged_and_have_no_mcnemar() -> None:
         [predictions(seed, skill=0.6) for seed in (1, 2)],
         [predictions(seed, skill=0.2) for seed in (3, 4)],
     )
-    (pair,) = compare({"a": a, "b": b}, resamples=100)
-    single = [compare({"a": [one], "b": [two]}, resamples=100)[0] for one, two in zip(a, b, strict=True)]
+    (pair,) = compare({"a": a, "b": b})
+    single = [compare({"a": [one], "b": [two]})[0] for one, two in zip(a, b, strict=True)]
     values = [one["image"]["difference"]["quadratic_kappa"]["value"] for one in single]
     assert pair["image"]["difference"]["quadratic_kappa"]["value"] == pytest.approx(np.mean(values))
     assert pair["mcnemar"]["p"] is None
@@ -120,8 +120,8 @@ def test_repeats_are_averaged_and_have_no_mcnemar() -> None:
 def test_repeats_may_test_different_patients() -> None:
     whole = [predictions(1, skill=0.6), predictions(2, skill=0.2)]
     halves = [[table[table["patient"] < "P12"], table[table["patient"] >= "P12"]] for table in whole]
-    (pair,) = compare({"a": halves[0], "b": halves[1]}, resamples=200)
-    (joined,) = compare({"a": [whole[0]], "b": [whole[1]]}, resamples=200)
+    (pair,) = compare({"a": halves[0], "b": halves[1]})
+    (joined,) = compare({"a": [whole[0]], "b": [whole[1]]})
     # Not to the digit at the ends: a resample may hold more patients of one half.
     for key, tolerance in (("value", 1e-12), ("low", 0.03), ("high", 0.03)):
         expected = joined["image"]["difference"]["accuracy"][key]
@@ -173,7 +173,7 @@ def test_models_of_other_patients_are_refused() -> None:
 
 def test_a_lone_patient_of_a_grade_leaves_no_interval() -> None:
     a, b = predictions(1, patients=5), predictions(2, patients=5)
-    (pair,) = compare({"a": [a], "b": [b]}, resamples=50)
+    (pair,) = compare({"a": [a], "b": [b]})
     found = pair["patient"]["difference"]["accuracy"]
     assert found["low"] is None
-    assert "one test patient only" in found["reason"]
+    assert "5 test patients: an interval that holds takes 12" in found["reason"]

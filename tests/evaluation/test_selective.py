@@ -7,7 +7,7 @@ import pytest
 
 from livergrade.evaluation.levels import Level
 from livergrade.evaluation.selective import risk_coverage, selective_risks
-from tests.evaluation.test_conformal import ones
+from tests.evaluation.simulated import jackknife_of
 
 
 def level_of(confidence, wrong):
@@ -47,7 +47,7 @@ def test_a_resample_is_the_curve_of_those_drawn():
 
 
 def test_figures_worked_by_hand():
-    found = risk_coverage(level_of([0.9, 0.8, 0.7, 0.6], [0, 0, 1, 1]), ones(4), "")
+    found = risk_coverage(level_of([0.9, 0.8, 0.7, 0.6], [0, 0, 1, 1]), jackknife_of(4))
     assert [point["risk"] for point in found["curve"]] == pytest.approx([0, 0, 1 / 3, 1 / 2])
     assert [point["coverage"] for point in found["curve"]] == [0.25, 0.5, 0.75, 1]
     assert found["aurc"]["value"] == pytest.approx((1 / 3 + 1 / 2) / 4)
@@ -57,18 +57,18 @@ def test_figures_worked_by_hand():
     assert [rows[share]["answered"] for share in (1.0, 0.9, 0.8, 0.7)] == [4, 4, 4, 3]
     assert rows[0.7]["confidence"] == 0.7
     assert rows[0.7]["error"]["value"] == pytest.approx(1 / 3)
-    assert rows[0.7]["error"]["low"] < 1 / 3 < rows[0.7]["error"]["high"]
+    assert "4 test patients" in rows[1.0]["error"]["reason"]
 
 
 def test_nothing_wrong_claims_no_certainty():
-    found = risk_coverage(level_of([0.9, 0.8, 0.7], [0, 0, 0]), ones(3), "")
+    found = risk_coverage(level_of(np.linspace(0.9, 0.6, 15), [0] * 15), jackknife_of(15))
     assert found["aurc"]["value"] == 0
-    assert found["aurc"]["low"] is None
-    assert all(point["low"] is None for point in found["curve"])
-    assert found["table"][0]["error"]["high"] > 0.3
+    assert found["aurc"]["high"] > 0.05
+    assert found["aurc_gain"]["low"] < 0 < found["aurc_gain"]["high"]
+    assert found["table"][0]["error"]["high"] > 0.2
 
 
-def test_where_patients_cannot_be_drawn_the_reason_is_told():
-    found = risk_coverage(level_of([0.9, 0.8, 0.7], [0, 1, 0]), ones(3), "one test patient only of poor")
-    assert found["aurc"]["reason"] == "one test patient only of poor"
+def test_too_few_patients_are_told():
+    found = risk_coverage(level_of([0.9, 0.8, 0.7], [0, 1, 0]), jackknife_of(3))
+    assert found["aurc"]["reason"] == "3 test patients: an interval that holds takes 12"
     assert {point["high"] for point in found["curve"]} == {None}

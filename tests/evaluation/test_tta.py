@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss
 
-from livergrade.evaluation.intervals import draw_patients
 from livergrade.evaluation.tta import even_counts, tta_estimates
-from tests.evaluation.simulated import CLASSES, predict
+from tests.evaluation.simulated import CLASSES, jackknife_of, predict
 
 
 def graded(count: int, *, patients: int = 12) -> pd.DataFrame:
@@ -32,14 +31,13 @@ def test_an_angle_that_an_image_lacks_is_not_counted():
     assert list(even_counts(lacking)) == [1, 2]
     own = views[views["angle"] == 0].assign(angle=range(6))
     assert even_counts(own) == {}
-    assert tta_estimates(own, np.ones((2, 3)), "") == []
+    assert tta_estimates(own, jackknife_of(3), "") == []
 
 
 def test_figures_are_those_of_the_views_alone():
     views = graded(12)
     grades = np.array([i % 3 for i in range(12)])
-    weights = np.vstack([np.ones(12), draw_patients(grades, 100, np.random.default_rng(0))])
-    rows = tta_estimates(views, weights, "")
+    rows = tta_estimates(views, jackknife_of(12), "")
     assert [row["views"] for row in rows] == [1, 2, 4, 12]
     columns = [f"p_{name}" for name in CLASSES]
     for row in rows:
@@ -55,14 +53,16 @@ def test_figures_are_those_of_the_views_alone():
         if row["difference"]:
             gain = row["log_loss"]["value"] - rows[0]["log_loss"]["value"]
             assert row["difference"]["log_loss"]["value"] == pytest.approx(gain)
-            assert row["difference"]["log_loss"]["low"] <= gain <= row["difference"]["log_loss"]["high"]
+            accuracy = row["difference"]["accuracy"]
+            assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+            assert "no interval holds" in row["difference"]["log_loss"]["reason"]
     assert rows[0]["difference"] is None
 
 
 def test_views_that_agree_claim_no_certainty():
     one = graded(1)
     views = pd.concat([one, one.assign(angle=180.0)])
-    row = tta_estimates(views, np.vstack([np.ones(12)] * 20), "")[1]
+    row = tta_estimates(views, jackknife_of(12), "")[1]
     assert row["difference"]["log_loss"]["value"] == 0
-    assert row["difference"]["log_loss"]["low"] is None
-    assert "all resamples agree" in row["difference"]["log_loss"]["reason"]
+    accuracy = row["difference"]["accuracy"]
+    assert accuracy["low"] < accuracy["value"] == 0 < accuracy["high"]

@@ -58,7 +58,7 @@ def test_figures_are_those_measured(tables: dict[str, Table], measured: tuple[Gr
             assert (row["value"], row["low"], row["high"]) == (figure["value"], figure["low"], figure["high"])
     text = tables["scores_patient"].shown.set_index("Metric").loc["Quadratic kappa", "senet"]
     kappa = found["patient"]["quadratic_kappa"]
-    assert text.replace("−", "-").startswith(f"{kappa['value']:.3f} (")
+    assert text.replace("−", "-").startswith(f"{kappa['value']:.3f}")
 
 
 def test_cohort_and_split_are_counted(tables: dict[str, Table], measured: tuple[Group, dict]) -> None:

@@ -14,7 +14,7 @@ CLEAN = {"leaking": False, "sentence": ""}
 @pytest.fixture(scope="module")
 def measured():
     predictions = cohort()
-    return uncertainty_metrics(predictions, fit_calibration(predictions, resamples=20), resamples=50)
+    return uncertainty_metrics(predictions, fit_calibration(predictions))
 
 
 def test_they_show_what_was_measured(measured):
@@ -43,5 +43,5 @@ def test_a_leaking_split_is_told_on_each(measured):
 
 def test_what_was_not_fitted_is_not_drawn():
     predictions = cohort(val=0)
-    found = uncertainty_metrics(predictions, fit_calibration(predictions), resamples=20)
+    found = uncertainty_metrics(predictions, fit_calibration(predictions))
     assert list(plot_uncertainty(found | {"leakage": CLEAN})) == ["risk_coverage"]
