@@ -1,15 +1,13 @@
 """Coverage of every printed interval, simulated: how often it holds the true value, and how wide it is.
 
-    python benchmarks/coverage.py [--quick] [--write] [--repeats 2000] [--out FILE]
+    python benchmarks/coverage.py [--quick | --all] [--write] [--repeats 2000] [--seed 1] [--out FILE]
 
-A cohort has patients of three grades. An image's grade is read from a latent value: the true grade, plus an
-error that its patient shares (the intra-class correlation is that share), plus one of its own. The error is
-as large as makes the accuracy of the level what the cell asks. Each cohort is measured as a run is; the truth
-is that of one cohort of 30,000 patients. The mix of grades is fixed (a run's own test patients) or drawn (an
-external cohort).
+tests/evaluation/cohorts.py tells how cohorts are drawn. Each is measured as a run is; the truth is that of
+one cohort of 60,000 patients. The mix of grades is fixed (a run's own test patients) or drawn (an external
+cohort). The second network of a difference has the accuracy of the first, or less by the gap.
 
-Each cell (patients, images, correlation, accuracy, mix) is a line of the file of results, and a later call
-goes on after the last of them; --write puts the tables into docs/intervals.md.
+Each cell is a line of the file of results, and a later call goes on after the last of them; --write puts the
+tables into docs/intervals.md.
 """
 
 from __future__ import annotations
@@ -19,248 +17,341 @@ import itertools
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from livergrade.evaluation.arrays import Floats, Ints
-from livergrade.evaluation.estimate import Estimate, paired_difference
-from livergrade.evaluation.intervals import GradeMix, Jackknife, draw_patients, percentiles, wilson
+from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.calibration import calibration_metrics, calibration_slope, patient_sums
+from livergrade.evaluation.conformal import COVERAGE, level_sets, sets, threshold
+from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
+from livergrade.evaluation.intervals import (
+    Jackknife,
+    draw_patients,
+    percentiles,
+    too_few_differ,
+    too_few_of_a_grade,
+    too_few_patients,
+    wilson,
+)
 from livergrade.evaluation.levels import Level, ReportedLevel
-from livergrade.evaluation.metric_catalog import METRICS, Metric, weighted_metrics
-from livergrade.evaluation.metrics import patient_counts
+from livergrade.evaluation.metric_catalog import METRICS
+from livergrade.evaluation.selective import risk_coverage
+from livergrade.evaluation.subgroups import from_others
 from livergrade.evaluation.summary import estimate_metric
+from livergrade.evaluation.uncertainty import LEAST_FOR_LOSSES
+from livergrade.evaluation.weighted import Weighted
+from tests.evaluation import cohorts
+from tests.evaluation.cohorts import Cell
 
 CLASSES = ["poor", "moderate", "well"]
-MIX = (0.32, 0.38, 0.30)
 DOCUMENT = Path(__file__).parent.parent / "docs" / "intervals.md"
 LEVELS: tuple[ReportedLevel, ...] = ("image", "patient")
+CATALOG = {metric.name: metric for metric in METRICS}
+BEFORE = ("accuracy", "quadratic_kappa", "macro_f1", "macro_auroc")
+BAND = (0.93, 0.98)
+NORMAL_999 = 3.2905
+CHUNK = 250
+CALIBRATION = np.linspace(0, 1, 101)[1:] ** 3
+"""Nonconformity scores of the validation patients whose threshold makes the prediction sets."""
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One setting of the simulation.
-
-    Attributes:
-        patients: number of test patients.
-        equal: whether each has six images; else 1 to 12.
-        correlation: share of the latent error's variance that a patient's images have in common.
-        accuracy: accuracy of the level in truth.
-        mix: whether the patients of each grade are fixed or drawn.
-    """
-
-    patients: int
-    equal: bool
-    correlation: float
-    accuracy: float
-    mix: GradeMix
-
-
-MIXES: tuple[GradeMix, ...] = ("fixed", "random")
-GRID = [
-    Cell(patients, equal, correlation, accuracy, mix)
-    for patients, equal, correlation, accuracy, mix in itertools.product(
-        (15, 30, 74, 10, 60, 150),
+ALL = [
+    Cell(*setting)
+    for setting in itertools.product(
+        (15, 30, 74, 12, 60, 150),
         (False, True),
         (0.0, 0.4, 0.8),
         (0.5, 0.6, 0.8, 0.95, 0.98),
-        MIXES,
+        ("fixed", "random"),
+        ("normal", "t", "beta"),
+        (0.0, 0.1),
     )
 ]
-QUICK = [
-    Cell(15, False, 0.4, 0.8, "fixed"),
-    Cell(15, False, 0.8, 0.95, "fixed"),
-    Cell(15, False, 0.4, 0.8, "random"),
-    Cell(30, False, 0.4, 0.8, "fixed"),
-    Cell(74, False, 0.8, 0.8, "fixed"),
-    Cell(74, False, 0.4, 0.95, "random"),
+GRID = [
+    replace(cell, patients=patients)
+    for patients in (15, 30, 74)
+    for cell in (
+        Cell(15, False, 0.4, 0.8, "fixed"),
+        Cell(15, False, 0.8, 0.95, "fixed", "t"),
+        Cell(15, False, 0.0, 0.6, "fixed", "normal", 0.1),
+        Cell(15, False, 0.4, 0.8, "random", "beta", 0.1),
+        Cell(15, True, 0.8, 0.6, "random", "t", 0.1),
+        Cell(15, False, 0.0, 0.95, "fixed", "normal", 0.1),
+        Cell(15, True, 0.8, 0.8, "fixed", "beta"),
+        Cell(15, False, 0.4, 0.98, "random"),
+        Cell(15, False, 0.0, 0.5, "random", "t"),
+    )
 ]
+QUICK = GRID[::5]
 
-
-def grades_of(patients: int) -> Ints:
-    """Grade of each patient at the fixed mix, int64 [P]."""
-    counts = np.floor(np.array(MIX) * patients + 0.5).astype(int)
-    counts[1] += patients - counts.sum()
-    return np.repeat(np.arange(3), counts)
-
-
-def draw_images(rng: np.random.Generator, grades: Ints, cell: Cell) -> tuple[Ints, Floats]:
-    """Patient of each image, int64 [N], and its latent error, float64 [N], of variance 1."""
-    sizes = np.full(len(grades), 6) if cell.equal else rng.integers(1, 13, len(grades))
-    owner = np.repeat(np.arange(len(grades)), sizes)
-    shared = math.sqrt(cell.correlation) * rng.standard_normal(len(grades))[owner]
-    return owner, shared + math.sqrt(1 - cell.correlation) * rng.standard_normal(len(owner))
-
-
-def to_level(grades: Ints, owner: Ints, latent: Floats, sd: float, name: ReportedLevel) -> Level:
-    """Predictions of a network that reads the grade from the latent value, at one level."""
-    distance = -(((grades[owner] + sd * latent)[:, None] - np.arange(3)) ** 2) / (2 * sd * sd)
-    scores = np.exp(distance - distance.max(1, keepdims=True))
-    scores /= scores.sum(1, keepdims=True)
-    if name == "image":
-        return Level([""] * len(owner), grades[owner], scores, owner)
-    sums = np.zeros((len(grades), 3))
-    np.add.at(sums, owner, scores)
-    return Level([""] * len(grades), grades, sums / np.bincount(owner)[:, None], np.arange(len(grades)))
-
-
-def solve_sd(cell: Cell, name: ReportedLevel) -> float:
-    """Standard deviation of the latent error at which the level has the accuracy of the cell."""
-    rng = np.random.default_rng(0)
-    grades = np.tile(grades_of(cell.patients), 6000 // cell.patients)
-    owner, latent = draw_images(rng, grades, cell)
-    low, high = 0.03, 9.0
-    for _ in range(16):
-        middle = math.sqrt(low * high)
-        level = to_level(grades, owner, latent, middle, name)
-        above = (level.predicted == level.truth).mean() > cell.accuracy
-        low, high = (middle, high) if above else (low, middle)
-    return math.sqrt(low * high)
-
-
-def true_values(cell: Cell, sd: float, name: ReportedLevel) -> dict[str, Floats]:
-    """Each metric of a large cohort."""
-    grades = np.tile(grades_of(cell.patients), 30_000 // cell.patients)
-    level = to_level(grades, *draw_images(np.random.default_rng(9), grades, cell), sd, name)
-    whole = Level(level.names, level.truth, level.scores, np.zeros(len(level.truth), np.int64))
-    return {key: values[0] for key, values in weighted_metrics(whole, np.ones((1, 1))).items()}
-
-
-def drawn_cohorts(
-    cell: Cell, sd: float, name: ReportedLevel, repeats: int
-) -> Iterator[tuple[Level, Level, Ints]]:
-    """Two networks of one skill and correlated errors on each cohort, and the patients' grades."""
-    rng = np.random.default_rng([cell.patients, int(100 * cell.accuracy), int(10 * cell.correlation)])
-    fixed = grades_of(cell.patients)
-    for _ in range(repeats):
-        grades = np.sort(rng.choice(3, cell.patients, p=MIX)) if cell.mix == "random" else fixed
-        owner, latent = draw_images(rng, grades, cell)
-        own = math.sqrt(cell.correlation) * rng.standard_normal(len(grades))[owner]
-        own = own + math.sqrt(1 - cell.correlation) * rng.standard_normal(len(owner))
-        second = math.sqrt(0.6) * latent + math.sqrt(0.4) * own
-        yield to_level(grades, owner, latent, sd, name), to_level(grades, owner, second, sd, name), grades
+Found = dict[str, list[float]]
+"""``level metric`` (``… k`` of grade k, ``difference …`` of two networks, ``before …``) → truth, cohorts,
+intervals printed, coverage, mean width, and whether some run of the estimate's values has a probability
+within `BAND`."""
 
 
 class Count:
     """How many intervals of a metric there were, held the truth, and how wide they were."""
 
-    def __init__(self) -> None:
+    def __init__(self, truth: float) -> None:
         """Start at nothing."""
-        self.drawn, self.printed, self.covered, self.width = 0, 0, 0, 0.0
+        self.truth, self.drawn, self.covered, self.width = truth, 0, 0, 0.0
+        self.printed: list[float] = []
 
-    def add(self, low: float | None, high: float | None, truth: float) -> None:
+    def add(self, found: Estimate) -> None:
         """Count one cohort."""
         self.drawn += 1
-        if low is not None and high is not None:
-            self.printed += 1
-            self.covered += low - 1e-9 <= truth <= high + 1e-9
+        value, low, high = found["value"], found["low"], found["high"]
+        if value is not None and low is not None and high is not None:
+            self.printed.append(round(value, 9))
+            self.covered += low - 1e-9 <= self.truth <= high + 1e-9
             self.width += high - low
 
+    @property
+    def row(self) -> list[float]:
+        """What `Found` holds."""
+        n = max(len(self.printed), 1)
+        return [self.truth, self.drawn, len(self.printed), self.covered / n, self.width / n, self.attainable]
 
-def before(metric: Metric, values: Floats, level: Level, name: str) -> tuple[float | None, float | None]:
-    """The interval of earlier versions: Wilson's for shares of patients, else the percentile bootstrap."""
-    if np.ptp(values[1:]) < 1e-12 or (metric.of_rows and name == "patient"):
-        if metric.of_rows:
-            return wilson(float(values[0]), level.patient.max() + 1)
-        return None, None
-    return percentiles(values[1:])
+    @property
+    def attainable(self) -> bool:
+        """Whether some run of neighbouring values has a probability within the band.
+
+        An interval that widens to one side as the estimate goes to the other covers the truth at a run of the
+        estimate's values. Where there are few of them no such run may have a probability of 93 to 98 %.
+        """
+        if not self.printed:
+            return True
+        sums = np.append(0, np.cumsum(np.unique(self.printed, return_counts=True)[1])) / len(self.printed)
+        after = np.searchsorted(sums, sums + BAND[0])
+        reached = np.append(sums, math.inf)[after] - sums
+        return bool((reached <= BAND[1]).any())
 
 
-BEFORE = ("accuracy", "quadratic_kappa", "macro_f1", "macro_auroc")
+def outside(found: Found) -> list[str]:
+    """Metrics whose coverage is surely not within the band, at 99.9 % by Monte Carlo.
 
-
-def simulate(cell: Cell, repeats: int) -> dict[str, list[float]]:
-    """Coverage of each metric of a cell.
-
-    Returns:
-        ``level metric`` (``… k`` of grade k, ``difference …`` of two networks, ``before …``) → truth,
-        cohorts, intervals printed, coverage, mean width.
+    Where no run of the estimate's values has a probability within the band, an interval may cover more.
     """
-    counts: dict[str, tuple[float, Count]] = {}
+    wrong = []
+    for name, (truth, _, printed, coverage, _, attainable) in found.items():
+        if " before " in name or not printed:
+            continue
+        z2 = NORMAL_999**2 / printed  # Wilson's interval of the coverage
+        centre = (coverage + z2 / 2) / (1 + z2)
+        half = math.sqrt(z2 * (coverage * (1 - coverage) + z2 / 4)) / (1 + z2)
+        if centre + half < BAND[0] or (attainable and centre - half > BAND[1]):
+            wrong.append(f"{name} at {truth:.3f}: {100 * coverage:.1f} % of {int(printed)}")
+    return wrong
+
+
+def simulate(cell: Cell, repeats: int, seed: int = 1) -> Found:
+    """Coverage of each interval of a cell."""
+    counts: dict[str, Count] = {}
     for name in LEVELS:
-        sd = solve_sd(cell, name)
-        truth = true_values(cell, sd, name)
-        rng = np.random.default_rng(1)
-        for index, (level, other, grades) in enumerate(drawn_cohorts(cell, sd, name, repeats)):
-            jackknife = Jackknife(grades, cell.mix)
-            values = weighted_metrics(level, jackknife.multiplicities)
-            others = weighted_metrics(other, jackknife.multiplicities)
-            confusion = patient_counts(level)
-            few = np.bincount(grades, minlength=3).min() < 4
-            boot = weighted_metrics(level, draw_patients(grades, 400, rng)) if index < repeats // 5 else None
-            for metric in METRICS:
-                for k in range(3) if metric.per_class else (None,):
-                    found = estimate_metric(metric, k, name, confusion, CLASSES, jackknife, values)
-                    true = float(truth[metric.name] if k is None else truth[metric.name][k])
-                    key = f"{name} {metric.name}" + ("" if k is None else f" {k}")
-                    counts.setdefault(key, (true, Count()))[1].add(found["low"], found["high"], true)
-                if metric.paired and not metric.per_class:
-                    reason = "few" if few and metric.name != "accuracy" else ""
-                    gains = values[metric.name] - others[metric.name]
-                    gap: Estimate = paired_difference(
-                        gains,
-                        len(grades),
-                        jackknife,
-                        reason,
-                        pseudo=metric.pseudo_difference(name == "patient"),
-                    )
-                    key = f"{name} difference {metric.name}"
-                    counts.setdefault(key, (0.0, Count()))[1].add(gap["low"], gap["high"], 0.0)
-                if boot and metric.name in BEFORE:
-                    drawn = np.append(values[metric.name][0], boot[metric.name])
-                    bounds = before(metric, drawn, level, name)
-                    key = f"{name} before {metric.name}"
-                    counts.setdefault(key, (float(truth[metric.name]), Count()))[1].add(
-                        *bounds, float(truth[metric.name])
-                    )
+        sds = [cohorts.solve_sd(replace(cell, accuracy=cell.accuracy - gap), name) for gap in (0, cell.gap)]
+        big = [cohorts.large(cell, sd, name) for sd in sds]
+        truths = [cohorts.true_values(level) for level in big]
+        beyond = _others_truth(big[0], name)
+        rng = np.random.default_rng(
+            [seed, cell.patients, int(100 * cell.accuracy), int(10 * cell.correlation)]
+        )
+        for start in range(0, repeats, CHUNK):
+            grades, there, errors = cohorts.draw(rng, cell, min(CHUNK, repeats - start))
+            first = cohorts.read(cell, grades, there, errors, sds[0], name)
+            second = cohorts.read(cell, grades, there, cohorts.related(rng, cell, errors), sds[1], name)
+            measured, other = cohorts.without_each(first), cohorts.without_each(second)
+            confusion = first.confusion
+            differ = (first.predicted != second.predicted).any(2).sum(1)
+            for index in range(len(grades)):
+                jackknife, level = Jackknife(grades[index], cell.mix), first.level(index)
+                values = {key: array[index] for key, array in measured.items()}
+                values |= _slow_metrics(level, jackknife)
+                others = {key: array[index] for key, array in other.items()}
+                for key, found in (
+                    *_singles(values, confusion[index], name, jackknife),
+                    *_differences(values, others, int(differ[index]), name, jackknife),
+                ):
+                    counts.setdefault(key, Count(_truth(key, truths))).add(found)
+                for key, found in _others(level, name, jackknife):
+                    counts.setdefault(key, Count(beyond[key])).add(found)
+                if start + index < repeats // 5:
+                    for key, found in _before(level, values, name, grades[index], rng):
+                        counts.setdefault(key, Count(_truth(key, truths))).add(found)
+    return {key: count.row for key, count in counts.items()}
+
+
+def _truth(key: str, truths: list[dict[str, Floats]]) -> float:
+    """True value of what a key of `Found` names."""
+    words = [word for word in key.split(" ")[1:] if word != "before"]
+    if words[0] == "difference":
+        return float(truths[0][words[1]] - truths[1][words[1]])
+    return float(truths[0][words[0]][int(words[1])] if len(words) > 1 else truths[0][words[0]])
+
+
+def _slow_metrics(level: Level, jackknife: Jackknife) -> dict[str, Floats]:
+    """Metrics that are computed for one cohort at a time, where their intervals are printed at all."""
+    patients = len(jackknife.grades)
+    none = np.full(1 + patients, np.nan)
+    values = dict.fromkeys(("calibration_slope",), none)
+    if patients >= 100:
+        values["calibration_slope"] = calibration_slope(
+            level.truth, level.scores, level.patient, jackknife.multiplicities
+        )
+    return values
+
+
+def _singles(
+    values: dict[str, Floats], counts: Floats, name: str, jackknife: Jackknife
+) -> Iterator[tuple[str, Estimate]]:
+    for metric in METRICS:
+        if metric.name in values:
+            for k in range(3) if metric.per_class else (None,):
+                key = f"{name} {metric.name}" + ("" if k is None else f" {k}")
+                yield key, estimate_metric(metric, k, name, counts, CLASSES, jackknife, values)
+
+
+def _differences(
+    values: dict[str, Floats],
+    others: dict[str, Floats],
+    differ: int,
+    name: ReportedLevel,
+    jackknife: Jackknife,
+) -> Iterator[tuple[str, Estimate]]:
+    few, patients = too_few_of_a_grade(jackknife.grades, CLASSES), len(jackknife.grades)
+    for metric in METRICS:
+        if metric.paired and not metric.per_class and metric.name in values:
+            yield (
+                f"{name} difference {metric.name}",
+                paired_difference(
+                    values[metric.name] - others[metric.name],
+                    patients,
+                    jackknife,
+                    (few if metric.name != "accuracy" else "") or too_few_differ(differ, name),
+                    pseudo=metric.pseudo_difference(name == "patient"),
+                    spread=metric.spread(name == "patient"),
+                ),
+            )
+
+
+def _hotter(level: Level) -> Floats:
+    """Brier score at a temperature of 1.5, and the sums of patients that it is made of."""
+    scores = level.scores ** (1 / 1.5)
+    return np.asarray(scores / scores.sum(1, keepdims=True))
+
+
+def _brier(level: Level, scores: Floats, weights: Floats) -> Floats:
+    return calibration_metrics(patient_sums(level.truth, scores, level.patient), weights)["brier"]
+
+
+def _others(level: Level, name: ReportedLevel, jackknife: Jackknife) -> Iterator[tuple[str, Estimate]]:
+    """What is printed outside of the tables of metrics."""
+    weights = jackknife.multiplicities
+    limit = threshold(CALIBRATION.tolist(), COVERAGE)
+    measured = level_sets(level, limit, jackknife, independent=name == "patient")
+    yield f"{name} set coverage", measured["covered"]
+    yield f"{name} set size", measured["size"]
+    group = {row for row in level.names if level.patient[int(row)] % 2}
+    yield f"{name} subgroup difference", from_others(level, group)[0]
+    if name == "patient":
+        risks = risk_coverage(level, jackknife)
+        yield "patient aurc", risks["aurc"]
+        yield "patient aurc gain", risks["aurc_gain"]
+        return
+    far = level.scores.max(1) < 0.5
+    with np.errstate(invalid="ignore"):
+        shares = (weights @ np.bincount(level.patient, far)) / (weights @ np.bincount(level.patient))
+    yield "image OOD share", estimate(shares, len(far), jackknife, share=True)
+    gain = _brier(level, _hotter(level), weights) - _brier(level, level.scores, weights)
+    yield (
+        "image brier by calibration",
+        paired_difference(
+            gain,
+            len(far),
+            jackknife,
+            too_few_patients(len(jackknife.grades), least=LEAST_FOR_LOSSES),
+            pseudo=0,
+            spread="within",
+        ),
+    )
+
+
+def _others_truth(big: Level, name: ReportedLevel) -> dict[str, float]:
+    """True values of `_others`."""
+    confidence, wrong = big.scores.max(1), big.predicted != big.truth
+    included = sets(big.scores, threshold(CALIBRATION.tolist(), COVERAGE))
+    risks = wrong[np.argsort(-confidence, kind="stable")].cumsum() / np.arange(1, len(wrong) + 1)
+    one = np.ones((1, 1))
+    gain = _brier(big, _hotter(big), one) - _brier(big, big.scores, one)
     return {
-        key: [
-            true,
-            count.drawn,
-            count.printed,
-            count.covered / max(count.printed, 1),
-            count.width / max(count.printed, 1),
-        ]
-        for key, (true, count) in counts.items()
+        f"{name} set coverage": float(included[np.arange(len(wrong)), big.truth].mean()),
+        f"{name} set size": float(included.sum(1).mean()),
+        f"{name} subgroup difference": 0.0,
+        "patient aurc": float(risks.mean()),
+        "patient aurc gain": float(wrong.mean() - risks.mean()),
+        "image OOD share": float((confidence < 0.5).mean()),
+        "image brier by calibration": float(gain[0]),
     }
 
 
-def table(results: list[tuple[Cell, dict[str, list[float]]]], patients: tuple[int, ...]) -> list[str]:
+def _before(
+    level: Level, values: dict[str, Floats], name: str, grades: np.ndarray, rng: np.random.Generator
+) -> Iterator[tuple[str, Estimate]]:
+    """The interval of earlier versions: Wilson's for accuracy by patient, else the percentile bootstrap."""
+    sample = Weighted(level, draw_patients(grades, 400, rng))
+    for metric in BEFORE:
+        drawn = CATALOG[metric].compute(sample)
+        value, n = float(values[metric][0]), len(grades)
+        flat = np.ptp(drawn) < 1e-12
+        if metric == "accuracy" and (flat or name == "patient"):
+            low, high = wilson(value, n)
+        else:
+            low, high = percentiles(drawn)
+        none = flat and metric != "accuracy"
+        bounds = (None, None) if none else (low, high)
+        yield f"{name} before {metric}", {"value": value, "low": bounds[0], "high": bounds[1], "n": n}
+
+
+def table(results: list[tuple[Cell, Found]], patients: tuple[int, ...]) -> list[str]:
     """Coverage over all cells of so many patients, and mean width, by metric."""
-    keys = [key for key in results[0][1] if " before " not in key]
-    heads = "".join(f" {number}: mean | lowest–highest | width | before | width |" for number in patients)
+    keys = list(dict.fromkeys(key for _, found in results for key in found if " before " not in key))
+    heads = "".join(f" {number}: coverage | printed | width | before | width |" for number in patients)
     lines = [f"| Metric |{heads}", "|---|" + "---|" * (5 * len(patients))]
     for key in keys:
         level, metric = key.split(" ", 1)
         row = f"| {metric.replace('_', ' ')}, by {level} |"
         for number in patients:
-            found = [values[key] for cell, values in results if cell.patients == number and key in values]
-            shown = [one for one in found if one[2] >= 0.5 * one[1] and judged(key, one[0])]
-            old = [
-                values[b]
-                for cell, values in results
-                if cell.patients == number and (b := f"{level} before {metric}") in values
-            ]
-            if shown:
-                coverages, widths = [100 * one[3] for one in shown], [one[4] for one in shown]
-                row += f" {np.mean(coverages):.1f} | {min(coverages):.1f}–{max(coverages):.1f} |"
-                row += f" {np.mean(widths):.2f} |"
-            else:
-                row += " none | | |"
-            old = [one for one in old if one[2]]
-            row += (
-                f" {100 * np.mean([o[3] for o in old]):.1f} | {np.mean([o[4] for o in old]):.2f} |"
-                if old
-                else " | |"
-            )
-        lines.append(row)
+            shown = [found[key] for cell, found in results if cell.patients == number and key in found]
+            row += _cells_of(shown)
+            old = f"{level} before {metric}"
+            past = [found[old] for cell, found in results if cell.patients == number and old in found]
+            row += _before_of(past)
+        if "–" in row:
+            lines.append(row)
     return lines
 
 
-def judged(key: str, truth: float) -> bool:
-    """Whether the truth is one that a few patients can tell from 0 and 1."""
-    return "difference" in key or "calibration" in key or "brier" in key or 0.02 <= truth <= 0.98
+def _cells_of(shown: list[list[float]]) -> str:
+    """Lowest and highest coverage, share of intervals that were printed and their mean width."""
+    printed = sum(row[2] for row in shown)
+    enough = [row for row in shown if row[2] >= 100]
+    if not enough:
+        return " none | | |"
+    coverages = [100 * row[3] for row in enough]
+    mark = "*" * any(not row[5] for row in enough)
+    width = sum(row[4] * row[2] for row in shown) / printed
+    share = 100 * printed / sum(row[1] for row in shown)
+    return f" {min(coverages):.1f}–{max(coverages):.1f}{mark} | {share:.0f} % | {width:.2f} |"
+
+
+def _before_of(past: list[list[float]]) -> str:
+    past = [row for row in past if row[2]]
+    if not past:
+        return " | |"
+    coverages, printed = [100 * row[3] for row in past], sum(row[2] for row in past)
+    width = sum(row[4] * row[2] for row in past) / printed
+    return f" {min(coverages):.1f}–{max(coverages):.1f} | {width:.2f} |"
 
 
 def main() -> None:
@@ -268,33 +359,60 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="six cells of 300 cohorts")
+    parser.add_argument("--quick", action="store_true", help="six cells")
+    parser.add_argument("--all", action="store_true", help="all cells; it takes days")
     parser.add_argument("--table", action="store_true", help="only the tables of the cells in the file")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/intervals.md")
     parser.add_argument("--repeats", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("outputs/coverage.jsonl"))
     chosen = parser.parse_args()
-    cells, repeats = (QUICK, 300) if chosen.quick else (GRID, chosen.repeats)
+    cells, repeats = QUICK if chosen.quick else ALL if chosen.all else GRID, chosen.repeats
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     lines = chosen.out.read_text("utf-8").splitlines() if chosen.out.exists() else []
-    done = {Cell(**one["cell"]): one["found"] for one in map(json.loads, lines) if one["repeats"] == repeats}
+    mine = [one for one in map(json.loads, lines) if (one["repeats"], one["seed"]) == (repeats, chosen.seed)]
+    done = {Cell(**one["cell"]): one["found"] for one in mine}
     for number, cell in enumerate(cells, 1):
         if cell in done or chosen.table:
             continue
         print(f"{number} of {len(cells)}: {cell}", flush=True)
-        done[cell] = simulate(cell, repeats)
-        line = json.dumps({"cell": asdict(cell), "repeats": repeats, "found": done[cell]})
+        done[cell] = simulate(cell, repeats, chosen.seed)
+        line = {"cell": asdict(cell), "repeats": repeats, "seed": chosen.seed, "found": done[cell]}
         with chosen.out.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    results = [(cell, done[cell]) for cell in cells if cell in done]
-    error = 100 * math.sqrt(0.95 * 0.05 / repeats)
-    note = f"{repeats:,} cohorts a cell, {len(results)} cells; Monte Carlo error ± {error:.1f} points.\n"
-    text = "\n".join([note, *table(results, (15, 30, 74))])
+            file.write(json.dumps(line) + "\n")
+        print("\n".join(f"  {text}" for text in outside(done[cell])) or "  all within 93 to 98 %", flush=True)
+    text = report([(cell, done[cell]) for cell in cells if cell in done], repeats)
     print(text)
     if chosen.write:
         head, _, rest = DOCUMENT.read_text("utf-8").partition("<!-- tables -->")
         tail = rest.partition("<!-- end -->")[2]
         DOCUMENT.write_text(f"{head}<!-- tables -->\n{text}\n<!-- end -->{tail}", "utf-8")
+
+
+def report(results: list[tuple[Cell, Found]], repeats: int) -> str:
+    """The tables, and the cells that are surely outside of the band."""
+    error = 100 * math.sqrt(0.95 * 0.05 / repeats)
+    lines = [
+        f"{repeats:,} cohorts a cell, {len(results)} cells; Monte Carlo error ± {error:.1f} points at 95 %.",
+        "",
+        *table(results, (15, 30, 74)),
+        "",
+    ]
+    wrong = [(cell, text) for cell, found in results for text in outside(found)]
+    judged = sum(row[2] > 0 and " before " not in key for _, found in results for key, row in found.items())
+    lines.append(f"Surely outside of 93 to 98 %: {len(wrong)} of {judged}.")
+    if wrong:
+        lines += [
+            "",
+            "| Patients | Correlation | Accuracy | Mix | Effect | Interval |",
+            "|---|---|---|---|---|---|",
+        ]
+    lines += [
+        f"| {cell.patients} | {cell.correlation:g} | {cell.accuracy:g} | {cell.mix} | {cell.effect} | "
+        f"{text.replace('_', ' ')} |"
+        for cell, text in wrong
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

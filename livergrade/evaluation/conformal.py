@@ -192,7 +192,7 @@ def set_estimates(
 
     def measured(name: ReportedLevel) -> LevelSets:
         limit = threshold(calibration[name], coverage)
-        return _level_estimates(levels[name], limit, jackknife, independent=name == "patient")
+        return level_sets(levels[name], limit, jackknife, independent=name == "patient")
 
     result: PredictionSets = {
         "asked": coverage,
@@ -214,7 +214,15 @@ def set_estimates(
     return result
 
 
-def _level_estimates(level: Level, limit: float, jackknife: Jackknife, *, independent: bool) -> LevelSets:
+def level_sets(level: Level, limit: float, jackknife: Jackknife, *, independent: bool) -> LevelSets:
+    """Coverage and size of the prediction sets of one level.
+
+    Args:
+        level: its rows.
+        limit: result of `threshold`.
+        jackknife: the test patients.
+        independent: whether each row is a different patient.
+    """
     included = sets(level.scores, limit)
     rows = np.bincount(level.patient)
     size = included.sum(1)

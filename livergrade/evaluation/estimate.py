@@ -13,10 +13,11 @@ from livergrade.evaluation.intervals import (
     Jackknife,
     Spread,
     difference_interval,
+    pseudo_patients,
     score_interval,
+    share_of_patients,
     t_interval,
     too_few_patients,
-    wilson,
 )
 
 
@@ -56,7 +57,7 @@ def estimate(
     patients: Bools | None = None,
     share: bool = False,
     independent: bool = False,
-    pseudo: float = 1,
+    pseudo: float | None = None,
     spread: Spread = "larger",
     ci_unavailable: str = "",
     reason: str = "",
@@ -71,7 +72,8 @@ def estimate(
         patients: patients with rows in the denominator, bool [P]; None: all.
         share: whether the metric is a proportion of rows.
         independent: whether each row is a different patient.
-        pseudo: weight of the pseudo-patient, see `livergrade.evaluation.intervals.score_interval`.
+        pseudo: weight of the pseudo-patient, see `livergrade.evaluation.intervals.score_interval`; None: that
+            of shares of images.
         spread: see `livergrade.evaluation.intervals.Jackknife.variance`.
         ci_unavailable: reason why there is no interval; empty if there is one.
         reason: why the metric is undefined, if it is.
@@ -84,11 +86,13 @@ def estimate(
     if ci_unavailable:
         return {"value": value, "low": None, "high": None, "n": n, "reason": ci_unavailable}
     if share and independent:
-        low, high = wilson(value, n)
+        low, high = share_of_patients(value, n)
         return {"value": value, "n": n, "low": low, "high": high, "method": "Wilson, patients"}
     among = values[np.append(True, counted)]
     rows = n if share else None
     drawn = jackknife.among(counted)
+    if pseudo is None:
+        pseudo = pseudo_patients(0.8, len(drawn.grades))
     if bounds:
         interval = score_interval(among, drawn, bounds, rows=rows, pseudo=pseudo, spread=spread)
     else:
@@ -97,7 +101,13 @@ def estimate(
 
 
 def paired_difference(
-    values: Floats, n: int, jackknife: Jackknife, ci_unavailable: str = "", *, pseudo: float = 2
+    values: Floats,
+    n: int,
+    jackknife: Jackknife,
+    ci_unavailable: str = "",
+    *,
+    pseudo: float = 1,
+    spread: Spread = "larger",
 ) -> Estimate:
     """Difference of two models on the same patients with its interval, or the reason for none.
 
@@ -108,14 +118,18 @@ def paired_difference(
         ci_unavailable: reason why there is no interval; empty if there is one.
         pseudo: number of pseudo-patients, see `livergrade.evaluation.intervals.difference_interval`; 0 for a
             mean loss, which is rarely the same for any patient.
+        spread: see `livergrade.evaluation.intervals.Jackknife.variance`.
     """
     value = float(values[0])
     if np.isnan(value):
         return undefined(n, "undefined for one of the two models")
-    ci_unavailable = ci_unavailable or too_few_patients(len(jackknife.grades))
+    ci_unavailable = too_few_patients(len(jackknife.grades)) or ci_unavailable
     if not ci_unavailable and not pseudo and np.ptp(values) < 1e-12:
         ci_unavailable = "the difference is the same for every patient"
     if ci_unavailable:
         return {"value": value, "low": None, "high": None, "n": n, "reason": ci_unavailable}
-    interval = difference_interval(values, jackknife, pseudo) if pseudo else t_interval(values, jackknife)
+    if pseudo:
+        interval = difference_interval(values, jackknife, pseudo, spread)
+    else:
+        interval = t_interval(values, jackknife, spread)
     return cast(Estimate, {"value": value, "n": n, **interval})

@@ -24,8 +24,14 @@ LEAST = 12
 LEAST_OF_GRADE = 4
 """With fewer patients of a grade, metrics that are no shares of rows get no interval."""
 
+LEAST_DIFFERING = {"patient": 6, "image": 8}
+"""With fewer patients whom two models grade differently, intervals of the difference cover 0 far too often.
+Even if all of five differ in favour of one model, the sign test has p = 0.06."""
+
+_SHRINKAGE = 2.0  # patients of the pooled variance that each grade's own is weighed against, for the freedom
+
 GradeMix = Literal["fixed", "random"]
-Spread = Literal["larger", "mean", "within"]
+Spread = Literal["larger", "within"]
 Bools = npt.NDArray[np.bool_]
 
 FEW = 5
@@ -77,6 +83,23 @@ def wilson(share: float, n: float, confidence: float = CONFIDENCE) -> tuple[floa
     return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
 
 
+def share_of_patients(share: float, n: int) -> tuple[float, float]:
+    """Interval of a share of n independent patients: Wilson's, with Poisson limits next to 0 and 1.
+
+    With one or two patients (up to three of more than 50) in the smaller part Wilson's nearer limit is too
+    near to hold 95 %; that of the Poisson distribution does (Brown, Cai & DasGupta, Stat. Sci. 16, 2001).
+    """
+    from scipy.special import gammaincinv  # slow to import, and not needed for inference
+
+    low, high = wilson(share, n)
+    few = 3 if n > 50 else 2
+    if 0.5 < (rare := round(share * n)) <= few:
+        low = min(low, float(gammaincinv(rare, 1 - CONFIDENCE)) / n)
+    if 0.5 < (rare := n - round(share * n)) <= few:
+        high = max(high, 1 - float(gammaincinv(rare, 1 - CONFIDENCE)) / n)
+    return low, high
+
+
 def naive_accuracy(level: Level, resamples: int, rng: np.random.Generator) -> tuple[float, float]:
     """Percentile interval of accuracy if every row were an independent patient (resampled within grade)."""
     correct = level.predicted == level.truth
@@ -115,17 +138,17 @@ class Jackknife:
         """The jackknife of some of the patients, bool [P]."""
         return Jackknife(self.grades[counted], self.mix)
 
-    def variance(self, values: Floats, spread: Spread = "larger") -> tuple[float, int]:
+    def variance(self, values: Floats, spread: Spread = "larger") -> tuple[float, float]:
         """Jackknife variance of a metric, and its degrees of freedom.
 
-        With a fixed mix the variance is that within grades, but of few patients it is too often too small, so
-        that most metrics take more. It is divided by P - 1 where P is usual, for the same reason.
+        With a fixed mix the variance is that within grades, with Satterthwaite's freedom (Biom. Bull. 2,
+        1946). It is divided by P - 1 where P is usual, as that of few patients is too often too small.
 
         Args:
             values: the metric, then the metric without each patient, [1 + P]; NaN without a patient counts
                 as no change.
-            spread: with a fixed mix: the larger of the variance within grades and the whole one, the mean of
-                the two, or that within grades.
+            spread: with a fixed mix: the variance within grades, or the larger of it and the whole one, which
+                metrics of patients take, as they have too few values for the former to be enough.
         """
         without = np.where(np.isnan(values[1:]), values[0], values[1:])
         patients = len(without)
@@ -134,12 +157,29 @@ class Jackknife:
         if self.mix == "random":
             return whole, max(patients - 1, 1)
         sizes = np.bincount(self.grades)
-        means = np.bincount(self.grades, without) / np.maximum(sizes, 1)
-        n = sizes[self.grades]
-        squares = n / np.maximum(n - 1, 1) * (without - means[self.grades]) ** 2
-        freedom = max(patients - int((sizes > 0).sum()), 1)
-        within = float(squares.sum()) * shrink
-        return {"larger": max(whole, within), "mean": (whole + within) / 2, "within": within}[spread], freedom
+        sizes, grade = sizes[sizes > 0], np.unique(self.grades, return_inverse=True)[1]
+        means = np.bincount(grade, without) / sizes
+        free = np.maximum(sizes - 1, 1)
+        own = np.bincount(grade, (without - means[grade]) ** 2) / free
+        within, usual = float((sizes * own).sum()) * shrink, max(patients - len(sizes), 1)
+        if spread == "larger":
+            return max(whole, within), usual
+        pooled = (free * own).sum() / free.sum()
+        parts = sizes * (free * own + _SHRINKAGE * pooled) / (free + _SHRINKAGE)
+        freedom = float(parts.sum() ** 2 / (parts**2 / free).sum()) if within > 0 else usual
+        return within, max(min(freedom, usual), 1)
+
+
+def pseudo_patients(share: float, patients: int) -> float:
+    """Weight of the pseudo-patient of rows that several make a patient, chosen by simulation.
+
+    It grows with the root of the number of patients, as that of the minimax estimate of a share does.
+
+    Args:
+        share: weight with 30 patients.
+        patients: number of patients.
+    """
+    return float(share * (patients / 30) ** 0.5)
 
 
 def too_few_patients(patients: int, of: str = "", least: int = LEAST) -> str:
@@ -156,6 +196,22 @@ def too_few_of_a_grade(grades: Ints, classes: Sequence[str]) -> str:
     few = [f"{grade} {n}" for grade, n in zip(classes, counts, strict=True) if 0 < n < LEAST_OF_GRADE]
     reason = f"too few test patients of a grade ({', '.join(few)}): an interval that holds takes"
     return f"{reason} {LEAST_OF_GRADE} of each" if few else ""
+
+
+def too_few_differ(patients: int, level: Literal["image", "patient"]) -> str:
+    """Reason why a difference of two models has no interval; empty if it has one.
+
+    Args:
+        patients: number of patients whom the models grade differently, in any of their images at image level.
+        level: whether images or patients are rows.
+    """
+    if patients >= LEAST_DIFFERING[level]:
+        return ""
+    of = "images of " * (level == "image")
+    return (
+        f"the two models differ in {of}{patients} test patient{'s' * (patients != 1)}: an interval that "
+        f"holds takes {LEAST_DIFFERING[level]}"
+    )
 
 
 def score_interval(
@@ -210,7 +266,9 @@ def t_interval(values: Floats, jackknife: Jackknife, spread: Spread = "larger") 
     return {"low": value - half, "high": value + half, "method": "t interval, jackknife of patients"}
 
 
-def difference_interval(values: Floats, jackknife: Jackknife, pseudo: float = 2) -> Interval:
+def difference_interval(
+    values: Floats, jackknife: Jackknife, pseudo: float = 1, spread: Spread = "larger"
+) -> Interval:
     """Interval of a paired difference (Agresti & Min, Stat. Med. 24, 2005), with patients as clusters.
 
     Pseudo-patients, a quarter of them right in the first model alone and a quarter in the second alone, keep
@@ -220,9 +278,10 @@ def difference_interval(values: Floats, jackknife: Jackknife, pseudo: float = 2)
         values: the difference, then the difference without each patient, [1 + P].
         jackknife: the patients.
         pseudo: number of pseudo-patients.
+        spread: see `Jackknife.variance`.
     """
     patients, value = len(values) - 1, float(values[0])
-    variance, freedom = jackknife.variance(values)
+    variance, freedom = jackknife.variance(values, spread)
     centre = patients * value / (patients + pseudo)
     variance = (variance * patients**2 + pseudo / 2 * (1 + 2 * centre**2)) / (patients + pseudo) ** 2
     half = t_quantile(freedom) * variance**0.5
@@ -252,8 +311,8 @@ def z_squared() -> float:
     return NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
 
 
-def t_quantile(freedom: int) -> float:
+def t_quantile(freedom: float) -> float:
     """Quantile of Student's t for `CONFIDENCE`, two-sided."""
-    from scipy.stats import t  # slow to import, and not needed for inference
+    from scipy.special import stdtrit  # slow to import, and not needed for inference
 
-    return float(t.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.intervals import LEAST, Spread
+from livergrade.evaluation.intervals import LEAST, Spread, pseudo_patients
 from livergrade.evaluation.levels import Level
 from livergrade.evaluation.metrics import mean_of_defined
 from livergrade.evaluation.weighted import Weighted
@@ -71,20 +71,21 @@ class Metric:
         Args:
             independent: whether each row is a different patient.
         """
-        if self.kind in ("losses", "means") or self.denominator == "predicted":
-            return "within"
-        return "mean" if self.kind == "distances" and not independent else "larger"
+        few_values = independent and self.kind not in ("losses", "means") and self.denominator != "predicted"
+        return "larger" if few_values else "within"
 
-    def pseudo(self, independent: bool) -> float:
+    def pseudo(self, independent: bool, patients: int) -> float:
         """Weight of the pseudo-patient in `score_interval`, chosen by simulation (docs/intervals.md).
 
         Args:
             independent: whether each row is a different patient.
+            patients: number of patients.
         """
         if self.kind == "losses":
-            return 0.75
-        half = self.kind == "distances" or (self.kind == "ranks" and not independent)
-        return 0.5 if half else 1
+            return pseudo_patients(1, patients)
+        if independent:
+            return {"distances": 0.5, "ranks": 1.1}.get(self.kind, 1)
+        return pseudo_patients({"distances": 0.35, "ranks": 0.3}.get(self.kind, 0.8), patients)
 
     def pseudo_difference(self, independent: bool) -> float:
         """Number of pseudo-patients of the interval of a paired difference, chosen by simulation.
@@ -93,8 +94,8 @@ class Metric:
             independent: whether each row is a different patient.
         """
         if not independent:
-            return 0.1
-        return 0.5 if self.kind == "ranks" else 2
+            return 0.05
+        return 0.1 if self.kind == "ranks" else 0.5
 
 
 def _counted(name: str) -> Callable[[Weighted], Floats]:
@@ -146,7 +147,6 @@ METRICS: tuple[Metric, ...] = (
         compared=False,
         paired=False,
         bounds=(-1, 1),
-        kind="distances",
     ),
     Metric(
         "quadratic_kappa",
@@ -230,7 +230,7 @@ METRICS: tuple[Metric, ...] = (
         "score",
         undefined="the probabilities separate the grades: no finite slope fits",
         kind="slopes",
-        least=30,
+        least=100,
         compared=False,
         paired=False,
     ),

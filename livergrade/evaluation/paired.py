@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.estimate import Estimate, paired_difference
-from livergrade.evaluation.intervals import Jackknife, too_few_of_a_grade
+from livergrade.evaluation.intervals import Jackknife, too_few_differ, too_few_of_a_grade
 from livergrade.evaluation.levels import Level, ReportedLevel, aggregate, patient_grades
 from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 from livergrade.evaluation.predictions import class_names
@@ -189,15 +189,9 @@ def compare(models: Tables, *, permutations: int = 10_000, seed: int = 0) -> lis
     """
     rng = np.random.default_rng(seed)
     gathered = {name: [aggregate(table) for table in repeats] for name, repeats in models.items()}
-    images = pd.concat(next(iter(models.values()))).drop_duplicates("image")
-    patients = pd.Index(sorted(images["patient"].unique()))
-    grades = patient_grades(
-        np.asarray(patients.get_indexer(pd.Index(images["patient"])), np.int64),
-        np.asarray(pd.Index(class_names(images)).get_indexer(pd.Index(images["grade"])), np.int64),
-        len(class_names(images)),
-    )
+    patients, grades, classes = _patients(next(iter(models.values())))
     jackknife = Jackknife(grades)
-    ci_unavailable = too_few_of_a_grade(grades, class_names(images))
+    ci_unavailable = too_few_of_a_grade(grades, classes)
 
     def differences(level: ReportedLevel) -> list[PairedDifference]:
         values = {
@@ -206,15 +200,23 @@ def compare(models: Tables, *, permutations: int = 10_000, seed: int = 0) -> lis
         }
         correct = {name: _correct(runs, level, patients) for name, runs in gathered.items()}
 
-        def difference(metric: str, first: str, second: str) -> Estimate:
-            gains = values[first][metric] - values[second][metric]
-            unavailable = "" if metric == "accuracy" else ci_unavailable
-            pseudo = METRIC[metric].pseudo_difference(level == "patient")
-            return paired_difference(gains, len(patients), jackknife, unavailable, pseudo=pseudo)
+        def difference(first: str, second: str) -> dict[str, Estimate]:
+            few = too_few_differ(_differing(gathered[first], gathered[second], level), level)
+            return {
+                metric: paired_difference(
+                    values[first][metric] - values[second][metric],
+                    len(patients),
+                    jackknife,
+                    few if metric == "accuracy" else ci_unavailable or few,
+                    pseudo=METRIC[metric].pseudo_difference(level == "patient"),
+                    spread=METRIC[metric].spread(level == "patient"),
+                )
+                for metric in _paired()
+            }
 
         return [
             {
-                "difference": {metric: difference(metric, first, second) for metric in _paired()},
+                "difference": difference(first, second),
                 "permutation": _permutation(correct[first] - correct[second], permutations, rng),
             }
             for first, second in itertools.combinations(models, 2)
@@ -233,10 +235,27 @@ def compare(models: Tables, *, permutations: int = 10_000, seed: int = 0) -> lis
             itertools.combinations(models, 2), by_image, by_patient, strict=True
         )
     ]
+    _correct_all(pairs)
+    return pairs
+
+
+def _patients(tables: Sequence[pd.DataFrame]) -> tuple[pd.Index[str], Ints, list[str]]:
+    """Test patients by name, the grade of each, int64 [P], and the names of the grades."""
+    images = pd.concat(tables).drop_duplicates("image")
+    patients = pd.Index(sorted(images["patient"].unique()))
+    grades = patient_grades(
+        np.asarray(patients.get_indexer(pd.Index(images["patient"])), np.int64),
+        np.asarray(pd.Index(class_names(images)).get_indexer(pd.Index(images["grade"])), np.int64),
+        len(class_names(images)),
+    )
+    return patients, grades, class_names(images)
+
+
+def _correct_all(pairs: Sequence[Pair]) -> None:
+    """Correct the p values of each kind of test over all pairs."""
     _correct_p_values([pair["image"]["permutation"] for pair in pairs])
     _correct_p_values([pair["patient"]["permutation"] for pair in pairs])
     _correct_p_values([pair["mcnemar"] for pair in pairs])
-    return pairs
 
 
 def _correct_p_values(tests: Sequence[Permutation | McNemar]) -> None:
@@ -266,6 +285,18 @@ def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index
         hits = np.bincount(rows.patient, rows.predicted == rows.truth, len(names))
         contribution[patients.get_indexer(names)] += hits / len(rows.truth) / len(repeats)
     return contribution
+
+
+def _differing(
+    first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]], level: ReportedLevel
+) -> int:
+    """Number of patients whom two models grade differently, in any repeat and in any of their rows."""
+    names: set[str] = set()
+    for one, other in zip(first, second, strict=True):
+        rows = one[level]
+        differ = rows.predicted != other[level].predicted  # rows of a level are sorted by name
+        names |= {one["patient"].names[index] for index in rows.patient[differ]}
+    return len(names)
 
 
 def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> Permutation:

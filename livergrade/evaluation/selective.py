@@ -18,8 +18,10 @@ import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
-from livergrade.evaluation.intervals import Jackknife, too_few_patients, wilson
+from livergrade.evaluation.intervals import Jackknife, share_of_patients, too_few_patients
 from livergrade.evaluation.levels import Level
+
+NO_GAIN_INTERVAL = "no interval holds: few mistakes decide it"
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7)
 """Coverages (shares of patients accepted) at which the error is reported."""
@@ -136,9 +138,9 @@ def risk_coverage(level: Level, jackknife: Jackknife) -> RiskCoverage:
             }
             for index, error in enumerate(errors)
         ],
-        "aurc": estimate(aurc, n, jackknife, pseudo=0.5),
+        "aurc": estimate(aurc, n, jackknife, pseudo=1),
         "aurc_random": errors[-1],
-        "aurc_gain": paired_difference(random - aurc, n, jackknife, pseudo=0.5),
+        "aurc_gain": paired_difference(random - aurc, n, jackknife, NO_GAIN_INTERVAL),
         "table": table,
     }
 
@@ -147,5 +149,5 @@ def _accepted_error(risk: float, accepted: int) -> Estimate:
     """Error rate among the accepted patients, with Wilson's interval."""
     if reason := too_few_patients(accepted):
         return {"value": risk, "low": None, "high": None, "n": accepted, "reason": reason}
-    low, high = wilson(risk, accepted)
+    low, high = share_of_patients(risk, accepted)
     return {"value": risk, "low": low, "high": high, "n": accepted, "method": "Wilson, patients"}

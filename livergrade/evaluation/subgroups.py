@@ -53,7 +53,7 @@ def subgroups(predictions: pd.DataFrame) -> list[Subgroup]:
         for value in values:
             inside = groups == value
             metrics = evaluate(test[inside], None, resamples=1, mix="random")
-            difference, p = _from_others(aggregate(test)[level], set(test.loc[inside, _NAME[level]]))
+            difference, p = from_others(aggregate(test)[level], set(test.loc[inside, _NAME[level]]))
             rows.append(
                 {
                     "column": column,
@@ -84,7 +84,7 @@ def _names_rows(column: str, values: pd.Series[Any]) -> bool:
 _NAME: dict[LevelName, str] = {"view": "image", "image": "image", "patient": "patient"}
 
 
-def _from_others(level: Level, names: set[str]) -> tuple[Estimate, float | None]:
+def from_others(level: Level, names: set[str]) -> tuple[Estimate, float | None]:
     """Accuracy of the named rows minus that of all others, and its two-sided p value.
 
     The interval is Newcombe's (Stat. Med. 17, 1998): both shares have their own score interval.

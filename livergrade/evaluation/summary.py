@@ -308,22 +308,30 @@ def estimate_metric(
     reason = metric.undefined.format(level=name, grade=grade)
     if k is not None and grade in nobodys and metric.denominator != "predicted":
         reason = NOBODYS.format(grade)
-    pseudo = metric.pseudo(independent)
-    if k is not None and (
-        independent or metric.kind == "ranks"
-    ):  # a metric of one grade rests on the patients of that grade
-        pseudo *= len(true) / max(int((true[:, k] > 0).sum()), 1)
+    pseudo, counted = metric.pseudo(independent, len(true)), denominator > 0
+    few, of_predicted = (
+        _ci_unavailable(metric, k, classes, jackknife, true),
+        metric.denominator == "predicted",
+    )
+    if of_predicted:
+        # Who has such rows is chance: the patients who have none are part of the variance within grades.
+        pseudo *= len(true) / max(int(counted.sum()), 1)
+        counted, few = counted | True, few or too_few_patients(int(counted.sum()))
+    elif k is not None and not metric.of_rows:
+        # A metric of one grade rests on the patients of that grade.
+        patients = max(int((true[:, k] > 0).sum()), 1)
+        pseudo = metric.pseudo(independent, patients) * len(true) / patients
     return estimate(
         values[metric.name] if k is None else values[metric.name][:, k],
         int(denominator.sum()),
         jackknife,
         bounds=None if metric.kind in ("means", "slopes") else metric.bounds or (0, max(len(classes) - 1, 1)),
-        patients=denominator > 0 if metric.of_rows else None,
+        patients=counted if metric.of_rows else None,
         share=metric.of_rows,
-        independent=independent,
+        independent=independent and not of_predicted,
         pseudo=pseudo,
         spread=metric.spread(independent),
-        ci_unavailable=_ci_unavailable(metric, k, classes, jackknife, true),
+        ci_unavailable=few,
         reason=reason,
     )
 
@@ -334,7 +342,7 @@ def _ci_unavailable(
     """Reason why a metric, of grade k if it is one of a grade, has no interval; empty if it has one."""
     if not metric.least:
         return metric.no_interval
-    if metric.of_rows:
+    if metric.of_rows and metric.denominator != "predicted":
         return ""  # its own denominator decides
     patients = len(jackknife.grades) if k is None else int((true[:, k] > 0).sum())
     few = too_few_patients(patients, "" if k is None else f"of {classes[k]}", metric.least)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
-from livergrade.evaluation.intervals import Jackknife
+from livergrade.evaluation.intervals import Jackknife, too_few_differ
 from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 
@@ -77,13 +78,15 @@ def tta_estimates(test: pd.DataFrame, jackknife: Jackknife, ci_unavailable: str)
     Returns:
         One entry per number of views, ascending. Empty if the images share no angle.
     """
-    values_of = {
-        count: weighted_metrics(
-            aggregate(test[test["angle"].isin(angles)])["patient"], jackknife.multiplicities
-        )
+    levels = {
+        count: aggregate(test[test["angle"].isin(angles)])["patient"]
         for count, angles in even_counts(test).items()
     }
+    values_of = {count: weighted_metrics(level, jackknife.multiplicities) for count, level in levels.items()}
     patients = len(jackknife.grades)
+    differing = {
+        count: int((level.predicted != levels[1].predicted).sum()) for count, level in levels.items()
+    }
 
     def to_estimate(values: dict[str, Floats], name: str) -> Estimate:
         metric = METRICS[name]
@@ -94,14 +97,15 @@ def tta_estimates(test: pd.DataFrame, jackknife: Jackknife, ci_unavailable: str)
             bounds=metric.bounds or (0, 1),
             share=metric.of_rows,
             independent=True,
-            pseudo=metric.pseudo(independent=True),
+            pseudo=metric.pseudo(independent=True, patients=patients),
             spread=metric.spread(independent=True),
             ci_unavailable=metric.no_interval or ("" if metric.of_rows else ci_unavailable),
             reason="needs test patients of at least two grades",
         )
 
-    def difference(values: dict[str, Floats], name: str) -> Estimate:
+    def difference(values: dict[str, Floats], name: str, count: int) -> Estimate:
         unavailable = METRICS[name].no_interval or ci_unavailable
+        unavailable = unavailable or too_few_differ(differing[count], "patient")
         return paired_difference(values[name] - values_of[1][name], patients, jackknife, unavailable)
 
     def all_of(make: Callable[[dict[str, Floats], str], Estimate], values: dict[str, Floats]) -> TtaMetrics:
@@ -115,7 +119,7 @@ def tta_estimates(test: pd.DataFrame, jackknife: Jackknife, ci_unavailable: str)
         {
             "views": count,
             **all_of(to_estimate, values),
-            "difference": all_of(difference, values) if count > 1 else None,
+            "difference": all_of(partial(difference, count=count), values) if count > 1 else None,
         }
         for count, values in values_of.items()
     ]

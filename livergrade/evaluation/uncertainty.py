@@ -21,7 +21,7 @@ from livergrade.evaluation.conformal import (
     true_scores,
 )
 from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
-from livergrade.evaluation.intervals import GradeMix, Jackknife, too_few_of_a_grade
+from livergrade.evaluation.intervals import GradeMix, Jackknife, too_few_of_a_grade, too_few_patients
 from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
 from livergrade.evaluation.metric_catalog import overall, weighted_metrics
 from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance, read_distances
@@ -279,9 +279,14 @@ def uncertainty_metrics(
     return metrics
 
 
+LEAST_FOR_LOSSES = 100
+"""With fewer patients the change of a mean loss has no interval that holds: few patients decide it."""
+
+
 def _before_and_after(raw: Level, calibrated: Level, jackknife: Jackknife) -> LevelEffect:
     before, after = (weighted_metrics(level, jackknife.multiplicities) for level in (raw, calibrated))
     n = len(raw.truth)
+    few = too_few_patients(len(jackknife.grades), least=LEAST_FOR_LOSSES)
 
     def effect(name: str) -> Effect:
         metric = next(each for each in overall() if each.name == name)
@@ -292,7 +297,7 @@ def _before_and_after(raw: Level, calibrated: Level, jackknife: Jackknife) -> Le
                 n,
                 jackknife,
                 bounds=metric.bounds or (0, 1),
-                pseudo=metric.pseudo(independent=False),
+                pseudo=metric.pseudo(independent=False, patients=len(jackknife.grades)),
                 spread=metric.spread(independent=False),
                 ci_unavailable=metric.no_interval,
             )
@@ -301,7 +306,7 @@ def _before_and_after(raw: Level, calibrated: Level, jackknife: Jackknife) -> Le
             "before": to_estimate(before[name]),
             "after": to_estimate(after[name]),
             "difference": paired_difference(
-                after[name] - before[name], n, jackknife, metric.no_interval, pseudo=0
+                after[name] - before[name], n, jackknife, metric.no_interval or few, pseudo=0, spread="within"
             ),
         }
 

@@ -68,8 +68,28 @@ def test_a_model_does_not_differ_from_itself() -> None:
     a = predictions(1)
     (pair,) = compare({"a": [a], "b": [a.copy()]})
     accuracy = pair["patient"]["difference"]["accuracy"]
-    assert accuracy["low"] < accuracy["value"] == 0 < accuracy["high"]  # alike on these is not alike on all
+    assert accuracy["value"] == 0
+    assert accuracy["low"] is None, "alike on these is not alike on all"
+    assert accuracy["reason"].startswith("the two models differ in 0 test patients")
+    assert pair["image"]["difference"]["accuracy"]["reason"].startswith(
+        "the two models differ in images of 0 test"
+    )
     assert pair["patient"]["permutation"]["p"] == pair["mcnemar"]["p"] == 1
+
+
+def test_models_that_differ_in_enough_patients_have_an_interval() -> None:
+    a, b = predictions(1, skill=0.7), predictions(2, skill=0.05)
+    (pair,) = compare({"a": [a], "b": [b]})
+    for level in ("image", "patient"):
+        accuracy = pair[level]["difference"]["accuracy"]
+        assert accuracy["low"] < accuracy["value"] < accuracy["high"], level
+    # Any image counts, in any repeat.
+    one = a.copy()
+    columns = [f"p_{grade}" for grade in GRADES]
+    few = one["patient"].isin(["P00", "P02"])
+    one.loc[few, columns] = one.loc[few, columns[::-1]].to_numpy()
+    (pair,) = compare({"a": [a, a], "b": [a, one]})
+    assert "images of 2 test patients: an" in pair["image"]["difference"]["accuracy"]["reason"]
 
 
 def test_mcnemar_is_the_binomial_of_those_one_alone_graded_right() -> None:

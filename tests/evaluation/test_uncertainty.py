@@ -32,7 +32,7 @@ def cohort(*, val: int = 15, test: int = 21, sharpened: float = 1.0) -> pd.DataF
 
 
 def test_too_sure_probabilities_get_better_on_other_patients():
-    predictions = cohort(val=60, test=90, sharpened=4.0)
+    predictions = cohort(val=60, test=105, sharpened=4.0)
     found = uncertainty_metrics(predictions, fit_calibration(predictions, resamples=50))
     calibration = found["calibration"]
     assert calibration["low"] <= calibration["temperature"] <= calibration["high"]
@@ -47,13 +47,15 @@ def test_too_sure_probabilities_get_better_on_other_patients():
         assert calibration["test"][name]["log_loss"]["difference"]["value"] < 0
         assert "no interval holds" in calibration["test"][name]["ece"]["after"]["reason"]
         level = aggregate(at_temperature(test, calibration["temperature"]))[name]
-        direct = calibration_metrics(patient_sums(level.truth, level.scores, level.patient), np.ones((1, 90)))
+        direct = calibration_metrics(
+            patient_sums(level.truth, level.scores, level.patient), np.ones((1, 105))
+        )
         for metric in ("brier", "log_loss", "ece"):
             values = direct[metric]
             assert calibration["test"][name][metric]["after"]["value"] == pytest.approx(values[0])
         assert sum(one["n"] for one in calibration["test"][name]["reliability"]["after"]) == len(level.truth)
     assert found["abstention"]["calibrated"] is True
-    assert [row["views"] for row in found["views"]] == [1]  # 0° and 90° are not spread evenly
+    assert [row["views"] for row in found["views"]] == [1]  # 0° and 105° are not spread evenly
 
 
 def test_nothing_of_the_test_side_is_fitted_and_no_patient_is_named():
