@@ -55,7 +55,7 @@ def test_too_sure_probabilities_get_better_on_other_patients():
             assert calibration["test"][name][metric]["after"]["value"] == pytest.approx(values[0])
         assert sum(one["n"] for one in calibration["test"][name]["reliability"]["after"]) == len(level.truth)
     assert found["abstention"]["calibrated"] is True
-    assert [row["views"] for row in found["views"]] == [1]  # 0° and 105° are not spread evenly
+    assert [row["views"] for row in found["views"]] == [1]  # 0° and 90° are not spread evenly
 
 
 def test_nothing_of_the_test_side_is_fitted_and_no_patient_is_named():
