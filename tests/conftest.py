@@ -423,6 +423,7 @@ def finished_run(
     skill: float = 0.6,
     patients: int = 30,
     options: Mapping[str, object] | None = None,
+    split_seed: int | None = None,
 ) -> Path:
     """A run's folder as training leaves it, less the network, with answers drawn at random.
 
@@ -435,6 +436,7 @@ def finished_run(
         skill: how much more probable the true grade is.
         patients: of the cohort; two images each, graded poor, moderate, well in turn.
         options: further options, dotted.
+        split_seed: of the split, if it is another than ``seed``.
     """
     from livergrade.config.schema import TrainConfig
     from livergrade.evaluation.predictions import write_predictions
@@ -444,7 +446,8 @@ def finished_run(
     from livergrade.runs.folder import save_config
 
     config = TrainConfig(seed=seed)
-    config.model.name, config.split.name, config.split.seed = model, kind, seed
+    split_seed = seed if split_seed is None else split_seed
+    config.model.name, config.split.name, config.split.seed = model, kind, split_seed
     config.split.folds, config.split.fold = 2, fold
     for key, value in (options or {}).items():
         group, name = key.split(".")
@@ -456,7 +459,7 @@ def finished_run(
     ]
     split = pd.DataFrame(images, columns=["image", "patient", "grade"])
     unit = split.index if kind == "image" else split.index // 6  # so that every grade is on every side
-    tested = (unit % 2 == fold) if kind == "kfold" else (unit + seed) % 4 == 0
+    tested = (unit % 2 == fold) if kind == "kfold" else (unit + split_seed) % 4 == 0
     split["split"] = np.where(tested, "test", "train")
     split["sha256"] = [f"{number:064x}" for number in range(len(split))]
     test = split[split["split"] == "test"].drop(columns="sha256")

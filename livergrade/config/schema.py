@@ -211,7 +211,12 @@ class SplitConfig:
     )
     folds: int = option(5, "number of folds (split=kfold)", low=2, high=1000)
     fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)
-    seed: int = option("${seed}", "seed of the split only", low=0, high=2**63)
+    seed: int = option(
+        0,
+        "seed of the split, whatever the seed of training; ${seed}: another split for each",
+        low=0,
+        high=2**63,
+    )
 
 
 @dataclass
@@ -351,7 +356,9 @@ class ResumeConfig:
 class TrainConfig:
     """All options of ``python -m livergrade.train``."""
 
-    seed: int = option(0, "seed of the split, the initial weights and the views", low=0, high=2**32 - 1)
+    seed: int = option(
+        0, "seed of training: the initial weights and the views; not of the split", low=0, high=2**32 - 1
+    )
     model: ModelConfig = option(ModelConfig, "the network")
     data: DataConfig = option(DataConfig, "the cohort")
     split: SplitConfig = option(SplitConfig, "the split")
@@ -385,6 +392,12 @@ class CompareConfig:
     level: str = option("patient", "level of the headline and of the order", choices=("patient", "image"))
     resamples: int = option(2000, "resamples of the naive interval, which ignores the patients", low=100)
     permutations: int = option(10_000, "label swaps of the permutation test", low=100)
+    equivalence_margin: float = option(
+        5.0,
+        "accuracies that differ by less are as good as equal (equivalent), percentage points",
+        low=0.1,
+        high=50,
+    )
     seed: int = option(0, "seed of resampling and permuting", low=0, high=2**32 - 1)
 
 

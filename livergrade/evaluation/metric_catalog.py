@@ -65,6 +65,10 @@ class Metric:
     compared: bool = True
     paired: bool = True
 
+    def limits(self, grades: int) -> tuple[float, float] | None:
+        """Lowest and highest value of its interval with so many grades; None: it has none."""
+        return None if self.kind in ("means", "slopes") else self.bounds or (0, max(grades - 1, 1))
+
     def spread(self, independent: bool) -> Spread:
         """Variance that its interval takes with a fixed mix of grades, chosen by simulation.
 

@@ -1,95 +1,55 @@
 """Paired comparison of models on the same test patients.
 
-A model may have several repeats (seeds). Each repeat is a table of predictions with every test patient once;
-in cross-validation the folds of one seed form one repeat. The patient is the unit of every analysis: the
-interval of a difference leaves out the same patient for both models and all repeats, and the permutation test
-swaps the predictions of the two models for whole patients.
+A model may have several trainings (seeds). Each is a table of predictions with every test patient once; in
+cross-validation the folds of one seed are joined. The interval of a difference leaves out the same patient
+for both models and all their trainings; where there are several, they are a sample as the patients are.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
-from typing import NotRequired, TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.evaluation.arrays import Floats, Ints
+from livergrade.evaluation.arrays import Floats
+from livergrade.evaluation.decision import Compared, Decision, decide
 from livergrade.evaluation.estimate import Estimate, paired_difference
-from livergrade.evaluation.intervals import Jackknife, too_few_differ, too_few_of_a_grade
-from livergrade.evaluation.levels import Level, ReportedLevel, aggregate, patient_grades
-from livergrade.evaluation.metric_catalog import overall, weighted_metrics
+from livergrade.evaluation.intervals import GradeMix, too_few_differ
+from livergrade.evaluation.levels import REPORTED_LEVELS, Level, ReportedLevel, aggregate
+from livergrade.evaluation.metric_catalog import overall
+from livergrade.evaluation.paired_tests import (
+    McNemar,
+    Test,
+    mcnemar,
+    permutation_test,
+    set_holm,
+    trainings_test,
+)
 from livergrade.evaluation.predictions import class_names
+from livergrade.evaluation.sample import Sample
+from livergrade.evaluation.trainings import Inference, Trainings, of_folds, of_seeds, over_trainings
 
 Tables = Mapping[str, Sequence[pd.DataFrame]]
 
 METRIC = {metric.name: metric for metric in overall()}
-
-EXACT = 16
-"""With at most this many differing patients the permutation test enumerates all swaps instead of sampling."""
-
-
-class Spread(TypedDict):
-    """A metric over the repeats of a model.
-
-    Attributes:
-        mean: mean of the values.
-        sd: sample standard deviation (n - 1); null for one value.
-        values: value of each repeat.
-    """
-
-    mean: float
-    sd: float | None
-    values: list[float]
-
-
-class Permutation(TypedDict):
-    """Permutation test of the difference in accuracy of two models.
-
-    Attributes:
-        p: two-sided p value.
-        differing_patients: number of patients to whose accuracy the models contribute differently.
-        permutations: number of random swaps; null if all swaps were enumerated.
-        p_holm: p value corrected over all pairs; missing until all pairs are tested.
-    """
-
-    p: float
-    differing_patients: int
-    permutations: int | None
-    p_holm: NotRequired[float | None]
-
-
-class McNemar(TypedDict):
-    """Exact McNemar test of two models by patient.
-
-    Attributes:
-        p: p value; null with several repeats.
-        only_first: patients that only the first model grades correctly; null with several repeats.
-        only_second: patients that only the second model grades correctly; null with several repeats.
-        reason: why there is no test.
-        p_holm: p value corrected over all pairs; null without a test; missing until all pairs are tested.
-    """
-
-    p: float | None
-    only_first: int | None
-    only_second: int | None
-    reason: NotRequired[str]
-    p_holm: NotRequired[float | None]
 
 
 class PairedDifference(TypedDict):
     """Difference of two models at one level.
 
     Attributes:
-        difference: metric → the first model's minus the second's, mean over the repeats, with its interval.
-        permutation: permutation test of the accuracy.
+        difference: metric → the first model's minus the second's, mean over the trainings, with its interval.
+        test: test of the accuracy.
+        decision: what the accuracies show.
     """
 
     difference: dict[str, Estimate]
-    permutation: Permutation
+    test: Test
+    decision: Decision
 
 
 class Pair(TypedDict):
@@ -98,6 +58,9 @@ class Pair(TypedDict):
     Attributes:
         first: name of the first model.
         second: name of the second model.
+        about: ``models`` if there are several trainings of each, so that the results hold for further
+            trainings; ``trainings`` if there is one of either: two trainings were compared.
+        trainings: number of trainings of the first and of the second model.
         mcnemar: McNemar's test by patient.
         image: difference by image.
         patient: difference by patient.
@@ -105,6 +68,8 @@ class Pair(TypedDict):
 
     first: str
     second: str
+    about: Literal["models", "trainings"]
+    trainings: list[int]
     mcnemar: McNemar
     image: PairedDifference
     patient: PairedDifference
@@ -148,6 +113,17 @@ def refuse_different_tests(models: Tables) -> None:
     columns = ["image", "patient", "grade"]
     first, *other_names = models
     mismatches = []
+    if (
+        len(
+            {
+                frozenset(map(tuple, table[columns].to_numpy()))
+                for tables in models.values()
+                for table in tables
+            }
+        )
+        == 1
+    ):
+        return  # then their numbers may differ
     for name in other_names:
         for number, (reference, table) in enumerate(zip(models[first], models[name], strict=True)):
             first_rows, rows = (set(map(tuple, t[columns].to_numpy())) for t in (reference, table))
@@ -166,115 +142,135 @@ def refuse_different_tests(models: Tables) -> None:
         )
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Mean, standard deviation and values of a metric over the repeats."""
-    return {
-        "mean": fmean(values),
-        "sd": stdev(values) if len(values) > 1 else None,
-        "values": list(values),
-    }
-
-
-def compare(models: Tables, *, permutations: int = 10_000, seed: int = 0) -> list[Pair]:
+def compare(
+    models: Tables,
+    *,
+    folds: pd.Series | None = None,
+    margin: float = 0.05,
+    permutations: int = 10_000,
+    seed: int = 0,
+    mix: GradeMix = "fixed",
+) -> list[Pair]:
     """Compare every pair of models.
 
+    With several trainings of each model, seeds or the folds of a cross-validation, patients and trainings are
+    both samples, and the pair is about the models; with one training of each it is about two trainings.
+
     Args:
-        models: model name → repeats; the same number of repeats and the same test patients for all.
+        models: model name → its trainings, the folds of a seed joined. The test patients are the same in
+            all tables, or they change from table to table in the same way in all models.
+        folds: fold in which a patient is tested, by patient, if all tables are of one cross-validation.
+        margin: difference in accuracy that does not matter, a share.
         permutations: number of random swaps where there are too many to enumerate.
         seed: seed of the permutation test.
+        mix: see `livergrade.evaluation.intervals.Jackknife`.
 
     Returns:
         One entry per pair, in input order. Differences have score intervals; p values are corrected
         over all pairs (Holm, Scand. J. Stat. 6, 1979). An undefined value is null with its reason.
     """
     rng = np.random.default_rng(seed)
-    gathered = {name: [aggregate(table) for table in repeats] for name, repeats in models.items()}
-    patients, grades, classes = _patients(next(iter(models.values())))
-    jackknife = Jackknife(grades)
-    ci_unavailable = too_few_of_a_grade(grades, classes)
-
-    def differences(level: ReportedLevel) -> list[PairedDifference]:
-        values = {
-            name: _without_each(runs, level, patients, jackknife.multiplicities)
-            for name, runs in gathered.items()
-        }
-        correct = {name: _correct(runs, level, patients) for name, runs in gathered.items()}
-
-        def difference(first: str, second: str) -> dict[str, Estimate]:
-            few = too_few_differ(_differing(gathered[first], gathered[second], level), level)
-            return {
-                metric: paired_difference(
-                    values[first][metric] - values[second][metric],
-                    len(patients),
-                    jackknife,
-                    few if metric == "accuracy" else ci_unavailable or few,
-                    pseudo=METRIC[metric].pseudo_difference(level == "patient"),
-                    spread=METRIC[metric].spread(level == "patient"),
-                )
-                for metric in _paired()
-            }
-
-        return [
-            {
-                "difference": difference(first, second),
-                "permutation": _permutation(correct[first] - correct[second], permutations, rng),
-            }
-            for first, second in itertools.combinations(models, 2)
-        ]
-
-    by_image, by_patient = differences("image"), differences("patient")
+    sample = Sample.of([table for tables in models.values() for table in tables], folds, mix)
+    gathered = {name: [aggregate(table) for table in tables] for name, tables in models.items()}
+    names = list(itertools.combinations(models, 2))
+    by_level = {
+        level: _compare_level(level, gathered, sample, (permutations, rng), margin)
+        for level in REPORTED_LEVELS
+    }
     pairs: list[Pair] = [
         {
             "first": first,
             "second": second,
-            "mcnemar": _mcnemar(gathered[first], gathered[second]),
+            "about": "models"
+            if _about_models(len(models[first]), len(models[second]), sample)
+            else "trainings",
+            "trainings": [len(models[name]) * max(sample.folds, 1) for name in (first, second)],
+            "mcnemar": mcnemar(gathered[first], gathered[second]),
             "image": image,
             "patient": patient,
         }
-        for (first, second), image, patient in zip(
-            itertools.combinations(models, 2), by_image, by_patient, strict=True
-        )
+        for (first, second), image, patient in zip(names, by_level["image"], by_level["patient"], strict=True)
     ]
-    _correct_all(pairs)
+    set_holm([pair["mcnemar"] for pair in pairs])
     return pairs
 
 
-def _patients(tables: Sequence[pd.DataFrame]) -> tuple[pd.Index[str], Ints, list[str]]:
-    """Test patients by name, the grade of each, int64 [P], and the names of the grades."""
-    images = pd.concat(tables).drop_duplicates("image")
-    patients = pd.Index(sorted(images["patient"].unique()))
-    grades = patient_grades(
-        np.asarray(patients.get_indexer(pd.Index(images["patient"])), np.int64),
-        np.asarray(pd.Index(class_names(images)).get_indexer(pd.Index(images["grade"])), np.int64),
-        len(class_names(images)),
-    )
-    return patients, grades, class_names(images)
+def _about_models(first: int, second: int, sample: Sample) -> bool:
+    """Whether there are several trainings of each of two models of so many seeds."""
+    return min(first, second) > 1 or (sample.folds > 1 and first == second == 1)
 
 
-def _correct_all(pairs: Sequence[Pair]) -> None:
-    """Correct the p values of each kind of test over all pairs."""
-    _correct_p_values([pair["image"]["permutation"] for pair in pairs])
-    _correct_p_values([pair["patient"]["permutation"] for pair in pairs])
-    _correct_p_values([pair["mcnemar"] for pair in pairs])
-
-
-def _correct_p_values(tests: Sequence[Permutation | McNemar]) -> None:
-    """Set ``p_holm`` of each test."""
-    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
-        test["p_holm"] = p
-
-
-def _without_each(
-    repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str], multiplicities: Floats
-) -> dict[str, Floats]:
-    """Each metric under each weighting of the patients, averaged over repeats, float64 [B] each."""
-    by_repeat = [
-        weighted_metrics(
-            levels[level], multiplicities[:, patients.get_indexer(pd.Index(levels["patient"].names))]
+def _compare_level(
+    level: ReportedLevel,
+    gathered: Mapping[str, Sequence[dict[str, Level]]],
+    sample: Sample,
+    permuted: tuple[int, np.random.Generator],
+    margin: float,
+) -> list[PairedDifference]:
+    """Compare every pair of models at one level."""
+    values = {
+        name: [sample.metrics(run[level], run["patient"].names) for run in runs]
+        for name, runs in gathered.items()
+    }
+    tests: list[Test] = []
+    found: list[tuple[dict[str, Estimate], Inference | None]] = []
+    for first, second in itertools.combinations(gathered, 2):
+        estimates, inference = {}, None
+        few = too_few_differ(_differing(gathered[first], gathered[second], level), level)
+        for metric in _paired():
+            one, other = (np.array([run[metric] for run in values[name]]) for name in (first, second))
+            estimates[metric], told = difference(metric, one, other, level, sample, few)
+            inference = told if metric == "accuracy" else inference
+        found.append((estimates, inference))
+        if _about_models(len(gathered[first]), len(gathered[second]), sample):
+            tests.append(trainings_test(inference))
+        else:
+            gains = [_correct(gathered[name], level, sample.patients) for name in (first, second)]
+            tests.append(permutation_test(gains[0] - gains[1], *permuted))
+    set_holm(tests)
+    compared = [
+        Compared(first, second, estimates["accuracy"]["value"] or 0.0, test["p_holm"], inference)
+        for (first, second), (estimates, inference), test in zip(
+            itertools.combinations(gathered, 2), found, tests, strict=True
         )
-        for levels in repeats
     ]
-    return {metric: np.mean([values[metric] for values in by_repeat], axis=0) for metric in _paired()}
+    return [
+        {"difference": estimates, "test": test, "decision": decision}
+        for (estimates, _), test, decision in zip(found, tests, decide(compared, margin), strict=True)
+    ]
+
+
+def difference(
+    metric: str, first: Floats, second: Floats, level: ReportedLevel, sample: Sample, few: str = ""
+) -> tuple[Estimate, Inference | None]:
+    """Difference of two models in a metric.
+
+    Args:
+        metric: its name.
+        first: the metric of each training of the first model, from `Sample.metrics`, float64 [S, 1 + P + F].
+        second: the same of the second model.
+        level: the level.
+        sample: the test patients.
+        few: reason why too few patients are graded differently for an interval; empty: enough are.
+    """
+    jackknife, patients = sample.jackknife, len(sample.patients)
+    gains = first.mean(0) - second.mean(0)
+    by_patient = gains[: 1 + patients]
+    seeds = min(len(first), len(second))
+    pseudo = METRIC[metric].pseudo_difference(level == "patient") / seeds
+    spread = METRIC[metric].spread(level == "patient")
+    unavailable = few if metric == "accuracy" else sample.ci_unavailable or few
+    found = paired_difference(by_patient, patients, jackknife, unavailable, pseudo=pseudo, spread=spread)
+    if np.isnan(by_patient[0]):
+        return found, None
+    trainings: list[Trainings] = []
+    if seeds > 1 and sample.same:
+        trainings = [of_seeds(values, jackknife, sample.folds) for values in (first, second)]
+    elif seeds > 1:  # both models of a seed have its split in common
+        trainings = [of_seeds(first - second, jackknife)]
+    elif sample.folds > 1 and len(first) == len(second):
+        trainings = [of_folds(gains, jackknife, sample.folds)]
+    return over_trainings(found, by_patient, trainings, jackknife, spread=spread)
 
 
 def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str]) -> Floats:
@@ -290,50 +286,10 @@ def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index
 def _differing(
     first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]], level: ReportedLevel
 ) -> int:
-    """Number of patients whom two models grade differently, in any repeat and in any of their rows."""
+    """Number of patients whom two models grade differently, in any pair of trainings and any of their rows."""
     names: set[str] = set()
-    for one, other in zip(first, second, strict=True):
+    for one, other in zip(first, second, strict=False):  # the further trainings of one model have no partner
         rows = one[level]
         differ = rows.predicted != other[level].predicted  # rows of a level are sorted by name
         names |= {one["patient"].names[index] for index in rows.patient[differ]}
     return len(names)
-
-
-def _permutation(gains: Floats, permutations: int, rng: np.random.Generator) -> Permutation:
-    """Two-sided permutation p value of the sum of gains, swapping the two models patient by patient."""
-    differing = gains[np.abs(gains) > 1e-12]
-    observed = abs(differing.sum()) - 1e-12  # tolerance: equal sums count as extreme despite rounding
-    if len(differing) <= EXACT:
-        signs = np.array(list(itertools.product((1, -1), repeat=len(differing))), float)
-        p = float((np.abs(signs @ differing) >= observed).mean()) if len(differing) else 1.0
-        return {"p": p, "differing_patients": len(differing), "permutations": None}
-    signs = rng.choice((-1.0, 1.0), (permutations, len(differing)))
-    p = (1 + int((np.abs(signs @ differing) >= observed).sum())) / (1 + permutations)
-    return {"p": p, "differing_patients": len(differing), "permutations": permutations}
-
-
-def _mcnemar(first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]]) -> McNemar:
-    """Exact McNemar test by patient (Psychometrika 12, 1947): binomial test on the discordant patients."""
-    from scipy.stats import binomtest  # slow to import, and not needed for inference
-
-    if len(first) > 1:
-        reason = "several repeats: a patient has more than one prediction; see the permutation test"
-        return {"p": None, "only_first": None, "only_second": None, "reason": reason}
-    first_correct, second_correct = (
-        repeats[0]["patient"].predicted == repeats[0]["patient"].truth for repeats in (first, second)
-    )
-    only_first = int((first_correct & ~second_correct).sum())
-    only_second = int((second_correct & ~first_correct).sum())
-    p = binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1.0
-    return {"p": float(p), "only_first": only_first, "only_second": only_second}
-
-
-def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjusted p values; an undefined p value stays undefined and is not counted as a test."""
-    order = sorted((value, position) for position, value in enumerate(p) if value is not None)
-    adjusted: list[float | None] = [None] * len(p)
-    highest = 0.0
-    for rank, (value, position) in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * value))
-        adjusted[position] = highest
-    return adjusted

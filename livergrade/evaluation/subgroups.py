@@ -13,7 +13,7 @@ import pandas as pd
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
 from livergrade.evaluation.intervals import CONFIDENCE, Jackknife, newcombe
 from livergrade.evaluation.levels import Level, LevelName, aggregate
-from livergrade.evaluation.paired import holm
+from livergrade.evaluation.paired_tests import holm
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.evaluation.summary import Subgroup, evaluate
 

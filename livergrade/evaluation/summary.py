@@ -298,21 +298,14 @@ def estimate_metric(
         values: all metrics of the level at the jackknife's weights, from `weighted_metrics`.
         nobodys: grades of test images that are no test patient's most frequent grade.
     """
-    true, predicted, total = counts.sum(2), counts.sum(1), counts.sum((1, 2))  # [P, K] and [P]
-    if metric.denominator == "all":
-        denominator = total
-    else:
-        rows = {"predicted": predicted, "true": true, "others": total[:, None] - true}
-        denominator = rows[metric.denominator][:, k or 0]
+    true, denominator = counts.sum(2), denominators(metric, k, counts)
     grade, independent = classes[k or 0], name == "patient"
     reason = metric.undefined.format(level=name, grade=grade)
     if k is not None and grade in nobodys and metric.denominator != "predicted":
         reason = NOBODYS.format(grade)
     pseudo, counted = metric.pseudo(independent, len(true)), denominator > 0
-    few, of_predicted = (
-        _ci_unavailable(metric, k, classes, jackknife, true),
-        metric.denominator == "predicted",
-    )
+    few = _ci_unavailable(metric, k, classes, jackknife, true)
+    of_predicted = metric.denominator == "predicted"
     if of_predicted:
         # Who has such rows is chance: the patients who have none are part of the variance within grades.
         pseudo *= len(true) / max(int(counted.sum()), 1)
@@ -323,9 +316,9 @@ def estimate_metric(
         pseudo = metric.pseudo(independent, patients) * len(true) / patients
     return estimate(
         values[metric.name] if k is None else values[metric.name][:, k],
-        int(denominator.sum()),
+        round(denominator.sum()),
         jackknife,
-        bounds=None if metric.kind in ("means", "slopes") else metric.bounds or (0, max(len(classes) - 1, 1)),
+        bounds=metric.limits(len(classes)),
         patients=counted if metric.of_rows else None,
         share=metric.of_rows,
         independent=independent and not of_predicted,
@@ -334,6 +327,15 @@ def estimate_metric(
         ci_unavailable=few,
         reason=reason,
     )
+
+
+def denominators(metric: Metric, k: int | None, counts: Floats) -> Floats:
+    """Rows of each patient in the denominator of a metric, float64 [P]; arguments as of `estimate_metric`."""
+    true, predicted, total = counts.sum(2), counts.sum(1), counts.sum((1, 2))  # [P, K] and [P]
+    if metric.denominator == "all":
+        return np.asarray(total)
+    rows = {"predicted": predicted, "true": true, "others": total[:, None] - true}
+    return np.asarray(rows[metric.denominator][:, k or 0])
 
 
 def _ci_unavailable(

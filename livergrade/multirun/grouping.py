@@ -1,4 +1,4 @@
-"""Group runs into repeats, compare models on the same patients, and measure the effect of data leakage.
+"""Group finished runs into arms, models and repeats.
 
 Runs are grouped into arms by the unit of their split, since metrics of different test sets are not
 comparable. Within an arm, the folds of one seed form one repeat, in which every patient is tested once; the
@@ -12,19 +12,8 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import TypedDict
-
-import pandas as pd
 
 from livergrade.errors import UserError
-from livergrade.evaluation.estimate import Estimate, undefined
-from livergrade.evaluation.leakage import Leakage
-from livergrade.evaluation.levels import LEVELS, LevelName
-from livergrade.evaluation.paired import Pair, compare, pool_folds, refuse_different_tests, spread
-from livergrade.evaluation.summary import RunMetrics, evaluate
-from livergrade.multirun.one_cohort import refuse_mixed_cohorts
-from livergrade.multirun.spellings import refuse_spellings
 from livergrade.runs.run import Run
 
 KINDS = {
@@ -76,8 +65,9 @@ def arms(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
     for kind in KINDS:
         models: dict[str, dict[str, list[Run]]] = {}
         runs_of_kind = [run for run in runs if run.config.split.name == kind]
+        one_split = len({run.config.split.seed for run in runs_of_kind}) == 1
         for name, group in _by_name(runs_of_kind).items():
-            for repeat, folds in _by_repeat(group).items():
+            for repeat, folds in _by_repeat(group, one_split=one_split).items():
                 complete, lines = _one_per_fold(folds)
                 left_out += lines
                 if complete:
@@ -110,11 +100,13 @@ def _by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return by_name
 
 
-def _by_repeat(runs: Sequence[Run]) -> dict[str, list[Run]]:
+def _by_repeat(runs: Sequence[Run], *, one_split: bool) -> dict[str, list[Run]]:
+    """Group runs by their seed, and by that of their split where not all of them have one split."""
     repeats: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.config.seed, run.config.split.seed)):
         seed, split_seed = run.config.seed, run.config.split.seed
-        repeats.setdefault(str(seed) if seed == split_seed else f"{seed}, split {split_seed}", []).append(run)
+        alone = one_split or seed == split_seed
+        repeats.setdefault(str(seed) if alone else f"{seed}, split {split_seed}", []).append(run)
     return repeats
 
 
@@ -133,201 +125,6 @@ def _one_per_fold(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         lines += [f"{run.folder}: fold {numbers} of the same seed is missing" for run in latest.values()]
         return [], lines
     return [latest[fold] for fold in sorted(latest)], lines
-
-
-class RunFacts(TypedDict):
-    """Facts about the runs of one model.
-
-    Attributes:
-        model: name of the network.
-        folders: folders of the runs.
-        commands: their command lines, without repetitions.
-        initialisation: origin of the initial weights.
-        parameters: number of parameters of the network; null if not recorded.
-        epochs: largest number of epochs.
-        minutes: mean duration of a run in minutes; null if not recorded.
-    """
-
-    model: str
-    folders: list[str]
-    commands: list[str]
-    initialisation: str
-    parameters: int | None
-    epochs: int
-    minutes: float | None
-
-
-class ModelMeasures(RunFacts):
-    """Facts and metrics of one model.
-
-    Attributes:
-        repeats: repeat (its seed) → its metrics, the folds pooled.
-    """
-
-    repeats: dict[str, RunMetrics]
-
-
-class ArmMeasures(TypedDict):
-    """Metrics of an arm, as stored in ``comparison.json``.
-
-    Attributes:
-        kind: unit of the split, a key of `KINDS`.
-        leakage: the worst leakage of its runs.
-        repeats: the repeats (seeds) that all models share.
-        models: name → facts and metrics.
-        pairs: comparison of each pair of models, over the shared repeats.
-    """
-
-    kind: str
-    leakage: Leakage
-    repeats: list[str]
-    models: dict[str, ModelMeasures]
-    pairs: list[Pair]
-
-
-class LeakageGap(TypedDict):
-    """Effect of leakage on the accuracy of one model at one level.
-
-    Attributes:
-        model: name of the model.
-        level: ``view``, ``image`` or ``patient``.
-        by_patient: mean accuracy over the repeats with the split by patient.
-        by_image: mean accuracy over the repeats with the split by image.
-        gap: by_image − by_patient.
-        repeats: number of repeats of the split by patient, and of the split by image.
-    """
-
-    model: str
-    level: LevelName
-    by_patient: float
-    by_image: float
-    gap: float
-    repeats: list[int]
-
-
-def measure(arm: Group, *, resamples: int, permutations: int, seed: int) -> ArmMeasures:
-    """Compute all metrics of an arm, and compare every pair of its models.
-
-    Raises:
-        UserError: its runs are of different labels, images or tests, or know a patient by several names.
-    """
-    refuse_mixed_cohorts(arm.models, external=arm.kind == "external")
-    refuse_spellings(folds for repeats in arm.models.values() for folds in repeats.values())
-    tables: dict[str, dict[str, pd.DataFrame]] = {
-        name: {
-            repeat: pool_folds([run.tested for run in folds], [str(run.folder) for run in folds])
-            for repeat, folds in repeats.items()
-        }
-        for name, repeats in arm.models.items()
-    }
-    shared = [
-        repeat
-        for repeat in next(iter(tables.values()))
-        if all(repeat in repeats for repeats in tables.values())
-    ]
-    shared_tables = {name: [repeats[repeat] for repeat in shared] for name, repeats in tables.items()}
-    pairs: list[Pair] = []
-    if len(shared_tables) > 1 and shared:
-        refuse_different_tests(shared_tables)
-        pairs = compare(shared_tables, permutations=permutations, seed=seed)
-    leaks = [run.metrics["leakage"] for run in arm.runs]
-    worst = max(leaks, key=lambda leak: (leak["leaking"] is not False, leak.get("with_sibling") or 0))
-    return {
-        "kind": arm.kind,
-        "leakage": worst,
-        "repeats": shared,
-        "models": {
-            name: {
-                **_run_facts([run for folds in repeats.values() for run in folds]),
-                "repeats": {
-                    repeat: {**evaluate(table, None, resamples=resamples, seed=seed), "leakage": worst}
-                    for repeat, table in tables[name].items()
-                },
-            }
-            for name, repeats in arm.models.items()
-        },
-        "pairs": pairs,
-    }
-
-
-def _run_facts(runs: Sequence[Run]) -> RunFacts:
-    environments = [run.environment for run in runs]
-    seconds = [taken for environment in environments if (taken := environment.get("seconds")) is not None]
-    return {
-        "model": runs[0].config.model.name,
-        "folders": [str(run.folder) for run in runs],
-        "commands": list(dict.fromkeys(environment.get("command", "") for environment in environments)),
-        "initialisation": "; ".join(
-            dict.fromkeys(environment.get("initialisation", "") for environment in environments)
-        ),
-        "parameters": environments[0].get("parameters"),
-        "epochs": max((environment.get("epochs", 0) for environment in environments), default=0),
-        "minutes": round(fmean(seconds) / 60, 1) if seconds else None,
-    }
-
-
-def estimate(model: ModelMeasures, level: LevelName, metric: str, grade: str | None = None) -> Estimate:
-    """Estimate of one metric of a model over its repeats.
-
-    Returns:
-        For one repeat: its ``value``, ``low``, ``high`` and ``n`` as measured. For several: their mean as
-        ``value``, no interval, and additionally ``sd`` and ``values``; null if undefined in any repeat.
-    """
-    estimates: list[Estimate] = [
-        metrics[level]["per_class"][grade][metric] if grade else metrics[level][metric]
-        for metrics in model["repeats"].values()
-    ]
-    if len(estimates) == 1:
-        return estimates[0]
-    values = [item["value"] for item in estimates if item["value"] is not None]
-    n = sum(item["n"] or 0 for item in estimates)
-    if len(values) < len(estimates):
-        return undefined(n, next(item["reason"] for item in estimates if item["value"] is None))
-    over = spread(values)
-    return {"value": over["mean"], "low": None, "high": None, "n": n, "sd": over["sd"], "values": values}
-
-
-def order(measured: ArmMeasures, level: LevelName) -> list[str]:
-    """The models of a measured arm, by descending accuracy."""
-    models = measured["models"]
-    return sorted(models, key=lambda name: -(estimate(models[name], level, "accuracy")["value"] or 0))
-
-
-def best_models(measured: ArmMeasures, level: LevelName) -> list[str]:
-    """The models of the highest accuracy: more than one if they are tied."""
-    accuracies = {
-        name: estimate(model, level, "accuracy")["value"] or 0 for name, model in measured["models"].items()
-    }
-    highest = max(accuracies.values())
-    return [name for name, accuracy in accuracies.items() if highest - accuracy < 1e-12]
-
-
-def leakage_gap(measured: Sequence[ArmMeasures]) -> list[LeakageGap]:
-    """Increase of each model's accuracy when the split is by image instead of by patient.
-
-    Args:
-        measured: result of `measure` for each arm.
-
-    Returns:
-        One entry for each model that has both kinds of split, and each level. No interval: the test sets
-        differ.
-    """
-    by_kind = {arm["kind"]: arm["models"] for arm in measured}
-    honest = by_kind.get("patient") or by_kind.get("kfold") or {}
-    leaking = by_kind.get("image", {})
-    return [
-        {
-            "model": name,
-            "level": level,
-            "by_patient": (fair := estimate(honest[name], level, "accuracy")["value"] or 0.0),
-            "by_image": (leaky := estimate(leaking[name], level, "accuracy")["value"] or 0.0),
-            "gap": leaky - fair,
-            "repeats": [len(honest[name]["repeats"]), len(leaking[name]["repeats"])],
-        }
-        for name in honest
-        if name in leaking
-        for level in LEVELS
-    ]
 
 
 def differences(groups: Sequence[Group]) -> dict[str, dict[str, str]]:

@@ -14,7 +14,8 @@ from livergrade.evaluation.estimate import Estimate
 from livergrade.evaluation.levels import REPORTED_LEVELS, LevelName, ReportedLevel
 from livergrade.evaluation.paired import Pair
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import ArmMeasures, Group, estimate, order
+from livergrade.multirun.grouping import Group
+from livergrade.multirun.measures import ArmMeasures, estimate, order
 from livergrade.reports.palette import BLUE, GRADES, INK, MUTED, RULE
 from livergrade.reports.style import SHARE, heading, hide_spines
 
@@ -66,7 +67,7 @@ def differences(pairs: Sequence[Pair], level: ReportedLevel, *, note: str = "") 
     figure = Figure((8.4, 1.5 + 0.34 * len(pairs)), layout="constrained")
     axes = figure.subplots()
     for row, pair in enumerate(pairs):
-        p = pair[level]["permutation"]["p_holm"]
+        p = pair[level]["test"]["p_holm"]
         _whisker(axes, row, pair[level]["difference"]["accuracy"], filled=p is not None and p < 0.05)
     axes.axvline(0, color=MUTED, lw=1)
     _forest(axes, names)
@@ -168,7 +169,7 @@ def _zoom(axes: Axes, span: tuple[int, int]) -> None:
 
 
 def _whisker(axes: Axes, row: int, item: Estimate, *, filled: bool = True) -> None:
-    """Plot an estimate with its interval, or with the value of each repeat."""
+    """Plot an estimate with its interval, and with the value of each repeat where there are several."""
     if item["value"] is None:
         return
     if item["low"] is not None and item["high"] is not None:

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import TypedDict
 
 from livergrade.evaluation.levels import ReportedLevel
-from livergrade.multirun.grouping import KINDS, ArmMeasures, LeakageGap, best_models, estimate
+from livergrade.multirun.grouping import KINDS
+from livergrade.multirun.leakage_gap import LeakageGap
+from livergrade.multirun.measures import ArmMeasures
 from livergrade.multirun.paper import MISPRINTS, TABLE_5, printed
 from livergrade.multirun.tables import Table
-from livergrade.reports.format import format_estimate, value
 from livergrade.reports.html import inlined_figures, write_page
 
 CAPTIONS = {
-    "accuracy": "Accuracy of each model with its 95 % interval over patients, or one stroke per repeat.",
-    "pairs": "Difference in accuracy of each pair of models on the same patients.",
+    "accuracy": "Accuracy of each model with its 95 % interval over patients, and over trainings where there "
+    "are several; then a stroke stands for each seed.",
+    "pairs": "Difference in accuracy of each pair of models on the same patients, with its 95 % interval.",
     "confusion": "Confusion matrices, summed over repeats.",
     "curves": "Accuracy over the epochs, of views, the mean over folds and repeats. Validation stands where "
     "the paper followed the test images.",
@@ -29,6 +31,7 @@ class Comparison(TypedDict):
         classes: the grades, worst to best.
         level: level of the summary, and of the order of the models.
         arms: metrics of each arm.
+        conclusions: what each arm shows, in sentences, by the arm's kind.
         leakage_gap: effect of leakage by model and level; empty without splits by patient and by image.
         differences: option → model → value, of the options in which the models differ.
         left_out: one line for each excluded run.
@@ -38,11 +41,13 @@ class Comparison(TypedDict):
         resamples: number of resamples of the naive interval.
         permutations: number of random swaps of a permutation test.
         seed: seed of these resamples and of the permutation test.
+        equivalence_margin: difference in accuracy that does not matter, percentage points.
     """
 
     classes: list[str]
     level: ReportedLevel
     arms: list[ArmMeasures]
+    conclusions: dict[str, list[str]]
     leakage_gap: list[LeakageGap]
     differences: dict[str, dict[str, str]]
     left_out: list[str]
@@ -52,6 +57,7 @@ class Comparison(TypedDict):
     resamples: int
     permutations: int
     seed: int
+    equivalence_margin: float
 
 
 def write_comparison(folder: Path, compared: Comparison, tables: Mapping[str, Sequence[Table]]) -> Path:
@@ -65,12 +71,12 @@ def write_comparison(folder: Path, compared: Comparison, tables: Mapping[str, Se
     Returns:
         Path of the page. It has no external resources and no script.
     """
-    level = compared["level"]
     sections = [
         {
             "kind": KINDS[arm["kind"]],
             "leakage": arm["leakage"],
-            "verdict": verdict(arm, level),
+            "conclusions": compared["conclusions"][arm["kind"]],
+            "chosen": len(arm["models"]) > 1,
             "tables": list(tables[arm["kind"]]),
             "figures": inlined_figures(
                 folder / "figures", {f"{name}_{arm['kind']}": text for name, text in CAPTIONS.items()}
@@ -91,27 +97,3 @@ def write_comparison(folder: Path, compared: Comparison, tables: Mapping[str, Se
         misprints=MISPRINTS,
         models=sorted({name for arm in compared["arms"] for name in arm["models"]}),
     )
-
-
-def verdict(arm: ArmMeasures, level: ReportedLevel) -> str:
-    """Summary of an arm in one or two sentences that claim no more than the statistical tests support."""
-    models = best_models(arm, level)
-    best = estimate(arm["models"][models[0]], level, "accuracy")
-    if len(models) == 1:
-        text = f"{models[0]} graded most {level}s correctly: {format_estimate(best, 'share')} %"
-    else:  # their intervals may differ
-        names = f"{', '.join(models[:-1])} and {models[-1]}"
-        rest = ", and no other model more" if len(models) < len(arm["models"]) else ""
-        text = f"{names} graded equally many {level}s correctly{rest}: {value(best, 'share')}"
-    text += f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else ""
-    if not arm["pairs"]:
-        return text + ". Nothing was compared with it on the same patients."
-    significant = [
-        f"{pair['first']} and {pair['second']}"
-        for pair in arm["pairs"]
-        if (p := pair[level]["permutation"]["p_holm"]) is not None and p < 0.05
-    ]
-    total = f"{len(arm['pairs'])} {'pair' if len(arm['pairs']) == 1 else 'pairs'}"
-    if not significant:
-        return text + f". No two of the models can be told apart on these patients ({total}, Holm)."
-    return text + f". After Holm's correction {len(significant)} of {total} differ: {'; '.join(significant)}."

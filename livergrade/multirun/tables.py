@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -12,17 +13,25 @@ from livergrade.evaluation.estimate import Estimate
 from livergrade.evaluation.grade_counts import grade_counts
 from livergrade.evaluation.levels import LEVELS, REPORTED_LEVELS, LevelName, ReportedLevel
 from livergrade.evaluation.metric_catalog import overall
+from livergrade.evaluation.paired import Pair
 from livergrade.evaluation.predictions import carried_columns
 from livergrade.io.files import atomic_write
 from livergrade.io.tables import write_table as write_csv
 from livergrade.io.visible import without_controls
 from livergrade.multirun import paper
-from livergrade.multirun.grouping import KINDS, ArmMeasures, Group, LeakageGap, estimate, order
+from livergrade.multirun.grouping import KINDS, Group
+from livergrade.multirun.leakage_gap import LeakageGap
+from livergrade.multirun.measures import ArmMeasures, estimate, order
 from livergrade.reports.format import format_estimate
 from livergrade.reports.markdown import escape_markdown
 from livergrade.runs.run import Run
 
 PAPER = "the paper: view"
+
+INTERVALS = (
+    "the 95 % interval over patients, and over trainings too where there are several, then beside the sd of "
+    "the seeds"
+)
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,10 @@ def split_table(arm: Group) -> Table:
 
 def _distinct_splits(arm: Group) -> list[Run]:
     first = next(iter(arm.models.values()))
-    return [run for folds in first.values() for run in folds]
+    runs = [run for folds in first.values() for run in folds]
+    return list({(run.config.split.seed, run.config.split.fold): run for run in reversed(runs)}.values())[
+        ::-1
+    ]
 
 
 def accuracy_table(measured: ArmMeasures, models: Sequence[str], classes: Sequence[str]) -> Table:
@@ -165,7 +177,7 @@ def accuracy_table(measured: ArmMeasures, models: Sequence[str], classes: Sequen
             cells = [f"{printed[grade]:.2f}" for grade in (*classes, "total")]
             lines.append([name, PAPER, *cells])
     table = pd.DataFrame(lines, columns=["Model", "Level", *classes, "Total"])
-    note = "Share graded correctly in %, with the 95 % interval over patients, or ± the sd over repeats."
+    note = f"Share graded correctly in %, with {INTERVALS}."
     if table["Level"].eq(PAPER).any():
         note += (
             " The paper counts rotated views and splits over images; ours compares at the view level alone, "
@@ -196,7 +208,7 @@ def grades_table(
     heads = ["Precision", "Recall", "F1"]
     columns = ["Grade", "Model", *heads, *(f"{head}, paper" for head in heads)]
     table = pd.DataFrame(lines, columns=columns)
-    note = f"In %, at the {level} level, with the 95 % interval over patients, or ± the sd over repeats."
+    note = f"In %, at the {level} level, with {INTERVALS}."
     if (table[columns[-3:]] != "").any(axis=None):
         note += " The paper's are of rotated views and of a split over images."
     else:
@@ -221,49 +233,71 @@ def scores_table(measured: ArmMeasures, models: Sequence[str], level: LevelName)
 
 
 def pairs_table(measured: ArmMeasures, level: ReportedLevel) -> Table:
-    """Each pair of models: differences with their intervals, and significance tests."""
+    """Each pair of models: differences with their intervals, significance tests, and what they show."""
     lines, numbers = [], []
     for pair in measured["pairs"]:
-        names = f"{pair['first']} − {pair['second']}"
-        accuracy = pair[level]["difference"]["accuracy"]
-        kappa = pair[level]["difference"]["quadratic_kappa"]
-        permutation = pair[level]["permutation"]
-        mcnemar = pair["mcnemar"]
-        counts = "n/a" if mcnemar["p"] is None else f"{mcnemar['only_first']} : {mcnemar['only_second']}"
+        found, mcnemar = pair[level], pair["mcnemar"]
         lines.append(
-            [
-                names,
-                format_estimate(accuracy, "share"),
-                format_estimate(kappa, "score"),
-                _p(permutation["p"]),
-                _p(permutation["p_holm"]),
-                counts,
-                _p(mcnemar["p_holm"]),
-            ]
+            {
+                "Models": f"{pair['first']} − {pair['second']}",
+                "Compared": "two trainings" if pair["about"] == "trainings" else _trainings(pair),
+                "Accuracy, points": format_estimate(found["difference"]["accuracy"], "share"),
+                "Quadratic kappa": format_estimate(found["difference"]["quadratic_kappa"], "score"),
+                "p": _p(found["test"]["p"]),
+                "Holm p": _p(found["test"]["p_holm"]),
+                "Verdict": _verdict(pair, level),
+                "Detectable, points": _points(found["decision"]["detectable"]),
+                "Correct in one only": "n/a"
+                if mcnemar["p"] is None
+                else f"{mcnemar['only_first']} : {mcnemar['only_second']}",
+                "McNemar, Holm p": _p(mcnemar["p_holm"]),
+            }
         )
-        for row_level in REPORTED_LEVELS:
-            where = {"first": pair["first"], "second": pair["second"], "level": row_level}
-            numbers += [
-                _number(item, **where, figure=metric)
-                for metric, item in pair[row_level]["difference"].items()
-            ]
-            numbers.append(
-                where | {"figure": "permutation p, accuracy", "value": pair[row_level]["permutation"]["p"]}
-            )
-            numbers.append(
-                where | {"figure": "permutation p, Holm", "value": pair[row_level]["permutation"]["p_holm"]}
-            )
-    columns = [
-        *("Models", "Accuracy, points", "Quadratic kappa"),
-        *("Permutation p", "Holm p", "Correct in one model only", "McNemar, Holm p"),
-    ]
+        numbers += [row for row_level in REPORTED_LEVELS for row in _pair_numbers(pair, row_level)]
+    table = pd.DataFrame(lines)
+    if all(pair["mcnemar"]["p"] is None for pair in measured["pairs"]):
+        table = table[[*table][:-2]]
+    margin = f"{100 * measured['pairs'][0][level]['decision']['margin']:g}"
     note = (
         f"First minus second at the {level} level, with the 95 % interval of Agresti and Min, patients as "
-        "clusters. The permutation test swaps the two models' answers patient by patient; "
-        "McNemar's is exact and by patient. Holm's correction is over all pairs."
+        "clusters. With several trainings of each it takes patients and trainings as samples, and so does p "
+        "(Student's t); of two trainings p is that of swapping their answers patient by patient, and "
+        "McNemar's is exact and by patient. Holm's correction is over all pairs. Equivalent: less than "
+        f"{margin} points apart (two one-sided tests, Holm). Detectable: the true difference found with a "
+        "power of 80 %."
     )
-    table = pd.DataFrame(lines, columns=columns)
-    return Table("pairs", "Models compared in pairs", note, table, pd.DataFrame(numbers), labels=1)
+    return Table("pairs", "Models compared in pairs", note, table, pd.DataFrame(numbers), labels=2)
+
+
+def _pair_numbers(pair: Pair, level: ReportedLevel) -> list[dict[str, object]]:
+    """Rows of the CSV of the pairs, of one level."""
+    where: dict[str, object] = {"first": pair["first"], "second": pair["second"], "level": level}
+    where["about"] = pair["about"]
+    test, decision = pair[level]["test"], pair[level]["decision"]
+    return [
+        *(_number(item, **where, figure=metric) for metric, item in pair[level]["difference"].items()),
+        where | {"figure": "p, accuracy", "value": test["p"], "reason": test["method"]},
+        where | {"figure": "p, Holm", "value": test["p_holm"]},
+        where | {"figure": "p, equivalence, Holm", "value": decision["p_equivalent_holm"]},
+        where | {"figure": "verdict", "reason": _verdict(pair, level)},
+        where | {"figure": "detectable difference", "value": decision["detectable"]},
+    ]
+
+
+def _trainings(pair: Pair) -> str:
+    first, second = pair["trainings"]
+    return f"{first} trainings each" if first == second else f"{first} and {second} trainings"
+
+
+def _verdict(pair: Pair, level: ReportedLevel) -> str:
+    decision = pair[level]["decision"]
+    if not decision["better"]:
+        return decision["verdict"]
+    return f"{'training of ' * (pair['about'] == 'trainings')}{decision['better']} better"
+
+
+def _points(share: float | None) -> str:
+    return "n/a" if share is None else f"{100 * share:.1f}"
 
 
 def _p(value: float | None) -> str:
@@ -273,19 +307,26 @@ def _p(value: float | None) -> str:
 
 
 def gap_table(gaps: Sequence[LeakageGap]) -> Table:
-    """Increase in accuracy from a split by image, by model and level."""
-    lines = [
-        [
-            row["model"],
-            row["level"],
-            f"{100 * row['by_patient']:.1f}",
-            f"{100 * row['by_image']:.1f}",
-            f"{100 * row['gap']:+.1f}".replace("-", "−"),
-        ]
-        for row in gaps
-    ]
-    table = pd.DataFrame(
-        lines, columns=["Model", "Level", "Split by patient", "Split by image", "Gap, points"]
+    """Increase in accuracy from a split by image, by model and level, paired by seed."""
+    lines = []
+    for row in gaps:
+        interval = cast(Estimate, {"value": row["gap"], "low": row["low"], "high": row["high"]})
+        lines.append(
+            [
+                row["model"],
+                row["level"],
+                f"{100 * row['by_patient']:.1f}",
+                f"{100 * row['by_image']:.1f}",
+                ("+" if row["gap"] >= 0 else "") + format_estimate(interval, "share"),
+                ", ".join(row["seeds"]) or "none in both",
+            ]
+        )
+    columns = ["Model", "Level", "Split by patient", "Split by image", "Gap, points", "Seeds"]
+    note = (
+        "Accuracy in %, mean over the seeds that both splits have. The trainings of a seed are a pair; the "
+        "95 % interval takes patients, and seeds where there are several, as samples. With one seed it is "
+        "about two trainings."
     )
-    note = "Accuracy in %, mean over repeats. The test sets differ, so a single pair can go either way."
-    return Table("leakage_gap", "Effect of leakage on accuracy", note, table, pd.DataFrame(gaps))
+    shown = pd.DataFrame(lines, columns=columns)
+    numbers = pd.DataFrame([{**row, "seeds": " ".join(row["seeds"])} for row in gaps])
+    return Table("leakage_gap", "Effect of leakage on accuracy", note, shown, numbers)

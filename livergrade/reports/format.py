@@ -76,10 +76,13 @@ def bounds(estimate: Estimate, unit: str) -> str:
 
 
 def format_estimate(estimate: Estimate, unit: str) -> str:
-    """An estimate with its interval, or its sd over repeats: ``80.0 (54.8–93.0)``, ``78.1 ± 3.2``."""
+    """An estimate with its interval, and with its sd over repeats where there are several.
+
+    As ``80.0 (54.8–93.0)``, ``78.1 (69.0–87.2; sd 3.2)``, ``78.1 (sd 3.2)``.
+    """
     if estimate["value"] is None:
         return "n/a"
-    text, deviation = number(estimate["value"], unit), estimate.get("sd")
-    if deviation is not None:
-        return f"{text} ± {number(deviation, unit)}"
-    return text if estimate["low"] is None else f"{text} ({bounds(estimate, unit)})"
+    deviation = estimate.get("sd")
+    beside = [bounds(estimate, unit)] if estimate["low"] is not None else []
+    beside += [f"sd {number(deviation, unit)}"] if deviation is not None else []
+    return number(estimate["value"], unit) + (f" ({'; '.join(beside)})" if beside else "")

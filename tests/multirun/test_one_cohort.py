@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.multirun.grouping import arms, measure
+from livergrade.multirun.grouping import arms
+from livergrade.multirun.measures import measure
 from livergrade.multirun.one_cohort import refuse_mixed_cohorts
 from livergrade.runs.find import find_runs
 from tests.conftest import finished_run

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livergrade.multirun.grouping import arms, measure
+from livergrade.multirun.grouping import arms
+from livergrade.multirun.measures import measure
 from livergrade.multirun.plots import ZOOM, curves, mean_histories, plot_arm
 from livergrade.reports.style import save
 from livergrade.runs.find import find_runs
@@ -40,7 +41,7 @@ def test_every_model_is_in_every_figure(tmp_path: Path) -> None:
     assert all(str(count) in written(figures["confusion_patient"]) for count in counts.flat)
 
 
-def test_repeats_are_strokes_and_no_interval(tmp_path: Path) -> None:
+def test_repeats_are_strokes_beside_the_interval(tmp_path: Path) -> None:
     for seed in (0, 1):
         finished_run(tmp_path / str(seed), "senet", seed=seed)
     arm = arms(find_runs([tmp_path])[0])[0][0]

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.multirun.grouping import arms, measure
+from livergrade.multirun.grouping import arms
+from livergrade.multirun.measures import measure
 from livergrade.multirun.spellings import refuse_spellings
 from livergrade.runs.run import Run
 from tests.conftest import finished_run

@@ -11,7 +11,8 @@ from livergrade.evaluation.predictions import write_predictions
 from livergrade.evaluation.splits import write_split
 from livergrade.evaluation.summary import evaluate
 from livergrade.io.files import write_json
-from livergrade.multirun.grouping import Group, arms, measure
+from livergrade.multirun.grouping import Group, arms
+from livergrade.multirun.measures import measure
 from livergrade.multirun.paper import TABLE_5, TABLE_6
 from livergrade.multirun.tables import Table, arm_tables, cohort_table, gap_table, split_table, write_table
 from livergrade.reports.run_report import cohort_counts
@@ -148,4 +149,25 @@ def test_three_files_of_each_table(tmp_path: Path) -> None:
 
 def test_the_gap_is_signed() -> None:
     row = {"model": "senet", "level": "image", "by_patient": 0.7, "by_image": 0.65, "gap": -0.05}
-    assert gap_table([row]).shown.loc[0, "Gap, points"] == "−5.0"
+    row |= {"low": -0.1, "high": 0.02, "method": "", "reason": "", "seeds": ["0", "1"]}
+    shown = gap_table([row]).shown
+    assert shown.loc[0, "Gap, points"] == "−5.0 (−10.0 to 2.0)"
+    assert shown.loc[0, "Seeds"] == "0, 1"
+    up = gap_table([row | {"gap": 0.05, "low": None, "high": None, "seeds": []}]).shown
+    assert up.loc[0, "Gap, points"] == "+5.0"
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_pair_is_told_as_what_it_is(tmp_path: Path, seeds: int) -> None:
+    for seed in range(seeds):
+        finished_run(tmp_path / f"a{seed}", "senet", seed=seed, split_seed=0, skill=9, patients=90)
+        finished_run(tmp_path / f"b{seed}", "cbam", seed=seed, split_seed=0, skill=0, patients=90)
+    arm = arms(find_runs([tmp_path])[0])[0][0]
+    tables = arm_tables(arm, measure(arm, resamples=20, permutations=100, seed=0), "patient")
+    pairs = next(table for table in tables if table.name == "pairs_patient").shown.loc[0]
+    assert pairs["Compared"] == ("two trainings" if seeds == 1 else "3 trainings each")
+    assert pairs["Verdict"] == ("training of senet better" if seeds == 1 else "senet better")
+    assert float(pairs["Detectable, points"]) > 0
+    assert ("McNemar, Holm p" in pairs) == (seeds == 1)
+    split = next(table for table in tables if table.name == "split_patient").shown
+    assert list(split["Split"]) == ["seed 0"] * 2  # one split, whatever the seeds

@@ -1,0 +1,125 @@
+"""What a comparison shows, in sentences that claim no more than its tests do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from livergrade.evaluation.levels import ReportedLevel
+from livergrade.evaluation.paired import Pair
+from livergrade.multirun.measures import ArmMeasures, best_models, estimate
+from livergrade.reports.format import format_estimate, number, value
+
+SEVERAL_SEEDS = "train each with several seeds, as seed=0,1,2,3,4"
+
+
+def conclusions(arm: ArmMeasures, level: ReportedLevel) -> list[str]:
+    """What the comparison of an arm is about and shows, a sentence or two each.
+
+    Returns:
+        What was compared, the best model, what each pair shows, and the difference that could be found.
+    """
+    if not arm["pairs"]:
+        return [f"{_best(arm, level)}. Nothing was compared with it on the same patients."]
+    told = [_about(arm), f"{_best(arm, level)}.{_optimism(arm, level)}", _verdicts(arm, level)]
+    return [*told, *_detectable(arm["pairs"], level)]
+
+
+def _once(arm: ArmMeasures) -> list[str]:
+    """Models of which one training was compared."""
+    trainings: dict[str, int] = {}
+    for pair in arm["pairs"]:
+        trainings |= dict(zip((pair["first"], pair["second"]), pair["trainings"], strict=True))
+    return [name for name, count in trainings.items() if count == 1]
+
+
+def _about(arm: ArmMeasures) -> str:
+    once, models = _once(arm), len(arm["models"])
+    if len(once) == models:
+        return (
+            f"{'Two' if models == 2 else models} trainings were compared, one of each model. Another seed "
+            "would give other networks, so this says nothing about the architectures or recipes themselves; "
+            f"for that, {SEVERAL_SEEDS}."
+        )
+    if once:
+        return (
+            f"There is one training of {_listed(once)}: what is compared with it holds for that training "
+            f"alone, and says nothing about the architecture or recipe; for that, {SEVERAL_SEEDS}."
+        )
+    counts = sorted({count for pair in arm["pairs"] for count in pair["trainings"]})
+    number_of = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    folds = ", one for each fold and seed," if arm["kind"] == "kfold" else ""
+    return (
+        f"{number_of} trainings of each model{folds} were compared. Patients and trainings both count as "
+        "samples of more: the results are about further patients and further trainings."
+    )
+
+
+def _best(arm: ArmMeasures, level: ReportedLevel) -> str:
+    models = best_models(arm, level)
+    best = estimate(arm["models"][models[0]], level, "accuracy")
+    once = bool(arm["pairs"]) and set(models) <= set(_once(arm))
+    names = f"{'The training' + 's' * (len(models) > 1) + ' of ' if once else ''}{_listed(models)}"
+    if len(models) == 1:
+        text = f"{names} graded most {level}s correctly: {format_estimate(best, 'share')} %"
+    else:  # their intervals may differ
+        rest = ", and no other model more" if len(models) < len(arm["models"]) else ""
+        text = f"{names} graded equally many {level}s correctly{rest}: {value(best, 'share')}"
+    return text + (f" of {best['n']}" if len(arm["models"][models[0]]["repeats"]) == 1 else "")
+
+
+def _optimism(arm: ArmMeasures, level: ReportedLevel) -> str:
+    """How much too good the best looks, since the test patients chose it."""
+    points = number(arm["optimism"][level], "share")
+    expected = "less than 0.1" if points in ("0.0", "−0.0") else points
+    luck = " The luck of a single training comes on top." if _once(arm) else ""
+    return (
+        f" A best of {len(arm['models'])} that the test patients chose is expected to look {expected} points "
+        f"too good.{luck}"
+    )
+
+
+def _verdicts(arm: ArmMeasures, level: ReportedLevel) -> str:
+    pairs = arm["pairs"]
+    margin = f"{100 * pairs[0][level]['decision']['margin']:g} points"
+    total = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}, Holm"
+    compared = "trainings" if all(pair["about"] == "trainings" for pair in pairs) else "models"
+    better = [
+        f"{_name(pair, winner)} than {_name(pair, loser)}"
+        for pair in pairs
+        if (winner := pair[level]["decision"]["better"])
+        for loser in (pair["second"] if winner == pair["first"] else pair["first"],)
+    ]
+    equivalent = [
+        f"{_name(pair, pair['first'])} and {_name(pair, pair['second'])}"
+        for pair in pairs
+        if pair[level]["decision"]["verdict"] == "equivalent"
+    ]
+    undecided = len(pairs) - len(better) - len(equivalent)
+    if undecided == len(pairs):
+        return (
+            f"Undecided: no two of the {compared} can be told apart on these patients, nor are any shown to "
+            f"be within {margin} of each other ({total})."
+        )
+    told = [
+        f"Better: {'; '.join(better)}." if better else "",
+        f"Equivalent, less than {margin} apart: {'; '.join(equivalent)}." if equivalent else "",
+        f"Undecided: {undecided}." if undecided else "",
+    ]
+    return f"{' '.join(text for text in told if text)[:-1]} ({total})."
+
+
+def _name(pair: Pair, name: str) -> str:
+    return f"the training of {name}" if pair["about"] == "trainings" else name
+
+
+def _detectable(pairs: Sequence[Pair], level: ReportedLevel) -> list[str]:
+    found = [one for pair in pairs if (one := pair[level]["decision"]["detectable"]) is not None]
+    if not found:
+        return []
+    low, high = number(min(found), "share"), number(max(found), "share")
+    span = f"{low} points" if low == high else f"{low} to {high} points, depending on the pair"
+    return [f"With a power of 80 % this study could have found a true difference of {span}."]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
