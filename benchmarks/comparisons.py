@@ -257,7 +257,7 @@ def tables(results: dict[Cell, dict[str, dict[str, float]]]) -> list[str]:
         "| Trainings | Level | mean ± sd holds the truth | the interval holds it |",
         "|---|---|---|---|",
     ]
-    for cell in [cell for cell in results if not cell.apart]:
+    for cell in [cell for cell in GRID if cell in results and not cell.apart]:
         other, ten = (Cell(cell.patients, cell.seeds, cell.folds, apart) for apart in (0.05, 0.10))
         if other not in results or ten not in results:
             continue

@@ -133,11 +133,11 @@ def _of_several_answers(found: Estimate, averaged: Floats, jackknife: Jackknife,
     """The interval over patients of a mean of shares of patients.
 
     Several answers of a patient tell more than one, so that Wilson's interval of as many patients is too
-    wide; but it holds where all answers are right or wrong, and no interval is narrower than that.
+    wide; but none is narrower than that of as many patients who are all right.
     """
-    patients = len(jackknife.grades)
     interval = score_interval(averaged, jackknife, spread=spread)
-    low, high = interval["low"] or 0.0, interval["high"] or 0.0
-    if high - low < 1 - wilson(1.0, patients)[0]:
-        return found
-    return cast(Estimate, {**found, **interval})
+    value, low, high = float(averaged[0]), interval["low"] or 0.0, interval["high"] or 0.0
+    wider = max(1.0, (1 - wilson(1.0, len(jackknife.grades))[0]) / (high - low))
+    low, high = value - wider * (value - low), value + wider * (high - value)
+    beyond = max(0.0, high - 1) + min(0.0, low)
+    return cast(Estimate, {**found, **interval, "low": low - beyond, "high": high - beyond})

@@ -81,3 +81,13 @@ def test_paper_patient_differs_in_the_split_alone() -> None:
     paper, patient = composed("experiment=paper"), composed("experiment=paper_patient")
     assert patient.split.name == "patient"
     assert replace(patient, split=SplitConfig()) == replace(paper, split=SplitConfig())
+
+
+@pytest.mark.parametrize(
+    ("words", "split"),
+    [([], 0), (["seed=3"], 0), (["seed=3", "split.seed=${seed}"], 3), (["split.seed=5"], 5)],
+)
+def test_the_split_follows_the_seed_of_training_only_where_it_is_asked_to(
+    words: list[str], split: int
+) -> None:
+    assert composed(*words).split.seed == split
