@@ -99,7 +99,7 @@ def pool_folds(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataF
             raise UserError(
                 f"{first_name} and {second_name}: {len(duplicates)} test images are in both, "
                 f"as {', '.join(duplicates[:3])}; folds of one split test each image once. "
-                "Run them with the same cohort, seed and split.folds."
+                "Run them with the same cohort, split.seed and split.folds."
             )
     return pd.concat(tables, ignore_index=True)
 

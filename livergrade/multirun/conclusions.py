@@ -18,6 +18,8 @@ def conclusions(arm: ArmMeasures, level: ReportedLevel) -> list[str]:
     Returns:
         What was compared, the best model, what each pair shows, and the difference that could be found.
     """
+    if not arm["pairs"] and len(arm["models"]) > 1:
+        return ["Nothing was compared: no seed of all models was tested on the same patients."]
     if not arm["pairs"]:
         return [f"{_best(arm, level)}. Nothing was compared with it on the same patients."]
     told = [_about(arm), f"{_best(arm, level)}.{_optimism(arm, level)}", _verdicts(arm, level)]
@@ -109,7 +111,8 @@ def _verdicts(arm: ArmMeasures, level: ReportedLevel) -> str:
 
 
 def _name(pair: Pair, name: str) -> str:
-    return f"the training of {name}" if pair["about"] == "trainings" else name
+    trainings = dict(zip((pair["first"], pair["second"]), pair["trainings"], strict=True))
+    return f"the training of {name}" if trainings[name] == 1 else name
 
 
 def _detectable(pairs: Sequence[Pair], level: ReportedLevel) -> list[str]:

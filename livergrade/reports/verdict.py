@@ -78,7 +78,7 @@ def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
     elif split == "patient":
         sentences.append(
             "One split of one cohort: another split or seed gives other results, and the intervals do not "
-            "include that variation. Cross-validation and repeats over seeds show it."
+            "include that variation. Cross-validation, and repeats over seeds and splits, show it."
         )
     if split == "external":
         sentences.append(

@@ -170,6 +170,13 @@ def test_no_difference_has_an_interval_without_width(trainings: int) -> None:
         assert pair[level]["decision"]["verdict"] != "better"
 
 
+@pytest.mark.parametrize(("patients", "verdict"), [(45, "undecided"), (90, "equivalent")])
+def test_agreement_on_few_patients_is_no_equivalence(patients: int, verdict: str) -> None:
+    tables = [predictions(1, patients=patients, images=1)] * 3
+    (pair,) = compare({"a": tables, "b": tables})
+    assert pair["patient"]["decision"]["verdict"] == verdict
+
+
 def test_folds_are_trainings_of_a_cross_validation() -> None:
     a, b = predictions(1, patients=60, skill=0.6), predictions(2, patients=60, skill=0.2)
     folds = pd.Series({f"P{number:02d}": number % 5 for number in range(60)})

@@ -63,7 +63,7 @@ def test_a_single_training_among_several_is_named() -> None:
         "There is one training of c: what is compared with it holds for that training alone"
     )
     assert "a than b" in verdicts
-    assert "the training of a than the training of c" in verdicts
+    assert "a than the training of c" in verdicts
 
 
 def test_folds_are_trainings() -> None:
@@ -83,6 +83,9 @@ def test_equivalent_and_undecided() -> None:
 
 
 def test_nothing_compared() -> None:
+    apart = arm(0.8, 0.8) | {"pairs": []}
+    (told,) = conclusions(apart, "patient")
+    assert told == "Nothing was compared: no seed of all models was tested on the same patients."
     (told,) = conclusions(arm(0.8, trainings=(1,)), "patient")
     assert told == (
         "a graded most patients correctly: 80.0 (70.0–90.0) % of 20. Nothing was compared with it on the "
