@@ -37,9 +37,9 @@ from livergrade.evaluation.intervals import (
 )
 from livergrade.evaluation.levels import Level, ReportedLevel
 from livergrade.evaluation.metric_catalog import METRICS
+from livergrade.evaluation.metric_estimate import estimate_metric
 from livergrade.evaluation.selective import risk_coverage
 from livergrade.evaluation.subgroups import from_others
-from livergrade.evaluation.summary import estimate_metric
 from livergrade.evaluation.uncertainty import LEAST_FOR_LOSSES
 from livergrade.evaluation.weighted import Weighted
 from tests.evaluation import cohorts

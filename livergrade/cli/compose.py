@@ -74,7 +74,10 @@ def register(name: str, schema: Any, help_text: str = "") -> None:  # noqa: ANN4
     register_resolvers()
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=type(schema))
-    help_node = {"app_name": name, "header": "", "template": help_text.replace("$", "$$") + FLAGS}
+    literal = help_text.replace("$", "$$").replace(
+        "${", "\\${"
+    )  # no interpolation of OmegaConf, no placeholder
+    help_node = {"app_name": name, "header": "", "template": literal + FLAGS}
     store.store(group="hydra/help", name="livergrade", node=help_node)
 
 

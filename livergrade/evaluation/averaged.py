@@ -15,9 +15,9 @@ from livergrade.evaluation.grade_counts import without_patients
 from livergrade.evaluation.intervals import GradeMix, Jackknife, Spread, score_interval, wilson
 from livergrade.evaluation.levels import LEVELS, Level, LevelName, aggregate
 from livergrade.evaluation.metric_catalog import Metric, overall, per_class
+from livergrade.evaluation.metric_estimate import denominators, estimate_metric
 from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.sample import Sample
-from livergrade.evaluation.summary import denominators, estimate_metric
 from livergrade.evaluation.trainings import of_seeds, over_trainings
 
 Averages = dict[LevelName, dict[str, Estimate | dict[str, dict[str, Estimate]]]]
@@ -103,7 +103,7 @@ def averaged_metric(
             or [S, 1 + P + F, K] of each grade.
         counts: confusion matrix of each patient's rows, mean over the trainings, float64 [P, K, K].
         sample: the test patients.
-        nobodys: see `livergrade.evaluation.summary.estimate_metric`.
+        nobodys: see `livergrade.evaluation.metric_estimate.estimate_metric`.
     """
     independent, patients = name == "patient", len(sample.patients)
     mean = {metric.name: each.mean(0)[: 1 + patients]}

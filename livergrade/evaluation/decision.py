@@ -49,6 +49,8 @@ class Compared:
         difference: accuracy of the first less that of the second.
         p: p value that they are equal, corrected over all pairs; None without a test.
         inference: what tests need of the difference; None without an interval.
+        differing: number of patients that the two grade differently and of all patients, where so few differ
+            that there is no interval, and no further trainings are spoken of; else None.
     """
 
     first: str
@@ -56,6 +58,7 @@ class Compared:
     difference: float
     p: float | None
     inference: Inference | None
+    differing: tuple[int, int] | None = None
 
 
 def decide(pairs: Sequence[Compared], margin: float) -> list[Decision]:
@@ -65,7 +68,7 @@ def decide(pairs: Sequence[Compared], margin: float) -> list[Decision]:
         pairs: all pairs that are compared with each other at one level.
         margin: difference in accuracy that does not matter, a share.
     """
-    equivalence = [equivalence_p(pair.inference, margin) for pair in pairs]
+    equivalence = [equivalence_p(pair, margin) for pair in pairs]
     decisions: list[Decision] = []
     for pair, p, corrected in zip(pairs, equivalence, holm(equivalence), strict=True):
         better = pair.first if pair.difference > 0 else pair.second
@@ -84,14 +87,18 @@ def decide(pairs: Sequence[Compared], margin: float) -> list[Decision]:
     return decisions
 
 
-def equivalence_p(inference: Inference | None, margin: float) -> float | None:
-    """The larger p value of the two one-sided tests that the difference is beyond the margin."""
-    from scipy.stats import t  # slow to import, and not needed for inference
+def equivalence_p(pair: Compared, margin: float) -> float | None:
+    """The larger p value of the two one-sided tests that the difference is beyond the margin.
 
-    if inference is None:
-        return None
-    nearest = margin - abs(inference.centre)
-    return float(t.sf(nearest / inference.error, inference.freedom))
+    Without an interval it is that of the exact binomial test that the models grade as large a share of the
+    patients differently: their accuracies differ by no more than that.
+    """
+    from scipy.stats import binom, t  # slow to import, and not needed for inference
+
+    if pair.inference is not None:
+        nearest = margin - abs(pair.inference.centre)
+        return float(t.sf(nearest / pair.inference.error, pair.inference.freedom))
+    return float(binom.cdf(*pair.differing, margin)) if pair.differing else None
 
 
 def detectable(inference: Inference | None, pairs: int) -> float | None:

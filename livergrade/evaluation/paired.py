@@ -213,30 +213,33 @@ def _compare_level(
         for name, runs in gathered.items()
     }
     tests: list[Test] = []
-    found: list[tuple[dict[str, Estimate], Inference | None]] = []
+    found: list[tuple[dict[str, Estimate], Inference | None, tuple[int, int] | None]] = []
     for first, second in itertools.combinations(gathered, 2):
         estimates, inference = {}, None
-        few = too_few_differ(_differing(gathered[first], gathered[second], level), level)
+        differing = _differing(gathered[first], gathered[second], level)
+        few = too_few_differ(differing, level)
         for metric in _paired():
             one, other = (np.array([run[metric] for run in values[name]]) for name in (first, second))
             estimates[metric], told = difference(metric, one, other, level, sample, few)
             inference = told if metric == "accuracy" else inference
-        found.append((estimates, inference))
-        if _about_models(len(gathered[first]), len(gathered[second]), sample):
+        about_models = _about_models(len(gathered[first]), len(gathered[second]), sample)
+        alike = few and level == "patient" and not about_models
+        found.append((estimates, inference, (differing, len(sample.patients)) if alike else None))
+        if about_models:
             tests.append(trainings_test(inference))
         else:
             gains = [_correct(gathered[name], level, sample.patients) for name in (first, second)]
             tests.append(permutation_test(gains[0] - gains[1], *permuted))
     set_holm(tests)
     compared = [
-        Compared(first, second, estimates["accuracy"]["value"] or 0.0, test["p_holm"], inference)
-        for (first, second), (estimates, inference), test in zip(
+        Compared(first, second, estimates["accuracy"]["value"] or 0.0, test["p_holm"], inference, differing)
+        for (first, second), (estimates, inference, differing), test in zip(
             itertools.combinations(gathered, 2), found, tests, strict=True
         )
     ]
     return [
         {"difference": estimates, "test": test, "decision": decision}
-        for (estimates, _), test, decision in zip(found, tests, decide(compared, margin), strict=True)
+        for (estimates, _, _), test, decision in zip(found, tests, decide(compared, margin), strict=True)
     ]
 
 
@@ -286,7 +289,7 @@ def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index
 def _differing(
     first: Sequence[dict[str, Level]], second: Sequence[dict[str, Level]], level: ReportedLevel
 ) -> int:
-    """Number of patients whom two models grade differently, in any pair of trainings and any of their rows."""
+    """Number of patients whom two models grade differently, in any pair of trainings and any row."""
     names: set[str] = set()
     for one, other in zip(first, second, strict=False):  # the further trainings of one model have no partner
         rows = one[level]

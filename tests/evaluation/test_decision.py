@@ -35,7 +35,7 @@ def test_the_margin_decides_what_is_equivalent_and_holm_corrects_it() -> None:
     assert decide([pair], 0.05)[0]["verdict"] == "equivalent"
     assert decide([pair], 0.03)[0]["verdict"] == "undecided"
     assert {one["verdict"] for one in decide([pair] * 10, 0.05)} == {"undecided"}
-    assert equivalence_p(pair.inference, 0.05) == pytest.approx(t.sf(2, 50))
+    assert equivalence_p(pair, 0.05) == pytest.approx(t.sf(2, 50))
 
 
 def test_the_detectable_difference_is_found_with_the_power() -> None:

@@ -161,18 +161,31 @@ def test_trainings_widen_what_patients_alone_would_say() -> None:
 
 @pytest.mark.parametrize("trainings", [1, 2, 3])
 def test_no_difference_has_an_interval_without_width(trainings: int) -> None:
-    a = [predictions(1)] * trainings
-    (pair,) = compare({"a": a, "b": [table.copy() for table in a]})
+    right = predictions(1, skill=1)
+    columns = [f"p_{grade}" for grade in GRADES]
+
+    def wrong_on(patients: list[str]) -> pd.DataFrame:
+        table, rows = right.copy(), right["patient"].isin(patients)
+        table.loc[rows, columns] = table.loc[rows, columns].to_numpy()[:, [1, 2, 0]]
+        return table
+
+    names = sorted(right["patient"].unique())
+    a, b = wrong_on(names[:4]), wrong_on(names[4:8])
+    (pair,) = compare({"a": [a] * trainings, "b": [b] * trainings})
     for level in ("image", "patient"):
         found = pair[level]["difference"]["accuracy"]
-        assert found["low"] < found["value"] == 0 < found["high"]
-        assert pair[level]["decision"]["better"] is None
+        assert found["low"] < found["value"] < found["high"]
+        assert found["value"] == pytest.approx(0, abs=0.1)
         assert pair[level]["decision"]["verdict"] != "better"
 
 
-@pytest.mark.parametrize(("patients", "verdict"), [(45, "undecided"), (90, "equivalent")])
-def test_agreement_on_few_patients_is_no_equivalence(patients: int, verdict: str) -> None:
-    tables = [predictions(1, patients=patients, images=1)] * 3
+@pytest.mark.parametrize(
+    ("patients", "trainings", "verdict"), [(45, 1, "undecided"), (90, 1, "equivalent"), (90, 3, "undecided")]
+)
+def test_agreement_on_few_patients_or_of_few_trainings_is_no_equivalence(
+    patients: int, trainings: int, verdict: str
+) -> None:
+    tables = [predictions(1, patients=patients, images=1)] * trainings
     (pair,) = compare({"a": tables, "b": tables})
     assert pair["patient"]["decision"]["verdict"] == verdict
 
