@@ -118,7 +118,8 @@ def _name(pair: Pair, name: str) -> str:
 def _detectable(pairs: Sequence[Pair], level: ReportedLevel) -> list[str]:
     found = [one for pair in pairs if (one := pair[level]["decision"]["detectable"]) is not None]
     if not found:
-        return []
+        reason = pairs[0][level]["difference"]["accuracy"].get("reason", "no pair has an interval")
+        return [f"Which difference this study could have found can't be told: {reason}."]
     low, high = number(min(found), "share"), number(max(found), "share")
     span = f"{low} points" if low == high else f"{low} to {high} points, depending on the pair"
     return [f"With a power of 80 % this study could have found a true difference of {span}."]
