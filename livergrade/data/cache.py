@@ -30,7 +30,6 @@ from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)
 
-FORMAT = "3"  # part of every key: increase it when the pixel values of an array would change
 OVERSAMPLING = 1.6
 """Cached pixels per view pixel along each side. One bilinear warp from this size is as accurate as rotating
 the full image and then downsampling it; fewer pixels blur, more pixels alias (docs/performance.md)."""
@@ -75,7 +74,7 @@ def decoded_images(cohort: Cohort, size: int, folder: Path, *, limit: float = ma
         UserError: images are damaged (all are listed), or the array exceeds the limit or the free disk space.
     """
     folder, shape = claim(folder), (len(cohort.table), size, size, 3)
-    known_by = [FORMAT, str(size), cohort.reading.key(), *cohort.table["sha256"]]
+    known_by = [str(size), cohort.reading.key(), *cohort.table["sha256"]]
     key = hashlib.sha256("\n".join(known_by).encode()).hexdigest()[:16]
     path = folder / f"{key}_{shape[0]}x{size}px.npy"
     if (cached := _opened(path, shape)) is not None:

@@ -215,7 +215,8 @@ def checked_cohort(
         led_out = names_outside(table["image"].tolist(), Inside(root))
         messages += [f"{where(row)}: image {one_line(reason)}" for row, reason in led_out.items()]
     paths = [root / image for image in table["image"]]
-    files = Fingerprints(memory / f"{_path_hash(root)}.json" if memory else None)
+    # What was checked is remembered: by another reading of the files it might be refused.
+    files = Fingerprints(memory / f"{_short_hash(root.absolute(), reading.key())}.json" if memory else None)
     unchecked = {
         row: path
         for row, (path, image) in enumerate(zip(paths, table["image"], strict=True))
@@ -277,6 +278,6 @@ def _spelled_as_on_disk(
     return table.assign(image=images), messages
 
 
-def _path_hash(folder: Path) -> str:
-    """Short hash of a folder's absolute path."""
-    return hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
+def _short_hash(*known_by: object) -> str:
+    """First 16 hexadecimal digits of a hash of some values."""
+    return hashlib.sha256("\n".join(map(str, known_by)).encode()).hexdigest()[:16]

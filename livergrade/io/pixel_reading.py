@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+READER = 4
+"""Version of how image files are read: increased when pixels change, or other files are refused."""
+
 
 @dataclass(frozen=True)
 class PixelReading:
@@ -18,8 +21,11 @@ class PixelReading:
     icc: str = "ignore"
 
     def key(self) -> str:
-        """Text that is the same for two readings exactly if they give the same pixels; part of cache keys."""
-        return "" if self == PixelReading() else repr(self)
+        """Text that is the same for two readings exactly if they give the same pixels, or refuse the file.
+
+        What was read or checked before is known by it.
+        """
+        return f"{READER} {self!r}"
 
 
 AS_FILED = PixelReading()

@@ -7,9 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from livergrade.data import cohort
 from livergrade.data.cohort import from_folder, from_manifest
 from livergrade.data.patient_alias import CohortError, PatientNames, read_alias
 from livergrade.errors import UserError
+from livergrade.io import pixel_reading
 from tests.conftest import GRADES, draw_image, write_cohort
 
 CLASSES = list(GRADES)
@@ -184,3 +186,17 @@ def test_a_manifest_names_files_whose_letters_are_composed_otherwise(tmp_path: P
     if len(list((tmp_path / "in").iterdir())) == 2:  # not on a disk that composes names
         with pytest.raises(UserError, match=r"row 2: image .* is written in 2 ways: 'ma\\u0308"):
             from_manifest(tmp_path / "t.csv", CLASSES)
+
+
+def test_a_cohort_that_an_earlier_version_accepted_is_checked_again(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    found = cohort.broken_files
+    monkeypatch.setattr(
+        cohort, "broken_files", lambda paths, **how: read.append(len(paths)) or found(paths, **how)
+    )
+    for version in (4, 4, 5):
+        monkeypatch.setattr(pixel_reading, "READER", version)
+        from_manifest(manifest, CLASSES, memory=tmp_path)
+    assert read == [24, 0, 24]
