@@ -90,6 +90,7 @@ def test_crops_of_a_region_with_a_hole_at_the_edge(case: Path, reduced: int) -> 
     assert (left_out.image, left_out.rejected) == ("images/case_R01_2.png", "0% of it in the region")
 
 
+@pytest.mark.slow
 def test_only_what_is_missing_is_made_again(case: Path) -> None:
     words = (f"regions={case / 'marked'}", f"table={case / 'table.csv'}", *BOTH)
     out = prepare(case, *words)

@@ -39,6 +39,7 @@ def test_a_start_is_timed_until_it_trains(tmp_path: Path) -> None:
     assert trained > max(answered, composed)
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_is_not_timed(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "train.py").write_text("raise ValueError('no such thing')")

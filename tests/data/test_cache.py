@@ -146,6 +146,7 @@ def _decode(manifest: Path, folder: Path, said: Path) -> None:
     decoded_images(from_manifest(manifest, list(GRADES)), 32, folder)
 
 
+@pytest.mark.slow
 def test_of_two_processes_at_once_one_decodes(manifest: Path, tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     logs = [tmp_path / "first.log", tmp_path / "second.log"]

@@ -62,6 +62,7 @@ def test_the_papers_senet_figures_follow_from_its_counts():
     assert float(found["mean_absolute_error"]) == pytest.approx(188 / 3132)
 
 
+@pytest.mark.slow
 def test_nothing_right_of_predictions_imports_torch():
     code = (
         "import sys, livergrade.evaluation.metrics;"

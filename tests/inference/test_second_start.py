@@ -136,6 +136,7 @@ def test_another_command_s_tables_are_not_written_over(start: Callable[..., int]
     assert (tmp_path / "out" / "images.csv").read_text() == "of prepare\n"
 
 
+@pytest.mark.slow
 def test_slides_are_known_by_their_bytes_and_the_size_of_their_pixels(
     start: Callable[..., int], tmp_path: Path
 ) -> None:

@@ -22,9 +22,8 @@ PUBLISHED = {  # millions of parameters and features, as published (h-optimus as
 }
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "uni" else pytest.param(name, marks=pytest.mark.slow) for name in PATHOLOGY]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PATHOLOGY)
 def test_foundation_models_are_the_published_size(name: str) -> None:
     with torch.device("meta"):
         net = build("timm", 3, backbone=name)

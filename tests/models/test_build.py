@@ -70,7 +70,9 @@ def test_unknown_name_lists_the_names():
 
 
 @pytest.mark.parametrize("name", list(NAMES))
-@pytest.mark.parametrize("size", [(32, 32), (512, 512), (96, 224)])
+@pytest.mark.parametrize(
+    "size", [(96, 224), *(pytest.param(size, marks=pytest.mark.slow) for size in ((32, 32), (512, 512)))]
+)
 def test_shapes_at_any_size(name, size):
     with torch.device("meta"):
         assert build(name, 4)(torch.empty(2, 3, *size)).shape == (2, 4)

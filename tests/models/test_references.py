@@ -54,8 +54,9 @@ def our_builder(name: str) -> Callable[[int], nn.Module]:
     return partial(build, name)
 
 
+@pytest.mark.slow
 @EACH
-@pytest.mark.parametrize("classes", [pytest.param(1000, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("classes", [1000, 3])
 def test_parameters_and_multiply_adds(reference: Reference, classes: int) -> None:
     assert counts_on_meta(our_builder(reference.model), classes) == reference.counts(classes)
 
@@ -114,6 +115,7 @@ def test_se_without_biases_is_se_with_zero_biases(tmp_path: Path) -> None:
     assert torch.equal(*found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "undo"),
     [

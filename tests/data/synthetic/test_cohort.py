@@ -116,6 +116,7 @@ def test_two_scales_show_the_same_patients_and_tissue(tmp_path):
         assert abs(coarse[0].mean() - coarse[1].mean()) < 6
 
 
+@pytest.mark.slow
 def test_concurrent_processes_share_one_cohort(tiny, tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
