@@ -21,6 +21,9 @@ CONFIDENCE = 0.95
 LEAST = 12
 """With fewer patients in the denominator no method's coverage is near 95 % for every true value."""
 
+LEAST_OF_RANKS = 30
+"""With fewer patients the intervals of AURC and of a difference of AUROC are too wide: nearly all hold."""
+
 LEAST_OF_GRADE = 4
 """With fewer patients of a grade, metrics that are no shares of rows get no interval."""
 

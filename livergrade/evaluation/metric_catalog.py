@@ -36,7 +36,7 @@ class Metric:
         bounds: lowest and highest value that it can have; None: 0 and the largest distance of two grades.
         kind: what it is a function of, which decides its interval: Student's t for `means` and `slopes`,
             which have no bounds, else a score interval.
-        least: patients (of the grade) that an interval takes; 0: no interval holds.
+        least: patients (of the grade, but for precision) that an interval takes; 0: no interval holds.
         no_interval: why none holds.
         denominator: rows in the denominator: ``all``, rows whose true grade (``true``) or predicted grade
             (``predicted``) is the grade, or rows with another true grade (``others``).
@@ -193,6 +193,7 @@ METRICS: tuple[Metric, ...] = (
         paired=False,
         bounds=(0, 2),
         kind="losses",
+        least=60,
     ),
     Metric(
         "log_loss",
@@ -255,6 +256,7 @@ METRICS: tuple[Metric, ...] = (
         per_class=True,
         of_rows=True,
         denominator="predicted",
+        least=60,
         undefined="no test {level} was predicted {grade}",
     ),
     Metric(

@@ -83,6 +83,8 @@ def _ci_unavailable(
         return metric.no_interval
     if metric.of_rows and metric.denominator != "predicted":
         return ""  # its own denominator decides
-    patients = len(jackknife.grades) if k is None else int((true[:, k] > 0).sum())
-    few = too_few_patients(patients, "" if k is None else f"of {classes[k]}", metric.least)
+    if k is None or metric.denominator == "predicted":  # how many are predicted depends on the network
+        few = too_few_patients(len(jackknife.grades), least=metric.least)
+    else:
+        few = too_few_patients(int((true[:, k] > 0).sum()), f"of {classes[k]}", metric.least)
     return few or ("" if metric.of_rows else too_few_of_a_grade(jackknife.grades, classes))

@@ -18,7 +18,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.decision import Compared, Decision, decide
 from livergrade.evaluation.estimate import Estimate, paired_difference
-from livergrade.evaluation.intervals import GradeMix, too_few_differ
+from livergrade.evaluation.intervals import LEAST_OF_RANKS, GradeMix, too_few_differ, too_few_patients
 from livergrade.evaluation.levels import REPORTED_LEVELS, Level, ReportedLevel, aggregate
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.paired_tests import (
@@ -263,6 +263,8 @@ def difference(
     pseudo = METRIC[metric].pseudo_difference(level == "patient") / seeds
     spread = METRIC[metric].spread(level == "patient")
     unavailable = few if metric == "accuracy" else sample.ci_unavailable or few
+    if METRIC[metric].kind == "ranks":
+        unavailable = unavailable or too_few_patients(patients, least=LEAST_OF_RANKS)
     found = paired_difference(by_patient, patients, jackknife, unavailable, pseudo=pseudo, spread=spread)
     if np.isnan(by_patient[0]):
         return found, None

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
-from livergrade.evaluation.intervals import Jackknife, share_of_patients, too_few_patients
+from livergrade.evaluation.intervals import LEAST_OF_RANKS, Jackknife, share_of_patients, too_few_patients
 from livergrade.evaluation.levels import Level
 
 NO_GAIN_INTERVAL = "no interval holds: few mistakes decide it"
@@ -138,7 +138,9 @@ def risk_coverage(level: Level, jackknife: Jackknife) -> RiskCoverage:
             }
             for index, error in enumerate(errors)
         ],
-        "aurc": estimate(aurc, n, jackknife, pseudo=1),
+        "aurc": estimate(
+            aurc, n, jackknife, pseudo=1, ci_unavailable=too_few_patients(n, least=LEAST_OF_RANKS)
+        ),
         "aurc_random": errors[-1],
         "aurc_gain": paired_difference(random - aurc, n, jackknife, NO_GAIN_INTERVAL),
         "table": table,

@@ -80,6 +80,10 @@ def test_a_share_of_few_patients_has_no_coverage_within_the_band(benchmark) -> N
     assert benchmark.outside({"accuracy": [*count.row[:3], 0.85, *count.row[4:]]}), "too narrow"
     assert benchmark.outside({"accuracy": [0.8, 2000, 2000, 0.995, 0.1, True]})
     assert benchmark.outside({"accuracy": [0.8, 2000, 2000, 0.96, 0.1, True]}) == []
+    assert benchmark.outside({"accuracy": [0.002, 2000, 2000, 0.995, 0.1, True]}) == [], "a rare event"
+    by_patient = {"patient accuracy": [0.8, 2000, 2000, 0.993, 0.1, True]}
+    assert benchmark.outside(by_patient, "fixed") == []
+    assert benchmark.outside(by_patient, "random")
 
 
 @pytest.mark.slow
@@ -96,4 +100,4 @@ def test_a_share_of_few_patients_has_no_coverage_within_the_band(benchmark) -> N
 )
 def test_printed_intervals_hold(benchmark, cell) -> None:
     """Each of them, on other draws than those that chose the methods."""
-    assert benchmark.outside(benchmark.simulate(cell, REPEATS, seed=2)) == []
+    assert benchmark.outside(benchmark.simulate(cell, REPEATS, seed=2), cell.mix) == []

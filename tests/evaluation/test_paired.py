@@ -41,7 +41,7 @@ def predictions(
 
 
 def test_differences_are_those_of_the_figures() -> None:
-    a, b = predictions(1, skill=0.6), predictions(2, skill=0.2)
+    a, b = predictions(1, patients=30, skill=0.6), predictions(2, patients=30, skill=0.2)
     (pair,) = compare({"a": [a], "b": [b]})
     assert (pair["first"], pair["second"]) == ("a", "b")
     one, other = (evaluate(table, None, resamples=20) for table in (a, b))
