@@ -38,6 +38,7 @@ from livergrade.evaluation.intervals import (
 from livergrade.evaluation.levels import Level, ReportedLevel
 from livergrade.evaluation.metric_catalog import METRICS
 from livergrade.evaluation.metric_estimate import estimate_metric
+from livergrade.evaluation.paired import ci_unavailable
 from livergrade.evaluation.selective import risk_coverage
 from livergrade.evaluation.subgroups import from_others
 from livergrade.evaluation.uncertainty import LEAST_FOR_LOSSES
@@ -227,7 +228,8 @@ def _differences(
     name: ReportedLevel,
     jackknife: Jackknife,
 ) -> Iterator[tuple[str, Estimate]]:
-    few, patients = too_few_of_a_grade(jackknife.grades, CLASSES), len(jackknife.grades)
+    patients = len(jackknife.grades)
+    reasons = too_few_differ(differ, name), too_few_of_a_grade(jackknife.grades, CLASSES), patients
     for metric in METRICS:
         if metric.paired and not metric.per_class and metric.name in values:
             yield (
@@ -236,7 +238,7 @@ def _differences(
                     values[metric.name] - others[metric.name],
                     patients,
                     jackknife,
-                    (few if metric.name != "accuracy" else "") or too_few_differ(differ, name),
+                    ci_unavailable(metric, *reasons),
                     pseudo=metric.pseudo_difference(name == "patient"),
                     spread=metric.spread(name == "patient"),
                 ),

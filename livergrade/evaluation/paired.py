@@ -20,7 +20,7 @@ from livergrade.evaluation.decision import Compared, Decision, decide
 from livergrade.evaluation.estimate import Estimate, paired_difference
 from livergrade.evaluation.intervals import LEAST_OF_RANKS, GradeMix, too_few_differ, too_few_patients
 from livergrade.evaluation.levels import REPORTED_LEVELS, Level, ReportedLevel, aggregate
-from livergrade.evaluation.metric_catalog import overall
+from livergrade.evaluation.metric_catalog import Metric, overall
 from livergrade.evaluation.paired_tests import (
     McNemar,
     Test,
@@ -262,9 +262,7 @@ def difference(
     seeds = min(len(first), len(second))
     pseudo = METRIC[metric].pseudo_difference(level == "patient") / seeds
     spread = METRIC[metric].spread(level == "patient")
-    unavailable = few if metric == "accuracy" else sample.ci_unavailable or few
-    if METRIC[metric].kind == "ranks":
-        unavailable = unavailable or too_few_patients(patients, least=LEAST_OF_RANKS)
+    unavailable = ci_unavailable(METRIC[metric], few, sample.ci_unavailable, patients)
     found = paired_difference(by_patient, patients, jackknife, unavailable, pseudo=pseudo, spread=spread)
     if np.isnan(by_patient[0]):
         return found, None
@@ -276,6 +274,19 @@ def difference(
     elif sample.folds > 1 and len(first) == len(second):
         trainings = [of_folds(gains, jackknife, sample.folds)]
     return over_trainings(found, by_patient, trainings, jackknife, spread=spread)
+
+
+def ci_unavailable(metric: Metric, few: str, few_of_grade: str, patients: int) -> str:
+    """Reason why the difference of two models in a metric has no interval; empty if it has one.
+
+    Args:
+        metric: the metric.
+        few: reason why too few patients are graded differently; empty: enough are.
+        few_of_grade: reason why a grade has too few patients; empty: each has enough.
+        patients: number of test patients.
+    """
+    reason = few if metric.of_rows else few_of_grade or few
+    return reason or (too_few_patients(patients, least=LEAST_OF_RANKS) if metric.kind == "ranks" else "")
 
 
 def _correct(repeats: Sequence[dict[str, Level]], level: str, patients: pd.Index[str]) -> Floats:
