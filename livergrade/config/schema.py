@@ -207,7 +207,11 @@ class SplitConfig:
         0.2, "share of patients (split=image: of images) tested", low=0.01, high=0.9
     )
     val_fraction: float = option(
-        0.125, "share of the rest held out to pick the best epoch; 0: none", low=0, high=0.9
+        0.125,
+        "share of the rest held out to pick the best epoch; 0: none (split=kfold of three folds or more: the "
+        "next fold, unless 0)",
+        low=0,
+        high=0.9,
     )
     folds: int = option(5, "number of folds (split=kfold)", low=2, high=1000)
     fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)

@@ -25,6 +25,10 @@ from livergrade.io.typed_list import typed_list
 def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
     """Draw the random split of kind ``split.name``.
 
+    In a cross-validation the fold after the tested one, the first after the last, is the validation part:
+    over all folds every patient is tested once and validates once. With two folds nothing would be left to
+    train on, so a share of the other fold is drawn.
+
     Returns:
         The cohort's images in its order: ``image,patient,grade,split,sha256``, and ``fold`` for ``kfold``
         (the fold in which the image is tested).
@@ -39,18 +43,19 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
         units = majority_grades(cohort.table, cohort.classes)
         key = "patient"
     table = cohort.table[["image", "patient", "grade", "sha256"]].copy()
+    held_out: set[str] = set()
+    rotated = options.name == "kfold" and options.folds > 2
     if options.name == "kfold":
         folds = _folds(units, cohort, options.folds, options.seed)
         table["fold"] = table[key].map(folds)
         tested = set(folds.index[folds == options.fold])
+        if rotated and options.val_fraction > 0:
+            held_out = set(folds.index[folds == (options.fold + 1) % options.folds])
     else:
         tested = _draw(units, cohort, options.test_fraction, options.seed, key, floor=key == "image")
-    rest = units[~units.index.isin(tested)]
-    held_out = (
-        _draw(rest, cohort, options.val_fraction, options.seed + 1, key, validation=True)
-        if options.val_fraction > 0
-        else set()
-    )
+    if options.val_fraction > 0 and not rotated:
+        rest = units[~units.index.isin(tested)]
+        held_out = _draw(rest, cohort, options.val_fraction, options.seed + 1, key, validation=True)
     table["split"] = np.select([table[key].isin(tested), table[key].isin(held_out)], ["test", "val"], "train")
     if key == "patient":
         refuse_leakage(table)

@@ -55,6 +55,8 @@ def test_properties_of_a_patient_split(cohort: Cohort, seed: int, fraction: floa
     assert split["image"].tolist() == cohort.table["image"].tolist()
     assert set(split["split"]) == {"train", "val", "test"}
     assert split.groupby("patient")["split"].nunique().max() == 1
+    if name == "kfold":
+        assert set(split["fold"][split["split"] == "val"]) == {(options.fold + 1) % 5}
     # stratified within one patient
     share = fraction if name == "patient" else 1 / 5
     sides = split.drop_duplicates("patient").set_index("patient")["split"]
@@ -70,14 +72,20 @@ def test_properties_of_a_patient_split(cohort: Cohort, seed: int, fraction: floa
 
 @settings(max_examples=examples(20), deadline=None)
 @given(cohorts, st.integers(0, 1000), st.integers(2, 6))
-def test_folds_test_every_patient_once(cohort: Cohort, seed: int, folds: int) -> None:
-    tested: list[str] = []
+def test_folds_test_every_patient_once_and_validate_once(cohort: Cohort, seed: int, folds: int) -> None:
+    parts: dict[str, list[str]] = {"test": [], "val": []}
+    everybody = sorted(cohort.table["patient"].unique())
     for fold in range(folds):
         split = make_split(cohort, SplitConfig(name="kfold", folds=folds, fold=fold, seed=seed))
-        held_out = split[split["split"] == "test"]
-        assert (held_out["fold"] == fold).all()
-        tested += held_out["patient"].unique().tolist()
-    assert sorted(tested) == sorted(cohort.table["patient"].unique())
+        assert (split["split"] == "train").any()
+        assert (split["fold"][split["split"] == "test"] == fold).all()
+        for part, patients_of in parts.items():
+            patients_of += split["patient"][split["split"] == part].unique().tolist()
+    assert sorted(parts["test"]) == everybody
+    if folds > 2:
+        assert sorted(parts["val"]) == everybody
+    else:  # the fold that is not tested is trained on, too
+        assert len(set(parts["val"])) == len(parts["val"]) < len(everybody)
     sizes = split.groupby("fold")["patient"].nunique()
     assert sizes.max() - sizes.min() <= 1
 
