@@ -17,6 +17,7 @@ class How(TypedDict):
         patient: the same at patient level.
         intervals: how intervals over patients are computed; missing in files of earlier versions.
         mix: whether the intervals take the number of patients of each grade as fixed; missing likewise.
+        folds: how the folds of a cross-validation are joined; missing where there are none.
         wilson: which metrics get Wilson's interval.
         naive: what ``naive_low`` and ``naive_high`` of the accuracy are.
         calibration: what the calibration metrics are.
@@ -31,6 +32,7 @@ class How(TypedDict):
     patient: str
     intervals: NotRequired[str]
     mix: NotRequired[str]
+    folds: NotRequired[str]
     wilson: str
     naive: str
     calibration: str
@@ -46,6 +48,17 @@ MIXES = {
     "random": "The number of test patients of each grade is taken as random, since this cohort was not "
     "split by grade: another one would have another mix.",
 }
+
+
+FOLDS = (
+    "The folds of a cross-validation share training patients, so their networks are alike and their results "
+    "are not independent of each other: intervals are over patients and trainings, and take the folds' "
+    "common training patients as given. AUROC and average precision compare scores with one another, and "
+    "networks differ in the level of their scores, so both are computed within each fold and averaged, each "
+    "fold weighing as its patients. All other metrics compare each answer with its own patient's grade and "
+    "are of all folds together."
+)
+"""How the folds of a cross-validation are joined, in sentences."""
 
 
 def how_measured(mixed: int, resamples: int, seed: int, mix: GradeMix) -> How:

@@ -28,12 +28,29 @@ class Level:
         truth: True grade index, int64 [N].
         scores: Probability of each grade, float64 [N, K].
         patient: Index into the sorted patients, int64 [N].
+        fold: Fold in which each patient was tested, int64 [P], contiguous from 0; None: one network graded
+            all of them.
     """
 
     names: list[str]
     truth: Ints
     scores: Floats
     patient: Ints
+    fold: Ints | None = None
+
+    @property
+    def folds(self) -> list[tuple[Ints, Level]]:
+        """Of each fold its patients, indices into those of the level, and the level of these alone."""
+        if self.fold is None:
+            return [(np.arange(self.patient.max() + 1), self)]
+        parts = []
+        for fold in range(self.fold.max() + 1):
+            patients = np.flatnonzero(self.fold == fold)
+            rows = np.flatnonzero(self.fold[self.patient] == fold)
+            names = [self.names[row] for row in rows]
+            of_fold = np.searchsorted(patients, self.patient[rows])
+            parts.append((patients, Level(names, self.truth[rows], self.scores[rows], of_fold)))
+        return parts
 
     @property
     def predicted(self) -> Ints:
@@ -64,7 +81,8 @@ def aggregate(views: pd.DataFrame) -> dict[str, Level]:
     number of views.
 
     Args:
-        views: Rows of one split of a checked table of predictions.
+        views: Rows of one split of a checked table of predictions; with a column ``fold`` those of several
+            networks, of which each graded the patients of its fold.
 
     Returns:
         ``{"view": ..., "image": ..., "patient": ...}``; rows of the last two are sorted by name.
@@ -75,17 +93,22 @@ def aggregate(views: pd.DataFrame) -> dict[str, Level]:
     truth = grade_indices(views["grade"], classes)
     scores = views[probability_columns(views)].to_numpy(np.float64)
 
+    fold: Ints | None = None
+    if "fold" in views:
+        fold = np.zeros(len(patients), np.int64)
+        fold[patient] = pd.factorize(views["fold"], sort=True)[0]
     image_truth, image_patient = np.empty((2, len(images)), np.int64)
     image_truth[image], image_patient[image] = truth, patient
     image_scores = _mean_by(image, scores)
     return {
-        "view": Level(views["image"].tolist(), truth, scores, patient.astype(np.int64)),
-        "image": Level(list(images), image_truth, image_scores, image_patient),
+        "view": Level(views["image"].tolist(), truth, scores, patient.astype(np.int64), fold),
+        "image": Level(list(images), image_truth, image_scores, image_patient, fold),
         "patient": Level(
             list(patients),
             patient_grades(image_patient, image_truth, len(classes)),
             _mean_by(image_patient, image_scores),
             np.arange(len(patients)),
+            fold,
         ),
     }
 

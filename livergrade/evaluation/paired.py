@@ -87,21 +87,28 @@ def pool_folds(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataF
         tables: checked predictions of the test split, one table per fold.
         names: name of each fold, for error messages.
 
+    Returns:
+        The rows of all folds; of several with a column ``fold``, the place of the table, by which metrics
+        that compare scores with one another are computed within folds.
+
     Raises:
-        UserError: an image was tested in two folds, or the grades differ.
+        UserError: a patient was tested in two folds, or the grades differ.
     """
     if len({tuple(class_names(table)) for table in tables}) > 1:
         raise UserError(f"these folds have different grades: {', '.join(names)}")
     for (first_name, first), (second_name, second) in itertools.combinations(
         zip(names, tables, strict=True), 2
     ):
-        if duplicates := sorted(set(first["image"]) & set(second["image"])):
+        if shared := sorted(set(first["patient"]) & set(second["patient"])):
+            plural = "s are" if len(shared) > 1 else " is"
             raise UserError(
-                f"{first_name} and {second_name}: {len(duplicates)} test images are in both, "
-                f"as {', '.join(duplicates[:3])}; folds of one split test each image once. "
+                f"{first_name} and {second_name}: {len(shared)} test patient{plural} in both, "
+                f"as {', '.join(map(str, shared[:3]))}; folds of one split test each patient once. "
                 "Run them with the same cohort, split.seed and split.folds."
             )
-    return pd.concat(tables, ignore_index=True)
+    if len(tables) == 1:
+        return tables[0].reset_index(drop=True)
+    return pd.concat([table.assign(fold=number) for number, table in enumerate(tables)], ignore_index=True)
 
 
 def refuse_different_tests(models: Tables) -> None:

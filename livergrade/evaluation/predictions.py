@@ -162,9 +162,10 @@ def class_names(predictions: pd.DataFrame) -> list[str]:
 
 
 def carried_columns(predictions: pd.DataFrame) -> list[str]:
-    """Extra columns of the manifest, which follow the probabilities."""
+    """Extra columns of the manifest, which follow the probabilities; ``fold`` is none, see `pool_folds`."""
     names = list(predictions.columns)
-    return names[names.index(f"p_{class_names(predictions)[-1]}") + 1 :]
+    after = names[names.index(f"p_{class_names(predictions)[-1]}") + 1 :]
+    return [name for name in after if name != "fold"]
 
 
 def grade_indices(names: pd.Series[str], classes: list[str]) -> Ints:

@@ -12,7 +12,7 @@ from livergrade.evaluation.calibration import patient_sums, reliability
 from livergrade.evaluation.conformal import PredictionSets
 from livergrade.evaluation.estimate import Estimate, undefined
 from livergrade.evaluation.grade_counts import mixed_grades, without_patients
-from livergrade.evaluation.how import How, how_measured
+from livergrade.evaluation.how import FOLDS, How, how_measured
 from livergrade.evaluation.intervals import GradeMix, Jackknife, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
 from livergrade.evaluation.levels import Level, LevelName, aggregate
@@ -205,6 +205,7 @@ def evaluate(
     rng = np.random.default_rng(seed)
     jackknife = Jackknife(grades, mix)
     mixed = len(mixed_grades(test))
+    how = how_measured(mixed, resamples, seed, mix)
     nobodys = [grade for grade, _ in without_patients(test, classes)]
     by_level = {
         name: _level_estimates(
@@ -218,7 +219,7 @@ def evaluate(
         "counts": {f"{name}s": len(level.truth) for name, level in levels.items()}
         | {"mixed_grade_patients": mixed},
         "leakage": leakage(split, test),
-        "how": how_measured(mixed, resamples, seed, mix),
+        "how": how if levels["patient"].fold is None else {**how, "folds": FOLDS},
         "view": by_level["view"],
         "image": by_level["image"],
         "patient": by_level["patient"],

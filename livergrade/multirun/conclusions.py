@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from livergrade.evaluation.how import FOLDS
 from livergrade.evaluation.levels import ReportedLevel
 from livergrade.evaluation.paired import Pair
 from livergrade.multirun.measures import ArmMeasures, best_models, estimate
@@ -16,8 +17,14 @@ def conclusions(arm: ArmMeasures, level: ReportedLevel) -> list[str]:
     """What the comparison of an arm is about and shows, a sentence or two each.
 
     Returns:
-        What was compared, the best model, what each pair shows, and the difference that could be found.
+        What was compared, the best model, what each pair shows, the difference that could be found, and of a
+        cross-validation how its folds were joined.
     """
+    shared = [FOLDS] if arm["kind"] == "kfold" else []
+    return [*_conclusions(arm, level), *shared]
+
+
+def _conclusions(arm: ArmMeasures, level: ReportedLevel) -> list[str]:
     if not arm["pairs"] and len(arm["models"]) > 1:
         return ["Nothing was compared: no seed of all models was tested on the same patients."]
     if not arm["pairs"]:

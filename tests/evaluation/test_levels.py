@@ -26,3 +26,13 @@ def test_a_patients_grade_is_the_most_frequent_and_a_tie_goes_to_the_worse():
 
 def test_a_tie_of_probabilities_goes_to_the_worse_grade():
     assert level_of([0], [[0.2, 0.4, 0.4]], [0]).predicted.tolist() == [1]
+
+
+def test_patients_have_the_fold_that_their_network_tested():
+    views = predict([0, 1, 2, 0], images=2)
+    assert aggregate(views)["patient"].fold is None
+    fold = views["patient"].map({"00": "1", "01": "0", "02": "1", "03": "0"})
+    for level in aggregate(views.assign(fold=fold)).values():
+        assert level.fold.tolist() == [1, 0, 1, 0]
+        assert [patients.tolist() for patients, _ in level.folds] == [[1, 3], [0, 2]]
+        assert sum(len(part.truth) for _, part in level.folds) == len(level.truth)

@@ -67,8 +67,9 @@ def test_a_single_training_among_several_is_named() -> None:
 
 
 def test_folds_are_trainings() -> None:
-    told = conclusions(arm(0.8, 0.7, kind="kfold"), "patient")[0]
-    assert told.startswith("3 trainings of each model, one for each fold and seed, were compared.")
+    told = conclusions(arm(0.8, 0.7, kind="kfold"), "patient")
+    assert told[0].startswith("3 trainings of each model, one for each fold and seed, were compared.")
+    assert told[-1].startswith("The folds of a cross-validation share training patients")
 
 
 def test_equivalent_and_undecided() -> None:
