@@ -59,8 +59,9 @@ def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
     from livergrade.data.colour import log_colours
     from livergrade.io.earlier_start import set_aside
+    from livergrade.multirun.ensemble import open_run
     from livergrade.reports.format import table
-    from livergrade.runs.run import Run
+    from livergrade.training.grade_parts import grade_out_of_fold
     from livergrade.training.outputs import evaluation_facts, write_outputs
     from livergrade.training.resume import LEFT
     from livergrade.training.setup import describe_split, make_data, make_task
@@ -68,27 +69,30 @@ def main(config: EvaluateConfig) -> None:
 
     assert config.run
     assert config.data
-    trained, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
+    trained, out = open_run(config.run, config.network), Path(HydraConfig.get().runtime.output_dir)
     options = _options(config, trained)
     prepare_libraries(options.seed)
 
     cohort, split = _opened(config, trained, options)
     log_colours(cohort.paths, cohort.reading.icc)
-    graded = split[split["split"] == "test"].reset_index(drop=True) if config.data.name else split
-    note = describe_split(split, cohort.classes)
-    data = make_data(options, cohort, graded)
-    task = make_task(options, cohort.classes, note)
-    task.net.load_state_dict(trained.network().state_dict())
+    task = make_task(options, cohort.classes, describe_split(split, cohort.classes))
     trainer = make_trainer(options.trainer, out, validated=False)
     if trainer.is_global_zero:
         set_aside(out, LEFT)  # what an evaluation that did not end left here
-    trainer.test(task, data, verbose=False)
+    folds = _folds(config, trained)
+    if folds is None:
+        own = split if not config.data.name else split[split["split"] == "test"].reset_index(drop=True)
+        task.net = trained.network().to(memory_format=task.format)
+        data = make_data(options, cohort, own)
+        trainer.test(task, data, verbose=False)
+    else:
+        data = grade_out_of_fold(trainer, task, options, cohort, trained.members)
     if not trainer.is_global_zero:
         return
 
     _record(out, options, cohort, split)
     facts = evaluation_facts(trainer, trained)
-    metrics = write_outputs(out, trainer, task, data, options, lambda: facts, trained=trained)
+    metrics = write_outputs(out, trainer, task, data, options, lambda: facts, trained=trained, folds=folds)
     mark_finished(out)
     log.info("%s, trained in %s\n\n%s\n\n%s", trained.model, trained.folder, table(metrics), out)
 
@@ -100,16 +104,27 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
     from livergrade.data.scale import refuse_other_scale
     from livergrade.data.split import external_split, read_split
 
-    split, before = trained.folder / "split.csv", trained.recorded.data
+    folder, before = trained.members[0].folder, trained.recorded.data  # all members are of one cohort
     assert config.data
     if config.data.name:
-        alias = patient_names(before, trained.folder).alias
+        alias = patient_names(before, folder).alias
         cohort = read_cohort(options.data, outside=options.data.outside)
         refuse_other_scale(cohort, options.data.mpp, trained.scale)
-        return cohort, external_split(cohort, split, same_names=config.same_names, alias=alias)
-    refuse_changed_alias(before, trained.folder)
-    cohort = read_cohort(options.data, outside=options.data.outside, run=trained.folder)
-    return cohort, read_split(split, cohort)
+        file = trained.folder / "split.csv"
+        return cohort, external_split(cohort, trained.split, file, same_names=config.same_names, alias=alias)
+    refuse_changed_alias(before, folder)
+    cohort = read_cohort(options.data, outside=options.data.outside, run=folder)
+    split = read_split(folder / "split.csv", cohort)
+    # Of a cross-validation every patient is tested, by a member that never saw them.
+    return cohort, split if _folds(config, trained) is None else split.assign(split="test")
+
+
+def _folds(config: EvaluateConfig, trained: "Run") -> "pd.Series | None":
+    """Fold of each image by its name, if all folds of a cross-validation grade their cohort; else None."""
+    assert config.data
+    if config.data.name or len(trained.members) == 1 or trained.recorded.split.name != "kfold":
+        return None
+    return trained.predictions.drop_duplicates("image").set_index("image")["fold"]
 
 
 def _record(out: Path, options: TrainConfig, cohort: "Cohort", split: "pd.DataFrame") -> None:

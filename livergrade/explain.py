@@ -54,10 +54,11 @@ def main(config: ExplainConfig) -> None:
     from livergrade.inference.grader import Grader
     from livergrade.io.earlier_start import remove_made
     from livergrade.io.files import write_json
-    from livergrade.runs.run import Run, display_name
+    from livergrade.multirun.ensemble import open_run
+    from livergrade.runs.run import display_name
 
     assert config.run
-    run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
+    run, out = open_run(config.run, config.network), Path(HydraConfig.get().runtime.output_dir)
     grader = Grader(run, config.views, config.accelerator)
     chosen = _chosen(run, config)
     grader.require_maps()
@@ -129,7 +130,7 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
     from livergrade.multirun.same_data import refuse_changed_images
 
     if not config.images:
-        cohort = read_cohort(run.config.data, outside=config.data.outside, run=run.folder)
+        cohort = read_cohort(run.config.data, outside=config.data.outside, run=run.members[0].folder)
         chosen = choose(run, cohort, config.n, outside=config.data.outside)
         refuse_changed_images(
             run,

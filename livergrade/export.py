@@ -45,10 +45,10 @@ def main(config: ExportConfig) -> None:
 
     from livergrade.deploy.bundle import write_checked_onnx, write_companions
     from livergrade.inference.grader import Grader
-    from livergrade.runs.run import Run
+    from livergrade.multirun.ensemble import open_run
 
     assert config.run
-    run, out = Run(Path(config.run)), Path(HydraConfig.get().runtime.output_dir)
+    run, out = open_run(config.run, config.network), Path(HydraConfig.get().runtime.output_dir)
     run.require_measured()
     grader, target = Grader(run, config.views, "cpu", calibrated=True), out / "model.onnx"
     log.info("writing %s as ONNX", grader.model)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -20,7 +21,15 @@ from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.runs.same_options import refuse_other_options
 
+if TYPE_CHECKING:
+    from livergrade.runs.run import Run
+
 log = logging.getLogger(__name__)
+
+MADE_FROM = ("config.yaml", "checkpoints/best.ckpt", "calibration.json", "appearance.json", "scale.json")
+"""Files of a run that its answers to an image depend on."""
+FITTED_ON = ("predictions.csv", "appearance.csv", "split.csv")
+"""Files of a member that the calibration and the OOD threshold of its ensemble are fitted on."""
 
 
 def parse_config(composed: DictConfig) -> PredictConfig:
@@ -64,7 +73,7 @@ def predict(config: PredictConfig, out: Path) -> None:
     from livergrade.inference.slides import grade_slides
     from livergrade.io.kept import Kept
     from livergrade.io.slide_reader import require
-    from livergrade.runs.run import Run
+    from livergrade.multirun.ensemble import open_run
 
     assert config.run
     inputs = find_inputs(
@@ -75,13 +84,13 @@ def predict(config: PredictConfig, out: Path) -> None:
     )
     if any(item.slide for item in inputs):
         require()
-    run = Run(Path(config.run))
+    run = open_run(config.run, config.network)
     config = with_tile_side(config, run.scale, inputs)
     grader = Grader(run, config.views, config.accelerator, calibrated=config.calibrated)
     if config.why:
         grader.require_maps()
         refuse_same_maps(inputs)
-    kept = Kept(out / "kept" / "record.json", _check_options(config, out))
+    kept = Kept(out / "kept" / "record.json", _check_options(config, out, run))
     remove_outputs(out, kept)
     answers = Answers(
         grader.calibration,
@@ -105,10 +114,11 @@ def predict(config: PredictConfig, out: Path) -> None:
         raise UserError(f"{len(failed)} of {len(inputs)} files could not be graded:\n" + "\n".join(lines))
 
 
-def _check_options(config: PredictConfig, out: Path) -> dict[str, object]:
+def _check_options(config: PredictConfig, out: Path, run: Run) -> dict[str, object]:
     """Check that earlier results in the folder were made with the same options, then save the options.
 
-    The network and what the run knows of its answers count by their bytes: a run may be trained again.
+    The network and what the run knows of its answers count by their bytes: a run may be trained again. Of an
+    ensemble those of every member count, and what its members said of patients that they never saw.
 
     Returns:
         The options that shape what the network says of an image or a tile.
@@ -121,21 +131,17 @@ def _check_options(config: PredictConfig, out: Path) -> dict[str, object]:
     from livergrade.io.json_files import read_json
     from livergrade.io.kept import file_sha256
 
-    stored, run = out / "options.json", Path(config.run or "").absolute()
+    stored, folder = out / "options.json", Path(config.run or "").absolute()
     keys = ("views", "slide_mpp", "mpp", "tile_um", "stride", "min_tissue", "calibrated")
     shaping: dict[str, object] = {key: getattr(config, key) for key in keys}
     shaping["data.bits"] = config.data.bits
-    shaping |= {
-        name: f"SHA-256 {file_sha256(run / name)[:16]}" if (run / name).is_file() else None
-        for name in (
-            "config.yaml",
-            "checkpoints/best.ckpt",
-            "calibration.json",
-            "appearance.json",
-            "scale.json",
-        )
-    }
-    current = {"run": str(run), **shaping, "coverage": config.coverage, "abstain": config.abstain}
+    for number, member in enumerate(run.members, 1):
+        names = MADE_FROM if member is run else (*MADE_FROM, *FITTED_ON)
+        for name in names:
+            file = member.folder / name
+            key = name if member is run else f"member {number} of {len(run.members)}, {name}"
+            shaping[key] = f"SHA-256 {file_sha256(file)[:16]}" if file.is_file() else None
+    current = {"run": str(folder), **shaping, "coverage": config.coverage, "abstain": config.abstain}
     if os.path.lexists(stored):
         before = read_json(stored, dict[str, object], fix="choose another out")
         if all(before.get(name) == value for name, value in shaping.items()):

@@ -526,3 +526,14 @@ def sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
             train(*words, f"hydra.sweep.dir={folder}", outputs=folder)
 
     return made_once(tmp_path_factory, "sweep", make)
+
+
+@pytest.fixture(scope="session")
+def folds(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished cross-validation of a small network, three folds; tests copy what they change of it."""
+
+    def make(folder: Path) -> None:
+        words = ["-m", *TINY, *small, "split=kfold", "split.folds=3", "split.fold=0,1,2"]
+        train(*words, f"hydra.sweep.dir={folder / 'sweep'}", outputs=folder)
+
+    return made_once(tmp_path_factory, "folds", make) / "sweep"

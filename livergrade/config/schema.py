@@ -373,11 +373,20 @@ class TrainConfig:
     train: ResumeConfig = option(ResumeConfig, "how this run starts")
 
 
+_NETWORK = (
+    "which model of a sweep's folder, by the name that its comparison has; null: the folder holds one model"
+)
+
+
 @dataclass
 class EvaluateConfig:
     """All options of ``python -m livergrade.evaluate``."""
 
-    run: str | None = option(None, "folder of the finished run whose network grades")
+    run: str | None = option(
+        None,
+        "folder of the finished run whose network grades, or of a sweep, whose members answer together",
+    )
+    network: str | None = option(None, _NETWORK)
     data: DataConfig | None = option(
         None, "another cohort, as data=manifest or data=folder; null: the run's own test images"
     )
@@ -468,7 +477,11 @@ class PrepareConfig:
 class PredictConfig:
     """All options of ``python -m livergrade.predict``."""
 
-    run: str | None = option(None, "folder of the finished run whose network grades")
+    run: str | None = option(
+        None,
+        "folder of the finished run whose network grades, or of a sweep, whose members answer together",
+    )
+    network: str | None = option(None, _NETWORK)
     inputs: list[str] = option(
         [],
         "images, slides, folders, patterns, or a table (CSV, .xlsx) with the column image or slide, and "
@@ -512,7 +525,11 @@ class PredictConfig:
 class ExplainConfig:
     """All options of ``python -m livergrade.explain``."""
 
-    run: str | None = option(None, "folder of the finished run whose network is explained")
+    run: str | None = option(
+        None,
+        "folder of the finished run whose network is explained, or of a sweep, whose members answer together",
+    )
+    network: str | None = option(None, _NETWORK)
     images: list[str] = option(
         [],
         "images, folders or patterns; may be typed without images=; none: of each grade the best, the worst "
@@ -538,7 +555,11 @@ class ExplainConfig:
 class ExportConfig:
     """All options of ``python -m livergrade.export``."""
 
-    run: str | None = option(None, "folder of the finished run whose network is exported")
+    run: str | None = option(
+        None,
+        "folder of the finished run whose network is exported, or of a sweep, whose members answer together",
+    )
+    network: str | None = option(None, _NETWORK)
     out: str | None = option(None, "folder to write; null: export/ in the run's folder")
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
     images: list[str] = option(

@@ -160,13 +160,19 @@ def _shortage(too_small: dict[str, str], cohort: Cohort, unit: str, other: str) 
 
 
 def external_split(
-    cohort: Cohort, trained: Path, *, same_names: bool = False, alias: PatientAlias | None = None
+    cohort: Cohort,
+    trained: pd.DataFrame,
+    file: Path,
+    *,
+    same_names: bool = False,
+    alias: PatientAlias | None = None,
 ) -> pd.DataFrame:
     """Split with all images of an external cohort as test images, and the training images of the run.
 
     Args:
         cohort: the other cohort.
-        trained: ``split.csv`` of the trained run.
+        trained: split of the trained run.
+        file: where it is from, for the message.
         same_names: patients with one name, in whatever spelling, in both cohorts are different people; the
             training one is renamed.
         alias: names that the run took for one patient.
@@ -177,8 +183,7 @@ def external_split(
     Raises:
         UserError: an image or a patient name occurs in the training data; all are listed.
     """
-    split = read_split_table(trained)
-    training = split[split["split"] != "test"][["image", "patient", "grade", "split", "sha256"]]
+    training = trained[trained["split"] != "test"][["image", "patient", "grade", "split", "sha256"]]
     table = cohort.table[["image", "patient", "grade", "sha256"]].assign(split="test")
     origin = dict(zip(training["sha256"], training["image"], strict=True))
     messages = [
@@ -196,7 +201,7 @@ def external_split(
         )
     if messages:
         listed = "\n".join(f"  {line}" for line in messages)
-        raise UserError(f"leakage: the run of {trained} has seen what it would be tested on:\n{listed}")
+        raise UserError(f"leakage: the run of {file} has seen what it would be tested on:\n{listed}")
     in_both = training["patient"].isin([seen for _, seen in common])
     renamed = training.assign(
         patient=training["patient"].where(~in_both, training["patient"] + " (of training)")

@@ -81,7 +81,7 @@ def images_to_check(
         tested = sorted(set(run.tested["image"]))
         indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
         names = [tested[index] for index in indices]
-        cohort = read_cohort(run.config.data, outside=outside, run=run.folder)
+        cohort = read_cohort(run.config.data, outside=outside, run=run.members[0].folder)
         refuse_changed_images(run, cohort, names, fix="restore them")
     except UserError as error:
         log.warning(

@@ -15,11 +15,13 @@ import pandas as pd
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import ReliabilityBin, patient_sums, reliability
 from livergrade.evaluation.conformal import (
+    COVERAGE,
     ConformalScores,
     PredictionSets,
     set_estimates,
     true_scores,
 )
+from livergrade.evaluation.cross_fit import answered_by_other_folds
 from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
 from livergrade.evaluation.intervals import GradeMix, Jackknife, too_few_of_a_grade, too_few_patients
 from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
@@ -233,7 +235,8 @@ def uncertainty_metrics(
     """Measure calibration, prediction sets, selective prediction, TTA and OOD on the test patients.
 
     Args:
-        predictions: checked predictions, one row per view.
+        predictions: checked predictions, one row per view; with the column ``fold`` those of a
+            cross-validation, of which each fold is answered by what the other folds' patients fit.
         calibration: result of `fit_calibration` for this run, or for the run whose network made the
             predictions.
         run: folder with ``appearance.json`` and ``appearance.csv``; None if they were not written.
@@ -241,7 +244,9 @@ def uncertainty_metrics(
     """
     test = predictions[predictions["split"] == "test"]
     raw, temperature = aggregate(test), calibration["temperature"]
-    calibrated = aggregate(at_temperature(test, temperature)) if temperature else raw
+    calibrated = for_sets = aggregate(at_temperature(test, temperature)) if temperature else raw
+    if "fold" in test:
+        calibrated, for_sets = answered_by_other_folds(test, calibration["scores"], COVERAGE)
     grades = raw["patient"].truth
     ci_unavailable = too_few_of_a_grade(grades, class_names(predictions))
     jackknife = Jackknife(grades, mix)
@@ -263,7 +268,7 @@ def uncertainty_metrics(
             f"{test_views}: their scores can't be compared"
         }
     else:
-        sets = set_estimates(calibrated, calibration["scores"], jackknife)
+        sets = set_estimates(for_sets, calibration["scores"], jackknife)
     metrics: UncertaintyMetrics = {
         "calibration": fitted,
         "conformal": sets,

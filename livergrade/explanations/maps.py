@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from livergrade.models.hooks import cam_target
+from livergrade.models.mean_network import MeanNetwork, joined_logits
 
 
 def _centred(logits: Tensor) -> Tensor:
@@ -32,13 +33,20 @@ def class_activation(net: nn.Module, views: Tensor) -> tuple[Tensor, dict[str, T
     tokens or channels last are supported. Weights, their gradients and the network's mode do not change; a
     compiled network runs uncompiled.
 
+    The map of an ensemble is the mean of its members' maps.
+
     Args:
-        net: Network from :func:`livergrade.models.build`, in evaluation mode.
+        net: Network from :func:`livergrade.models.build`, or several that answer as one, in evaluation mode.
         views: ``float [B, 3, H, W]``.
 
     Returns:
         Logits ``float [B, K]``, and for each method maps ``float [B, K, h, w]``.
     """
+    if isinstance(net, MeanNetwork):
+        found = [class_activation(member, views) for member in net.members]
+        stacked = {name: torch.stack([maps[name] for _, maps in found]) for name in found[0][1]}
+        logits = joined_logits([of_member for of_member, _ in found])
+        return logits, {name: maps.mean(0) for name, maps in stacked.items()}
     target = cam_target(net)
     activations: list[Tensor] = []
 

@@ -24,11 +24,12 @@ from livergrade.io.images import ImageError, read_square
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
+from livergrade.models.mean_network import members_of
 from livergrade.runs.run import Run
 
 
 class Grader:
-    """The best network of a finished run.
+    """The best network of a finished run, or those of all members of an ensemble, which answer as one.
 
     Args:
         run: the run.
@@ -52,6 +53,7 @@ class Grader:
         self.format = torch.channels_last if gpu else torch.contiguous_format
         self.classes = options.data.classes
         self.net = run.network().to(self.device).to(memory_format=self.format)
+        self.ensemble = len(run.members) > 1
         self.model = run.model
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = cached_size(self.image_size, self.border)
@@ -166,7 +168,6 @@ class Grader:
         limit = self.appearance["limit"] if self.appearance else None
         return math.inf if limit is None else float(limit)
 
-    @torch.inference_mode()
     def grade(self, images: Tensor) -> NDArray[np.float64]:
         """Grade a batch of center crops, each at every angle.
 
@@ -174,15 +175,34 @@ class Grader:
             images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
 
         Returns:
-            Probabilities, ``float64 [B, views, classes]``.
+            Probabilities, ``float64 [B, views, classes]``; of an ensemble the mean over its members.
+        """
+        return self.grade_members(images)[0]
+
+    @torch.inference_mode()
+    def grade_members(self, images: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Grade a batch as `grade` does, and tell how far the members of an ensemble differ.
+
+        Args:
+            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+
+        Returns:
+            Probabilities, ``float64 [B, views, classes]``, and the standard deviation over the members of
+            the predicted grade's probability, the mean over the views, ``float64 [B]``; NaN of a single run.
         """
         on_device = images.to(self.device, non_blocking=True)
         per_view = []
         for degrees in self.degrees:
-            view = self.view(on_device, degrees)
+            view = self.view(on_device, degrees).contiguous(memory_format=self.format)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-                logits = self.net(view.contiguous(memory_format=self.format))
-            per_view.append(logits.float().softmax(1))
-        probabilities: NDArray[np.float64] = torch.stack(per_view, 1).double().cpu().numpy()
-        probabilities /= probabilities.sum(2, keepdims=True)
-        return scaled(probabilities, self.temperature) if self.temperature else probabilities
+                logits = [net(view) for net in members_of(self.net)]
+            per_view.append(torch.stack([one.float().softmax(1) for one in logits], 1))
+        members: NDArray[np.float64] = torch.stack(per_view, 2).double().cpu().numpy()  # [B, M, views, K]
+        members /= members.sum(3, keepdims=True)
+        probabilities = members.mean(1)
+        if self.temperature:
+            probabilities, members = (scaled(values, self.temperature) for values in (probabilities, members))
+        if not self.ensemble:
+            return probabilities, np.full(len(images), np.nan)
+        predicted = probabilities.mean(1).argmax(1)
+        return probabilities, members.mean(2)[np.arange(len(images)), :, predicted].std(1)

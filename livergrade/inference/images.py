@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
@@ -43,9 +44,7 @@ def grade_images(
     """Grade image files into ``images.csv``, updated regularly; what ``kept`` has is not graded again.
 
     Returns:
-        One row per image: ``image``, ``patient``, ``predicted``, ``p_<grade>``, ``spread`` (standard
-        deviation over the views of the predicted grade's probability), ``agree`` (share of views with that
-        grade), ``distance`` and ``unlike`` from `Grader.ood_score`, and the columns ``set`` and ``answer``
+        One row per image: ``image``, ``patient``, the columns of `graded_rows`, and ``set`` and ``answer``
         that ``answers`` adds.
     """
     target = out / "images.csv"
@@ -55,7 +54,7 @@ def grade_images(
     log_colours([image.path for image in images], grader.reading.icc)
     rows: dict[Path, dict[str, Any]] = {}
     for path, of_image in made_from.items():
-        if row := _row(kept.find(_name(path), of_image), grader.classes):
+        if row := _row(kept.find(_name(path), of_image), grader):
             rows[path] = row
     remaining = [image.path for image in images if image.path not in rows]
     if len(remaining) < len(images):
@@ -83,11 +82,10 @@ def grade_images(
                 read, len(remaining), batch_size=config.batch_size, workers=config.workers
             ):
                 failed.update({str(remaining[index]): reason for index, reason in errors.items()})
-                probabilities = grader.grade(crops) if indices else ()
-                distances = grader.distances(crops) if indices else ()
-                for index, views, distance in zip(indices, probabilities, distances, strict=True):
+                graded = graded_rows(crops, grader) if indices else ()
+                for index, row in zip(indices, graded, strict=True):
                     path = remaining[index]
-                    rows[path] = graded_row(views, grader.classes) | grader.ood_score(distance)
+                    rows[path] = row
                     values = {key: None if value != value else value for key, value in rows[path].items()}
                     kept.add(_name(path), made_from[path], values=values)
                 bar.update(len(indices) + len(errors))
@@ -109,9 +107,10 @@ def _name(path: Path) -> str:
     return f"image {path.absolute()}"
 
 
-def _row(values: dict[str, Any] | None, classes: Sequence[str]) -> dict[str, Any] | None:
-    """The row of an image as it was kept; None if it is of another kind than a row of these grades."""
-    numbers = [*(f"p_{grade}" for grade in classes), "spread", "agree", "distance", "unlike"]
+def _row(values: dict[str, Any] | None, grader: Grader) -> dict[str, Any] | None:
+    """The row of an image as it was kept; None if it is of another kind than a row of this grader."""
+    classes, of_members = grader.classes, ["member_spread"] * grader.ensemble
+    numbers = [*(f"p_{grade}" for grade in classes), "spread", "agree", *of_members, "distance", "unlike"]
     if values is None or sorted(values) != sorted([*numbers, "predicted"]):
         return None
     blank = {name for name in MAY_BE_BLANK if values[name] is None}
@@ -145,8 +144,9 @@ def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.
     )
     for name in MAY_BE_BLANK:
         table[name] = table[name].where(table[name] != "", "nan")
+    read = [*numbers, *MAY_BE_BLANK, *(["member_spread"] if "member_spread" in table else [])]
     try:
-        table[[*numbers, *MAY_BE_BLANK]] = table[[*numbers, *MAY_BE_BLANK]].astype(np.float64)
+        table[read] = table[read].astype(np.float64)
     except ValueError as error:
         raise UserError(f"{shown(path)}: {shown(error)}; {_FIX}") from None
     given = table[scores].to_numpy(np.float64)
@@ -167,6 +167,26 @@ def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.
 
 MAY_BE_BLANK = ("spread", "agree", "distance", "unlike")
 """Numbers that are not defined for one view, or without OOD statistics or threshold."""
+
+
+def graded_rows(crops: Tensor, grader: Grader) -> list[dict[str, Any]]:
+    """Grade a batch of center crops, one row each.
+
+    Args:
+        crops: ``uint8 [B, S, S, 3]`` with ``S`` = ``grader.size``.
+        grader: grades them.
+
+    Returns:
+        ``predicted``, ``p_<grade>``, ``spread`` (standard deviation over the views of the predicted grade's
+        probability), ``agree`` (share of views with that grade), of an ensemble ``member_spread`` (standard
+        deviation over its members), and ``distance`` and ``unlike`` from `Grader.ood_score`.
+    """
+    probabilities, spreads = grader.grade_members(crops)
+    rows = []
+    for views, spread, distance in zip(probabilities, spreads, grader.distances(crops), strict=True):
+        of_members = {"member_spread": float(spread)} if grader.ensemble else {}
+        rows.append(graded_row(views, grader.classes) | of_members | grader.ood_score(distance))
+    return rows
 
 
 def graded_row(views: NDArray[np.float64], classes: Sequence[str]) -> dict[str, Any]:

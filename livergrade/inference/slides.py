@@ -16,7 +16,7 @@ from livergrade.config.schema import PredictConfig
 from livergrade.data.colour import log_slide_colours
 from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
-from livergrade.inference.images import graded_row, read_graded
+from livergrade.inference.images import graded_rows, read_graded
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import SlideTiles, read_ahead
 from livergrade.io.file_names import file_name
@@ -193,10 +193,8 @@ def _grade_tiles(
         for indices, pixels, errors in batches:
             if errors:
                 raise SlideError(next(iter(errors.values())))
-            probabilities, distances = grader.grade(pixels), grader.distances(pixels)
-            for index, views, distance in zip(indices, probabilities, distances, strict=True):
-                position = {"x": cells.x[index], "y": cells.y[index]}
-                rows.append(position | graded_row(views, grader.classes) | grader.ood_score(distance))
+            for index, row in zip(indices, graded_rows(pixels, grader), strict=True):
+                rows.append({"x": cells.x[index], "y": cells.y[index]} | row)
             if config.why:
                 activations.update(zip(indices, grader.activation(pixels), strict=True))
             bar.update(len(indices))

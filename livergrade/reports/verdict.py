@@ -73,7 +73,13 @@ def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
     }
     if few := [f"{grade} ({n})" for grade, n in counts.items() if n < FEW]:
         sentences.append(f"Fewer than {FEW} test patients of {', '.join(few)}: estimates are unreliable.")
-    if split == "kfold":
+    if "folds" in metrics["how"]:
+        sentences.append(
+            "All folds of a cross-validation, each patient graded by networks that never saw them. The folds "
+            "share training patients, and the ensemble of all folds, which answers new patients, was not "
+            "measured here."
+        )
+    elif split == "kfold":
         sentences.append("One fold of a cross-validation; the folds together test every patient.")
     elif split == "patient":
         sentences.append(

@@ -46,12 +46,16 @@ class Run:
     Args:
         folder: folder of the run.
 
+    Attributes:
+        members: the runs whose networks answer together; of a single run itself.
+
     Raises:
         UserError: from each attribute, if its file is missing, damaged or of another format.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
+        self.members: list[Run] = [self]
 
     @property
     def finished(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lightning as L
+import pandas as pd
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.datamodule import GradingData
@@ -51,8 +52,12 @@ def write_outputs(
     facts: Callable[[], Environment],
     *,
     trained: Run | None = None,
+    folds: pd.Series | None = None,
 ) -> RunMetrics:
     """Write the outputs of a test pass: predictions, OOD statistics, maps, metrics, figures and the report.
+
+    Folds that graded their own cohort have neither OOD statistics nor maps: both would be about images that
+    the ensemble was trained on, and on which its OOD threshold was fitted.
 
     Args:
         out: the output folder.
@@ -62,24 +67,29 @@ def write_outputs(
         config: the run's options.
         facts: returns the content of ``environment.json``, with the time until now.
         trained: the run that trained the evaluated network; None if it was trained in this run.
+        folds: fold of each image by its name, if the folds of a cross-validation graded their own cohort.
 
     Returns:
         The content of ``metrics.json``.
     """
     cohort = data.cohort
     reference = trained.appearance if trained else None
-    write_predictions(predictions_table(cohort.table, cohort.classes, task.graded), out / "predictions.csv")
-    write_appearance(out, data.split, data.squares, seed=config.seed, reference=reference)
+    predictions = predictions_table(cohort.table, cohort.classes, task.graded)
+    if folds is not None:
+        predictions = predictions.assign(fold=predictions["image"].map(folds))
+    write_predictions(predictions, out / "predictions.csv")
     write_scale(out, trained.scale if trained else training_scale(config, cohort, data.split))
-    write_run_maps(out, task.net, task.classes, config, cohort.root, trainer.strategy.root_device)
+    if folds is None:
+        write_appearance(out, data.split, data.squares, seed=config.seed, reference=reference)
+        write_run_maps(out, task.net, task.classes, config, cohort.root, trainer.strategy.root_device)
     recorded = facts()
     if not trained:
         epochs, best = write_history(out)
         recorded = recorded | {"epochs": epochs, "best_epoch": best}
     write_json(recorded, out / "environment.json")
-    # An external cohort has no validation split: it uses the calibration of the run that was evaluated.
+    # Another cohort, or all folds, have no validation part: the calibration is that of what was evaluated.
     external = config.split.name == "external"
-    calibration = trained.calibration if trained and external else None
+    calibration = trained.calibration if trained and (external or folds is not None) else None
     return write_results(out, cohort.root, calibration, outside=config.data.outside)
 
 

@@ -14,7 +14,7 @@ from livergrade.data.patient_alias import PatientAlias, read_alias
 from livergrade.data.split import external_split, make_split, open_split, read_split, refuse_leakage, summary
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, majority_grades
-from livergrade.evaluation.splits import write_split
+from livergrade.evaluation.splits import read_split_table, write_split
 from tests.conftest import examples
 
 CLASSES = ["poor", "moderate", "well"]
@@ -201,16 +201,21 @@ def test_a_patient_trained_on_is_known_in_every_spelling(tmp_path: Path) -> None
     trained = tmp_path / "split.csv"
     for name in ("P007", "Ｐ-7", "p\u200b7"):
         with pytest.raises(UserError, match=r"1 patient trained on: .* \(as P7\); .*same_names=true"):
-            external_split(cohort_named([name, "new"]), trained)
+            external_split(cohort_named([name, "new"]), read_split_table(trained), trained)
     with pytest.raises(UserError, match=r"trained on: smith \(as P7\)"):
-        external_split(cohort_named(["smith", "new"]), trained, alias=alias_of(tmp_path, "Smith,P7"))
+        external_split(
+            cohort_named(["smith", "new"]),
+            read_split_table(trained),
+            trained,
+            alias=alias_of(tmp_path, "Smith,P7"),
+        )
     renamed = cohort_named(["other", "new"], alias_of(tmp_path, "p 7,other"))
     with pytest.raises(UserError, match=r"trained on: other \(as P7\)"):
-        external_split(renamed, trained)
-    told = external_split(cohort_named(["P007", "new"]), trained, same_names=True)
+        external_split(renamed, read_split_table(trained), trained)
+    told = external_split(cohort_named(["P007", "new"]), read_split_table(trained), trained, same_names=True)
     assert {"P7 (of training)", "P007", "new"} <= set(told["patient"])
     assert "P7" not in set(told["patient"])
-    assert len(external_split(cohort_named(["P700", "7"]), trained)) == len(told)
+    assert len(external_split(cohort_named(["P700", "7"]), read_split_table(trained), trained)) == len(told)
 
 
 def test_a_split_made_with_other_names_is_not_used_again(tmp_path: Path) -> None:
