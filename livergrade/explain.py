@@ -131,6 +131,11 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
 
     if not config.images:
         cohort = read_cohort(run.config.data, outside=config.data.outside, run=run.members[0].folder)
+        if len(run.members) > 1 and run.config.split.name == "kfold":
+            log.warning(
+                "no images are named: those of the cross-validation are explained, of which each was trained "
+                "on by some of its folds"
+            )
         chosen = choose(run, cohort, config.n, outside=config.data.outside)
         refuse_changed_images(
             run,

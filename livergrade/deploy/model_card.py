@@ -52,6 +52,8 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
     text = pages.get_template("model_card.md.j2").render(
         front_matter=Markup(front_matter(run, metrics, cohort)),  # noqa: S704 - already quoted by YAML
         model=run.model,
+        members=len(run.members),
+        folds=len(run.members) > 1 and config.split.name == "kfold",
         run_name=display_name(run.folder),
         cohort=cohort,
         synthetic=synthetic,

@@ -20,7 +20,7 @@ from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
 from livergrade.evaluation.ood import Appearance, Reference, fit_threshold
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.scale import FACTOR, Scale
-from livergrade.evaluation.temperature import at_temperature, fit_temperature
+from livergrade.evaluation.temperature import LOWEST, at_temperature, fit_temperature
 
 
 def out_of_fold(tables: Sequence[pd.DataFrame], parts: Sequence[str]) -> pd.DataFrame:
@@ -43,6 +43,24 @@ def out_of_fold(tables: Sequence[pd.DataFrame], parts: Sequence[str]) -> pd.Data
     joined = rows.drop_duplicates(["image", "angle"]).reset_index(drop=True)
     joined[columns] = mean
     return joined.assign(split=parts[0], predicted=np.array(classes)[mean.argmax(1)])
+
+
+def ensemble_temperature(one: float, two: float, folds: int) -> float:
+    """The temperature of the mean of all members of a cross-validation, of which no patient is unseen by all.
+
+    A mean over more members is milder and needs less: log T falls with the number of members M as a + b / M,
+    as far as the mean over those that tested a patient, and over those that also validated them, show it.
+
+    Args:
+        one: temperature of the members that tested each patient.
+        two: temperature of the mean of these and of as many that validated them.
+        folds: number of folds; each has as many members.
+
+    Returns:
+        Not above ``two``: a rise is noise. Within the range of temperatures that are tried.
+    """
+    log_all = np.log(one) - 2 * (np.log(one) - np.log(two)) * (1 - 1 / folds)
+    return float(np.clip(np.exp(log_all), LOWEST, two))
 
 
 def pooled_reference(references: Sequence[Reference], images: int) -> Reference:

@@ -23,6 +23,7 @@ from livergrade.explanations.maps import class_activation, rotate_maps, score_ma
 from livergrade.io.inside import Inside
 from livergrade.models.architecture import Normalisation
 from livergrade.models.hooks import attention
+from livergrade.models.mean_network import members_of
 from livergrade.runs.run import Run
 
 Floats = NDArray[np.float32]
@@ -69,7 +70,8 @@ class Explained:
         turned_spread: standard deviation over the rotated views; NaN for one view.
         turning_error: mean absolute difference between these maps and the upright map, relative to the mean
             absolute value of the upright map; NaN for one view, or where that map is 0.
-        attention: name, kind and gates of each block, from :func:`livergrade.models.hooks.attention`.
+        attention: name, kind and gates of each block, from :func:`livergrade.models.hooks.attention`; none of
+            an ensemble, since the channels of two trainings have nothing to do with each other.
     """
 
     image: Chosen
@@ -171,7 +173,7 @@ def explain(
         turning_error=_turning_error(stack),
         attention=[
             (block.layer, block.kind, block.gates[0].float().cpu().numpy())
-            for block in attention(net, upright)[1]
+            for block in (attention(net, upright)[1] if len(members_of(net)) == 1 else ())
         ],
     )
 

@@ -53,7 +53,8 @@ class Grader:
         self.format = torch.channels_last if gpu else torch.contiguous_format
         self.classes = options.data.classes
         self.net = run.network().to(self.device).to(memory_format=self.format)
-        self.ensemble = len(run.members) > 1
+        self.members = [str(run.folder) for run in run.members]
+        self.ensemble = len(self.members) > 1
         self.model = run.model
         self.image_size, self.border = options.data.image_size, options.augment.border
         self.size = cached_size(self.image_size, self.border)

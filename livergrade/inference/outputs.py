@@ -84,6 +84,8 @@ def write_answers(
         "no_sets": answers.no_sets_reason or None,
         "abstain": config.abstain,
     }
+    if grader.ensemble:
+        facts["members"] = grader.members
     records = {
         name: table.astype(object).where(table.notna(), None).to_dict("records")  # JSON has no NaN
         for name, table in tables.items()

@@ -18,6 +18,7 @@ from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.cross_fit import (
     cross_fitted_appearance,
+    ensemble_temperature,
     out_of_fold,
     pooled_scale,
     scales_differ,
@@ -117,11 +118,22 @@ class Ensemble(Run):
 
     @functools.cached_property
     def calibration(self) -> Calibration:
-        """Temperature and conformal scores, fitted on the out-of-fold predictions of all patients."""
+        """Temperature and conformal scores, fitted on the out-of-fold predictions of all patients.
+
+        Of folds that is the mean of two members for each seed; the temperature is that of the mean of all.
+        """
         tables = [run.predictions for run in self.members]
         unseen = out_of_fold(tables, ["val", "test"])  # all of them as val
         fitted = fit_calibration(unseen)
-        return {**fitted, "fitted_on": OUT_OF_FOLD}
+        fitted["fitted_on"] = OUT_OF_FOLD
+        two = fitted["temperature"]
+        if not self.folds or not two or not any((table["split"] == "val").any() for table in tables):
+            return fitted
+        one = fit_calibration(out_of_fold(tables, ["test"]).assign(split="val"))["temperature"]
+        folds = len({run.config.split.fold for run in self.members})
+        temperature = ensemble_temperature(one or two, two, folds)
+        low, high = (bound and bound * temperature / two for bound in (fitted["low"], fitted["high"]))
+        return {**fitted, "temperature": temperature, "low": low, "high": high}
 
     @functools.cached_property
     def appearance(self) -> Appearance | None:

@@ -47,6 +47,12 @@ def verdict(metrics: RunMetrics, model: str) -> str:
     return f"{text}, which does not differ clearly from {against}."
 
 
+_ALL_FOLDS = (
+    "All folds of a cross-validation, each patient graded by networks that never saw them. The folds share "
+    "training patients, and the ensemble of all folds, which answers new patients, was not measured here."
+)
+
+
 def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
     """Conclusions that the results of this run do not support, as sentences.
 
@@ -74,11 +80,7 @@ def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
     if few := [f"{grade} ({n})" for grade, n in counts.items() if n < FEW]:
         sentences.append(f"Fewer than {FEW} test patients of {', '.join(few)}: estimates are unreliable.")
     if "folds" in metrics["how"]:
-        sentences.append(
-            "All folds of a cross-validation, each patient graded by networks that never saw them. The folds "
-            "share training patients, and the ensemble of all folds, which answers new patients, was not "
-            "measured here."
-        )
+        sentences.append(_ALL_FOLDS)
     elif split == "kfold":
         sentences.append("One fold of a cross-validation; the folds together test every patient.")
     elif split == "patient":

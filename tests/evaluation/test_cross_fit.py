@@ -8,6 +8,7 @@ from livergrade.evaluation.conformal import sets, threshold, true_scores
 from livergrade.evaluation.cross_fit import (
     answered_by_other_folds,
     cross_fitted_appearance,
+    ensemble_temperature,
     out_of_fold,
     pooled_reference,
     pooled_scale,
@@ -70,6 +71,14 @@ def test_too_few_patients_for_a_threshold_leave_all_grades_in_each_set() -> None
     assert sets(moved["patient"].scores, threshold(scores["patient"], 0.9)).all()
     _, moved = answered_by_other_folds(views, scores, 0.8)  # enough of all four, not of two
     assert sets(moved["patient"].scores, threshold(scores["patient"], 0.8)).all()
+
+
+def test_the_mean_of_more_members_needs_a_lower_temperature() -> None:
+    """log T = 0.1 + 0.4 / M: 0.5 of one member, 0.3 of two, 0.18 of five."""
+    assert ensemble_temperature(np.exp(0.5), np.exp(0.3), 5) == pytest.approx(np.exp(0.18))
+    assert ensemble_temperature(np.exp(0.5), np.exp(0.3), 2) == pytest.approx(np.exp(0.3))
+    assert ensemble_temperature(1.1, 1.2, 5) == 1.2
+    assert ensemble_temperature(20.0, 0.1, 5) == 0.1
 
 
 def measured_at(features: np.ndarray, train: np.ndarray) -> tuple[Appearance, pd.DataFrame]:

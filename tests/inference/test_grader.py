@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from livergrade.errors import UserError
+from livergrade.evaluation.temperature import scaled
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
+from livergrade.multirun.ensemble import open_run
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
 
@@ -24,6 +26,24 @@ def test_it_grades_each_view_as_the_runs_own_test_did(tiny_run: Path, manifest: 
     found = pd.DataFrame(grader.grade(square)[0], index=grader.degrees)
     expected = run.tested[run.tested["image"] == name].set_index("angle").loc[grader.degrees]
     np.testing.assert_allclose(found, expected[[f"p_{grade}" for grade in GRADES]], atol=1e-5)
+
+
+def test_the_members_of_a_sweep_answer_together_and_tell_how_they_differ(folds: Path, manifest: Path) -> None:
+    together = open_run(folds)
+    grader = Grader(together, accelerator="cpu", calibrated=True)
+    square = torch.tensor(read_square(manifest.parent / together.tested["image"].iloc[0], grader.size))[None]
+    found, spread = grader.grade_members(square)
+    singles = [Grader(run, accelerator="cpu") for run in together.members]
+    assert grader.degrees == singles[0].degrees
+    each = np.stack([single.grade(square)[0] for single in singles])  # [members, views, classes]
+    assert grader.temperature == together.calibration["temperature"]
+    np.testing.assert_allclose(found[0], scaled(each.mean(0), grader.temperature or 1.0))
+    predicted = found[0].mean(0).argmax()
+    expected = scaled(each, grader.temperature or 1.0).mean(1)[:, predicted].std()
+    np.testing.assert_allclose(spread, [expected])
+    assert np.isnan(singles[0].grade_members(square)[1]).all()
+    assert grader.distances(square).shape == (1,)
+    assert np.isfinite(grader.limit)
 
 
 def test_angles_are_spread_over_the_circle(tiny_run: Path) -> None:

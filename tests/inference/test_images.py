@@ -43,15 +43,15 @@ class ByBrightness:
 
     def __init__(self) -> None:
         self.classes, self.size, self.shown = list(GRADES), 16, 0
-        self.scale, self.reading = None, AS_FILED
+        self.scale, self.reading, self.ensemble = None, AS_FILED, False
 
     def read(self, path: Path, mpp: float | None, reading: PixelReading) -> np.ndarray:
         return read_square(path, self.size, reading)
 
-    def grade(self, squares: torch.Tensor) -> np.ndarray:
+    def grade_members(self, squares: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         self.shown += len(squares)
         better = squares.float().mean((1, 2, 3)).numpy() / 255
-        return np.stack([1 - better, 0 * better, better], 1)[:, None]
+        return np.stack([1 - better, 0 * better, better], 1)[:, None], np.full(len(squares), np.nan)
 
     def distances(self, squares: torch.Tensor) -> np.ndarray:
         return np.zeros(len(squares))

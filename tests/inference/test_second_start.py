@@ -33,8 +33,8 @@ def outputs(out: Path) -> dict[str, bytes]:
 @pytest.fixture
 def start(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Grade into ``out``; check that what is left is what a new folder has; return how often it graded."""
-    graded, grade = [], Grader.grade
-    monkeypatch.setattr(Grader, "grade", lambda self, images: graded.append(1) or grade(self, images))
+    graded, grade = [], Grader.grade_members
+    monkeypatch.setattr(Grader, "grade_members", lambda self, images: graded.append(1) or grade(self, images))
     (tmp_path / "out").mkdir()
     monkeypatch.setenv("LIVERGRADE_TYPED", json.dumps(["livergrade/predict.py"]))
 
@@ -126,6 +126,26 @@ def test_another_network_or_calibration_is_refused_and_a_moved_run_is_not(
         with pytest.raises(UserError, match=rf"{name}: SHA-256 \w+ there, SHA-256 \w+ now"):
             start(tmp_path / "a.png", run=run)
         (run / name).write_bytes(before)
+
+
+def test_of_an_ensemble_the_files_of_every_member_count(
+    start: Callable[..., int], folds: Path, tmp_path: Path
+) -> None:
+    draw_image(tmp_path / "a.png", 0, 0)
+    sweep = Path(shutil.copytree(folds, tmp_path / "sweep"))
+    assert start(tmp_path / "a.png", run=sweep) == 1
+    assert start(tmp_path / "a.png", run=sweep) == 0
+    row = pd.read_csv(tmp_path / "out" / "images.csv").iloc[0]
+    assert row["member_spread"] > 0
+    for name in ("checkpoints/best.ckpt", "predictions.csv", "appearance.csv"):
+        file = next(sweep.glob("2_*")) / name
+        before = file.read_bytes()
+        file.write_bytes(next(sweep.glob("1_*")).joinpath(name).read_bytes())
+        with pytest.raises(UserError, match=rf"member 3 of 3, {name}: SHA-256|not of the same data"):
+            start(tmp_path / "a.png", run=sweep)
+        file.write_bytes(before)
+    with pytest.raises(UserError, match=r"was made with other options"):
+        start(tmp_path / "a.png")
 
 
 def test_another_command_s_tables_are_not_written_over(start: Callable[..., int], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from livergrade.errors import UserError
-from livergrade.evaluation.cross_fit import out_of_fold
+from livergrade.evaluation.cross_fit import ensemble_temperature, out_of_fold
 from livergrade.evaluation.uncertainty import fit_calibration
 from livergrade.multirun.ensemble import OUT_OF_FOLD, Ensemble, open_run
 from tests.conftest import GRADES, finished_run
@@ -38,8 +38,12 @@ def test_folds_know_every_patient_and_are_fitted_on_all_of_them(folds: Path) -> 
     assert run.calibration["scores"]
     assert len(run.calibration["scores"]["patient"]) == 12
     tables = [member.predictions for member in run.members]
-    expected = fit_calibration(out_of_fold(tables, ["val", "test"]))
-    assert run.calibration["temperature"] == expected["temperature"]
+    two = fit_calibration(out_of_fold(tables, ["val", "test"]))
+    one = fit_calibration(out_of_fold(tables, ["test"]).assign(split="val"))
+    assert run.calibration["scores"] == two["scores"]
+    if one["temperature"] and two["temperature"]:
+        expected = ensemble_temperature(one["temperature"], two["temperature"], 3)
+        assert run.calibration["temperature"] == expected
     assert run.appearance
     assert run.appearance["scores"]
     assert len(run.appearance["scores"]) == 12
