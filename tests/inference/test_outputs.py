@@ -17,7 +17,9 @@ def test_patients_are_answered_and_everything_is_told_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVERGRADE_TYPED", json.dumps(["livergrade/predict.py", "run=run"]))
-    grader = SimpleNamespace(classes=list(GRADES), model="senet", degrees=[0, 90], temperature=1.5)
+    grader = SimpleNamespace(
+        classes=list(GRADES), model="senet", degrees=[0, 90], temperature=1.5, ensemble=False
+    )
     images = pd.DataFrame(
         {
             "image": ["a.png", "b.png", "c.png"],
