@@ -171,6 +171,7 @@ class Ensemble(Run):
         known = [taken for taken in seconds if taken is not None]
         summed: Environment = {
             "parameters": sum(one.get("parameters", 0) for one in facts),
+            "trained_parameters": sum(one.get("trained_parameters", 0) for one in facts),
             "seconds": round(sum(known), 1) if len(known) == len(facts) else None,
         }
         return facts[0] | summed

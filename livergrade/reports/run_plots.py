@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.leakage import warning
-from livergrade.evaluation.levels import REPORTED_LEVELS, aggregate
+from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
 from livergrade.evaluation.metrics import roc_points
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.summary import RunMetrics
@@ -170,9 +171,7 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
             if area["value"] is None:
                 axes.plot([], [], color=colour, label=f"{name}: undefined")
                 continue
-            false_positive_rate, true_positive_rate = roc_points(
-                levels[level].truth == k, levels[level].scores[:, k]
-            )
+            false_positive_rate, true_positive_rate = _curve(levels[level], k)
             bounds = "" if area["low"] is None else f" ({area['low']:.3f}–{area['high']:.3f})"
             axes.plot(
                 false_positive_rate,
@@ -192,6 +191,25 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
         legend.set_title("area under the curve (95 % CI)", FontProperties(size=8))
     heading(figure, title, note)
     return figure
+
+
+def _curve(level: Level, k: int) -> tuple[Floats, Floats]:
+    """ROC curve of a grade; of folds the mean of their curves, each weighing as its patients, as their area.
+
+    Returns:
+        1 - specificity and sensitivity, both [T].
+    """
+    if level.fold is None:
+        return roc_points(level.truth == k, level.scores[:, k])
+    drawn = [
+        (len(patients), roc_points(part.truth == k, part.scores[:, k]))
+        for patients, part in level.folds
+        if len(set(part.truth == k)) == 2
+    ]
+    steps = np.repeat(np.unique(np.concatenate([points[0] for _, points in drawn])), 2)
+    beside = steps + np.tile((-1e-12, 1e-12), len(steps) // 2)  # the foot and the top of each step
+    total = np.sum([number * np.interp(beside, *points) for number, points in drawn], axis=0)
+    return steps, np.asarray(total / sum(number for number, _ in drawn), np.float64)
 
 
 def reliability(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:

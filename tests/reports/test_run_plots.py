@@ -143,8 +143,13 @@ def test_undefined_scores_are_said_not_drawn(scored):
     assert "poor: undefined" in texts(f.roc(two, metrics, title=""))
 
 
-def test_roc_prints_the_area_that_its_curve_has(scored):
+@pytest.mark.parametrize("folds", [1, 3])
+def test_roc_prints_the_area_that_its_curve_has(scored, folds):
     predictions, metrics = scored
+    if folds > 1:  # the mean of the folds' curves has the mean of their areas
+        number = pd.factorize(predictions["patient"], sort=True)[0] % folds
+        predictions = predictions.assign(fold=number)
+        metrics = evaluate(predictions, None, resamples=20)
     figure = f.roc(predictions, metrics, title="")
     for axes, level in zip(figure.axes, ("image", "patient"), strict=True):
         for line, grade in zip(axes.lines[1:], metrics["classes"], strict=True):
