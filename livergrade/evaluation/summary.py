@@ -19,6 +19,7 @@ from livergrade.evaluation.levels import Level, LevelName, aggregate
 from livergrade.evaluation.metric_catalog import Metric, overall, per_class, weighted_metrics
 from livergrade.evaluation.metric_estimate import NOBODYS, estimate_metric
 from livergrade.evaluation.metrics import patient_counts
+from livergrade.evaluation.net_benefit import NetBenefit
 from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.predictions import class_names, validate
 from livergrade.evaluation.tta import TtaEstimates
@@ -81,6 +82,8 @@ class RunMetrics(TypedDict):
         abstention: selective prediction, from `livergrade.evaluation.selective.risk_coverage`.
         views: effect of test-time augmentation, from `livergrade.evaluation.tta.tta_estimates`.
         familiarity: OOD detection, from `livergrade.evaluation.ood.ood_estimates`.
+        net_benefit: decision curves, from `livergrade.evaluation.net_benefit.decision_curves`; missing in
+            files of earlier versions.
     """
 
     classes: list[str]
@@ -97,6 +100,7 @@ class RunMetrics(TypedDict):
     abstention: NotRequired[Abstention]
     views: NotRequired[list[TtaEstimates]]
     familiarity: NotRequired[OodEstimates]
+    net_benefit: NotRequired[NetBenefit]
 
 
 def read_metrics(path: Path) -> RunMetrics:

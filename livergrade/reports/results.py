@@ -3,11 +3,14 @@
 from pathlib import Path
 
 from livergrade.evaluation.intervals import GradeMix
+from livergrade.evaluation.leakage import warning
 from livergrade.evaluation.mistakes import worst_images
+from livergrade.evaluation.net_benefit import decision_curves
 from livergrade.evaluation.subgroups import subgroups
 from livergrade.evaluation.summary import RunMetrics, evaluate
 from livergrade.evaluation.uncertainty import Calibration, fit_calibration, uncertainty_metrics
 from livergrade.io.files import write_json
+from livergrade.reports.net_benefit_plot import plot_net_benefit
 from livergrade.reports.run_plots import plot_run
 from livergrade.reports.run_report import write_report
 from livergrade.reports.style import save
@@ -42,12 +45,16 @@ def write_results(
     mix: GradeMix = "random" if config.split.name == "external" else "fixed"
     metrics = evaluate(predictions, results.split, seed=config.seed, mix=mix)
     metrics["subgroups"] = subgroups(predictions)
+    metrics["net_benefit"] = decision_curves(predictions)
     calibration = calibration or fit_calibration(predictions, seed=config.seed)
     write_json(calibration, run / "calibration.json")
     metrics = {**metrics, **uncertainty_metrics(predictions, calibration, run, mix=mix)}
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     figures = plot_run(predictions, metrics, history, synthetic=synthetic)
+    benefit, note = metrics["net_benefit"], warning(metrics["leakage"])
+    title = f"Decision curve of {benefit['grade']} against the rest{', synthetic cohort' * synthetic}"
+    figures["net_benefit"] = plot_net_benefit(benefit, title=title, note=note)
     for name, figure in (figures | plot_uncertainty(metrics, synthetic=synthetic)).items():
         save(figure, run / "figures" / name)
     if images:

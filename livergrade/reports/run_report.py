@@ -19,6 +19,7 @@ from livergrade.evaluation.grade_counts import grade_counts, mixed_grades
 from livergrade.evaluation.levels import LEVELS, aggregate
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.mistakes import worst_images
+from livergrade.evaluation.net_benefit import best_between
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.scale import in_words
 from livergrade.evaluation.summary import RunMetrics, Subgroup
@@ -37,6 +38,10 @@ _FIGURES = {
     "roc": "ROC curves at image and patient level, each grade against the rest.",
     "reliability": "Share graded correctly against the predicted probability; below, the number in each bin.",
     "curves": "Accuracy and loss over the epochs.",
+}
+_BENEFIT_FIGURE = {
+    "net_benefit": "Net benefit, in true positives for each patient or image, against the probability of the "
+    "worst grade from which one would act.",
 }
 _UNCERTAINTY_FIGURES = {
     "calibrated_reliability": "Share graded correctly against the predicted probability, as graded and "
@@ -89,7 +94,8 @@ def write_report(run_folder: str | Path) -> Path:
         per_class=[(metric.name, metric.heading, metric.unit) for metric in per_class()],
         reasons=_reasons(metrics),
         figures=_figures(folder / "figures"),
-        caution_figures=list(_UNCERTAINTY_FIGURES) if "calibration" in metrics else [],
+        caution_figures=[*_BENEFIT_FIGURE, *(_UNCERTAINTY_FIGURES if "calibration" in metrics else ())],
+        benefit_ranges=_benefit_ranges(metrics),
         mistakes=_mistakes(run.predictions, folder / "mistakes"),
         methods=METHODS,
         sanity=by_method(maps.get("sanity", [])),
@@ -167,7 +173,7 @@ def _reasons(metrics: RunMetrics) -> list[str]:
 def _figures(folder: Path) -> list[dict[str, str]]:
     """All figures of the folder, once each, the known ones first."""
     stems = sorted({path.stem for suffix in ("png", "svg") for path in folder.glob(f"*.{suffix}")})
-    known = _FIGURES | _UNCERTAINTY_FIGURES
+    known = _FIGURES | _UNCERTAINTY_FIGURES | _BENEFIT_FIGURE
     others = {name: name.replace("_", " ") for name in stems if name not in known}
     return inlined_figures(folder, known | others)
 
@@ -186,6 +192,15 @@ def _mistakes(predictions: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
         | {"maps": pictures.get(f"{place}_maps")}
         for place, row in enumerate(worst.to_dict("records"))
     ]
+
+
+def _benefit_ranges(metrics: RunMetrics) -> str:
+    """Thresholds at which acting on the model, by patient, beats acting on all and on none, in words."""
+    ranges = best_between(metrics["net_benefit"]["patient"]) if "net_benefit" in metrics else []
+    return ", ".join(
+        f"{100 * low:.0f} %" if low == high else f"{100 * low:.0f} to {100 * high:.0f} %"
+        for low, high in ranges
+    )
 
 
 def _by_column(groups: list[Subgroup]) -> dict[str, list[Subgroup]]:

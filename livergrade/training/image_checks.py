@@ -15,12 +15,14 @@ from tqdm import tqdm
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
-from livergrade.data.duplicates import near_duplicates, picture_hashes
+from livergrade.data.duplicates import near_duplicates, thumbnail
 from livergrade.data.quality import BLACK, IMPLAUSIBLE, UM, implausible, measure
 from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.memory import reading_threads
 from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.tables import write_table
 from livergrade.training.findings import FAIL, PASS, WARN, Finding, join_some, warn_if
+from livergrade.training.near_duplicates import FILE, pair_lines, pairs_table
 
 SIDE = 256
 """Images are resized to this shorter side (px) before they are measured."""
@@ -34,8 +36,17 @@ LOOKED_AT = 100
 """Images, at most, that are looked at when a run starts."""
 
 
-def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None) -> Iterator[Finding]:
-    """Decode every image; check sizes, colour modes, blank and blurred images, stain and duplicates."""
+def check_images(
+    cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None, out: Path | None = None
+) -> Iterator[Finding]:
+    """Decode every image; check sizes, colour modes, blank and blurred images, stain and duplicates.
+
+    Args:
+        cohort: the images.
+        config: the options of the run.
+        split: split of the images; None if there is none.
+        out: folder into which the table of near duplicates is written; None: none is.
+    """
     with reading_threads() as pool:
         measured = pool.map(_measure_image, cohort.paths, repeat(cohort.reading))
         results = list(tqdm(measured, "checking images", len(cohort.paths), leave=False))
@@ -74,8 +85,9 @@ def check_images(cohort: Cohort, config: TrainConfig, split: pd.DataFrame | None
     dark = [name for name, image in zip(names, stats, strict=True) if image.implausible == BLACK]
     unusable = {*blank, *blurred, *dark}  # these all look alike, so they would count as duplicates
     usable = [row for row, name in enumerate(names) if name not in unusable]
-    splits = None if split is None else split["split"].to_numpy()[rows]
-    yield from _check_near_duplicates(table, [image.hashes for image in stats], usable, splits)
+    if split is not None:
+        table["split"] = split["split"].to_numpy()[rows]
+    yield from _check_near_duplicates(table, [image.thumbnail for image in stats], usable, out)
 
 
 def check_appearance(cohort: Cohort) -> Iterator[Finding]:
@@ -128,29 +140,33 @@ def _check_sizes_and_modes(names: list[str], stats: list[_ImageStats], image_siz
 
 
 def _check_near_duplicates(
-    table: pd.DataFrame,
-    hashes: list[NDArray[np.uint64]],
-    usable: list[int],
-    splits: NDArray[np.object_] | None,
+    table: pd.DataFrame, thumbnails: list[NDArray[np.uint8]], usable: list[int], out: Path | None
 ) -> Iterator[Finding]:
     """Find near-duplicate images, across patients and within a patient.
 
     Args:
-        table: one row per image.
-        hashes: perceptual hashes of the images.
+        table: one row per image, with ``split`` if there is one.
+        thumbnails: of the images.
         usable: rows of the images that are neither blank nor blurred.
-        splits: split of each image; None if there is no split.
+        out: folder into which the table of all pairs is written; None: none is.
     """
-    names, patients = table["image"], table["patient"]
-    pairs = [pair for pair in near_duplicates(np.array(hashes)) if {*pair} <= {*usable}]
-    across_patients = [pair for pair in pairs if patients[pair[0]] != patients[pair[1]]]
+    rows = table.iloc[usable]
+    pairs = pairs_table(
+        rows, near_duplicates(np.array([thumbnails[row] for row in usable])) if usable else []
+    )
+    across_patients = pairs[pairs["patient_1"] != pairs["patient_2"]]
     within_patients = len(pairs) - len(across_patients)
-    message = join_some([f"{names[first]} and {names[second]}" for first, second in across_patients])
-    if across_patients and splits is not None:
-        across_splits = sum(splits[first] != splits[second] for first, second in across_patients)
-        message += f" ({across_splits} of {len(across_patients)} in different splits)"
     fix = "the same place under two patients leaks; look at them, and remove one of each pair"
-    yield warn_if(across_patients, "near duplicates across patients", message or "none", fix)
+    if out and len(pairs):
+        write_table(pairs, out / FILE)
+        fix += f"; all pairs: {out / FILE}"
+    message = f"{len(across_patients)} pair{'s' * (len(across_patients) != 1)}"
+    if "split" in table:
+        across_splits = int((across_patients["split_1"] != across_patients["split_2"]).sum())
+        message += f" ({across_splits} of {len(across_patients)} in different splits)"
+    message += "".join(f"\n      {line}" for line in pair_lines(across_patients))
+    message = message if len(across_patients) else "none"
+    yield warn_if(len(across_patients), "near duplicates across patients", message, fix)
     if within_patients:
         yield Finding(
             PASS, "near duplicates within patients", f"{within_patients}, each pair in the same split"
@@ -164,7 +180,7 @@ class _ImageStats:
     tissue: float
     focus: float
     density: NDArray[np.float64]
-    hashes: NDArray[np.uint64]
+    thumbnail: NDArray[np.uint8]
     implausible: str
 
 
@@ -180,5 +196,5 @@ def _measure_image(path: Path, reading: PixelReading) -> _ImageStats | str:
     # Noise that is enlarged is none.
     odd = implausible(pixels if min(header.size) >= SIDE else read_rgb(path, reading=reading))
     return _ImageStats(
-        header.size, header.mode, quality.tissue, quality.focus, density, picture_hashes(pixels), odd
+        header.size, header.mode, quality.tissue, quality.focus, density, thumbnail(pixels), odd
     )

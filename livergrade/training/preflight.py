@@ -38,7 +38,8 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
 
     Args:
         config: the options.
-        out: folder into which a table of patients that may be one person is written; None: none is.
+        out: folder into which tables of patients that may be one person, and of near duplicates, are written;
+            None: none are.
     """
     yield from check_environment(config)
     try:
@@ -62,7 +63,7 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
             yield from check_split(split, cohort.classes)
         yield warn_if(*check_scale(cohort, config.data.mpp))
         yield warn_if(*check_colours(cohort.paths, config.data.icc))
-        yield from check_images(cohort, config, split)
+        yield from check_images(cohort, config, split, out)
     yield from check_weights(config)
 
 

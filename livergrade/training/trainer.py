@@ -17,6 +17,7 @@ from livergrade.evaluation.levels import LevelName
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.training.callbacks import run_callbacks
 from livergrade.training.checkpoints import checkpoint_writer
+from livergrade.training.near_duplicates import NearDuplicatesAcrossSplit
 
 REFUSED = (MisconfigurationException, ValueError, TypeError, RuntimeError)
 """What Lightning raises for a device, strategy or precision that can't be used."""
@@ -63,14 +64,17 @@ def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: floa
             limit_test_batches=config.limit_batches,
             logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
             plugins=[checkpoint_writer()],
-            callbacks=run_callbacks(
-                run / "checkpoints",
-                validated=validated,
-                progress=config.progress,
-                minutes=config.save_minutes,
-                map_epochs=config.map_epochs,
-                ema=ema,
-            ),
+            callbacks=[
+                *run_callbacks(
+                    run / "checkpoints",
+                    validated=validated,
+                    progress=config.progress,
+                    minutes=config.save_minutes,
+                    map_epochs=config.map_epochs,
+                    ema=ema,
+                ),
+                NearDuplicatesAcrossSplit(run),
+            ],
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

@@ -64,7 +64,8 @@ def test_what_is_odd_is_a_warning_with_a_fix(tmp_path: Path) -> None:
         ("blank images", table["image"][20]),
         ("blurred images", table["image"][22]),
         ("stain outliers", table["image"][20]),
-        ("near duplicates across patients", f"{table['image'][0]} and {table['image'][9]}"),
+        ("near duplicates across patients", f"{table['image'][0]} (P00, poor, "),
+        ("near duplicates across patients", f" and {table['image'][9]} (P04, poor, "),
     ):
         assert found[what]["level"] == "WARN", what
         assert told in found[what]["message"], found[what]
@@ -75,6 +76,8 @@ def test_what_is_odd_is_a_warning_with_a_fix(tmp_path: Path) -> None:
     apart = split["split"][table["image"][0]] != split["split"][table["image"][9]]
     told = found["near duplicates across patients"]["message"]
     assert f"({int(apart)} of 1 in different splits)" in told
+    (written,) = (tmp_path / "out" / "checks").glob("*/near_duplicates.csv")
+    assert pd.read_csv(written)["image_2"].tolist() == [table["image"][9]]
 
 
 def test_what_can_not_be_used_fails_and_the_rest_is_checked(tmp_path: Path, capfd) -> None:
