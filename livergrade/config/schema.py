@@ -213,6 +213,12 @@ class SplitConfig:
         low=0,
         high=0.9,
     )
+    train_patients: int | None = option(
+        None,
+        "patients to train on, drawn by grade from the training patients, 20 of them among the 30; "
+        "validation and test stay the same; null: all (not for split=image)",
+        low=2,
+    )
     folds: int = option(5, "number of folds (split=kfold)", low=2, high=1000)
     fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)
     seed: int = option(

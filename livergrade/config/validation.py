@@ -91,6 +91,11 @@ def _combination_errors(config: TrainConfig) -> list[str]:
     errors = _data_errors(data)
     if split.fold and split.name != "kfold":
         errors.append(f"split.fold={split.fold}: has no effect with split={split.name}; set split=kfold")
+    if split.train_patients and (split.name == "image" or data.split_file):
+        by = "data.split_file" if data.split_file else "split=image"
+        errors.append(
+            f"split.train_patients={split.train_patients}: has no effect with {by}; draw a split by patient"
+        )
     if data.split_file and split.name == "kfold":
         errors.append("data.split_file: a given split file has no folds; leave out split=kfold")
     if split.name == "kfold" and split.fold >= split.folds:

@@ -15,9 +15,10 @@ import pandas as pd
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import Cohort
 from livergrade.data.patient_alias import PatientAlias
+from livergrade.data.train_patients import keep_train_patients
 from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, majority_grades, without_patients
-from livergrade.evaluation.splits import COLUMNS, SPLITS, read_split_table
+from livergrade.evaluation.splits import COLUMNS, SPLITS, UNUSED, read_split_table
 from livergrade.io.patient_names import patient_key, patient_keys
 from livergrade.io.typed_list import typed_list
 
@@ -57,6 +58,9 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
         rest = units[~units.index.isin(tested)]
         held_out = _draw(rest, cohort, options.val_fraction, options.seed + 1, key, validation=True)
     table["split"] = np.select([table[key].isin(tested), table[key].isin(held_out)], ["test", "val"], "train")
+    if options.train_patients:
+        number, seed = options.train_patients, options.seed + 2
+        table = keep_train_patients(table, units, cohort.classes, number, seed)
     if key == "patient":
         refuse_leakage(table)
     return table[[name for name in COLUMNS if name in table]]
@@ -183,7 +187,7 @@ def external_split(
     Raises:
         UserError: an image or a patient name occurs in the training data; all are listed.
     """
-    training = trained[trained["split"] != "test"][["image", "patient", "grade", "split", "sha256"]]
+    training = trained[trained["split"].isin(("train", "val"))][["image", "patient", "grade", "split", "sha256"]]
     table = cohort.table[["image", "patient", "grade", "sha256"]].assign(split="test")
     origin = dict(zip(training["sha256"], training["image"], strict=True))
     messages = [
@@ -251,6 +255,8 @@ def summary(split: pd.DataFrame, classes: list[str]) -> str:
     for grade, *cells in zip([*classes, "all"], *counts, strict=True):
         text = "".join(f"{patients:>5} pat. {images:>5} img." for patients, images in cells)
         lines.append(f"{grade:>{width}}{text}")
+    if unused := split[split["split"] == UNUSED]["patient"].nunique():
+        lines.append(f"{unused} further patients are left out of training (split.train_patients)")
     return "\n".join(lines)
 
 
@@ -262,7 +268,7 @@ def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
     """
     split = read_split_table(path)
     messages = [
-        f"split {name!r} is none of {', '.join(SPLITS)}" for name in set(split["split"]) - set(SPLITS)
+        f"split {name!r} is none of {', '.join(SPLITS)}" for name in set(split["split"]) - {*SPLITS, UNUSED}
     ]
     messages += [f"no image is in {part}" for part in ("train", "test") if part not in set(split["split"])]
     messages += [f"{image}: listed twice" for image in split["image"][split["image"].duplicated()]]

@@ -10,6 +10,8 @@ from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 
 SPLITS = ("train", "val", "test")
+UNUSED = "unused"
+"""In place of a part of the split: an image of a patient whom ``split.train_patients`` leaves out."""
 COLUMNS = ("image", "patient", "grade", "split", "fold", "sha256")
 _REQUIRED = ("image", "patient", "grade", "split", "sha256")
 

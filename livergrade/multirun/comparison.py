@@ -13,6 +13,7 @@ from livergrade.io.files import write_json
 from livergrade.multirun.conclusions import conclusions
 from livergrade.multirun.grouping import KINDS, Group, arms, differences
 from livergrade.multirun.leakage_gap import leakage_gap
+from livergrade.multirun.learning_curve_table import learning_curve_tables
 from livergrade.multirun.measures import measure
 from livergrade.multirun.plots import plot_arm
 from livergrade.multirun.report import Comparison, write_comparison
@@ -26,8 +27,9 @@ log = logging.getLogger(__name__)
 _ARM = f"({'|'.join(KINDS)})"
 MADE = {
     "": r"comparison\.json|report\.html",
-    "tables": rf"((accuracy|grades|scores|pairs|cohort|split)_{_ARM}|leakage_gap)\.(csv|md|tex)",
-    "figures": rf"(accuracy|pairs|confusion|curves)_{_ARM}\.(png|svg)",
+    "tables": rf"((accuracy|grades|scores|pairs|cohort|split|learning_curve)_{_ARM}|leakage_gap)"
+    r"\.(csv|md|tex)",
+    "figures": rf"(accuracy|pairs|confusion|curves|learning_curve)_{_ARM}\.(png|svg)",
 }
 """Names of the files of a comparison, by folder."""
 
@@ -113,7 +115,8 @@ def _write(out: Path, compared: Comparison, groups: Sequence[Group]) -> tuple[Pa
     out.mkdir(parents=True, exist_ok=True)
     write_json(compared, out / "comparison.json")
     tables = {
-        arm.kind: arm_tables(arm, results, level) for arm, results in zip(groups, measured, strict=True)
+        arm.kind: [*arm_tables(arm, results, level), *learning_curve_tables(results, level)]
+        for arm, results in zip(groups, measured, strict=True)
     }
     if compared["leakage_gap"]:
         tables["gap"] = [gap_table(compared["leakage_gap"])]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from livergrade.evaluation.how import FOLDS
 from livergrade.evaluation.levels import ReportedLevel
 from livergrade.evaluation.paired import Pair
+from livergrade.multirun.learning_curve import would_more_help
 from livergrade.multirun.measures import ArmMeasures, best_models, estimate
 from livergrade.reports.format import format_estimate, number, value
 
@@ -25,12 +26,14 @@ def conclusions(arm: ArmMeasures, level: ReportedLevel) -> list[str]:
 
 
 def _conclusions(arm: ArmMeasures, level: ReportedLevel) -> list[str]:
+    curves = [would_more_help(name, curve, level) for name, curve in arm.get("learning_curves", {}).items()]
     if not arm["pairs"] and len(arm["models"]) > 1:
-        return ["Nothing was compared: no seed of all models was tested on the same patients."]
+        return ["Nothing was compared: no seed of all models was tested on the same patients.", *curves]
     if not arm["pairs"]:
-        return [f"{_best(arm, level)}. Nothing was compared with it on the same patients."]
+        other = "No other model was compared" if curves else "Nothing was compared"
+        return [f"{_best(arm, level)}. {other} with it on the same patients.", *curves]
     told = [_about(arm), f"{_best(arm, level)}.{_optimism(arm, level)}", _verdicts(arm, level)]
-    return [*told, *_detectable(arm["pairs"], level)]
+    return [*told, *_detectable(arm["pairs"], level), *curves]
 
 
 def _once(arm: ArmMeasures) -> list[str]:

@@ -3,7 +3,8 @@
 Runs are grouped into arms by the unit of their split, since metrics of different test sets are not
 comparable. Within an arm, the folds of one seed form one repeat, in which every patient is tested once; the
 seeds are the repeats of a model. Runs of one model that differ in other options count as separate models,
-named by the options that differ.
+named by the options that differ. Runs that differ in the number of training patients are one model at several
+sizes: models are compared at one size alone, and the sizes make a learning curve.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import string
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from livergrade.errors import UserError
+from livergrade.multirun.train_sizes import OPTION, Size, by_size, compared_size
 from livergrade.runs.run import Run
 
 KINDS = {
@@ -34,10 +36,13 @@ class Group:
     Attributes:
         kind: unit of the split, a key of `KINDS`.
         models: name → repeat (its seed) → its runs, one per fold.
+        sizes: name → number of training patients → the same, of models with several sizes; ``models`` has
+            the one at which models are compared.
     """
 
     kind: str
     models: dict[str, dict[str, list[Run]]]
+    sizes: dict[str, dict[Size, dict[str, list[Run]]]] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[Run]:
@@ -66,14 +71,22 @@ def arms(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
         models: dict[str, dict[str, list[Run]]] = {}
         runs_of_kind = [run for run in runs if run.config.split.name == kind]
         one_split = len({run.config.split.seed for run in runs_of_kind}) == 1
-        for name, group in _by_name(runs_of_kind).items():
-            for repeat, folds in _by_repeat(group, one_split=one_split).items():
-                complete, lines = _one_per_fold(folds)
-                left_out += lines
-                if complete:
-                    models.setdefault(name, {})[repeat] = complete
+        by_name = _by_name(runs_of_kind)
+        size, lines = compared_size(by_name)
+        left_out += lines
+        sizes: dict[str, dict[Size, dict[str, list[Run]]]] = {}
+        for name, group in by_name.items():
+            for trained_on, runs_of_size in by_size(group).items():
+                for repeat, folds in _by_repeat(runs_of_size, one_split=one_split).items():
+                    complete, lines = _one_per_fold(folds)
+                    left_out += lines
+                    if complete:
+                        sizes.setdefault(name, {}).setdefault(trained_on, {})[repeat] = complete
+            if size in sizes.get(name, {}):
+                models[name] = sizes[name][size]
         if models:
-            groups.append(Group(kind, models))
+            several = {name: of_model for name, of_model in sizes.items() if len(of_model) > 1}
+            groups.append(Group(kind, models, several))
     if not groups:
         raise UserError("nothing to compare:\n" + "\n".join(f"  {line}" for line in left_out))
     return groups, left_out
@@ -87,7 +100,11 @@ def _by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
     by_name: dict[str, list[Run]] = {}
     for model in dict.fromkeys(run.model for run in runs):
         group = [run for run in runs if run.model == model]
-        varied = [key for key in group[0].settings if len({str(run.settings[key]) for run in group}) > 1]
+        varied = [
+            key
+            for key in group[0].settings
+            if key != OPTION and len({str(run.settings[key]) for run in group}) > 1
+        ]
         option_values = {run.folder: tuple(f"{key}={run.settings[key]}" for key in varied) for run in group}
         letters = dict(zip(dict.fromkeys(option_values.values()), string.ascii_uppercase, strict=False))
         for run in group:

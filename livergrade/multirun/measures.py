@@ -17,6 +17,7 @@ from livergrade.evaluation.optimism import optimism_of_best
 from livergrade.evaluation.paired import Pair, compare, pool_folds, refuse_different_tests
 from livergrade.evaluation.summary import RunMetrics, evaluate
 from livergrade.multirun.grouping import Group
+from livergrade.multirun.learning_curve import LearningCurve, learning_curve
 from livergrade.multirun.one_cohort import refuse_mixed_cohorts
 from livergrade.multirun.spellings import refuse_spellings
 from livergrade.runs.run import Run
@@ -69,6 +70,7 @@ class ArmMeasures(TypedDict):
             over the shared ones.
         optimism: by level, how much too high the best model's accuracy is expected to be, a share, because
             it is the best of several; empty if nothing was compared.
+        learning_curves: model → its learning curve, of models with several numbers of training patients.
     """
 
     kind: str
@@ -77,6 +79,7 @@ class ArmMeasures(TypedDict):
     models: dict[str, ModelMeasures]
     pairs: list[Pair]
     optimism: dict[ReportedLevel, float]
+    learning_curves: dict[str, LearningCurve]
 
 
 def pooled_tables(arm: Group) -> dict[str, dict[str, pd.DataFrame]]:
@@ -167,6 +170,9 @@ def measure(arm: Group, *, resamples: int, permutations: int, seed: int, margin:
         "models": models,
         "pairs": pairs,
         "optimism": optimism,
+        "learning_curves": {
+            name: learning_curve(sizes, folds, mix, seed) for name, sizes in arm.sizes.items()
+        },
     }
 
 

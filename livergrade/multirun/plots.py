@@ -15,6 +15,7 @@ from livergrade.evaluation.levels import REPORTED_LEVELS, LevelName, ReportedLev
 from livergrade.evaluation.paired import Pair
 from livergrade.multirun import paper
 from livergrade.multirun.grouping import Group
+from livergrade.multirun.learning_curve_plot import plot_learning_curves
 from livergrade.multirun.measures import ArmMeasures, estimate, order
 from livergrade.reports.palette import BLUE, GRADES, INK, MUTED, RULE
 from livergrade.reports.style import SHARE, heading, hide_spines
@@ -35,6 +36,8 @@ def plot_arm(arm: Group, measured: ArmMeasures, level: ReportedLevel, *, note: s
     histories = mean_histories(arm)
     if any(len(history) for history in histories.values()):
         figures["curves"] = curves(histories, note=note)
+    if measured["learning_curves"]:
+        figures["learning_curve"] = plot_learning_curves(measured["learning_curves"], level, note=note)
     return {f"{name}_{arm.kind}": figure for name, figure in figures.items()}
 
 

@@ -19,6 +19,8 @@ CAPTIONS = {
     "are several; then a stroke stands for each seed.",
     "pairs": "Difference in accuracy of each pair of models on the same patients, with its 95 % interval.",
     "confusion": "Confusion matrices, summed over repeats.",
+    "learning_curve": "Accuracy and log-loss against the number of training patients, on the same test "
+    "patients, with the 95 % interval of the accuracy; the strokes are seeds.",
     "curves": "Accuracy over the epochs, of views, the mean over folds and repeats. Validation stands where "
     "the paper followed the test images.",
 }

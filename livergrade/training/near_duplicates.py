@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from livergrade.data.datamodule import GradingData
 from livergrade.data.duplicates import SIDE, NearDuplicate, near_duplicates, thumbnail
+from livergrade.evaluation.splits import UNUSED
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
 
@@ -46,8 +47,9 @@ class NearDuplicatesAcrossSplit(Callback):
         differing = [pd.factorize(data.split[column])[0].astype(np.int64) for column in ("patient", "split")]
         pairs = near_duplicates(_thumbnails(data), differing)
         table = pairs_table(data.split, pairs)
+        table = table[(table[["split_1", "split_2"]] != UNUSED).all(axis=1)]
         write_table(table, self.run / FILE)
-        if pairs:
+        if len(table):
             log.warning("%s", across_split(table, self.run / FILE))
 
 
