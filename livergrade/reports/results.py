@@ -10,6 +10,7 @@ from livergrade.evaluation.subgroups import subgroups
 from livergrade.evaluation.summary import RunMetrics, evaluate
 from livergrade.evaluation.uncertainty import Calibration, fit_calibration, uncertainty_metrics
 from livergrade.io.files import write_json
+from livergrade.reports.checklists import write_checklists
 from livergrade.reports.net_benefit_plot import plot_net_benefit
 from livergrade.reports.run_plots import plot_run
 from livergrade.reports.run_report import write_report
@@ -61,5 +62,6 @@ def write_results(
         worst = list(worst_images(predictions)["image"])
         reading = config.data.reading()
         write_thumbnails(worst, images, run / "mistakes", outside=outside, reading=reading)
+    write_checklists(run)
     write_report(run)
     return metrics

@@ -24,6 +24,7 @@ from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.scale import in_words
 from livergrade.evaluation.summary import RunMetrics, Subgroup
 from livergrade.io.visible import shown
+from livergrade.reports.checklists import FILE
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import GRADES
 from livergrade.reports.start_lines import duration, start_lines
@@ -107,6 +108,7 @@ def write_report(run_folder: str | Path) -> Path:
         settings=_settings(run.recorded),
         environment=dict(_flatten(_travelling(run.environment) if recorded else {})),
         starts=start_lines(run.environment) if recorded else [],
+        checklists=FILE if os.path.lexists(folder / FILE) else "",
     )
 
 
