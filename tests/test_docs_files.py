@@ -146,6 +146,33 @@ def test_what_a_prediction_leaves_is_told(tiny_run: Path, manifest: Path, tmp_pa
     assert set(json.loads((tmp_path / "out" / "predictions.json").read_text())) == named
 
 
+def test_every_key_of_a_plan_is_told() -> None:
+    from livergrade.evaluation.study_plan import (
+        ComparisonPlan,
+        CountPlan,
+        Known,
+        Plan,
+        ShownComparison,
+        ShownWidth,
+        Studied,
+        WidthPlan,
+    )
+
+    told = rows("### `plan.json`")
+    assert lacking(told, [*Plan.__annotations__, "command", "made"]) == ([], [])
+    parts = {
+        "widths": [WidthPlan],
+        "comparisons": [ComparisonPlan],
+        "counts": [CountPlan],
+        "run": [Studied],
+        "known": [Known, ShownWidth, ShownComparison],
+    }
+    everywhere = ["level", "seeds", "folds", "test_patients"]
+    for key, types in parts.items():
+        keys = {name for kind in types for name in kind.__annotations__} - set(everywhere)
+        assert {name for name in keys if f"`{name}`" not in told[key]} == set(), key
+
+
 def test_every_key_of_a_scale_is_told() -> None:
     from livergrade.evaluation.scale import Scale
 

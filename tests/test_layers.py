@@ -21,7 +21,7 @@ FLOORS = (
     ("explanations", "slides", "multirun"),
     ("training", "inference"),
     ("deploy",),
-    ("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "tune"),
+    ("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "tune", "plan"),
 )
 """From the ground up: a room imports from floors below its own alone, and never from a neighbour on it."""
 

@@ -421,6 +421,75 @@ class CompareConfig:
 
 
 @dataclass
+class PlanConfig:
+    """All options of ``python -m livergrade.plan``."""
+
+    run: str | None = option(
+        None,
+        "folder of a finished run or of a sweep: what its cohort can show, with the accuracy, images and "
+        "correlation that it has; null: a study that is still to be made",
+    )
+    out: str | None = option(None, "folder to write, a new one or one to write over; null: a new one")
+    accuracy: float = option(80.0, "accuracy that is expected, %", low=34, high=99)
+    half_width: float = option(
+        7.5, "half the width that its 95 % interval may have, percentage points", low=1, high=40
+    )
+    patients: int | None = option(
+        None, "patients that there are, in all: what they can show; null: not known", low=12, high=5000
+    )
+    images: float = option(6.0, "mean number of images of a patient", low=1, high=1000)
+    correlation: float = option(
+        0.25,
+        "how alike images of a patient are graded: intra-class correlation of correct and wrong, 0 to 1; the "
+        "default is that of the simulated cohorts of docs/comparisons.md",
+        low=0,
+        high=1,
+    )
+    grades: int = option(3, "number of grades", low=2, high=20)
+    rarest: float = option(30.0, "share of the patients that have the rarest grade, %", low=1, high=50)
+    test_fraction: float = option(
+        SplitConfig.test_fraction,
+        "share of patients that is tested, as split.test_fraction",
+        low=0.01,
+        high=0.9,
+    )
+    val_fraction: float = option(
+        SplitConfig.val_fraction, "share of the rest that validates, as split.val_fraction", low=0, high=0.9
+    )
+    folds: int = option(SplitConfig.folds, "folds of a cross-validation, as split.folds", low=2, high=100)
+    apart: float = option(
+        10.0, "difference in accuracy of two models that is to be found, percentage points", low=1, high=50
+    )
+    discordance: float | None = option(
+        None,
+        "patients whom a training of each of the two models grades differently, one of them correctly, %; "
+        "null: as in the simulations of docs/comparisons.md, 16 for equally good models of 80 %",
+        low=0.1,
+        high=50,
+    )
+    seed_discordance: float | None = option(
+        None,
+        "the same of two trainings of one model, %; null: as many as of equally good models, so that more "
+        "seeds help most",
+        low=0.1,
+        high=50,
+    )
+    training_sd: float = option(
+        3.8,
+        "standard deviation of the true accuracies of trainings of one model with other seeds, percentage "
+        "points; the default is that of the simulations of docs/comparisons.md",
+        low=0.1,
+        high=20,
+    )
+    equivalence_margin: float = option(
+        5.0, "accuracies that differ by less are as good as equal, percentage points", low=0.1, high=50
+    )
+    studies: int = option(
+        400, "simulated studies for each power; 400: ± 2 points (standard error)", low=50, high=100_000
+    )
+
+
+@dataclass
 class TuneConfig:
     """All options of ``python -m livergrade.tune``."""
 

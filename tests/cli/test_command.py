@@ -50,7 +50,7 @@ def test_null_is_no_group_but_the_default_of_some() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("train", "tune"), pytest.param(("evaluate", "compare"), marks=pytest.mark.slow)]
+    "names", [("train", "tune"), pytest.param(("evaluate", "compare", "plan"), marks=pytest.mark.slow)]
 )
 def test_help_names_its_options_and_no_other_group(names: tuple[str, ...]) -> None:
     """In one process for all of the names; that each is fast is seen by what is imported at the end."""

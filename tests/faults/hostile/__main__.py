@@ -49,7 +49,7 @@ def make_given(folder: Path) -> Place:
 
 def warm() -> None:
     """Import what the commands need, so that a fork of this process does not; nothing is computed."""
-    for name in ("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export"):
+    for name in ("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "plan"):
         importlib.import_module(f"livergrade.{name}")
     for name in ("lightning", "torchvision", "timm", "matplotlib.figure", "sklearn.covariance", "shapely"):
         importlib.import_module(name)
