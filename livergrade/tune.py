@@ -1,4 +1,4 @@
-"""Search hyperparameters with Optuna on the validation patients; every trial is a separate run.
+"""Search hyperparameters with Optuna by cross-validation of the patients that are not tested.
 
 python -m livergrade.tune trials=20 model=senet,sknet 'optim.lr=tag(log,interval(1e-4,1e-2))'
 """
@@ -38,37 +38,26 @@ def main(config: TuneConfig) -> None:
     if importlib.util.find_spec("optuna") is None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"')
     from livergrade.cli.trial_options import check_trials
-    from livergrade.multirun.search import (
-        best_trials,
-        completed,
-        open_study,
-        refuse_changed_trials,
-        report_trial,
-        run_trial,
-    )
-    from livergrade.multirun.study import OBJECTIVE, read_space
+    from livergrade.multirun.outer_folds import search_outer_folds
+    from livergrade.multirun.search import best_trials, search
+    from livergrade.multirun.study import OBJECTIVE, read_space, refuse_own_folds
+    from livergrade.multirun.study_report import conclude
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)
+    refuse_own_folds(fixed, searched, outer=bool(config.outer_folds))
     check_trials(fixed, searched)
-    study, remaining = open_study(out, config)
-    refuse_changed_trials(study, out, fixed, searched)
-    log.info("%s; %d trials to run in %s", OBJECTIVE, remaining, out)
-    study.optimize(
-        lambda trial: run_trial(trial, out, fixed, searched),
-        n_trials=remaining,
-        catch=(UserError,),
-        callbacks=[lambda study, trial: report_trial(study, trial, out, config)],
-    )
-    if not completed(study):
-        raise UserError(f"every trial failed, the first because: {study.trials[0].user_attrs.get('failure')}")
+    study = search(out, config, fixed, searched)
+    outer = search_outer_folds(out, config, fixed, searched) if config.outer_folds else None
+    told = conclude(out, study.trials, config, outer)
     best = best_trials(study)
     log.info(
-        "\nbest: %s, %s %.3f\n%s\n%s",
+        "\nbest: %s, %s %.3f\n%s\n%s\n%s",
         " and ".join(f"trial {trial.number}" for trial in best) + ", equally good" * (len(best) > 1),
         OBJECTIVE,
         study.best_value,
         "\n".join(str(out / trial.user_attrs["folder"]) for trial in best),
+        told,
         out / "report.html",
     )
 

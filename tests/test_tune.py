@@ -1,5 +1,6 @@
 import contextlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -46,6 +47,7 @@ def test_a_study_and_going_on_with_it(
         *small,
         "data.manifest=cohort/cohort.csv",
         "trainer.limit_batches=1",
+        "folds=2",
     ]
     monkeypatch.chdir(tmp_path)
     command("tune", "trials=2", *words, outputs=tmp_path)
@@ -54,12 +56,16 @@ def test_a_study_and_going_on_with_it(
     assert list(table["trial"]) == [0, 1, 2]
     assert set(table["model.weights"].dropna()) <= {str(tmp_path / "nowhere.pt")}
     for row in table.itertuples():
-        finished = (folder / str(row.folder) / "finished.json").is_file()
+        runs = [folder / str(row.folder) / f"fold_{fold}" / "finished.json" for fold in (0, 1)]
+        finished = all(run.is_file() for run in runs)
         assert finished == (row.state == "complete")
         assert finished or "nowhere.pt" in row.failure
     page = Page((folder / "report.html").read_text())
     assert "3 of 3" in page.text
     assert page.tags.count("img") == 1
+    study = json.loads((folder / "study.json").read_text())
+    assert study["conclusion"] in " ".join(page.text.split())
+    assert study["outer"] is None
     assert "best: trial" in capfd.readouterr().out
     with pytest.raises(SystemExit):
         command("tune", f"study={folder}", "model=senet,cbam", outputs=tmp_path)
@@ -79,13 +85,44 @@ def test_a_study_and_going_on_with_it(
 
 
 @pytest.mark.slow
+def test_outer_folds_grade_patients_that_took_no_part(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livergrade.multirun.search.subprocess", SimpleNamespace(run=train_here))
+    folder = tmp_path / "study"
+    words = [
+        "trials=1",
+        "folds=2",
+        "outer_folds=2",
+        f"study={folder}",
+        *TINY,
+        "optim.weight_decay=0,0.01",
+        *small,
+    ]
+    command("tune", *words, "trainer.limit_batches=1", outputs=tmp_path)
+    outer = json.loads((folder / "study.json").read_text())["outer"]
+    assert [fold["folder"] for fold in outer["folds"]] == ["outer_0", "outer_1"]
+    assert outer["optimism"] == pytest.approx(outer["log_loss"] - outer["best_value"])
+    tested = []
+    for fold in outer["folds"]:
+        (trial,) = (folder / fold["folder"]).glob("0_*")
+        splits = [pd.read_csv(trial / f"fold_{number}" / "split.csv") for number in (0, 1)]
+        sides = [split.groupby("split")["patient"].unique().map(set) for split in splits]
+        assert sides[0]["test"] == sides[1]["test"]
+        assert sides[0]["val"] | sides[1]["val"] == sides[0]["train"] | sides[0]["val"]
+        tested.append(sides[0]["test"])
+    assert not tested[0] & tested[1]
+    assert "Without each outer fold" in (folder / "report.html").read_text()
+
+
+@pytest.mark.slow
 def test_a_killed_trial_is_run_again(small: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    words = ["trials=2", f"study={folder}", "model=resnet50,senet", *small, "trainer.max_epochs=3"]
+    words = ["trials=2", f"study={folder}", "folds=2", "model=resnet50,senet", *small, "trainer.max_epochs=3"]
     typed = [sys.executable, "-m", "livergrade.tune", *words]
     with subprocess.Popen(typed, start_new_session=True, stdout=subprocess.DEVNULL) as process:
         until = time.monotonic() + 240
-        while not list(folder.glob("1_*/checkpoints/last.ckpt")) and time.monotonic() < until:
+        while not list(folder.glob("1_*/fold_0/checkpoints/last.ckpt")) and time.monotonic() < until:
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
     done = subprocess.run(typed, capture_output=True, text=True, check=False, timeout=400)

@@ -219,6 +219,14 @@ class SplitConfig:
         "validation and test stay the same; null: all (not for split=image)",
         low=2,
     )
+    val_folds: int | None = option(
+        None,
+        "number of folds of the patients that are not tested, one of which validates in place of "
+        "val_fraction; null: none",
+        low=2,
+        high=1000,
+    )
+    val_fold: int = option(0, "the fold that validates, from 0 (split.val_folds)", low=0)
     folds: int = option(5, "number of folds (split=kfold)", low=2, high=1000)
     fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)
     seed: int = option(
@@ -497,6 +505,23 @@ class TuneConfig:
     trials: int = option(20, "trials in all, those of an earlier start counted", low=1)
     study: str | None = option(None, "folder of the study, a new one or one to go on with; null: a new one")
     sampler_seed: int = option(0, "seed of what is drawn", low=0, high=2**32 - 1)
+    folds: int = option(
+        5,
+        "folds of the patients that are not tested: a trial trains one network for each, and counts by the "
+        "log-loss of all these patients, each graded by the network that was not trained on them",
+        low=2,
+        high=100,
+    )
+    prune: bool = option(
+        True, "stop a trial after a fold if it is worse so far than the median of the earlier trials"
+    )
+    outer_folds: int = option(
+        0,
+        "also repeat the whole search without each of so many folds of all patients, which then tell how "
+        "good what it finds really is: costs as many times the search; 0: off",
+        low=0,
+        high=100,
+    )
 
 
 @dataclass

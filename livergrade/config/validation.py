@@ -98,6 +98,12 @@ def _combination_errors(config: TrainConfig) -> list[str]:
         )
     if data.split_file and split.name == "kfold":
         errors.append("data.split_file: a given split file has no folds; leave out split=kfold")
+    if split.val_fold and not split.val_folds:
+        errors.append(f"split.val_fold={split.val_fold}: has no effect without split.val_folds")
+    if split.val_folds and split.val_fold >= split.val_folds:
+        errors.append(f"split.val_fold={split.val_fold}: folds are numbered 0 to {split.val_folds - 1}")
+    if split.val_folds and split.name == "image":
+        errors.append("split.val_folds: are of patients, so they have no effect with split=image")
     if split.name == "kfold" and split.fold >= split.folds:
         errors.append(f"split.fold={split.fold}: folds are numbered 0 to {split.folds - 1}")
     if not 1 <= augment.step_degrees <= 360:

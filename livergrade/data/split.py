@@ -47,16 +47,15 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
     held_out: set[str] = set()
     rotated = options.name == "kfold" and options.folds > 2
     if options.name == "kfold":
-        folds = _folds(units, cohort, options.folds, options.seed)
+        folds = _folds(units, cohort, options.folds, options.seed, "split.folds")
         table["fold"] = table[key].map(folds)
         tested = set(folds.index[folds == options.fold])
         if rotated and options.val_fraction > 0:
             held_out = set(folds.index[folds == (options.fold + 1) % options.folds])
     else:
         tested = _draw(units, cohort, options.test_fraction, options.seed, key, floor=key == "image")
-    if options.val_fraction > 0 and not rotated:
-        rest = units[~units.index.isin(tested)]
-        held_out = _draw(rest, cohort, options.val_fraction, options.seed + 1, key, validation=True)
+    if not rotated:
+        held_out = _validating(units[~units.index.isin(tested)], cohort, options, key)
     table["split"] = np.select([table[key].isin(tested), table[key].isin(held_out)], ["test", "val"], "train")
     if options.train_patients:
         number, seed = options.train_patients, options.seed + 2
@@ -75,9 +74,23 @@ def open_split(cohort: Cohort, options: SplitConfig, reused: Path | str | None =
         UserError: the split can't be drawn or read, or does not fit the cohort.
     """
     split = read_split(Path(reused), cohort) if reused else make_split(cohort, options)
+    if reused and options.val_folds:
+        rest = split["split"] != "test"
+        held_out = _validating(majority_grades(split[rest], cohort.classes), cohort, options, "patient")
+        split.loc[rest, "split"] = np.where(split["patient"][rest].isin(held_out), "val", "train")
     if options.name != "image":
         refuse_leakage(split)
     return split
+
+
+def _validating(units: pd.Series[str], cohort: Cohort, options: SplitConfig, unit: str) -> set[str]:
+    """Those of the units that are not tested which validate: one of their folds, or a fraction, or none."""
+    if options.val_folds:
+        folds = _folds(units, cohort, options.val_folds, options.seed + 1, "split.val_folds")
+        return set(folds.index[folds == options.val_fold])
+    if options.val_fraction > 0:
+        return _draw(units, cohort, options.val_fraction, options.seed + 1, unit, validation=True)
+    return set()
 
 
 def _shuffled(units: pd.Series[str], classes: list[str], seed: int) -> list[tuple[str, list[str]]]:
@@ -117,8 +130,11 @@ def _draw(
     return drawn
 
 
-def _folds(units: pd.Series[str], cohort: Cohort, folds: int, seed: int) -> pd.Series[int]:
-    """Assign the patients of each grade to folds in turn, continuing where the previous grade ended."""
+def _folds(units: pd.Series[str], cohort: Cohort, folds: int, seed: int, option: str) -> pd.Series[int]:
+    """Assign the patients of each grade to folds in turn, continuing where the previous grade ended.
+
+    ``option`` is the name of the option that sets their number, for messages.
+    """
     fold_of: dict[str, int] = {}
     too_small, fewest = {}, folds
     for grade, names in _shuffled(units, cohort.classes, seed):
@@ -128,9 +144,9 @@ def _folds(units: pd.Series[str], cohort: Cohort, folds: int, seed: int) -> pd.S
         for name in names:
             fold_of[name] = len(fold_of) % folds
     if too_small:
-        other = f"set split.folds={fewest}, " if fewest > 1 else ""
+        other = f"set {option}={fewest}, " if fewest > 1 else ""
         raise UserError(
-            f"cannot split into split.folds={folds}: each grade needs at least {folds} patients, but "
+            f"cannot split into {option}={folds}: each grade needs at least {folds} patients, but "
             + _shortage(too_small, cohort, "patient", other)
         )
     return pd.Series(list(fold_of.values()), index=list(fold_of))

@@ -1,4 +1,4 @@
-"""An Optuna study stored in a folder: open or resume it, and train each trial as a separate run."""
+"""An Optuna study stored in a folder: open or resume it, and train each fold of a trial as a separate run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import optuna
 from hydra.core.override_parser.types import Override
@@ -21,7 +22,7 @@ from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.tables import write_table
 from livergrade.multirun.same_data import refuse_other_data
-from livergrade.multirun.study import draw, objective, trials_table
+from livergrade.multirun.study import EARLIER_OBJECTIVE, OBJECTIVE, draw, objective, trials_table
 from livergrade.multirun.study_file import check_study_file
 from livergrade.multirun.study_report import plot_trials, write_study
 from livergrade.reports.style import save
@@ -30,8 +31,40 @@ from livergrade.runs.same_options import refuse_other_options, refuse_other_run
 
 log = logging.getLogger(__name__)
 
+STARTUP = 5
+"""Trials that are trained whole before others are compared with their median; and of each, two folds."""
 
-def open_study(out: Path, config: TuneConfig) -> tuple[optuna.Study, int]:
+
+def search(
+    out: Path, config: TuneConfig, fixed: list[str], searched: list[Override], outer: str = ""
+) -> optuna.Study:
+    """Run the trials of a study, new or resumed, that remain.
+
+    Args:
+        out: the study's folder.
+        config: the options of the search.
+        fixed: options of every trial.
+        searched: options that vary.
+        outer: the outer fold that is kept out of it; empty: none is.
+
+    Raises:
+        UserError: the folder holds another study, or every trial failed.
+    """
+    study, remaining = open_study(out, config, outer)
+    refuse_changed_trials(study, out, fixed, searched)
+    log.info("%s; %d trials to run in %s", OBJECTIVE, remaining, out)
+    study.optimize(
+        lambda trial: run_trial(trial, out, config.folds, fixed, searched),
+        n_trials=remaining,
+        catch=(UserError,),
+        callbacks=[lambda study, trial: report_trial(study, trial, out, config)],
+    )
+    if not completed(study):
+        raise UserError(f"every trial failed, the first because: {study.trials[0].user_attrs.get('failure')}")
+    return study
+
+
+def open_study(out: Path, config: TuneConfig, outer: str = "") -> tuple[optuna.Study, int]:
     """Create or resume the study in a folder; returns it and the number of remaining trials.
 
     A killed trial counts as failed and is queued again.
@@ -46,13 +79,16 @@ def open_study(out: Path, config: TuneConfig) -> tuple[optuna.Study, int]:
         study = optuna.create_study(
             storage=_storage(file),
             study_name="livergrade",
-            direction="maximize",
+            direction="minimize",
             load_if_exists=True,
         )
         # From the same seed, a later start would draw again what the first one drew.
         seed = (config.sampler_seed + len(study.trials)) % 2**32
         study.sampler = optuna.samplers.TPESampler(seed=seed)
-        return study, _remaining(study, out, config)
+        study.pruner = optuna.pruners.NopPruner()
+        if config.prune:
+            study.pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=1)
+        return study, _remaining(study, out, config, outer)
     except UserError:
         raise
     except Exception as error:  # its tables may hold anything, and Optuna trusts them
@@ -81,33 +117,53 @@ def refuse_changed_trials(
             or its folder is gone or its predictions do not give its value.
     """
     fix = "choose another study"
-    for trial in study.get_trials(states=[TrialState.COMPLETE]):
+    for trial in study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]):
         try:
             words = draw(FixedTrial(trial.params), searched)
         except ValueError as error:
             raise UserError(
                 f"{out}: trial {trial.number} is not of this study's space ({error}); {fix}"
             ) from None
-        run = out / Path(str(trial.user_attrs.get("folder", ""))).name
-        if not (run / "config.yaml").is_file():
-            raise UserError(f"{run}: is gone, so what trial {trial.number} was made from is not known; {fix}")
-        config = train_options([*fixed, *words])
-        refuse_other_run(run, config, fix=fix)
-        refuse_other_data(run, config, fix=fix)
-        if trial.value != (value := objective(run)):
+        runs, folds = trial_runs(trial, out), study.user_attrs["folds"]
+        whole = trial.state == TrialState.COMPLETE
+        if sorted(trial.intermediate_values) != list(range(folds if whole else len(runs))) or not runs:
+            raise UserError(f"{out}: trial {trial.number} does not have its folds in the study; {fix}")
+        for fold, run in enumerate(runs):
+            if not (run / "config.yaml").is_file():
+                raise UserError(
+                    f"{run}: is gone, so what trial {trial.number} was made from is not known; {fix}"
+                )
+            config = train_options([*fixed, *words, *fold_words(fold, folds)])
+            refuse_other_run(run, config, fix=fix)
+            refuse_other_data(run, config, fix=fix)
+        there = trial.value if whole else trial.intermediate_values[len(runs) - 1]
+        if there != (value := objective(runs)):
             raise UserError(
-                f"{run}: its predictions give {value:g}, and the study has {trial.value:g} for it; {fix}"
+                f"{runs[0].parent}: its predictions give {value:g}, the study has {there:g} for it; {fix}"
             )
 
 
-def _remaining(study: optuna.Study, out: Path, config: TuneConfig) -> int:
+def fold_words(fold: int, folds: int) -> list[str]:
+    """Options that have one of so many folds of the patients that are not tested validate."""
+    return [f"split.val_folds={folds}", f"split.val_fold={fold}"]
+
+
+def trial_runs(trial: optuna.trial.FrozenTrial, out: Path) -> list[Path]:
+    """Folders of the runs of a trial's folds that were trained to their end."""
+    folder = out / Path(str(trial.user_attrs.get("folder", ""))).name
+    return [folder / f"fold_{fold}" for fold in sorted(trial.intermediate_values)]
+
+
+def _remaining(study: optuna.Study, out: Path, config: TuneConfig, outer: str) -> int:
     """Queue the killed trials again, and return the number of trials to run.
 
     Raises:
         UserError: the study has other options.
     """
-    now = {"space": config.space, "sampler_seed": config.sampler_seed}
-    stored = {key: study.user_attrs.get(key, value) for key, value in now.items()}
+    now: dict[str, Any] = {key: getattr(config, key) for key in ("space", "sampler_seed", "folds", "prune")}
+    now |= {"objective": OBJECTIVE, "outer fold": outer or "none"}
+    earlier = {"objective": EARLIER_OBJECTIVE} if study.trials and "objective" not in study.user_attrs else {}
+    stored = {key: study.user_attrs.get(key, value) for key, value in now.items()} | earlier
     refuse_other_options(out, stored, now, fix="choose another study")
     for key, value in now.items():
         study.set_user_attr(key, value)
@@ -119,25 +175,40 @@ def _remaining(study: optuna.Study, out: Path, config: TuneConfig) -> int:
     return max(0, config.trials - len(counted))
 
 
-def run_trial(trial: optuna.Trial, out: Path, fixed: list[str], searched: list[Override]) -> float:
-    """Train with sampled options in a separate process, and return the objective.
+def run_trial(
+    trial: optuna.Trial, out: Path, folds: int, fixed: list[str], searched: list[Override]
+) -> float:
+    """Train each fold with sampled options in a separate process, and return the objective.
 
     Raises:
-        UserError: the run failed.
+        TrialPruned: it is worse so far than the median of the earlier trials.
+        UserError: a run failed.
     """
     words = draw(trial, searched)
-    run = out / job_name(trial.number, words)
-    trial.set_user_attr("folder", run.name)
-    command = [sys.executable, "-m", "livergrade.train", *fixed, *words, f"hydra.run.dir='{run}'"]
-    process = subprocess.run(  # noqa: S603
-        command, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    if process.returncode:
-        reason = " ".join(process.stderr.split())[-600:]
-        reason = f"failed: {reason}" if cell_problem(reason) else reason
-        trial.set_user_attr("failure", reason)
-        raise UserError(reason)
-    return objective(run)
+    folder = out / job_name(trial.number, words)
+    trial.set_user_attr("folder", folder.name)
+    runs: list[Path] = []
+    for fold in range(folds):
+        run = folder / f"fold_{fold}"
+        options = [*fixed, *words, *fold_words(fold, folds), f"hydra.run.dir='{run}'"]
+        process = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "livergrade.train", *options],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if process.returncode:
+            reason = " ".join(process.stderr.split())[-600:].replace("split.val_folds=", "folds=")
+            reason = f"failed: {reason}" if cell_problem(reason) else reason
+            trial.set_user_attr("failure", reason)
+            raise UserError(reason)
+        runs.append(run)
+        trial.report(objective(runs), fold)
+        log.info("trial %d, fold %d of %d: %.3f", trial.number, fold + 1, folds, objective(runs))
+        if fold + 1 < folds and trial.should_prune():
+            raise optuna.TrialPruned
+    return objective(runs)
 
 
 def report_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial, out: Path, config: TuneConfig) -> None:
@@ -146,7 +217,9 @@ def report_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial, out: Path
     write_table(table, out / "trials.csv", None)
     save(plot_trials(table), out / "figures" / "trials")
     write_study(out, table, config)
-    score = f"{trial.value:.3f}" if trial.value is not None else "failed"
+    score = "stopped, worse than the median" if trial.state == TrialState.PRUNED else "failed"
+    if trial.state == TrialState.COMPLETE:
+        score = f"{trial.value:.3f}"
     sampled = ", ".join(f"{key}={value}" for key, value in trial.params.items())
     log.info("trial %d: %s  (%s)", trial.number, score, sampled)
     if not completed(study) and trial.number >= 2:

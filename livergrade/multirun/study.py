@@ -1,11 +1,12 @@
-"""Hyperparameter search: the search space, and the objective, computed on the validation patients alone."""
+"""Hyperparameter search: the search space, and the objective, computed without the test patients."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
+import numpy as np
 import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -13,10 +14,55 @@ from hydra.errors import OverrideParseException
 
 from livergrade.cli.refusals import unreadable
 from livergrade.errors import UserError
+from livergrade.evaluation.estimate import Estimate
+from livergrade.evaluation.levels import aggregate
+from livergrade.evaluation.metric_catalog import weighted_metrics
+from livergrade.evaluation.paired import pool_folds
 from livergrade.evaluation.predictions import read_predictions
-from livergrade.evaluation.summary import evaluate
 
-OBJECTIVE = "balanced accuracy of the validation patients"
+OBJECTIVE = "cross-validated log-loss of the patients that are not tested"
+EARLIER_OBJECTIVE = "balanced accuracy of the validation patients"
+"""That of studies of earlier versions, which do not record theirs."""
+
+
+class OuterFold(TypedDict):
+    """What the search without one outer fold found.
+
+    Attributes:
+        fold: number of the fold.
+        folder: folder of its study, relative to that of the whole one.
+        trial: number of its best trial.
+        options: what that trial drew.
+        best_value: value by which it was chosen, a log-loss.
+        log_loss: log-loss of the fold's patients, mean over the networks of the trial.
+        patients: number of patients of the fold.
+    """
+
+    fold: int
+    folder: str
+    trial: int
+    options: dict[str, Any]
+    best_value: float
+    log_loss: float
+    patients: int
+
+
+class OuterEstimate(TypedDict):
+    """How good what the search finds is on patients that took no part in it.
+
+    Attributes:
+        folds: the outer folds.
+        best_value: mean of the values by which the recipes were chosen, over all patients.
+        log_loss: mean log-loss of all patients, each graded by networks of a search without its fold.
+        optimism: how much lower the former is.
+        accuracy: accuracy by patient, mean over those networks, with its interval over patients.
+    """
+
+    folds: list[OuterFold]
+    best_value: float
+    log_loss: float
+    optimism: float
+    accuracy: Estimate
 
 
 class Trial(Protocol):
@@ -62,6 +108,30 @@ def read_space(words: Sequence[str]) -> tuple[list[str], list[Override]]:
     return fixed, searched
 
 
+def refuse_own_folds(fixed: Sequence[str], searched: Sequence[Override], *, outer: bool) -> None:
+    """Refuse options that say who is tested or validates, where the search says it.
+
+    Args:
+        fixed: options of every trial.
+        searched: options that vary.
+        outer: whether the search is repeated within outer folds.
+
+    Raises:
+        UserError: lists them.
+    """
+    keys = [word.partition("=")[0].lstrip("+") for word in fixed]
+    keys += [override.get_key_element().lstrip("+") for override in searched]
+    own = {"split.val_folds", "split.val_fold", "split.fold", "split.folds"}
+    own |= {"split", "split.name", "data.split_file"} if outer else set()
+    taken = [key for key in keys if key in own]
+    taken += [word for word in fixed if word in ("split=kfold", "split=image", "split.name=image")]
+    if taken:
+        advice = "say how many with folds=" + " and outer_folds=" * outer
+        raise UserError(
+            f"{', '.join(dict.fromkeys(taken))}: the search divides the patients itself; {advice}"
+        )
+
+
 def draw(trial: Trial, searched: Sequence[Override]) -> list[str]:
     """Sample the overrides of one trial."""
     words = []
@@ -76,27 +146,36 @@ def draw(trial: Trial, searched: Sequence[Override]) -> list[str]:
     return words
 
 
-def objective(run: Path) -> float:
-    """Value of `OBJECTIVE` for a run. Its test predictions are not used.
+def objective(runs: Sequence[Path]) -> float:
+    """Value of `OBJECTIVE` over the folds that these runs of a trial validate. Test predictions are not used.
 
     Raises:
-        UserError: the run has no validation split.
+        UserError: a run has no validation patients, or two of them validate the same image.
     """
-    predictions = read_predictions(run / "predictions.csv")
-    validation = predictions[predictions["split"] == "val"].assign(split="test")
-    if validation.empty:
-        raise UserError("there are no validation patients; set split.val_fraction above 0")
-    balanced_accuracy = evaluate(validation, None, resamples=1)["patient"]["balanced_accuracy"]
-    return float(balanced_accuracy["value"])
+    tables = []
+    for run in runs:
+        predictions = read_predictions(run / "predictions.csv")
+        tables.append(predictions[predictions["split"] == "val"].reset_index(drop=True))
+        if tables[-1].empty:
+            raise UserError(f"{run}: has no validation patients")
+    return log_loss(pool_folds(tables, [str(run) for run in runs]))
+
+
+def log_loss(predictions: pd.DataFrame) -> float:
+    """Log-loss of the patients, nats, of a table of predictions of one split part."""
+    patients = aggregate(predictions)["patient"]
+    weights = np.ones((1, len(patients.names)))
+    return float(weighted_metrics(patients, weights)["log_loss"][0])
 
 
 def trials_table(trials: Sequence[Any]) -> pd.DataFrame:
-    """One row per trial: number, state, value, seconds, sampled options, folder and reason of failure."""
+    """One row per trial: number, state, value, folds, seconds, sampled options, folder, reason of failure."""
     rows = [
         {
             "trial": trial.number,
             "state": trial.state.name.lower(),
-            "value": trial.value,
+            "value": trial.value if trial.state.name == "COMPLETE" else None,
+            "folds": len(trial.intermediate_values),
             "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
             **trial.params,
             "folder": trial.user_attrs.get("folder", ""),

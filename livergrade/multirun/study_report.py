@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 
 from livergrade.config.schema import TuneConfig
-from livergrade.multirun.study import OBJECTIVE
+from livergrade.io.files import write_json
+from livergrade.multirun.study import OBJECTIVE, OuterEstimate, trials_table
+from livergrade.reports.format import format_estimate
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import BLUE, INK, MUTED, RULE
 from livergrade.reports.style import heading, hide_spines
 
-NOT_SAMPLED = ("trial", "state", "value", "seconds", "folder", "failure")
+NOT_SAMPLED = ("trial", "state", "value", "folds", "seconds", "folder", "failure")
 
 
 def plot_trials(table: pd.DataFrame) -> Figure:
@@ -38,16 +42,82 @@ def plot_trials(table: pd.DataFrame) -> Figure:
         hide_spines(axes)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.set_title(column, loc="left", fontsize=10, color=INK)
-    grid[0].step(completed["trial"], completed["value"].cummax(), where="post", color=MUTED, lw=1)
+    grid[0].step(completed["trial"], completed["value"].cummin(), where="post", color=MUTED, lw=1)
     grid[0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    heading(figure, OBJECTIVE.capitalize(), "")
+    heading(figure, f"{OBJECTIVE[0].upper()}{OBJECTIVE[1:]}, nats; lower is better", "")
     return figure
 
 
-def write_study(folder: Path, table: pd.DataFrame, config: TuneConfig) -> Path:
-    """Write ``report.html`` atomically."""
+def conclude(
+    folder: Path, trials: Sequence[Any], config: TuneConfig, outer: OuterEstimate | None = None
+) -> str:
+    """Write the page and ``study.json`` at the end of a search; returns how good the best trial really is.
+
+    Args:
+        folder: the study's folder.
+        trials: Optuna's trials.
+        config: the options of the search.
+        outer: what the search without each outer fold found; None: it was not repeated.
+    """
+    table = trials_table(trials)
+    completed = table.dropna(subset=["value"])
+    best = completed[completed["value"] == completed["value"].min()]
+    told = how_good(float(best["value"].iloc[0]), table, outer)
+    write_study(folder, table, config, told, outer)
+    found: dict[str, Any] = {
+        "objective": OBJECTIVE,
+        **{
+            name: getattr(config, name) for name in ("space", "sampler_seed", "folds", "prune", "outer_folds")
+        },
+        "trials": {state: int(count) for state, count in table["state"].value_counts().items()},
+        "best_value": float(best["value"].iloc[0]),
+        "best": [
+            {"trial": trial.number, "folder": trial.user_attrs["folder"], "options": dict(trial.params)}
+            for trial in trials
+            if trial.number in set(best["trial"])
+        ],
+        "outer": outer,
+        "conclusion": told,
+    }
+    write_json(found, folder / "study.json")
+    return told
+
+
+def how_good(best: float, table: pd.DataFrame, outer: OuterEstimate | None) -> str:
+    """How good the best trial really is, in a sentence or two."""
+    chosen = (
+        f"The best value, {best:.3f}, is too good: the trial was chosen by it, as the lowest {OBJECTIVE} of "
+        f"{len(table)} trials, and each network's epoch by the same patients"
+    )
+    if outer is None:
+        return f"{chosen}. By how much is not measured; outer_folds=5 does it."
+    return (
+        f"{chosen}. Repeated without each of {len(outer['folds'])} folds of all patients, the search found "
+        f"recipes that it took for {outer['best_value']:.3f} and that have a log-loss of "
+        f"{outer['log_loss']:.3f} on the patients of that fold, an optimism of {outer['optimism']:.3f}. "
+        f"Their accuracy by patient is {format_estimate(outer['accuracy'], 'share')} %. Expect this of the "
+        "best trial."
+    )
+
+
+def write_study(
+    folder: Path,
+    table: pd.DataFrame,
+    config: TuneConfig,
+    told: str = "The search is going on.",
+    outer: OuterEstimate | None = None,
+) -> Path:
+    """Write ``report.html`` atomically.
+
+    Args:
+        folder: the study's folder.
+        table: its trials.
+        config: the options of the search.
+        told: how good the best trial really is.
+        outer: see `conclude`.
+    """
     sampled = [column for column in table if column not in NOT_SAMPLED]
-    ordered = table.sort_values(["value", "trial"], ascending=[False, True], na_position="last")
+    ordered = table.sort_values(["value", "trial"], na_position="last")
     return write_page(
         folder,
         "study.html.j2",
@@ -55,6 +125,8 @@ def write_study(folder: Path, table: pd.DataFrame, config: TuneConfig) -> Path:
         drawn=sampled,
         config=config,
         objective=OBJECTIVE,
-        best=list(table["trial"][table["value"] == table["value"].max()]),
+        told=told,
+        outer=outer,
+        best=list(table["trial"][table["value"] == table["value"].min()]),
         figures=inlined_figures(folder / "figures", {"trials": "Value by trial and by option."}),
     )

@@ -20,10 +20,23 @@ def test_all_wrong_values_are_told_at_once() -> None:
         ("augment.mixup=-1", "augment.mixup=-1.0: must be at least 0"),
         ("optim.ema=1", "optim.ema=1.0: must be at least 0 and at most 0.99999"),
         ("optim.nesterov=true", "optim.nesterov: needs momentum"),
+        ("split.val_fold=2", "split.val_fold=2: has no effect without split.val_folds"),
     ],
 )
 def test_what_training_takes_is_checked(word: str, told: str) -> None:
     (found,) = problems(composed(word))
+    assert told in found
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["split.val_folds=3", "split.val_fold=3"], "split.val_fold=3: folds are numbered 0 to 2"),
+        (["split.val_folds=3", "split=image"], "split.val_folds: are of patients"),
+    ],
+)
+def test_folds_that_validate_are_of_patients_and_numbered(words: list[str], told: str) -> None:
+    (found,) = problems(composed(*words))
     assert told in found
 
 

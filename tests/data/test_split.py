@@ -106,6 +106,28 @@ def test_the_papers_counts() -> None:
     assert tested["patient"].isin(split.loc[split["split"] == "train", "patient"]).mean() > 0.95
 
 
+def test_every_patient_that_is_not_tested_validates_once() -> None:
+    splits = [make_split(PAPER, replace(PATIENT, val_folds=5, val_fold=fold)) for fold in range(5)]
+    rest = [set(split.loc[split["split"] == "val", "patient"]) for split in splits]
+    tested = [set(split.loc[split["split"] == "test", "patient"]) for split in splits]
+    assert len(set(map(frozenset, tested))) == 1
+    assert tested[0] == set(make_split(PAPER, PATIENT).query("split == 'test'")["patient"])
+    assert sum(map(len, rest)) == len(set().union(*rest)) == PAPER.table["patient"].nunique() - len(tested[0])
+
+
+def test_a_given_split_keeps_its_test_patients_and_has_folds_of_the_others(tmp_path: Path) -> None:
+    given = make_split(PAPER, replace(PATIENT, seed=3))
+    write_split(given, tmp_path / "split.csv")
+    parts = [
+        open_split(PAPER, replace(PATIENT, val_folds=3, val_fold=fold), tmp_path / "split.csv")
+        for fold in range(3)
+    ]
+    for split in parts:
+        assert (split["split"] == "test").tolist() == (given["split"] == "test").tolist()
+    validating = [frozenset(split.loc[split["split"] == "val", "patient"]) for split in parts]
+    assert len(frozenset().union(*validating)) == sum(map(len, validating))
+
+
 def test_no_validation_side_when_none_is_asked_for() -> None:
     assert set(make_split(PAPER, replace(PATIENT, val_fraction=0.0))["split"]) == {"train", "test"}
 

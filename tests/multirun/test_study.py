@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.evaluation.summary import evaluate
-from livergrade.multirun.study import draw, objective, read_space
-from tests.conftest import finished_run
+from livergrade.multirun.study import draw, objective, read_space, refuse_own_folds
+from tests.conftest import GRADES, finished_run
 
 
 class First:
@@ -72,14 +72,40 @@ def test_what_cannot_be_searched_is_told(words: list[str], told: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_the_validation_patients_alone_decide(tmp_path: Path) -> None:
-    run = finished_run(tmp_path / "run", "senet", skill=9)
-    with pytest.raises(UserError, match=r"split\.val_fraction"):
-        objective(run)
-    good = pd.read_csv(run / "predictions.csv")
-    bad = pd.read_csv(finished_run(tmp_path / "other", "senet", skill=0) / "predictions.csv")
-    both = pd.concat([good, bad.assign(split="val", image="v" + bad["image"], patient="v" + bad["patient"])])
-    both.to_csv(run / "predictions.csv", index=False)
-    expected = evaluate(bad, None, resamples=1)["patient"]["balanced_accuracy"]["value"]
-    assert objective(run) == pytest.approx(expected)
-    assert objective(run) < 1
+@pytest.mark.parametrize(
+    ("words", "outer", "told"),
+    [
+        (["seed=1,2", "split.val_fold=1"], False, "split.val_fold: the search divides the patients itself"),
+        (["split.val_folds=3,4"], False, "say how many with folds=$"),
+        (["seed=1,2", "split=kfold"], False, "split=kfold: the search"),
+        (["seed=1,2", "data.split_file=x.csv"], True, "data.split_file: .* folds= and outer_folds="),
+    ],
+)
+def test_who_validates_is_not_an_option_of_a_trial(words: list[str], outer: bool, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        refuse_own_folds(*read_space(words), outer=outer)
+
+
+def test_a_file_with_the_test_patients_may_be_given() -> None:
+    refuse_own_folds(*read_space(["seed=1,2", "data.split_file=x.csv", "split=patient"]), outer=False)
+
+
+def test_the_patients_of_all_folds_and_no_test_patients_decide(tmp_path: Path) -> None:
+    runs = [finished_run(tmp_path / str(seed), "senet", seed=seed, skill=9 * seed) for seed in (0, 1)]
+    with pytest.raises(UserError, match="has no validation patients"):
+        objective(runs)
+    losses = []
+    for number, run in enumerate(runs):
+        table = pd.read_csv(run / "predictions.csv")
+        graded = table.assign(
+            split="val", image=f"v{number}" + table["image"], patient=f"v{number}" + table["patient"]
+        )
+        pd.concat([table, graded]).to_csv(run / "predictions.csv", index=False)
+        by_patient = graded.groupby("patient")[[f"p_{grade}" for grade in GRADES]].mean()
+        truth = graded.groupby("patient")["grade"].first()
+        losses += [-np.log(by_patient.loc[name, f"p_{grade}"]) for name, grade in truth.items()]
+    assert objective(runs) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert objective(runs[:1]) > objective(runs)  # the second network is better
+    pd.concat([table, graded]).to_csv(runs[0] / "predictions.csv", index=False)
+    with pytest.raises(UserError, match="are in both"):
+        objective(runs)
