@@ -39,7 +39,10 @@ def studied(folder: str, margin: float) -> tuple[Studied, int, int]:
         UserError: there is no finished run, the runs do not belong together, or patients are on two sides of
             their split.
     """
-    groups, left_out = arms(find_runs([folder])[0])
+    try:
+        groups, left_out = arms(find_runs([folder])[0])
+    except UserError as error:
+        raise UserError(str(error).replace("nothing to compare", "nothing to plan from")) from None
     if len(groups) > 1 or groups[0].kind == "image":
         kinds = ", ".join(f"split={group.kind}" for group in groups)
         raise UserError(

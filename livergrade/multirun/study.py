@@ -119,12 +119,12 @@ def refuse_own_folds(fixed: Sequence[str], searched: Sequence[Override], *, oute
     Raises:
         UserError: lists them.
     """
-    keys = [word.partition("=")[0].lstrip("+") for word in fixed]
-    keys += [override.get_key_element().lstrip("+") for override in searched]
     own = {"split.val_folds", "split.val_fold", "split.fold", "split.folds"}
     own |= {"split", "split.name", "data.split_file"} if outer else set()
-    taken = [key for key in keys if key in own]
-    taken += [word for word in fixed if word in ("split=kfold", "split=image", "split.name=image")]
+    other = [f"{key}={name}" for key in ("split", "split.name") for name in ("kfold", "image")]
+    taken = [word for word in fixed if word.partition("=")[0].lstrip("+") in own or word in other]
+    searches = [override.get_key_element().lstrip("+") for override in searched]
+    taken += [key for key in searches if key in own or key == "split" or key.startswith("split.")]
     if taken:
         advice = "say how many with folds=" + " and outer_folds=" * outer
         raise UserError(

@@ -62,8 +62,8 @@ def conclude(
     table = trials_table(trials)
     completed = table.dropna(subset=["value"])
     best = completed[completed["value"] == completed["value"].min()]
-    told = how_good(float(best["value"].iloc[0]), table, outer)
-    write_study(folder, table, config, told, outer)
+    told = how_good(table, outer)
+    write_study(folder, table, config, outer)
     found: dict[str, Any] = {
         "objective": OBJECTIVE,
         **{
@@ -83,11 +83,13 @@ def conclude(
     return told
 
 
-def how_good(best: float, table: pd.DataFrame, outer: OuterEstimate | None) -> str:
-    """How good the best trial really is, in a sentence or two."""
+def how_good(table: pd.DataFrame, outer: OuterEstimate | None) -> str:
+    """How good the best trial of a table really is, in a sentence or two."""
+    if table["value"].isna().all():
+        return "No trial was trained to its end so far."
     chosen = (
-        f"The best value, {best:.3f}, is too good: the trial was chosen by it, as the lowest {OBJECTIVE} of "
-        f"{len(table)} trials, and each network's epoch by the same patients"
+        f"The best value, {table['value'].min():.3f}, is too good: the trial was chosen by it out of "
+        f"{len(table)}, and the epoch of each network by the same patients"
     )
     if outer is None:
         return f"{chosen}. By how much is not measured; outer_folds=5 does it."
@@ -104,7 +106,6 @@ def write_study(
     folder: Path,
     table: pd.DataFrame,
     config: TuneConfig,
-    told: str = "The search is going on.",
     outer: OuterEstimate | None = None,
 ) -> Path:
     """Write ``report.html`` atomically.
@@ -113,7 +114,6 @@ def write_study(
         folder: the study's folder.
         table: its trials.
         config: the options of the search.
-        told: how good the best trial really is.
         outer: see `conclude`.
     """
     sampled = [column for column in table if column not in NOT_SAMPLED]
@@ -125,7 +125,7 @@ def write_study(
         drawn=sampled,
         config=config,
         objective=OBJECTIVE,
-        told=told,
+        told=how_good(table, outer),
         outer=outer,
         best=list(table["trial"][table["value"] == table["value"].min()]),
         figures=inlined_figures(folder / "figures", {"trials": "Value by trial and by option."}),

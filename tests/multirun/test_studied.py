@@ -40,6 +40,12 @@ def test_folds_are_joined(tmp_path: Path) -> None:
     assert patients == sum(has["grades"].values()) == 30
 
 
+def test_a_fold_alone_is_no_study(tmp_path: Path) -> None:
+    finished_run(tmp_path / "0", "senet", kind="kfold")
+    with pytest.raises(UserError, match=r"nothing to plan from:\n.*fold 1 of the same seed is missing"):
+        studied(str(tmp_path / "0"), 0.05)
+
+
 def test_a_split_by_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has runs of split=image; a plan is about one kind of split"):
         studied(str(finished_run(tmp_path / "run", "senet", kind="image")), 0.05)

@@ -75,10 +75,11 @@ def test_what_cannot_be_searched_is_told(words: list[str], told: str) -> None:
 @pytest.mark.parametrize(
     ("words", "outer", "told"),
     [
-        (["seed=1,2", "split.val_fold=1"], False, "split.val_fold: the search divides the patients itself"),
+        (["seed=1,2", "split.val_fold=1"], False, "split.val_fold=1: the search divides the patients itself"),
         (["split.val_folds=3,4"], False, "say how many with folds=$"),
+        (["split.seed=3,4"], False, "split.seed: the search divides"),
         (["seed=1,2", "split=kfold"], False, "split=kfold: the search"),
-        (["seed=1,2", "data.split_file=x.csv"], True, "data.split_file: .* folds= and outer_folds="),
+        (["seed=1,2", "data.split_file=x.csv"], True, "data.split_file=x.csv: .* folds= and outer_folds="),
     ],
 )
 def test_who_validates_is_not_an_option_of_a_trial(words: list[str], outer: bool, told: str) -> None:
