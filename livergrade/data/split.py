@@ -45,7 +45,7 @@ def make_split(cohort: Cohort, options: SplitConfig) -> pd.DataFrame:
         key = "patient"
     table = cohort.table[["image", "patient", "grade", "sha256"]].copy()
     held_out: set[str] = set()
-    rotated = options.name == "kfold" and options.folds > 2
+    rotated = options.name == "kfold" and options.folds > 2 and not options.val_folds
     if options.name == "kfold":
         folds = _folds(units, cohort, options.folds, options.seed, "split.folds")
         table["fold"] = table[key].map(folds)
