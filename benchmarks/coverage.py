@@ -24,7 +24,8 @@ import numpy as np
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, calibration_slope, patient_sums
-from livergrade.evaluation.conformal import COVERAGE, level_sets, sets, threshold
+from livergrade.evaluation.calibration_effect import LEAST_FOR_LOSSES
+from livergrade.evaluation.conformal import sets, threshold
 from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
 from livergrade.evaluation.intervals import (
     Jackknife,
@@ -40,8 +41,8 @@ from livergrade.evaluation.metric_catalog import METRICS
 from livergrade.evaluation.metric_estimate import estimate_metric
 from livergrade.evaluation.paired import ci_unavailable
 from livergrade.evaluation.selective import risk_coverage
+from livergrade.evaluation.set_estimates import COVERAGE, level_sets
 from livergrade.evaluation.subgroups import from_others
-from livergrade.evaluation.uncertainty import LEAST_FOR_LOSSES
 from livergrade.evaluation.weighted import Weighted
 from tests.evaluation import cohorts
 from tests.evaluation.cohorts import Cell

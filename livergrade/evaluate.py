@@ -39,6 +39,8 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
         if any(word.startswith(f"{key}=") for word in typed):
             raise UserError(f"{key}: is the trained run's; leave it out")
     assert config.data
+    if config.recalibrate and not config.data.name:
+        raise UserError("recalibrate: is for another cohort, as data=manifest; the run's own is calibrated")
     if config.data.name:
         make_absolute(config.data)
     elif word := next((word for word in typed if re.match(r"\+*data\.(?!outside=)", word)), None):
@@ -92,7 +94,17 @@ def main(config: EvaluateConfig) -> None:
 
     _record(out, options, cohort, split)
     facts = evaluation_facts(trainer, trained)
-    metrics = write_outputs(out, trainer, task, data, options, lambda: facts, trained=trained, folds=folds)
+    metrics = write_outputs(
+        out,
+        trainer,
+        task,
+        data,
+        options,
+        lambda: facts,
+        trained=trained,
+        folds=folds,
+        recalibrate=config.recalibrate,
+    )
     mark_finished(out)
     log.info("%s, trained in %s\n\n%s\n\n%s", trained.model, trained.folder, table(metrics), out)
 
@@ -150,6 +162,8 @@ def _options(config: EvaluateConfig, trained: "Run") -> TrainConfig:
         options.data.bits, options.data.icc = config.data.bits or run_data.bits, run_data.icc
         options.split.name = "external"
     options.trainer = config.trainer
+    if config.conformal.by_grade is not None:
+        options.conformal = config.conformal
     options.augment.test_views = config.views or options.augment.test_views
     raise_if_invalid(stored_problems(options))
     check_trainer(options.trainer)  # before the cohort is read

@@ -98,6 +98,7 @@ def predict(config: PredictConfig, out: Path) -> None:
         views=len(grader.degrees),
         calibrated=config.calibrated,
         coverage=config.coverage,
+        by_grade=config.conformal.sets_by_grade(run.recorded.conformal),
         abstain=config.abstain,
     )
     for line in (*grader.warnings(calibrated=config.calibrated), *answers.warnings()):
@@ -141,7 +142,9 @@ def _check_options(config: PredictConfig, out: Path, run: Run) -> dict[str, obje
             file = member.folder / name
             key = name if member is run else f"member {number} of {len(run.members)}, {name}"
             shaping[key] = f"SHA-256 {file_sha256(file)[:16]}" if file.is_file() else None
-    current = {"run": str(folder), **shaping, "coverage": config.coverage, "abstain": config.abstain}
+    answering = {"coverage": config.coverage, "abstain": config.abstain}
+    answering["conformal.by_grade"] = config.conformal.by_grade
+    current = {"run": str(folder), **shaping, **answering}
     if os.path.lexists(stored):
         before = read_json(stored, dict[str, object], fix="choose another out")
         if all(before.get(name) == value for name, value in shaping.items()):

@@ -55,6 +55,7 @@ def test_a_run_scored_again_gives_the_same(trained: Path, small: list[str], tmp_
 
 def test_another_cohort_is_graded_whole(trained: Path, elsewhere: Path, tmp_path: Path) -> None:
     words = ["data=manifest", f"data.manifest={elsewhere}", f"data.cache_dir={tmp_path}", "views=2"]
+    words += ["recalibrate=true", "conformal.by_grade=true"]
     command("evaluate", f"run={trained}", *words, "trainer=cpu", outputs=tmp_path)
     folder = evaluated(trained)
     predictions = pd.read_csv(folder / "predictions.csv")
@@ -69,8 +70,11 @@ def test_another_cohort_is_graded_whole(trained: Path, elsewhere: Path, tmp_path
     split = pd.read_csv(folder / "split.csv")
     assert set(split["split"]) == {"train", "val", "test"}  # what it was trained on, for the reader
     assert (folder / "calibration.json").read_text() == (trained / "calibration.json").read_text()
-    assert metrics["calibration"]["patients"] == 3
+    assert metrics["calibration"]["recalibrated"] is True
+    assert metrics["calibration"]["patients"] == 6
+    assert "Recalibrated on these 6 patients" in (folder / "evaluate.log").read_text()
     assert metrics["conformal"]["calibration_patients"] == 3
+    assert "one threshold for all grades" in metrics["conformal"]["fallback"]
     facts = json.loads((folder / "environment.json").read_text())
     assert facts["trained_run"] == str(trained)
     assert "livergrade.evaluate" in facts["command"]
@@ -124,6 +128,7 @@ def test_what_was_trained_on_is_no_other_cohort(
         (["run={trained}", "data=manifest"], "data.manifest: data=manifest needs the CSV file"),
         (["run={trained}", "data=synthetic", "data.image_size=96"], "data.image_size: is the trained run's"),
         (["run={trained}", "views=500"], "augment.test_views=500"),
+        (["run={trained}", "recalibrate=true"], "recalibrate: is for another cohort, as data=manifest"),
     ],
 )
 def test_mistakes_are_told(

@@ -207,9 +207,9 @@ class SplitConfig:
         0.2, "share of patients (split=image: of images) tested", low=0.01, high=0.9
     )
     val_fraction: float = option(
-        0.125,
-        "share of the rest held out to pick the best epoch; 0: none (split=kfold of three folds or more: the "
-        "next fold, unless 0)",
+        0.2,
+        "share of the rest held out to pick the best epoch and to calibrate; sets of grades at 90 % take 9 "
+        "patients; 0: none (split=kfold of three folds or more: the next fold, unless 0)",
         low=0,
         high=0.9,
     )
@@ -364,6 +364,22 @@ class TrainerConfig:
 
 
 @dataclass
+class ConformalConfig:
+    """Sets of grades that hold the true one (group ``conformal``)."""
+
+    by_grade: bool | None = option(
+        None,
+        "a threshold of its own for each grade, so that each grade, not only their mean, is in as many sets "
+        "as required; where a grade has too few validation patients for it, one for all; null: as the run, "
+        "in train no",
+    )
+
+    def sets_by_grade(self, run: "ConformalConfig") -> bool:
+        """Whether each grade has a threshold of its own: as was typed, else as the run has it."""
+        return bool(run.by_grade if self.by_grade is None else self.by_grade)
+
+
+@dataclass
 class ResumeConfig:
     """How this run starts (``train``)."""
 
@@ -384,6 +400,7 @@ class TrainConfig:
     loss: LossConfig = option(LossConfig, "the loss")
     optim: OptimConfig = option(OptimConfig, "the optimiser")
     trainer: TrainerConfig = option(TrainerConfig, "the trainer")
+    conformal: ConformalConfig = option(ConformalConfig, "sets of grades")
     train: ResumeConfig = option(ResumeConfig, "how this run starts")
 
 
@@ -408,6 +425,12 @@ class EvaluateConfig:
     same_names: bool = option(
         False, "patients with the same name in both cohorts are different people (another cohort)"
     )
+    recalibrate: bool = option(
+        False,
+        "calibrate on another cohort itself: the probabilities of each patient by one temperature, fitted on "
+        "all its other patients",
+    )
+    conformal: ConformalConfig = option(ConformalConfig, "sets of grades")
     trainer: TrainerConfig = option(TrainerConfig, "the trainer")
 
 
@@ -609,6 +632,7 @@ class PredictConfig:
     coverage: float = option(
         0.9, "share of new patients whose prediction set must contain the true grade", low=0.5, high=0.99
     )
+    conformal: ConformalConfig = option(ConformalConfig, "sets of grades")
     abstain: float | None = option(
         None,
         "probability of the predicted grade below which the answer is unsure; null: never",

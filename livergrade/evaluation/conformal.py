@@ -3,7 +3,9 @@
 Each grade has a nonconformity score under the network's probabilities. The set contains the grades whose
 score is not above a threshold, a quantile of the scores of the validation patients' true grades. The
 threshold depends on ranks only, so the guarantee holds for any network: for patients exchangeable with the
-validation patients, the set contains the true grade with at least the required coverage.
+validation patients, the set contains the true grade with at least the required coverage. That is a mean over
+the grades: a rare one may be covered less. With a threshold of its own for each grade, from the validation
+patients of that grade (Mondrian conformal prediction: Vovk, ACML 2012), it holds for each of them.
 
 Shapes: N rows, K grades, n calibration patients.
 """
@@ -12,22 +14,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.estimate import Estimate, estimate, undefined
-from livergrade.evaluation.intervals import CONFIDENCE, Jackknife
-from livergrade.evaluation.levels import Level, ReportedLevel
+from livergrade.evaluation.levels import REPORTED_LEVELS, Level, ReportedLevel
 
 Mask = npt.NDArray[np.bool_]
 
-COVERAGE = 0.9
-"""Coverage required in the report."""
-
-_ROUNDING = 1e-9  # tolerance for rounding of (n + 1) · coverage and of sums of masses
+ROUNDING = 1e-9
+"""Tolerance for rounding of (n + 1) · coverage and of sums of masses."""
 
 
 class ConformalScores(TypedDict):
@@ -40,49 +39,6 @@ class ConformalScores(TypedDict):
 
     patient: list[float]
     image: list[list[float]]
-
-
-class LevelSets(TypedDict):
-    """Prediction sets of the test rows at one level.
-
-    Attributes:
-        threshold: highest nonconformity score of a grade in a set; null: each set contains all grades.
-        covered: share of the sets that contain the true grade.
-        size: mean number of grades in a set.
-        single: share of the sets with exactly one grade.
-        single_right: share of those whose grade is correct.
-        sizes: number of rows with a set of 1, 2, … K grades.
-    """
-
-    threshold: float | None
-    covered: Estimate
-    size: Estimate
-    single: Estimate
-    single_right: Estimate
-    sizes: list[int]
-
-
-class PredictionSets(TypedDict):
-    """Coverage and size of the prediction sets of the test split; only a reason where no set can be made.
-
-    Attributes:
-        asked: required coverage, 0 to 1.
-        calibration_patients: number of patients in the calibration set.
-        least_patients: minimum number of them for this coverage.
-        patient: sets of the patients.
-        image: sets of the images; each patient has the same weight.
-        range: lower and upper end of the 95 % range of the patient coverage on new patients, over random
-            calibration sets of this size; missing if there are too few patients.
-        reason: why there are no sets, or why the thresholds are null: there are too few patients.
-    """
-
-    asked: NotRequired[float]
-    calibration_patients: NotRequired[int]
-    least_patients: NotRequired[int]
-    patient: NotRequired[LevelSets]
-    image: NotRequired[LevelSets]
-    range: NotRequired[list[float]]
-    reason: NotRequired[str]
 
 
 def nonconformity(probabilities: npt.ArrayLike) -> Floats:
@@ -120,9 +76,33 @@ def true_scores(levels: Mapping[str, Level]) -> ConformalScores:
     return {"patient": np.sort(patient).tolist(), "image": sorted(by_patient)}
 
 
+def true_scores_by_grade(levels: Mapping[str, Level], classes: Sequence[str]) -> dict[str, ConformalScores]:
+    """Calibration scores of each true grade.
+
+    Args:
+        levels: as in `true_scores`.
+        classes: the grades, worst to best.
+
+    Returns:
+        Grade → scores of the patients of that grade, and of each patient's images of that grade.
+    """
+    result: dict[str, ConformalScores] = {}
+    for index, grade in enumerate(classes):
+        part = {}
+        for name in REPORTED_LEVELS:
+            level = levels[name]
+            rows = np.flatnonzero(level.truth == index)
+            own = nonconformity(level.scores[rows])[:, index]
+            patients = level.patient[rows]
+            part[name] = [np.sort(own[patients == one]).tolist() for one in np.unique(patients)]
+        patient = sorted(score for scores in part["patient"] for score in scores)
+        result[grade] = {"patient": patient, "image": sorted(part["image"])}
+    return result
+
+
 def least_patients(coverage: float) -> int:
     """Minimum number of calibration patients; with fewer, every set must contain all grades."""
-    return math.ceil(coverage / (1 - coverage) - _ROUNDING)
+    return math.ceil(coverage / (1 - coverage) - ROUNDING)
 
 
 def threshold(calibration: Sequence[float | Sequence[float]], coverage: float) -> float:
@@ -148,114 +128,77 @@ def threshold(calibration: Sequence[float | Sequence[float]], coverage: float) -
         [np.full(len(scores), 1 / len(scores)) for scores in groups]
     )  # sums to n; infinity has mass 1
     order = np.argsort(values, kind="stable")
-    reached = np.cumsum(mass[order]) >= (n + 1) * coverage - _ROUNDING
+    reached = np.cumsum(mass[order]) >= (n + 1) * coverage - ROUNDING
     return float(values[order][reached.argmax()]) if reached.any() else math.inf
 
 
-def sets(probabilities: npt.ArrayLike, limit: float) -> Mask:
+@dataclass(frozen=True)
+class Thresholds:
+    """Thresholds of the prediction sets.
+
+    Attributes:
+        limits: level (``image`` or ``patient``) → threshold of each grade, float64 [K].
+        by_grade: whether each grade has a threshold of its own.
+        fallback: why not, although it was asked for.
+    """
+
+    limits: dict[ReportedLevel, Floats]
+    by_grade: bool = False
+    fallback: str = ""
+
+
+def make_thresholds(
+    calibration: ConformalScores,
+    by_grade: Mapping[str, ConformalScores] | None,
+    classes: Sequence[str],
+    coverage: float,
+    *,
+    ask_by_grade: bool = False,
+) -> Thresholds:
+    """Thresholds of the sets, by grade if that is asked for and each grade has enough patients.
+
+    Args:
+        calibration: result of `true_scores`.
+        by_grade: result of `true_scores_by_grade`; None in a run of an earlier version.
+        classes: the grades, worst to best.
+        coverage: required coverage, 0 to 1.
+        ask_by_grade: whether each grade should have a threshold of its own. If a grade has too few patients,
+            all grades have the common one, since a mixture of both guarantees nothing.
+    """
+    common = {name: np.full(len(classes), threshold(calibration[name], coverage)) for name in REPORTED_LEVELS}
+    if not ask_by_grade:
+        return Thresholds(common)
+    if by_grade is None:
+        return Thresholds(common, fallback="one threshold for all grades: the run has no scores by grade")
+    least = least_patients(coverage)
+    counts = {grade: len(by_grade[grade]["patient"]) if grade in by_grade else 0 for grade in classes}
+    if few := [f"{grade} {number}" for grade, number in counts.items() if number < least]:
+        return Thresholds(
+            common,
+            fallback=f"one threshold for all grades: {100 * coverage:g} % coverage of each grade takes "
+            f"{least} validation patients of each, and there are {', '.join(few)}",
+        )
+    limits = {
+        name: np.array([threshold(by_grade[grade][name], coverage) for grade in classes])
+        for name in REPORTED_LEVELS
+    }
+    return Thresholds(limits, by_grade=True)
+
+
+def sets(probabilities: npt.ArrayLike, limit: npt.ArrayLike) -> Mask:
     """Grades in each prediction set.
 
     Args:
         probabilities: of the grades, [..., K].
-        limit: result of `threshold`.
+        limit: result of `threshold`, or that of each grade, [K].
 
     Returns:
-        bool [..., K]: adjacent grades. The most probable grade is always included, so that no set is empty;
-        this can only raise the coverage.
+        bool [..., K]: adjacent grades. The most probable grade is always included, so that no set is empty,
+        and with thresholds by grade those between two others; this can only raise the coverage.
     """
     given = np.asarray(probabilities, np.float64)
-    included = nonconformity(given) <= limit
+    included = nonconformity(given) <= np.asarray(limit, np.float64)
     np.put_along_axis(included, given.argmax(-1)[..., None], True, -1)
-    return np.asarray(included, np.bool_)
-
-
-def set_estimates(
-    levels: Mapping[str, Level],
-    calibration: ConformalScores,
-    jackknife: Jackknife,
-    *,
-    coverage: float = COVERAGE,
-) -> PredictionSets:
-    """Coverage and size of the prediction sets of the test patients and of their images.
-
-    At image level each patient has the same weight, since the guarantee is for an image of a new patient.
-
-    Args:
-        levels: of the test split, at the temperature used for the calibration scores.
-        calibration: result of `true_scores`.
-        jackknife: the test patients.
-        coverage: required coverage.
-    """
-    from scipy.stats import beta  # slow to import, and not needed for inference
-
-    n, least = len(calibration["patient"]), least_patients(coverage)
-
-    def measured(name: ReportedLevel) -> LevelSets:
-        limit = threshold(calibration[name], coverage)
-        return level_sets(levels[name], limit, jackknife, independent=name == "patient")
-
-    result: PredictionSets = {
-        "asked": coverage,
-        "calibration_patients": n,
-        "least_patients": least,
-        "patient": measured("patient"),
-        "image": measured("image"),
-    }
-    if n < least:
-        result["reason"] = (
-            f"{n} validation patients are too few to guarantee {100 * coverage:g} % coverage, which "
-            f"takes {least}: each set contains all grades. Set a higher split.val_fraction"
-        )
-    else:
-        # The coverage of one calibration set has a beta distribution (Vovk, ACML 2012, proposition 2a).
-        rank = math.ceil((n + 1) * coverage - _ROUNDING)
-        tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-        result["range"] = [float(beta.ppf(tail, rank, n + 1 - rank)) for tail in tails]
-    return result
-
-
-def level_sets(level: Level, limit: float, jackknife: Jackknife, *, independent: bool) -> LevelSets:
-    """Coverage and size of the prediction sets of one level.
-
-    Args:
-        level: its rows.
-        limit: result of `threshold`.
-        jackknife: the test patients.
-        independent: whether each row is a different patient.
-    """
-    included = sets(level.scores, limit)
-    rows = np.bincount(level.patient)
-    size = included.sum(1)
-    single, correct = size == 1, included[np.arange(len(size)), level.truth]
-
-    def patient_mean(
-        values: npt.NDArray[Any], among: Mask | None = None, *, proportion: bool = True
-    ) -> Estimate:
-        """Mean over patients of the mean over their rows, restricted to the rows ``among``."""
-        counted = np.ones(len(size), bool) if among is None else among
-        numerator, denominator = (
-            np.bincount(level.patient, weights) / rows for weights in (values * counted, counted)
-        )
-        n = int(counted.sum())
-        if not n:
-            return undefined(0, "no set contains exactly one grade")
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = (jackknife.multiplicities @ numerator) / (jackknife.multiplicities @ denominator)
-        return estimate(
-            values,
-            n,
-            jackknife,
-            bounds=(0, 1) if proportion else (1, max(included.shape[1], 2)),
-            patients=denominator > 0,
-            share=proportion,
-            independent=independent,
-        )
-
-    return {
-        "threshold": limit if math.isfinite(limit) else None,
-        "covered": patient_mean(correct),
-        "size": patient_mean(size, proportion=False),
-        "single": patient_mean(single),
-        "single_right": patient_mean(correct, single),
-        "sizes": np.bincount(size, minlength=included.shape[1] + 1)[1:].tolist(),
-    }
+    from_worst = np.logical_or.accumulate(included, -1)
+    to_best = np.logical_or.accumulate(included[..., ::-1], -1)[..., ::-1]
+    return np.asarray(from_worst & to_best, np.bool_)

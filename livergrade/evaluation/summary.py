@@ -9,7 +9,7 @@ import pandas as pd
 
 from livergrade.errors import UserError
 from livergrade.evaluation.calibration import patient_sums, reliability
-from livergrade.evaluation.conformal import PredictionSets
+from livergrade.evaluation.calibration_effect import MeasuredCalibration
 from livergrade.evaluation.estimate import Estimate, undefined
 from livergrade.evaluation.grade_counts import mixed_grades, without_patients
 from livergrade.evaluation.how import FOLDS, How, how_measured
@@ -22,8 +22,9 @@ from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.net_benefit import NetBenefit
 from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.predictions import class_names, validate
+from livergrade.evaluation.set_estimates import PredictionSets
 from livergrade.evaluation.tta import TtaEstimates
-from livergrade.evaluation.uncertainty import Abstention, MeasuredCalibration
+from livergrade.evaluation.uncertainty import Abstention
 from livergrade.io.grades import too_many_grades
 from livergrade.io.json_files import RESULTS, in_file, read_json
 
@@ -78,7 +79,7 @@ class RunMetrics(TypedDict):
         patient: metrics by patient.
         subgroups: results by group; missing until they are computed, like all keys below.
         calibration: fitted parameters, and their effect on the test patients.
-        conformal: prediction sets, from `livergrade.evaluation.conformal.set_estimates`, or a ``reason``.
+        conformal: prediction sets, from `livergrade.evaluation.set_estimates.set_estimates`, or a ``reason``.
         abstention: selective prediction, from `livergrade.evaluation.selective.risk_coverage`.
         views: effect of test-time augmentation, from `livergrade.evaluation.tta.tta_estimates`.
         familiarity: OOD detection, from `livergrade.evaluation.ood.ood_estimates`.

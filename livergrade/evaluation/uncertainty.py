@@ -9,45 +9,26 @@ import os
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
-import msgspec
 import pandas as pd
 
-from livergrade.evaluation.arrays import Floats
-from livergrade.evaluation.calibration import ReliabilityBin, patient_sums, reliability
-from livergrade.evaluation.conformal import (
-    COVERAGE,
-    ConformalScores,
-    PredictionSets,
-    set_estimates,
-    true_scores,
+from livergrade.evaluation.calibration_effect import (
+    FittedTemperature,
+    MeasuredCalibration,
+    calibration_effect,
+    fitted_on,
+    recalibration,
 )
+from livergrade.evaluation.conformal import ConformalScores, true_scores, true_scores_by_grade
 from livergrade.evaluation.cross_fit import answered_by_other_folds
-from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
-from livergrade.evaluation.intervals import GradeMix, Jackknife, too_few_of_a_grade, too_few_patients
-from livergrade.evaluation.levels import REPORTED_LEVELS, Level, aggregate
-from livergrade.evaluation.metric_catalog import overall, weighted_metrics
+from livergrade.evaluation.intervals import GradeMix, Jackknife, too_few_of_a_grade
+from livergrade.evaluation.levels import Level, aggregate
 from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance, read_distances
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.selective import RiskCoverage, risk_coverage
-from livergrade.evaluation.temperature import HIGHEST, LOWEST, Temperature, at_temperature, fit_temperature
+from livergrade.evaluation.set_estimates import PredictionSets, set_estimates
+from livergrade.evaluation.temperature import HIGHEST, LOWEST, at_temperature, cross_fitted
 from livergrade.evaluation.tta import TtaEstimates, tta_estimates
 from livergrade.io.json_files import RESULTS, in_file, read_json
-
-
-class FittedTemperature(Temperature):
-    """The temperature, and the patients on whom it was fitted; null if nothing was fitted.
-
-    Attributes:
-        fitted_on: split used for fitting.
-        patients: number of patients in that split.
-        images: number of their images.
-        views: number of views of each image.
-    """
-
-    fitted_on: str | None
-    patients: int | None
-    images: int | None
-    views: int | None
 
 
 class Calibration(FittedTemperature):
@@ -55,63 +36,11 @@ class Calibration(FittedTemperature):
 
     Attributes:
         scores: conformal scores of :func:`livergrade.evaluation.conformal.true_scores`.
+        scores_by_grade: those of each true grade; missing in runs of earlier versions.
     """
 
     scores: ConformalScores | None
-
-
-class Effect(TypedDict):
-    """A metric of the test split before and after calibration.
-
-    Attributes:
-        before: with the probabilities as the network gave them.
-        after: with the calibrated probabilities.
-        difference: after − before.
-    """
-
-    before: Estimate
-    after: Estimate
-    difference: Estimate
-
-
-class ReliabilityEffect(TypedDict):
-    """The reliability diagram of the test split before and after calibration.
-
-    Attributes:
-        before: with the probabilities as the network gave them.
-        after: with the calibrated probabilities.
-    """
-
-    before: list[ReliabilityBin]
-    after: list[ReliabilityBin]
-
-
-class LevelEffect(TypedDict):
-    """Effect of the calibration at one level.
-
-    Attributes:
-        brier: Brier score, 0 (best) to 2.
-        log_loss: log-loss, in nats.
-        ece: expected calibration error, 0 (best) to 1.
-        reliability: the reliability diagram.
-    """
-
-    brier: Effect
-    log_loss: Effect
-    ece: Effect
-    reliability: ReliabilityEffect
-
-
-class MeasuredCalibration(FittedTemperature):
-    """The fitted temperature, and its effect on the test split.
-
-    Attributes:
-        test: level (``image`` or ``patient``) → the effect; missing without a temperature.
-        changed: level → number of rows whose predicted grade changed; missing without a temperature.
-    """
-
-    test: NotRequired[dict[str, LevelEffect]]
-    changed: NotRequired[dict[str, int]]
+    scores_by_grade: NotRequired[dict[str, ConformalScores]]
 
 
 class Abstention(RiskCoverage):
@@ -142,13 +71,11 @@ class UncertaintyMetrics(TypedDict):
     familiarity: NotRequired[OodEstimates]
 
 
-def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> Calibration:
+def fit_calibration(predictions: pd.DataFrame) -> Calibration:
     """Fit the temperature and the conformal scores on the validation split only.
 
     Args:
         predictions: a run's checked predictions, one row per view.
-        resamples: number of bootstrap resamples of the patients.
-        seed: seed of the bootstrap.
 
     Returns:
         Content of ``calibration.json``; its ``scores`` are at the fitted temperature. Without a validation
@@ -157,14 +84,12 @@ def fit_calibration(predictions: pd.DataFrame, *, resamples: int = 2000, seed: i
     val = predictions[predictions["split"] == "val"]
     if val.empty:
         return _nothing("the split has no validation patients to fit on; set split.val_fraction above 0")
-    fitted = fit_temperature(val, resamples=resamples, seed=seed)
+    fitted = fitted_on(val, "val")
+    levels = aggregate(at_temperature(val, fitted["temperature"] or 1.0))
     return {
         **fitted,
-        "fitted_on": "val",
-        "patients": int(val["patient"].nunique()),
-        "images": int(val["image"].nunique()),
-        "views": int(val["angle"].nunique()),
-        "scores": true_scores(aggregate(at_temperature(val, fitted["temperature"] or 1.0))),
+        "scores": true_scores(levels),
+        "scores_by_grade": true_scores_by_grade(levels, class_names(val)),
     }
 
 
@@ -192,23 +117,25 @@ def _calibration_problems(calibration: Calibration) -> list[str]:
             problems.append(f"{key}: {number} is no number of {key}")
     if scores is None:
         return problems if calibration.get("reason") else [*problems, "reason: is missing, as the scores are"]
-    try:
-        checked = msgspec.convert(scores, _Scores)
-    except msgspec.ValidationError as error:
-        return [*problems, f"scores: {error}"]
-    by_image = checked["image"]
-    if not all(0 <= score <= 1 for score in (*checked["patient"], *itertools.chain(*by_image))):
-        problems.append("scores: a score is not from 0 to 1")
-    if not all(by_image) or not by_image or len(by_image) != len(checked["patient"]):
-        problems.append("scores: patient and image have not the same patients, each with a score")
+    problems += _score_problems("scores", scores, empty=False)
+    for grade, own in calibration.get("scores_by_grade", {}).items():
+        problems += _score_problems(f"scores_by_grade.{grade}", own, empty=True)
     return problems
 
 
-class _Scores(TypedDict):
-    """Scores of :func:`livergrade.evaluation.conformal.true_scores`: by patient, and by image of each."""
-
-    patient: list[float]
-    image: list[list[float]]
+def _score_problems(key: str, scores: ConformalScores, *, empty: bool) -> list[str]:
+    """What is wrong with scores by patient and by image of each patient; of a grade there may be none."""
+    problems = []
+    by_image = scores["image"]
+    if not all(0 <= score <= 1 for score in (*scores["patient"], *itertools.chain(*by_image))):
+        problems.append(f"{key}: a score is not from 0 to 1")
+    if (
+        not all(by_image)
+        or not (by_image or empty)
+        or (not empty and len(by_image) != len(scores["patient"]))
+    ):
+        problems.append(f"{key}: patient and image have not the same patients, each with a score")
+    return problems
 
 
 def _nothing(reason: str) -> Calibration:
@@ -231,6 +158,8 @@ def uncertainty_metrics(
     run: Path | None = None,
     *,
     mix: GradeMix = "fixed",
+    by_grade: bool = False,
+    recalibrate: bool | None = None,
 ) -> UncertaintyMetrics:
     """Measure calibration, prediction sets, selective prediction, TTA and OOD on the test patients.
 
@@ -241,6 +170,9 @@ def uncertainty_metrics(
             predictions.
         run: folder with ``appearance.json`` and ``appearance.csv``; None if they were not written.
         mix: whether the number of test patients of each grade is fixed.
+        by_grade: whether each grade should have a threshold of its own for prediction sets.
+        recalibrate: of another cohort than the run's: whether each patient is calibrated with the temperature
+            of its other patients; None: it is the run's own cohort.
     """
     test = predictions[predictions["split"] == "test"]
     raw, temperature = aggregate(test), calibration["temperature"]
@@ -250,31 +182,23 @@ def uncertainty_metrics(
     grades = raw["patient"].truth
     ci_unavailable = too_few_of_a_grade(grades, class_names(predictions))
     jackknife = Jackknife(grades, mix)
-    fitted = cast(MeasuredCalibration, {key: value for key, value in calibration.items() if key != "scores"})
-    if temperature:
-        fitted["test"] = {
-            name: _before_and_after(raw[name], calibrated[name], jackknife) for name in REPORTED_LEVELS
-        }
-        changed = (raw[name].predicted != calibrated[name].predicted for name in REPORTED_LEVELS)
-        fitted["changed"] = {
-            name: int(rows.sum()) for name, rows in zip(REPORTED_LEVELS, changed, strict=True)
-        }
-    test_views = int(test["angle"].nunique())
-    if calibration["scores"] is None:
-        sets: PredictionSets = {"reason": calibration["reason"]}
-    elif test_views != calibration["views"]:
-        sets = {
-            "reason": f"the validation images were graded over {calibration['views']} views and these over "
-            f"{test_views}: their scores can't be compared"
-        }
-    else:
-        sets = set_estimates(for_sets, calibration["scores"], jackknife)
+    sets = _prediction_sets(test, for_sets, calibration, jackknife, by_grade=by_grade)
+    own = {key: value for key, value in calibration.items() if not key.startswith("scores")}
+    fitted = cast(MeasuredCalibration, own)
+    if recalibrate:
+        calibrated = aggregate(cross_fitted(test))
+        fitted = calibration_effect(fitted_on(test, "test"), raw, calibrated, jackknife)
+        fitted["recalibrated"] = True
+    elif temperature:
+        fitted = calibration_effect(fitted, raw, calibrated, jackknife)
+    if recalibrate is False:
+        fitted["recalibration"] = recalibration(test, calibrated)
     metrics: UncertaintyMetrics = {
         "calibration": fitted,
         "conformal": sets,
         "abstention": {
             **risk_coverage(calibrated["patient"], jackknife),
-            "calibrated": bool(temperature),
+            "calibrated": bool(fitted["temperature"]),
         },
         "views": tta_estimates(test, jackknife, ci_unavailable),
     }
@@ -284,43 +208,31 @@ def uncertainty_metrics(
     return metrics
 
 
-LEAST_FOR_LOSSES = 100
-"""With fewer patients the change of a mean loss has no interval that holds: few patients decide it."""
-
-
-def _before_and_after(raw: Level, calibrated: Level, jackknife: Jackknife) -> LevelEffect:
-    before, after = (weighted_metrics(level, jackknife.multiplicities) for level in (raw, calibrated))
-    n = len(raw.truth)
-    few = too_few_patients(len(jackknife.grades), least=LEAST_FOR_LOSSES)
-
-    def effect(name: str) -> Effect:
-        metric = next(each for each in overall() if each.name == name)
-
-        def to_estimate(values: Floats) -> Estimate:
-            return estimate(
-                values,
-                n,
-                jackknife,
-                bounds=metric.bounds or (0, 1),
-                pseudo=metric.pseudo(independent=False, patients=len(jackknife.grades)),
-                spread=metric.spread(independent=False),
-                ci_unavailable=metric.no_interval,
-            )
-
+def _prediction_sets(
+    test: pd.DataFrame,
+    calibrated: dict[str, Level],
+    calibration: Calibration,
+    jackknife: Jackknife,
+    *,
+    by_grade: bool,
+) -> PredictionSets:
+    """Sets at the run's own temperature, at which its scores are; or the reason for none."""
+    views = int(test["angle"].nunique())
+    if calibration["scores"] is None:
+        return {"reason": calibration["reason"]}
+    if views != calibration["views"]:
         return {
-            "before": to_estimate(before[name]),
-            "after": to_estimate(after[name]),
-            "difference": paired_difference(
-                after[name] - before[name], n, jackknife, metric.no_interval or few, pseudo=0, spread="within"
-            ),
+            "reason": f"the validation images were graded over {calibration['views']} views and these over "
+            f"{views}: their scores can't be compared"
         }
-
-    diagrams = [
-        reliability(patient_sums(level.truth, level.scores, level.patient)) for level in (raw, calibrated)
-    ]
-    return {
-        "brier": effect("brier"),
-        "log_loss": effect("log_loss"),
-        "ece": effect("ece"),
-        "reliability": {"before": diagrams[0], "after": diagrams[1]},
-    }
+    found = set_estimates(
+        calibrated,
+        calibration["scores"],
+        jackknife,
+        classes=class_names(test),
+        by_grade=calibration.get("scores_by_grade"),
+        ask_by_grade=by_grade and "fold" not in test,
+    )
+    if by_grade and "fold" in test:
+        found["fallback"] = "one threshold for all grades: each fold's patients have that of the other folds"
+    return found

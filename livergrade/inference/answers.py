@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from livergrade.evaluation.answer import add_answer
-from livergrade.evaluation.conformal import least_patients, sets, threshold
+from livergrade.evaluation.conformal import Thresholds, least_patients, make_thresholds, sets
 from livergrade.evaluation.uncertainty import Calibration
 
 
 def conformal_thresholds(
-    calibration: Calibration, coverage: float, *, calibrated: bool, views: int
-) -> tuple[dict[str, float], str]:
+    calibration: Calibration,
+    classes: Sequence[str],
+    coverage: float,
+    *,
+    calibrated: bool,
+    views: int,
+    by_grade: bool = False,
+) -> tuple[Thresholds, str]:
     """Return the conformal thresholds, and the reason if there are none or if they exclude no grade.
 
     Args:
         calibration: content of the run's ``calibration.json``.
+        classes: the grades, worst to best.
         coverage: share of new patients whose prediction set should contain the true grade.
         calibrated: whether the probabilities are calibrated with the run's temperature.
         views: number of views per image.
+        by_grade: whether each grade should have a threshold of its own.
 
     Returns:
-        ``image`` and ``patient`` → threshold for `livergrade.evaluation.conformal.sets`, infinite if there
-        are too few validation patients; empty if the probabilities are not comparable with the conformity
-        scores. And the reason, empty if prediction sets are available.
+        Thresholds for `livergrade.evaluation.conformal.sets`, infinite if there are too few validation
+        patients; of no level if the probabilities are not comparable with the conformity scores. And the
+        reason, empty if prediction sets are available.
     """
     if calibration["scores"] is None:
-        return {}, str(calibration["reason"])
+        return Thresholds({}), str(calibration["reason"])
     if calibration["temperature"] and not calibrated:
-        return {}, "the run's conformity scores are based on calibrated probabilities"
+        return Thresholds({}), "the run's conformity scores are based on calibrated probabilities"
     if views != calibration["views"]:
         return (
-            {},
+            Thresholds({}),
             f"the run's conformity scores are based on {calibration['views']} views, not {views}",
         )
-    thresholds = {level: threshold(calibration["scores"][level], coverage) for level in ("image", "patient")}
-    if math.isinf(thresholds["patient"]):
+    thresholds = make_thresholds(
+        calibration["scores"],
+        calibration.get("scores_by_grade"),
+        classes,
+        coverage,
+        ask_by_grade=by_grade,
+    )
+    if np.isinf(thresholds.limits["patient"]).all():
         return thresholds, (
             f"a coverage of {coverage:.0%} needs {least_patients(coverage)} validation patients, the run had "
             f"{calibration['patients']}: each set contains all grades"
@@ -48,14 +63,14 @@ def conformal_thresholds(
 
 
 def add_answers(
-    table: pd.DataFrame, classes: Sequence[str], limit: float | None, abstain: float | None
+    table: pd.DataFrame, classes: Sequence[str], limit: npt.ArrayLike | None, abstain: float | None
 ) -> pd.DataFrame:
     """Add the prediction set and the answer to a table of predictions.
 
     Args:
         table: one row per image, slide or patient, with the columns that `add_answer` needs.
         classes: the grades, worst to best.
-        limit: threshold of the prediction sets; None if there are no sets.
+        limit: threshold of the prediction sets, or that of each grade, [K]; None if there are no sets.
         abstain: probability of the predicted grade below which the answer is ``unsure``; None: never.
 
     Returns:
@@ -80,9 +95,11 @@ class Answers:
         views: number of views per image.
         calibrated: whether the probabilities are calibrated with the run's temperature.
         coverage: share of new patients whose prediction set should contain the true grade.
+        by_grade: whether each grade should have a threshold of its own for its prediction sets.
         abstain: probability of the predicted grade below which the answer is ``unsure``; None: never.
 
     Attributes:
+        thresholds: thresholds of the prediction sets.
         no_sets_reason: why there are no prediction sets, or why they exclude no grade; else empty.
     """
 
@@ -94,20 +111,23 @@ class Answers:
         views: int,
         calibrated: bool,
         coverage: float,
+        by_grade: bool,
         abstain: float | None,
     ) -> None:
         self.classes, self.abstain = classes, abstain
         self.thresholds, self.no_sets_reason = conformal_thresholds(
-            calibration, coverage, calibrated=calibrated, views=views
+            calibration, classes, coverage, calibrated=calibrated, views=views, by_grade=by_grade
         )
 
     def warnings(self) -> list[str]:
         """Return warnings about the prediction sets, one per line."""
-        return [f"prediction sets: {self.no_sets_reason}"] if self.no_sets_reason else []
+        reasons = (self.no_sets_reason, self.thresholds.fallback)
+        return [f"prediction sets: {reason}" for reason in reasons if reason]
 
-    def __call__(self, table: pd.DataFrame, level: str) -> pd.DataFrame:
+    def __call__(self, table: pd.DataFrame, level: Literal["image", "patient", "slide"]) -> pd.DataFrame:
         """Return the table with the columns ``set`` and ``answer``; slides have no prediction sets."""
-        return add_answers(table, self.classes, self.thresholds.get(level), self.abstain)
+        limit = None if level == "slide" else self.thresholds.limits.get(level)
+        return add_answers(table, self.classes, limit, self.abstain)
 
     def of_tiles(self, tiles: pd.DataFrame) -> pd.DataFrame:
         """Return the table of a slide's tiles with the column ``answer``."""

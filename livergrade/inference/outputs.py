@@ -82,6 +82,8 @@ def write_answers(
         "temperature": grader.temperature,
         "coverage": config.coverage,
         "no_sets": answers.no_sets_reason or None,
+        "by_grade": answers.thresholds.by_grade,
+        "by_grade_fallback": answers.thresholds.fallback or None,
         "abstain": config.abstain,
     }
     if grader.ensemble:

@@ -17,7 +17,7 @@ def table(metrics: RunMetrics) -> str:
 
     Returns:
         Precision, recall, F1 (in %) and support of each grade, and accuracy with its interval, at image and
-        patient level; an additional warning if the split leaks.
+        patient level; a line if the cohort was recalibrated, and a warning if the split leaks.
     """
 
     def percent(estimate: Estimate) -> str:
@@ -50,6 +50,14 @@ def table(metrics: RunMetrics) -> str:
             bounds(accuracy, "share") if accuracy["low"] is None else f"95 % CI {bounds(accuracy, 'share')}"
         )
         lines.append(f"accuracy, {level + ' level':<15}{percent(accuracy):>6} %  ({interval}; {sample})")
+    calibration = metrics.get("calibration")
+    if calibration and calibration.get("recalibrated"):
+        loss = calibration["test"]["image"]["log_loss"]
+        lines += textwrap.wrap(
+            f"Recalibrated on these {calibration['patients']} patients, each by all others: log-loss by "
+            f"image {value(loss['after'], 'score')}, as graded {value(loss['before'], 'score')}.",
+            80,
+        )
     if metrics["leakage"]["leaking"]:
         lines += textwrap.wrap(f"LEAKING: {metrics['leakage']['sentence']}", 80)
     return "\n".join(lines)

@@ -26,6 +26,7 @@ def write_results(
     calibration: Calibration | None = None,
     *,
     outside: bool = False,
+    recalibrate: bool = False,
 ) -> RunMetrics:
     """Write ``calibration.json``, ``metrics.json``, ``figures/``, ``mistakes/`` and ``report.html``.
 
@@ -36,6 +37,7 @@ def write_results(
         calibration: calibration of the trained run, if its network graded another cohort; if None, it is
             fitted on the validation rows of ``predictions.csv``.
         outside: whether images may lie outside ``images``.
+        recalibrate: whether another cohort than the run's is calibrated by its own patients.
 
     Returns:
         Content of ``metrics.json``.
@@ -43,13 +45,22 @@ def write_results(
     results = Run(run)
     config, predictions, history = results.config, results.predictions, results.history
     # A split keeps the mix of the grades; of another cohort the next one would have another mix.
-    mix: GradeMix = "random" if config.split.name == "external" else "fixed"
+    external = config.split.name == "external"
+    mix: GradeMix = "random" if external else "fixed"
     metrics = evaluate(predictions, results.split, seed=config.seed, mix=mix)
     metrics["subgroups"] = subgroups(predictions)
     metrics["net_benefit"] = decision_curves(predictions)
-    calibration = calibration or fit_calibration(predictions, seed=config.seed)
+    calibration = calibration or fit_calibration(predictions)
     write_json(calibration, run / "calibration.json")
-    metrics = {**metrics, **uncertainty_metrics(predictions, calibration, run, mix=mix)}
+    cautious = uncertainty_metrics(
+        predictions,
+        calibration,
+        run,
+        mix=mix,
+        by_grade=bool(config.conformal.by_grade),
+        recalibrate=recalibrate if external else None,
+    )
+    metrics = {**metrics, **cautious}
     write_json(metrics, run / "metrics.json")
     synthetic = config.data.name == "synthetic"
     figures = plot_run(predictions, metrics, history, synthetic=synthetic)

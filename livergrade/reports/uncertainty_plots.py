@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
-from livergrade.evaluation.conformal import PredictionSets
+from livergrade.evaluation.calibration_effect import MeasuredCalibration
 from livergrade.evaluation.leakage import warning
 from livergrade.evaluation.levels import REPORTED_LEVELS
 from livergrade.evaluation.ood import OodEstimates
 from livergrade.evaluation.selective import RiskCoverage
+from livergrade.evaluation.set_estimates import PredictionSets
 from livergrade.evaluation.summary import RunMetrics
-from livergrade.evaluation.uncertainty import MeasuredCalibration
 from livergrade.reports.format import value
 from livergrade.reports.palette import BLUE, INK, MUTED, ORANGE, RULE
 from livergrade.reports.style import heading, hide_spines

@@ -53,6 +53,7 @@ def write_outputs(
     *,
     trained: Run | None = None,
     folds: pd.Series | None = None,
+    recalibrate: bool = False,
 ) -> RunMetrics:
     """Write the outputs of a test pass: predictions, OOD statistics, maps, metrics, figures and the report.
 
@@ -68,6 +69,7 @@ def write_outputs(
         facts: returns the content of ``environment.json``, with the time until now.
         trained: the run that trained the evaluated network; None if it was trained in this run.
         folds: fold of each image by its name, if the folds of a cross-validation graded their own cohort.
+        recalibrate: whether another cohort than the run's is calibrated by its own patients.
 
     Returns:
         The content of ``metrics.json``.
@@ -90,7 +92,7 @@ def write_outputs(
     # Another cohort, or all folds, have no validation part: the calibration is that of what was evaluated.
     external = config.split.name == "external"
     calibration = trained.calibration if trained and (external or folds is not None) else None
-    return write_results(out, cohort.root, calibration, outside=config.data.outside)
+    return write_results(out, cohort.root, calibration, outside=config.data.outside, recalibrate=recalibrate)
 
 
 def write_history(run: Path) -> tuple[int, int]:

@@ -65,3 +65,17 @@ def scored(draw):
     scores = np.array(draw(level), float)
     weights = draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
     return k, np.array(draw(grades)), scores / scores.sum(1, keepdims=True), np.array(weights)
+
+
+def clustered(patients, rng, *, grades=3, most=6):
+    """Images of exchangeable patients, who differ in how sure and how right the network is of them."""
+    count = rng.integers(1, most + 1, patients)
+    owner = np.repeat(np.arange(patients), count)
+    truth = rng.integers(0, grades, patients)[owner]
+    logits = rng.normal(0, 1.5, (patients, grades))[owner] + rng.normal(0, 0.7, (len(owner), grades))
+    logits[np.arange(len(owner)), truth] += rng.normal(1, 1, patients)[owner]
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    image = level_of(truth, shares, owner)
+    means = np.stack([shares[owner == one].mean(0) for one in range(patients)])
+    first = np.searchsorted(owner, np.arange(patients))
+    return {"image": image, "patient": level_of(truth[first], means, np.arange(patients))}

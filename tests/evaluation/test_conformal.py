@@ -1,7 +1,9 @@
 """Sets of grades: they hold what they promise, have no gaps, and say when they can promise nothing."""
 
+import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,36 +13,19 @@ from scipy.stats import betabinom
 
 from livergrade.evaluation.conformal import (
     least_patients,
+    make_thresholds,
     nonconformity,
-    set_estimates,
     sets,
     threshold,
     true_scores,
+    true_scores_by_grade,
 )
-from livergrade.evaluation.levels import Level, aggregate
+from livergrade.evaluation.levels import aggregate
 from livergrade.evaluation.predictions import read_predictions
 from livergrade.evaluation.temperature import at_temperature
 from livergrade.evaluation.uncertainty import read_calibration
-from tests.conftest import examples, train
-from tests.evaluation.simulated import jackknife_of
-
-
-def level_of(truth, probabilities, patient):
-    return Level([""] * len(truth), np.asarray(truth), np.asarray(probabilities, float), np.asarray(patient))
-
-
-def clustered(patients, rng, *, grades=3, most=6):
-    """Images of exchangeable patients, who differ in how sure and how right the network is of them."""
-    count = rng.integers(1, most + 1, patients)
-    owner = np.repeat(np.arange(patients), count)
-    truth = rng.integers(0, grades, patients)[owner]
-    logits = rng.normal(0, 1.5, (patients, grades))[owner] + rng.normal(0, 0.7, (len(owner), grades))
-    logits[np.arange(len(owner)), truth] += rng.normal(1, 1, patients)[owner]
-    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    image = level_of(truth, shares, owner)
-    means = np.stack([shares[owner == one].mean(0) for one in range(patients)])
-    first = np.searchsorted(owner, np.arange(patients))
-    return {"image": image, "patient": level_of(truth[first], means, np.arange(patients))}
+from tests.conftest import GRADES, examples, train
+from tests.evaluation.simulated import clustered
 
 
 @settings(deadline=None, max_examples=examples(200))
@@ -148,46 +133,63 @@ def test_coverage_of_a_trained_network_over_random_splits_of_its_test_patients(t
     assert asked - 4 * by_image.std() / np.sqrt(splits) <= by_image.mean() < 0.97, told
 
 
-def test_figures_are_those_of_the_sets():
-    rng = np.random.default_rng(3)
-    known, new = clustered(30, rng), clustered(25, rng)
-    found = set_estimates(new, true_scores(known), jackknife_of(25), coverage=0.8)
-    assert found["calibration_patients"] == 30
+def test_scores_by_grade_are_those_of_the_grade():
+    known = clustered(40, np.random.default_rng(1))
+    by_grade = true_scores_by_grade(known, GRADES)
+    whole = true_scores(known)
+    assert list(by_grade) == list(GRADES)
     for name in ("patient", "image"):
-        chosen = sets(new[name].scores, found[name]["threshold"])
-        assert found[name]["sizes"] == [int((chosen.sum(1) == size).sum()) for size in (1, 2, 3)]
-        by_patient = [chosen[new[name].patient == one].sum(1).mean() for one in range(25)]
-        assert found[name]["size"]["value"] == pytest.approx(np.mean(by_patient))
-        assert (
-            found[name]["covered"]["low"] <= found[name]["covered"]["value"] <= found[name]["covered"]["high"]
-        )
-    assert found["patient"]["covered"]["method"] == "Wilson, patients"
-    single = sets(new["patient"].scores, found["patient"]["threshold"]).sum(1) == 1
-    right = new["patient"].predicted == new["patient"].truth
-    assert found["patient"]["single"]["value"] == pytest.approx(single.mean())
-    assert found["patient"]["single_right"]["value"] == pytest.approx(right[single].mean())
-    assert found["patient"]["single_right"]["n"] == single.sum()
-    low, high = found["range"]
-    assert low < 0.8 < high
+        joined = itertools.chain.from_iterable(one[name] for one in by_grade.values())
+        assert sorted(joined) == whole[name]
+    assert [len(by_grade[grade]["patient"]) for grade in GRADES] == np.bincount(
+        known["patient"].truth
+    ).tolist()
 
 
-def test_too_few_patients_promise_nothing_and_say_why():
-    rng = np.random.default_rng(4)
-    found = set_estimates(clustered(12, rng), true_scores(clustered(8, rng)), jackknife_of(12))
-    assert found["patient"]["threshold"] is found["image"]["threshold"] is None
-    assert found["patient"]["sizes"] == [0, 0, 12]
-    assert found["patient"]["covered"]["value"] == 1
-    assert found["patient"]["single_right"]["value"] is None
-    assert found["patient"]["single_right"]["reason"] == "no set contains exactly one grade"
-    assert "8 validation patients are too few to guarantee 90 % coverage, which takes 9" in found["reason"]
-    assert "split.val_fraction" in found["reason"]
-    assert "range" not in found
+def test_each_grade_is_covered_by_thresholds_of_its_own_and_not_by_one_for_all():
+    rng = np.random.default_rng(0)
+
+    def uneven(patients):
+        """Patients of whom the worst grade is found the least."""
+        levels = clustered(patients, rng)
+        worse = levels["patient"].truth == 0
+        scores = levels["patient"].scores.copy()
+        scores[worse] *= (0.1, 1, 1)
+        scores /= scores.sum(1, keepdims=True)
+        return levels | {"patient": replace(levels["patient"], scores=scores)}
+
+    got = {False: [], True: []}
+    for _ in range(40):
+        known, new = uneven(60), uneven(60)
+        for own in got:
+            thresholds = make_thresholds(
+                true_scores(known), true_scores_by_grade(known, GRADES), GRADES, 0.8, ask_by_grade=own
+            )
+            assert thresholds.by_grade is own
+            level = new["patient"]
+            held = sets(level.scores, thresholds.limits["patient"])[np.arange(60), level.truth]
+            got[own].append([held[level.truth == grade].mean() for grade in range(3)])
+    common, own = (np.mean(got[kind], 0) for kind in (False, True))
+    assert common.min() < 0.7
+    assert own.min() > 0.79
 
 
-@pytest.mark.parametrize("grades", [2, 5])
-def test_any_number_of_grades_and_ties(grades):
-    even = np.full((12, grades), 1 / grades)
-    levels = dict.fromkeys(("patient", "image"), level_of(np.zeros(12, int), even, np.arange(12)))
-    found = set_estimates(levels, true_scores(levels), jackknife_of(12))
-    assert found["patient"]["sizes"] == [0] * (grades - 1) + [12]  # all conform alike
-    assert found["patient"]["size"]["low"] < found["patient"]["size"]["high"]
+def test_a_grade_with_too_few_patients_falls_back_to_one_threshold():
+    known = clustered(30, np.random.default_rng(2))
+    by_grade = true_scores_by_grade(known, GRADES)
+    common = make_thresholds(true_scores(known), by_grade, GRADES, 0.9)
+    assert common.fallback == ""
+    by_grade["well"] = {"patient": [0.5] * 3, "image": [[0.5]] * 3}
+    found = make_thresholds(true_scores(known), by_grade, GRADES, 0.9, ask_by_grade=True)
+    assert not found.by_grade
+    np.testing.assert_array_equal(found.limits["patient"], common.limits["patient"])
+    assert "90 % coverage of each grade takes 9 validation patients of each, and there are" in found.fallback
+    assert found.fallback.endswith("well 3")
+    earlier = make_thresholds(true_scores(known), None, GRADES, 0.9, ask_by_grade=True)
+    assert "no scores by grade" in earlier.fallback
+
+
+def test_thresholds_by_grade_leave_no_gap():
+    limits = np.array([0.9, 0.1, 0.9])
+    assert sets([0.4, 0.2, 0.4], limits).tolist() == [True, True, True]
+    assert sets([0.05, 0.15, 0.8], limits).tolist() == [False, False, True]

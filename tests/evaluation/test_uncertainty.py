@@ -33,9 +33,9 @@ def cohort(*, val: int = 15, test: int = 21, sharpened: float = 1.0) -> pd.DataF
 
 def test_too_sure_probabilities_get_better_on_other_patients():
     predictions = cohort(val=60, test=105, sharpened=4.0)
-    found = uncertainty_metrics(predictions, fit_calibration(predictions, resamples=50))
+    found = uncertainty_metrics(predictions, fit_calibration(predictions))
     calibration = found["calibration"]
-    assert calibration["low"] <= calibration["temperature"] <= calibration["high"]
+    assert calibration["low"] is None
     assert calibration["temperature"] > 2
     test = predictions[predictions["split"] == "test"]
     for name in ("image", "patient"):
@@ -60,11 +60,11 @@ def test_too_sure_probabilities_get_better_on_other_patients():
 
 def test_nothing_of_the_test_side_is_fitted_and_no_patient_is_named():
     predictions = cohort()
-    fitted = fit_calibration(predictions, resamples=20)
+    fitted = fit_calibration(predictions)
     other = predictions.copy()
     tested = other["split"] == "test"
     other.loc[tested, "grade"] = "poor"
-    assert fit_calibration(other, resamples=20) == fitted
+    assert fit_calibration(other) == fitted
     assert (fitted["patients"], fitted["images"], fitted["views"]) == (15, 60, 2)
     assert len(fitted["scores"]["patient"]) == len(fitted["scores"]["image"]) == 15
     assert not any(name in json.dumps(fitted) for name in predictions["patient"].unique())
@@ -84,14 +84,14 @@ def test_without_validation_nothing_is_fitted_and_everything_says_so():
 
 def test_few_validation_patients_promise_nothing():
     predictions = cohort(val=6)
-    found = uncertainty_metrics(predictions, fit_calibration(predictions, resamples=20))
+    found = uncertainty_metrics(predictions, fit_calibration(predictions))
     assert found["conformal"]["patient"]["sizes"] == [0, 0, 21]
     assert "too few" in found["conformal"]["reason"]
 
 
 def test_scores_of_other_views_are_not_compared():
     predictions = cohort()
-    fitted = fit_calibration(predictions, resamples=20)
+    fitted = fit_calibration(predictions)
     upright = predictions[(predictions["split"] == "test") & (predictions["angle"] == 0)]
     found = uncertainty_metrics(upright, fitted)
     assert "over 2 views and these over 1" in found["conformal"]["reason"]
@@ -103,14 +103,14 @@ def test_any_test_side_gets_through(patients):
     own = predict(patients)
     val = cohort()
     predictions = pd.concat([own, val[val["split"] == "val"]])
-    found = uncertainty_metrics(predictions, fit_calibration(predictions, resamples=20))
+    found = uncertainty_metrics(predictions, fit_calibration(predictions))
     json.dumps(found, allow_nan=False)
 
 
 def test_two_grades_get_through():
     own = predict([0, 1] * 10, classes=("low", "high"), strength=0.7)
     own.loc[own["patient"] < "10", "split"] = "val"
-    found = uncertainty_metrics(own, fit_calibration(own, resamples=20))
+    found = uncertainty_metrics(own, fit_calibration(own))
     assert len(found["conformal"]["patient"]["sizes"]) == 2
 
 
@@ -118,7 +118,7 @@ def test_a_run_without_the_file_says_so_and_a_damaged_one_is_named(tmp_path):
     found = read_calibration(tmp_path / "calibration.json")
     assert found["temperature"] is None
     assert "earlier version" in found["reason"]
-    fitted = fit_calibration(cohort(), resamples=20)
+    fitted = fit_calibration(cohort())
     write_json(fitted, tmp_path / "calibration.json")
     assert read_calibration(tmp_path / "calibration.json") == fitted
     for text, told in (
@@ -129,3 +129,52 @@ def test_a_run_without_the_file_says_so_and_a_damaged_one_is_named(tmp_path):
         (tmp_path / "calibration.json").write_text(text)
         with pytest.raises(UserError, match=told):
             read_calibration(tmp_path / "calibration.json")
+
+
+def test_another_cohort_is_offered_recalibration_only_if_that_helps():
+    calibration = fit_calibration(cohort(val=40))
+    off, good = cohort(sharpened=5.0), cohort()
+    offered = uncertainty_metrics(off, calibration, recalibrate=False)["calibration"]["recalibration"]
+    assert offered["offered"]
+    assert offered["log_loss"] - offered["recalibrated_log_loss"] > 0.01
+    assert offered["temperature"] > 1.3
+    kept = uncertainty_metrics(good, calibration, recalibrate=False)["calibration"]["recalibration"]
+    assert not kept["offered"]
+    assert "recalibration" not in uncertainty_metrics(off, calibration)["calibration"]
+
+
+def test_recalibration_is_cross_fitted_and_marked_and_leaves_the_sets():
+    calibration, off = fit_calibration(cohort(val=40)), cohort(sharpened=5.0)
+    plain = uncertainty_metrics(off, calibration, recalibrate=False)
+    found = uncertainty_metrics(off, calibration, recalibrate=True)
+    measured = found["calibration"]
+    assert measured["recalibrated"] is True
+    assert (measured["fitted_on"], measured["patients"]) == ("test", 21)
+    expected = plain["calibration"]["recalibration"]
+    after = measured["test"]["image"]["log_loss"]
+    assert after["after"]["value"] == pytest.approx(expected["recalibrated_log_loss"])
+    assert after["after"]["value"] < after["before"]["value"]
+    assert found["conformal"] == plain["conformal"]
+    assert found["abstention"] != plain["abstention"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_sets_by_grade_need_the_patients_of_each_grade():
+    predictions = cohort(val=30)
+    found = uncertainty_metrics(predictions, fit_calibration(predictions), by_grade=True)["conformal"]
+    assert found["by_grade"] is True
+    few = uncertainty_metrics(cohort(), fit_calibration(cohort()), by_grade=True)["conformal"]
+    assert few["by_grade"] is False
+    assert "poor 5, moderate 5, well 5" in few["fallback"]
+
+
+def test_damaged_scores_by_grade_are_named(tmp_path):
+    fitted = fit_calibration(cohort())
+    fitted["scores_by_grade"]["well"]["patient"] = [2.0]
+    write_json(fitted, tmp_path / "calibration.json")
+    with pytest.raises(UserError, match=r"scores_by_grade\.well: a score is not from 0 to 1"):
+        read_calibration(tmp_path / "calibration.json")
+    fitted["scores_by_grade"]["well"] = {"patient": []}
+    write_json(fitted, tmp_path / "calibration.json")
+    with pytest.raises(UserError, match="lacks image"):
+        read_calibration(tmp_path / "calibration.json")

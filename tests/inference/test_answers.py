@@ -1,9 +1,11 @@
 """What is answered: the set, the grade, or that it is unsure."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 
-from livergrade.inference.answers import add_answers, conformal_thresholds
+from livergrade.inference.answers import Answers, add_answers, conformal_thresholds
 from livergrade.io.grades import UNLIKE, UNSURE
 from tests.conftest import GRADES
 
@@ -39,8 +41,32 @@ def test_an_empty_table_gets_its_columns():
 def test_any_coverage_can_be_asked_for():
     scores = {"patient": np.linspace(0, 1, 19).tolist(), "image": [[x, x / 2] for x in np.linspace(0, 1, 19)]}
     facts = {"temperature": 2.0, "views": 4, "patients": 19, "scores": scores}
-    found = [conformal_thresholds(facts, asked, calibrated=True, views=4) for asked in (0.5, 0.8, 0.95)]
+    asked = functools.partial(conformal_thresholds, facts, GRADES, calibrated=True, views=4)
+    found = [asked(coverage) for coverage in (0.5, 0.8, 0.95)]
     assert [reason for _, reason in found] == [""] * 3
     for level in ("image", "patient"):
-        assert found[0][0][level] < found[1][0][level] < found[2][0][level] <= 1
-    assert conformal_thresholds(facts, 0.96, calibrated=True, views=4)[0]["patient"] == np.inf
+        limits = [thresholds.limits[level][0] for thresholds, _ in found]
+        assert limits == sorted(set(limits))
+        assert limits[-1] <= 1
+    none, reason = asked(0.96)
+    assert (none.limits["patient"] == np.inf).all()
+    assert "24 validation patients, the run had 19" in reason
+
+
+def test_sets_by_grade_are_answered_or_why_not():
+    scores = {"patient": [0.2] * 30, "image": [[0.2]] * 30}
+    few = {"patient": [0.2] * 8, "image": [[0.2]] * 8}
+    many = {"patient": [0.9] * 11, "image": [[0.9]] * 11}
+    facts = {"temperature": 1.0, "views": 4, "patients": 30, "scores": scores, "reason": "no interval"}
+    options = {"views": 4, "calibrated": True, "coverage": 0.9, "by_grade": True, "abstain": None}
+    by_grade = {"poor": many, "moderate": few, "well": many}
+    answers = Answers(facts | {"scores_by_grade": by_grade}, GRADES, **options)
+    assert not answers.thresholds.by_grade
+    told = "takes 9 validation patients of each, and there are moderate 8"
+    assert [told in line for line in answers.warnings()] == [True]
+    assert list(answers(table([0.2, 0.7, 0.1]), "patient")["set"]) == ["moderate"]
+    answers = Answers(facts | {"scores_by_grade": by_grade | {"moderate": scores}}, GRADES, **options)
+    assert answers.thresholds.by_grade
+    assert answers.warnings() == []
+    assert list(answers(table([0.2, 0.7, 0.1]), "patient")["set"]) == ["poor|moderate|well"]
+    assert "no scores by grade" in Answers(facts, GRADES, **options).warnings()[0]

@@ -33,7 +33,8 @@ def test_patients_are_answered_and_everything_is_told_once_more(
     )
     calibration = {"scores": None, "reason": "none was fitted", "temperature": None, "views": 2}
     config = PredictConfig(run="run", abstain=0.65)
-    answers = Answers(calibration, grader.classes, views=2, calibrated=False, coverage=0.9, abstain=0.65)
+    options = {"views": 2, "calibrated": False, "coverage": 0.9, "by_grade": False, "abstain": 0.65}
+    answers = Answers(calibration, grader.classes, **options)
     failed, parts = {"d.png": "is damaged"}, {"grader": grader, "answers": answers, "config": config}
     write_answers(tmp_path, answers(images, "image"), pd.DataFrame(), failed, **parts)
     patients = pd.read_csv(tmp_path / "patients.csv", dtype={"patient": str}).set_index("patient")
@@ -43,5 +44,6 @@ def test_patients_are_answered_and_everything_is_told_once_more(
     told = json.loads((tmp_path / "predictions.json").read_text())
     assert told["failed"] == {"d.png": "is damaged"}
     assert (told["views"], told["temperature"], told["no_sets"]) == (2, 1.5, "none was fitted")
+    assert (told["by_grade"], told["by_grade_fallback"]) == (False, None)
     assert [row["image"] for row in told["images"]] == ["a.png", "b.png", "c.png"]
     assert told["slides"] == []

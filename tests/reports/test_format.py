@@ -4,13 +4,14 @@ import pandas as pd
 import pytest
 
 from livergrade.evaluation.summary import evaluate
+from livergrade.evaluation.uncertainty import fit_calibration, uncertainty_metrics
 from livergrade.reports.format import format_estimate, table
 from tests.evaluation.simulated import predict
 
 
 def test_the_table_is_readable_at_80_columns():
     classes = ("Low-grade IN", "b", "Adenocarcinoma of the colon")
-    found = evaluate(predict([0] * 5 + [1] * 5 + [2] * 5, classes=classes), None, resamples=50)
+    found = evaluate(predict([0] * 5 + [1] * 5 + [2] * 5, classes=classes), None)
     text = table(found)
     assert max(map(len, text.splitlines())) <= 80
     row = next(line for line in text.splitlines() if line.startswith("Low-grade IN"))
@@ -31,8 +32,18 @@ def test_the_table_says_when_the_split_leaks():
     views = predict([0, 0, 1, 1, 2, 2])
     split = views.drop_duplicates("image")[["image", "patient", "grade", "split"]]
     sibling = split.iloc[[0]].assign(image="other.png", split="train")
-    text = table(evaluate(views, pd.concat([split, sibling]), resamples=20))
+    text = table(evaluate(views, pd.concat([split, sibling])))
     assert "LEAKING: 4 of 24 test images share a patient" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_table_says_when_the_cohort_was_recalibrated():
+    views = predict([0, 0, 1, 1, 2, 2])
+    found = evaluate(views, None) | uncertainty_metrics(views, fit_calibration(views), recalibrate=True)
+    text = table(found)
+    after = found["calibration"]["test"]["image"]["log_loss"]["after"]["value"]
+    line = " ".join(text.split())
+    assert f"Recalibrated on these 6 patients, each by all others: log-loss by image {after:.3f}, as" in line
     assert max(map(len, text.splitlines())) <= 80
 
 

@@ -36,7 +36,7 @@ def scored():
             p = rng.dirichlet(np.where(np.arange(3) == patient % 3, 3.0, 1.0))
             rows.append((f"{patient}_{image}", str(patient), "test", 0.0, grade, NAMES[p.argmax()], *p))
     predictions = pd.DataFrame(rows, columns=prediction_columns(NAMES[:3]))
-    return predictions, evaluate(predictions, None, resamples=50)
+    return predictions, evaluate(predictions, None)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_bars_draw_values_and_intervals(scored):
 def test_undefined_scores_are_said_not_drawn(scored):
     predictions, _ = scored
     two = predictions[predictions["grade"] != "poor"]
-    metrics = evaluate(two, None, resamples=20)
+    metrics = evaluate(two, None)
     assert "undefined" in texts(f.class_bars(metrics, title=""))
     assert "poor: undefined" in texts(f.roc(two, metrics, title=""))
 

@@ -72,7 +72,7 @@ def write_run(folder, *, name="synthetic", leaking=False, drawn=True):
         split.append(("images/extra.png", "03", CLASSES[0], "val", "extra"))
     split = pd.DataFrame(split, columns=["image", "patient", "grade", "split", "sha256"])
     predictions = pd.DataFrame(rows, columns=prediction_columns(CLASSES))
-    metrics = evaluate(predictions, split, resamples=50)
+    metrics = evaluate(predictions, split)
     split.to_csv(folder / "split.csv", index=False)
     predictions.to_csv(folder / "predictions.csv", index=False)
     write_json(metrics, folder / "metrics.json")
@@ -339,7 +339,7 @@ def measured(run, *, val):
     """A run whose figures of caution are measured; its predictions are simulated."""
     predictions = cohort(val=val)
     split = predictions[["image", "patient", "grade", "split"]].drop_duplicates("image")
-    metrics = evaluate(predictions, split, resamples=20)
+    metrics = evaluate(predictions, split)
     metrics |= uncertainty_metrics(predictions, fit_calibration(predictions))
     split.assign(sha256="0" * 64).to_csv(run / "split.csv", index=False)
     predictions.to_csv(run / "predictions.csv", index=False)
@@ -355,7 +355,8 @@ def test_caution_has_its_sections(run):
     page = page_of(run)
     assert page.tags.count("img") == 8
     calibration, sets = metrics["calibration"], metrics["conformal"]
-    assert f"One temperature, {calibration['temperature']:.2f} (95 % interval" in page.text
+    assert f"One temperature, {calibration['temperature']:.2f}, fitted on 15" in page.text
+    assert "No interval of a temperature is printed" in page.text
     assert "fitted on 15 validation patients (60 images)" in page.text
     covered = sets["patient"]["covered"]
     row = (
@@ -366,6 +367,37 @@ def test_caution_has_its_sections(run):
     assert f"(AURC) is {metrics['abstention']['aurc']['value']:.3f}" in page.text
     assert "augment.test_views=all shows what more of them buy" in page.text
     assert "The split leaks: none of this" not in page.text
+    of_poor = sets["patient"]["by_grade"]["poor"]["covered"]
+    assert f"poor {of_poor['n']} {100 * of_poor['value']:.1f} %" in page.text
+    assert "poor, patient level: 7 test patients: an interval that holds takes 12" in page.text
+    assert "conformal.by_grade=true asks it of each, with 9 validation patients of each grade" in page.text
+    assert "Calibration is off" not in page.text
+
+
+def test_recalibration_is_offered_or_marked(run):
+    predictions = cohort(sharpened=5.0)
+    measured(run, val=40)
+    calibration = fit_calibration(cohort(val=40))
+    metrics = json.loads((run / "metrics.json").read_text())
+    for recalibrate, told in (
+        (False, "Calibration is off on this cohort: temperatures of its own"),
+        (True, "Recalibrated on this cohort. Each patient has the temperature that was fitted on all other"),
+    ):
+        found = uncertainty_metrics(predictions, calibration, recalibrate=recalibrate)
+        write_json(metrics | found, run / "metrics.json")
+        assert told in page_of(run).text
+
+
+def test_sets_by_grade_or_why_not_are_told(run):
+    for val, told in (
+        (30, "with 30 validation patients and a threshold for each grade"),
+        (15, "One threshold for all grades: 90 % coverage of each grade takes 9 validation patients"),
+    ):
+        metrics = measured(run, val=val)
+        predictions = cohort(val=val)
+        found = uncertainty_metrics(predictions, fit_calibration(predictions), by_grade=True)
+        write_json(metrics | found, run / "metrics.json")
+        assert told in page_of(run).text
 
 
 def test_without_validation_the_sections_say_so(run):
