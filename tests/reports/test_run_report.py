@@ -369,7 +369,7 @@ def test_caution_has_its_sections(run):
     assert "The split leaks: none of this" not in page.text
     of_poor = sets["patient"]["by_grade"]["poor"]["covered"]
     assert f"poor {of_poor['n']} {100 * of_poor['value']:.1f} %" in page.text
-    assert "poor, patient level: 7 test patients: an interval that holds takes 12" in page.text
+    assert "No interval: poor, 7 test patients: an interval that holds takes 12" in page.text
     assert "conformal.by_grade=true asks it of each, with 9 validation patients of each grade" in page.text
     assert "Calibration is off" not in page.text
 
