@@ -203,7 +203,8 @@ def external_split(
     Raises:
         UserError: an image or a patient name occurs in the training data; all are listed.
     """
-    training = trained[trained["split"].isin(("train", "val"))][["image", "patient", "grade", "split", "sha256"]]
+    training = trained[trained["split"].isin(("train", "val"))]
+    training = training[["image", "patient", "grade", "split", "sha256"]]
     table = cohort.table[["image", "patient", "grade", "sha256"]].assign(split="test")
     origin = dict(zip(training["sha256"], training["image"], strict=True))
     messages = [

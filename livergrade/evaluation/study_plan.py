@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
-from livergrade.evaluation.conformal import COVERAGE, least_patients
+from livergrade.evaluation.conformal import least_patients
 from livergrade.evaluation.estimate import Estimate
 from livergrade.evaluation.expected_width import ExpectedCohort, half_width, patients_for
 from livergrade.evaluation.intervals import LEAST, LEAST_OF_GRADE
@@ -19,6 +19,7 @@ from livergrade.evaluation.power import (
     power_curve,
     shown,
 )
+from livergrade.evaluation.set_estimates import COVERAGE
 from livergrade.evaluation.two_models import TwoModels
 
 WIDTH_SIZES = (12, 15, 20, 30, 50, 74, 100, 150, 200, 300, 500)

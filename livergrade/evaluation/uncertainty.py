@@ -25,7 +25,7 @@ from livergrade.evaluation.levels import Level, aggregate
 from livergrade.evaluation.ood import OodEstimates, ood_estimates, read_appearance, read_distances
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.selective import RiskCoverage, risk_coverage
-from livergrade.evaluation.set_estimates import PredictionSets, set_estimates
+from livergrade.evaluation.set_estimates import COVERAGE, PredictionSets, set_estimates
 from livergrade.evaluation.temperature import HIGHEST, LOWEST, at_temperature, cross_fitted
 from livergrade.evaluation.tta import TtaEstimates, tta_estimates
 from livergrade.io.json_files import RESULTS, in_file, read_json

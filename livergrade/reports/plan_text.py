@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from livergrade.evaluation.conformal import COVERAGE, least_patients
+from livergrade.evaluation.conformal import least_patients
 from livergrade.evaluation.expected_width import MOST
 from livergrade.evaluation.intervals import LEAST, LEAST_OF_GRADE
 from livergrade.evaluation.power import SIZES
+from livergrade.evaluation.set_estimates import COVERAGE
 from livergrade.evaluation.study_plan import Known, Plan, Studied
 from livergrade.io.visible import shown
 from livergrade.reports.format import bounds, number, value
