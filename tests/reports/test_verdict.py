@@ -12,6 +12,7 @@ def metrics(low: float | None, high: float | None, *, leaking: bool = False) -> 
     return {
         "classes": ["poor", "well"],
         "leakage": {"leaking": leaking},
+        "how": {},
         "counts": {"mixed_grade_patients": 0},
         "patient": {
             "confusion": [[12, 4], [1, 3]],
@@ -62,3 +63,13 @@ def test_limits_are_the_runs_own() -> None:
     assert "trial" in two
     assert "The split leaks" in two
     assert "same source" not in two
+
+
+def test_all_folds_are_not_called_one_fold() -> None:
+    config = TrainConfig()
+    config.split.name = "kfold"
+    assert "One fold of a cross-validation" in " ".join(limits(metrics(0.5, 0.9), config))
+    joined = {**metrics(0.5, 0.9), "how": {"folds": "…"}}
+    told = " ".join(limits(joined, config))
+    assert "All folds of a cross-validation" in told
+    assert "One fold" not in told
