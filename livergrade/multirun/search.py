@@ -72,7 +72,7 @@ def open_study(out: Path, config: TuneConfig, outer: str = "") -> tuple[optuna.S
     Raises:
         UserError: the folder holds a study with other options, or a file that is no study.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would add a traceback to a failed trial
     file = out / "study.db"
     check_study_file(file)
     try:
@@ -218,6 +218,8 @@ def report_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial, out: Path
     save(plot_trials(table), out / "figures" / "trials")
     write_study(out, table, config)
     score = "stopped, worse than the median" if trial.state == TrialState.PRUNED else "failed"
+    if failure := trial.user_attrs.get("failure"):
+        score = f"failed: {failure}"
     if trial.state == TrialState.COMPLETE:
         score = f"{trial.value:.3f}"
     sampled = ", ".join(f"{key}={value}" for key, value in trial.params.items())
