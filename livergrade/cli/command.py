@@ -26,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from livergrade import __version__
 from livergrade.cli.compose import register
+from livergrade.cli.job_memory import free_job_memory
 from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.refusals import deletion, refusal
 from livergrade.cli.signals import heard_signals
@@ -146,15 +147,19 @@ def _run_reported(
         if not message:
             failures.exception("this run failed")
             _note_failure(error)
+            free_job_memory(error)
             raise
         failures.error("%s", printable(message))
         _note_failure(error)
         if not _local_rank():
             remove_empty_run()
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # the other jobs go on
+            free_job_memory(error)
             raise _ReportedError(f"\n{printable(message)}") from None
         sys.stderr.write(f"{printable(message)}\n")
         raise SystemExit(1) from None
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        free_job_memory()
 
 
 def _run_task(

@@ -35,8 +35,9 @@ def explain_system_error(error: BaseException) -> str | None:
         return f"{name}: {cause}{space_left}. Finished files are complete; {fix}, then start again"
     if kind == "OutOfMemoryError" or "CUDA out of memory" in text:
         return (
-            "the GPU's memory ran out. Lower data.batch_size or data.image_size, set "
-            "trainer.precision=bf16-mixed, data.cache=disk, or choose a smaller model"
+            "the GPU's memory ran out. Lower data.batch_size (in prediction batch_size), raise "
+            "trainer.gpu_share where it is set, set data.cache=disk, or choose a smaller data.image_size or "
+            "model"
         )
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return "memory ran out. Lower data.batch_size, data.image_size or data.workers; set data.cache=disk"
