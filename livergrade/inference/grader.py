@@ -51,6 +51,9 @@ class Grader:
         gpu = accelerator != "cpu" and torch.cuda.is_available()
         self.device = torch.device("cuda" if gpu else "cpu")
         self.format = torch.channels_last if gpu else torch.contiguous_format
+        # On a GPU as the run was trained and tested, on a CPU always in float32.
+        trained_in = run.environment.get("precision", "bf16-mixed") if gpu else "32-true"
+        self.autocast = {"bf16": torch.bfloat16, "16": torch.float16}.get(trained_in.partition("-")[0])
         self.classes = options.data.classes
         self.net = run.network().to(self.device).to(memory_format=self.format)
         self.members = [str(run.folder) for run in run.members]
@@ -195,7 +198,7 @@ class Grader:
         per_view = []
         for degrees in self.degrees:
             view = self.view(on_device, degrees).contiguous(memory_format=self.format)
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
                 logits = [net(view) for net in members_of(self.net)]
             per_view.append(torch.stack([one.float().softmax(1) for one in logits], 1))
         members: NDArray[np.float64] = torch.stack(per_view, 2).double().cpu().numpy()  # [B, M, views, K]

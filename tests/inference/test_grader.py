@@ -14,6 +14,7 @@ from livergrade.io.images import read_square
 from livergrade.multirun.ensemble import open_run
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
+from tests.pretended_card import pretended_card
 
 
 def test_it_grades_each_view_as_the_runs_own_test_did(tiny_run: Path, manifest: Path) -> None:
@@ -69,3 +70,23 @@ def test_without_a_limit_nothing_is_said_to_be_like_the_training_images(tiny_run
 def test_a_run_without_a_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was not trained to its end"):
         Grader(Run(finished_run(tmp_path / "run", "senet")), accelerator="cpu")
+
+
+@pytest.mark.parametrize(
+    ("trained_in", "dtype"),
+    [("bf16-mixed", torch.bfloat16), ("16-mixed", torch.float16), ("32-true", None)],
+)
+def test_a_gpu_grades_in_the_precision_that_the_run_was_tested_in(
+    tiny_run: Path, trained_in: str, dtype: torch.dtype | None
+) -> None:
+    run = Run(tiny_run)
+    run.environment = {**run.environment, "precision": trained_in}
+    assert Grader(run, accelerator="cpu").autocast is None
+    square = torch.zeros(1, 52, 52, 3, dtype=torch.uint8)
+    with pretended_card():
+        grader = Grader(run)
+        assert grader.autocast == dtype
+        inputs = []
+        grader.net.fc.register_forward_hook(lambda layer, given, made: inputs.append(made.dtype))
+        assert grader.grade(square).shape == (1, 2, 3)
+    assert set(inputs) == {dtype or torch.float32}
