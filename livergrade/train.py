@@ -40,6 +40,7 @@ def main(config: TrainConfig) -> None:
     from livergrade.reports.format import table
     from livergrade.runs.starts import facts_before
     from livergrade.training.fit import fit_and_test
+    from livergrade.training.gpu_share import gpu_share
     from livergrade.training.outputs import run_facts, write_outputs
     from livergrade.training.setup import check_start, choose_split, make_data, make_task, start_weights
     from livergrade.training.start_record import StartRecord
@@ -51,8 +52,7 @@ def main(config: TrainConfig) -> None:
     check_start(config)
     cohort = open_cohort(config)
     split, note = choose_split(config, cohort, run)
-    data = make_data(config, cohort, split)
-    task = make_task(config, cohort.classes, note, split)
+    data, task = make_data(config, cohort, split), make_task(config, cohort.classes, note, split)
     earlier = facts_before(run) if config.train.resume else None
     weight_facts = start_weights(task.net, config, earlier)
     trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
@@ -63,11 +63,11 @@ def main(config: TrainConfig) -> None:
         cohort.keep_names(run)
         write_split(split, run / "split.csv")
         record.begin(trainer)
-    fit_and_test(trainer, task, data, config, run)
-    if not trainer.is_global_zero:
-        return
-
-    metrics = write_outputs(run, trainer, task, data, config, record.facts)
+    with gpu_share(trainer.strategy.root_device, config.trainer.gpu_share):
+        fit_and_test(trainer, task, data, config, run)
+        if not trainer.is_global_zero:
+            return
+        metrics = write_outputs(run, trainer, task, data, config, record.facts)
     log_outcome(trainer, config, metrics)
     mark_finished(run)
     log.info("\n%s\n\n%s", table(metrics), run)

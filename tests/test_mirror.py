@@ -39,6 +39,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "test_launchers.py": "Hydra's launchers",
     "test_layers.py": "what may import what",
     "test_mirror.py": "the files of tests",
+    "test_pretended_card.py": "whole runs on a GPU, in whose place is a pretended one",
     "test_odd_names.py": "grades and patients called like numbers or missing values, to every command",
     "test_readme.py": "the README",
     "test_real_data.py": "real images, where they are at hand",

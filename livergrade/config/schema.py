@@ -354,6 +354,9 @@ class TrainerConfig:
     save_minutes: float = option(
         10.0, "minutes between checkpoints within an epoch; each ends with one", low=0
     )
+    figure_epochs: int = option(
+        10, "epochs between confusion matrices in TensorBoard, from the first on; 0: only the test's", low=0
+    )
     map_epochs: int = option(
         5, "epochs between class-activation maps of a few validation images in TensorBoard; 0: none", low=0
     )
@@ -709,5 +712,8 @@ MACHINE = (
 network is the same; a stored run does not set them for whoever uses it: they are this machine's defaults or
 typed."""
 
-REPORTING = (*("trainer.progress", "trainer.save_minutes", "trainer.map_epochs", "trainer.map_patients"),)
+REPORTING = (
+    *("trainer.progress", "trainer.save_minutes"),
+    *("trainer.figure_epochs", "trainer.map_epochs", "trainer.map_patients"),
+)
 """What is shown and saved of a run while it trains; the trained network is the same."""

@@ -43,13 +43,14 @@ class ViewParams:
 
     @classmethod
     def upright(cls, views: int, device: torch.device | None = None) -> ViewParams:
-        """Parameters of the unchanged images."""
+        """Parameters of the unchanged images, made on the device: to send them would make the host wait."""
+        one = torch.ones(views, 1, device=device)
         return cls(
             degrees=torch.zeros(views, device=device),
             mirrored=torch.zeros(views, dtype=torch.bool, device=device),
-            window=torch.tensor([[1.0, 0.0, 0.0]], device=device).repeat(views, 1),
-            density=torch.ones(views, 3, device=device),
-            light=torch.tensor([[1.0, 0.0]], device=device).repeat(views, 1),
+            window=F.pad(one, (0, 2)),
+            density=one.expand(views, 3),
+            light=F.pad(one, (0, 1)),
         )
 
 

@@ -11,14 +11,23 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from livergrade.config.schema import AugmentConfig, DataConfig
 from livergrade.data.augment import make_views
 from livergrade.data.cache import UncachedImages, cached_size, decode, decoded_images
 from livergrade.data.cohort import Cohort
-from livergrade.data.views import Batch, Embedded, ViewKey, Views, ViewSampler, identity_collate, view_params
+from livergrade.data.views import (
+    Batch,
+    Embedded,
+    ViewBatches,
+    ViewKey,
+    Views,
+    ViewSampler,
+    identity_collate,
+    view_params,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +46,7 @@ class GradingData(L.LightningDataModule):
         cache_folder: folder of the decoded images.
         seed: seed of the training views.
         normalisation: mean and standard deviation per channel, for images scaled to [0, 1].
+        gpu_share: share of the GPU's memory that this process may use; None: all of it.
     """
 
     def __init__(
@@ -48,11 +58,13 @@ class GradingData(L.LightningDataModule):
         cache_folder: Path,
         seed: int,
         normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+        gpu_share: float | None = None,
     ) -> None:
         super().__init__()
         self.cohort, self.split, self.data, self.augment = cohort, split, data, augment
         self.size = cached_size(data.image_size, augment.border)
         self.cache_folder, self.seed, self.normalisation = cache_folder, seed, normalisation
+        self.gpu_share = gpu_share
         self.test_splits = [part for part in ("test", "val") if (split["split"] == part).any()]
         self.views: Views | None = None
         self.embedded: Embedded | None = None
@@ -86,11 +98,14 @@ class GradingData(L.LightningDataModule):
         codes = {grade: code for code, grade in enumerate(self.cohort.classes)}
         grades = np.array([codes[grade] for grade in self.cohort.table["grade"]], dtype=np.int64)
         images = UncachedImages(self.cohort, self.size) if self.data.cache == "none" else self._decoded()
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        device = self._device()
         if isinstance(images, np.ndarray) and self._store_on_device(device, images.nbytes):
             self.on_device = torch.tensor(images, device=device)
             log.info("%.0f MB of decoded images are on %s", images.nbytes / 1e6, device)
         self.views = Views(images if self.on_device is None else None, grades)
+
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 
     def _decoded(self) -> NDArray[np.uint8]:
         if self.data.cache == "ram":
@@ -108,10 +123,15 @@ class GradingData(L.LightningDataModule):
         return self.views.images[rows]
 
     def _store_on_device(self, device: torch.device, size: int) -> bool:
-        """Whether to keep ``size`` bytes of images on the device: if requested, or if GPU memory suffices."""
+        """Whether to keep ``size`` bytes of images on the device: if requested, or if they are few for it.
+
+        They may take a quarter of what is free on the GPU, and of the share of it that this process may use.
+        """
         if self.data.cache != "auto" or device.type != "cuda":
             return self.data.cache == "device"
-        return size < torch.cuda.mem_get_info(device)[0] / 4
+        free, total = torch.cuda.mem_get_info(device)
+        allowed = (self.gpu_share or 1) * total
+        return size < min(free, allowed - torch.cuda.memory_allocated(device)) / 4
 
     def _sampler(self, part: str, views: str) -> ViewSampler:
         return ViewSampler(
@@ -125,19 +145,17 @@ class GradingData(L.LightningDataModule):
         )
 
     def _loader(
-        self, views: Sampler[ViewKey] | Sequence[ViewKey], *, drop_last: bool = False
+        self, views: ViewSampler | Sequence[ViewKey], *, drop_last: bool = False
     ) -> DataLoader[Batch]:
         dataset = self.embedded or self.views
         assert dataset is not None
         return DataLoader(
             dataset,
-            batch_size=self.data.batch_size,
-            sampler=views,
+            batch_sampler=ViewBatches(views, self.data.batch_size, drop_last=drop_last),  # type: ignore[arg-type]
             num_workers=self.data.workers,
             collate_fn=identity_collate,  # type: ignore[arg-type]
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self._device().type == "cuda",
             persistent_workers=self.data.workers > 0,
-            drop_last=drop_last,
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -152,6 +170,22 @@ class GradingData(L.LightningDataModule):
         """Validation views; empty if the split has no validation part."""
         has_val = "val" in self.test_splits
         return self._loader(self._sampler("val", self.augment.val_views)) if has_val else []
+
+    def upright_validation_views(self, of_each_grade: int) -> list[int]:
+        """Places in this process's validation pass of the first upright views of each grade, by grade.
+
+        Args:
+            of_each_grade: at most so many.
+        """
+        assert self.views is not None
+        table = self._sampler("val", self.augment.val_views).table()
+        upright = np.flatnonzero(table[:, 1] == 0)
+        grades = self.views.grades[table[upright, 0].astype(np.int64)]
+        return [
+            int(place)
+            for grade in range(len(self.cohort.classes))
+            for place in upright[grades == grade][:of_each_grade]
+        ]
 
     def test_dataloader(self) -> list[DataLoader[Batch]]:
         """Views to be graded, one loader per split part in the order of ``test_splits``."""

@@ -76,9 +76,12 @@ class Views(Dataset[Batch]):
         self.images = images
         self.grades = grades
 
-    def __getitems__(self, keys: Sequence[ViewKey]) -> Batch:
-        """Gather ``image uint8 [B,S,S,3]``, ``varied float32 [B,9]`` and ``grade, row, angle int64 [B]``."""
-        table = np.array(keys)
+    def __getitems__(self, table: NDArray[np.float64]) -> Batch:
+        """Gather ``image uint8 [B,S,S,3]``, ``varied float32 [B,9]`` and ``grade, row, angle int64 [B]``.
+
+        Args:
+            table: view keys, ``float64 [B, 11]``.
+        """
         rows, angles = table[:, :2].astype(np.int64).T
         arrays = {"grade": self.grades[rows], "row": rows, "angle": angles}
         arrays["varied"] = table[:, 2:].astype(np.float32)
@@ -102,15 +105,19 @@ class Embedded(Dataset[Batch]):
     """
 
     def __init__(self, keys: Sequence[ViewKey], embeddings: Tensor, grades: NDArray[np.int64]) -> None:
-        self.places = {key: place for place, key in enumerate(keys)}
+        self.places: dict[tuple[float, ...], int] = {key: place for place, key in enumerate(keys)}
         self.embeddings = embeddings
         self.grades = grades
 
-    def __getitems__(self, keys: Sequence[ViewKey]) -> Batch:
-        """Gather ``embedding [B, features]`` and ``grade, row, angle [B]``."""
-        rows, angles = np.array(keys)[:, :2].astype(np.int64).T
+    def __getitems__(self, table: NDArray[np.float64]) -> Batch:
+        """Gather ``embedding [B, features]`` and ``grade, row, angle [B]``.
+
+        Args:
+            table: view keys, ``float64 [B, 11]``.
+        """
+        rows, angles = table[:, :2].astype(np.int64).T
         return {
-            "embedding": self.embeddings[[self.places[key] for key in keys]],
+            "embedding": self.embeddings[[self.places[tuple(key)] for key in table.tolist()]],
             "grade": torch.from_numpy(self.grades[rows]),
             "row": torch.from_numpy(rows),
             "angle": torch.from_numpy(angles),
@@ -171,6 +178,10 @@ class ViewSampler(Sampler[ViewKey]):
         return -(-len(self.rows) * self.count // self.world)
 
     def __iter__(self) -> Iterator[ViewKey]:
+        return (ViewKey(int(row), int(angle), *varied) for row, angle, *varied in self.table().tolist())
+
+    def table(self) -> NDArray[np.float64]:
+        """View keys of this process in the epoch, ``float64 [views, 11]``, in their order."""
         generator = np.random.default_rng([self.seed, self.epoch])
         if self.sampled:
             chosen = generator.random((len(self.rows), self.angles)).argsort(1)[:, : self.count]
@@ -181,11 +192,12 @@ class ViewSampler(Sampler[ViewKey]):
             [np.repeat(self.rows, self.count), chosen.ravel(), self._random_params(generator, chosen.size)]
         )
         if self.train:
-            generator.shuffle(keys)
+            order = np.arange(len(keys))
+            generator.shuffle(order)  # many times as fast as shuffling the rows, with the same result
+            keys = keys[order]
         padded = np.resize(keys, (len(self) * self.world, keys.shape[1]))
         epoch, skipped = self.skipped
-        shard = padded[self.rank :: self.world][skipped if epoch == self.epoch else 0 :]
-        return (ViewKey(int(row), int(angle), *varied) for row, angle, *varied in shard.tolist())
+        return padded[self.rank :: self.world][skipped if epoch == self.epoch else 0 :]
 
     def _random_params(self, generator: np.random.Generator, views: int) -> NDArray[np.float64]:
         """Fields of :class:`ViewKey` after the angle; the number of draws does not depend on the options."""
@@ -199,3 +211,29 @@ class ViewSampler(Sampler[ViewKey]):
         contrast = np.exp(varied.contrast * generator.standard_normal((views, 1)))
         brightness = varied.brightness * generator.standard_normal((views, 1))
         return np.hstack([mirrored, share, place, density, contrast, brightness])
+
+
+class ViewBatches(Sampler[NDArray[np.float64]]):
+    """Batches of the view keys of a pass, each one array: a Python object for each view would cost more.
+
+    Args:
+        views: their sampler, or the view keys themselves.
+        batch_size: views of a batch.
+        drop_last: leave out a last batch of fewer views.
+    """
+
+    def __init__(
+        self, views: ViewSampler | Sequence[ViewKey], batch_size: int, *, drop_last: bool = False
+    ) -> None:
+        self.sampler, self.batch_size, self.drop_last = views, batch_size, drop_last
+
+    def __len__(self) -> int:
+        return (len(self.sampler) + (0 if self.drop_last else self.batch_size - 1)) // self.batch_size
+
+    def __iter__(self) -> Iterator[NDArray[np.float64]]:
+        """Look the views up with the first batch: Lightning may ask for an iterator, then set the epoch."""
+        views = self.sampler
+        table = views.table() if isinstance(views, ViewSampler) else np.array(views, np.float64)
+        end = len(table) // self.batch_size * self.batch_size if self.drop_last else len(table)
+        for first in range(0, end, self.batch_size):
+            yield table[first : first + self.batch_size]

@@ -120,6 +120,8 @@ MAX_TRAINING_IMAGES = 2000
 _BATCH = 64
 _LARGEST = 1e9  # of a statistic; products of larger ones might not be finite
 FEATURES = 7
+_DENSITY = -np.log((np.arange(256, dtype=np.float64) + 1) / 256)
+"""Optical density of each value of a pixel: a logarithm for every pixel would take most of the time."""
 
 
 def appearance(crops: npt.NDArray[np.uint8]) -> Floats:
@@ -136,7 +138,7 @@ def appearance(crops: npt.NDArray[np.uint8]) -> Floats:
     """
     features = []
     for crop in crops:
-        density = -np.log((crop.reshape(-1, 3).astype(np.float64) + 1) / 256)
+        density = _DENSITY[crop.reshape(-1, 3)]
         sharpness = np.abs(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F)).mean()
         features.append(np.array([*density.mean(0), *density.std(0), math.log(sharpness + 0.01)]))
     return np.array(features).reshape(-1, 7)

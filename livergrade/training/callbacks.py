@@ -64,11 +64,18 @@ class ValidationMaps(Callback):
 
     def __init__(self, every: int) -> None:
         self.every = every
-        self.views: dict[int, list[Tensor]] = {}
+        self.places: list[int] = []
+        self.views: dict[int, Tensor] = {}
 
     def _due(self, trainer: L.Trainer) -> bool:
         can_log = isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero
         return can_log and trainer.current_epoch % self.every == 0
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Look up where in the pass these views come: to look for them on a GPU would make the host wait."""
+        self.places, self.views = [], {}
+        if self._due(trainer) and has_maps(pl_module.get_submodule("net")):
+            self.places = trainer.datamodule.upright_validation_views(2)  # type: ignore[attr-defined]
 
     def on_validation_batch_end(
         self,
@@ -79,17 +86,18 @@ class ValidationMaps(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first two views of each grade; batches of a frozen network have embeddings, not views."""
-        if not self._due(trainer) or "view" not in batch or not has_maps(pl_module.get_submodule("net")):
+        """Keep the views in question; batches of a frozen network have embeddings, not views."""
+        if not self.places or "view" not in batch:
             return
-        for index in (batch["degrees"] == 0).nonzero().flatten().tolist():
-            views_of_grade = self.views.setdefault(int(batch["grade"][index]), [])
-            if len(views_of_grade) < 2:
-                views_of_grade.append(batch["view"][index].clone())
+        first = batch_idx * trainer.datamodule.data.batch_size  # type: ignore[attr-defined]
+        for place in self.places:
+            if first <= place < first + len(batch["view"]):
+                self.views[place] = batch["view"][place - first].clone()
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log one row per view, sorted by true grade: the view, then its map for each grade."""
-        collected, self.views = [view for grade in sorted(self.views) for view in self.views[grade]], {}
+        collected = [self.views[place] for place in self.places if place in self.views]
+        self.views = {}
         if not collected:
             return
         from livergrade.data.augment import as_seen
@@ -99,7 +107,7 @@ class ValidationMaps(Callback):
         views = torch.stack(collected)
         _, maps = class_activation(pl_module.get_submodule("net"), views.to(pl_module.dtype))
         rows = []
-        for view, heatmaps in zip(views, maps["hires_cam"].cpu().numpy(), strict=True):
+        for view, heatmaps in zip(views.cpu(), maps["hires_cam"].cpu().numpy(), strict=True):
             pixels = as_seen(view, trainer.datamodule.normalisation)  # type: ignore[attr-defined]
             limit = float(np.abs(heatmaps).max())
             overlays = [overlay(pixels, heatmap, limit) for heatmap in heatmaps]

@@ -14,15 +14,19 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from livergrade.errors import UserError
 from livergrade.io.disk import free_space
 from livergrade.io.files import atomic_write
 from livergrade.io.safe_load import safe_load
 from livergrade.io.write_below import is_plain_file
+from livergrade.training.checkpoint_writer import BackgroundWriter, finish_copies
 
 log = logging.getLogger(__name__)
+
+AGREE_EVERY = 8
+"""Batches after which several processes on GPUs agree whether to save or to stop."""
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -132,9 +136,9 @@ def _is_number(value: object) -> bool:
     return not bool(value.isnan())
 
 
-def checkpoint_writer() -> AsyncCheckpointIO:
+def checkpoint_writer() -> BackgroundWriter:
     """Return the checkpoint writer of a trainer: it copies the state at once and writes in the background."""
-    return AsyncCheckpointIO(WholeCheckpointIO())
+    return BackgroundWriter(WholeCheckpointIO())
 
 
 def save_now(trainer: L.Trainer, path: Path) -> None:
@@ -146,7 +150,7 @@ def save_now(trainer: L.Trainer, path: Path) -> None:
 def give_checkpoint(trainer: L.Trainer, path: Path, content: dict[str, Any]) -> None:
     """Have the trainer load this content when it is told to load the file, which is not read again."""
     writer = trainer.strategy.checkpoint_io
-    whole = writer.checkpoint_io if isinstance(writer, AsyncCheckpointIO) else writer
+    whole = writer.files if isinstance(writer, BackgroundWriter) else writer
     assert isinstance(whole, WholeCheckpointIO)
     whole.given[path.absolute()] = content
 
@@ -156,8 +160,9 @@ class LastCheckpoint(Checkpoint):
 
     It is written after each epoch, every ``minutes`` within an epoch, and when a signal asks the run to stop:
     Ctrl-C, SIGTERM, or the signal that a cluster sends before it takes the machine away. The run acts on the
-    signal between two batches, because there is no state to resume from within a batch; a second signal ends
-    the run at once. In the last batch of an epoch the epoch is finished first.
+    signal between two batches, because there is no state to resume from within a batch; several processes on
+    GPUs do so within :data:`AGREE_EVERY` batches; a second signal ends the run at once. In the last batch of
+    an epoch the epoch is finished first.
 
     Args:
         path: the checkpoint file.
@@ -180,13 +185,21 @@ class LastCheckpoint(Checkpoint):
             trainer.logger.log_metrics(self.last_metrics, self.step)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Install the signal handlers."""
+        """Install the signal handlers, and have weights copied until the optimizer changes them."""
         self.last_saved = time.monotonic()
+        if trainer.world_size == 1 and isinstance(trainer.strategy.checkpoint_io, BackgroundWriter):
+            trainer.strategy.checkpoint_io.until_next_step(trainer.optimizers)
         with contextlib.suppress(ValueError):  # not the main thread: only that one can set signal handlers
             for number in self.SIGNALS:
                 if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN):
                     self.previous_handlers[number] = handler
                     signal.signal(number, self._on_signal)
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Let the copies of the weights be finished before these change."""
+        finish_copies(trainer)
 
     def on_train_batch_end(
         self,
@@ -197,6 +210,10 @@ class LastCheckpoint(Checkpoint):
         batch_idx: int,
     ) -> None:
         """Save if a checkpoint is due or a signal came; after the last batch, the end of the epoch saves."""
+        # Processes must agree, for which GPUs make the host wait: they do so every so many batches.
+        every = 1 if trainer.world_size == 1 or pl_module.device.type == "cpu" else AGREE_EVERY
+        if (batch_idx + 1) % every:
+            return
         due = time.monotonic() - self.last_saved >= self.seconds
         request = self._max_over_processes(trainer, self.received_signal or int(due))
         if request and not trainer.is_last_batch:
@@ -222,6 +239,9 @@ class LastCheckpoint(Checkpoint):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Restore the previous signal handlers."""
         self._restore_handlers()
+        finish_copies(trainer)
+        if isinstance(trainer.strategy.checkpoint_io, BackgroundWriter):
+            trainer.strategy.checkpoint_io.until_next_step(())
 
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
@@ -243,16 +263,6 @@ class LastCheckpoint(Checkpoint):
         return int(trainer.strategy.reduce(on_device, reduce_op="max"))
 
     def _save(self, trainer: L.Trainer) -> None:
-        largest = [
-            weight.detach().abs().max() for weight in trainer.lightning_module.parameters() if weight.numel()
-        ]
-        if (
-            not torch.stack(largest).isfinite().all()
-        ):  # the next batch's loss would show it, but after this file was overwritten
-            raise UserError(
-                f"weights are not finite after step {trainer.global_step}; {self.path} contains the previous "
-                "ones. Lower optim.lr, or set trainer.precision=32-true."
-            )
         if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
             trainer.logger.experiment.flush()  # a killed run keeps the curves of the previous epochs
         trainer.save_checkpoint(self.path)

@@ -10,6 +10,8 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from livergrade.training.checkpoint_writer import finish_copies
+
 
 class AveragedWeights(Callback):
     """Average the trained weights, including batch-norm statistics, after every step.
@@ -81,6 +83,7 @@ class AveragedWeights(Callback):
         """Put the average, or the trained weights, into the network."""
         if average == self.average_in_net:
             return
+        finish_copies(pl_module.trainer)
         for name, tensor in averaged_tensors(pl_module.get_submodule("net")).items():
             current = tensor.clone()
             tensor.copy_(self.swapped_out[name])

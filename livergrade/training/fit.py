@@ -9,7 +9,6 @@ from livergrade.config.schema import TrainConfig
 from livergrade.data.datamodule import GradingData
 from livergrade.training.checkpoints import give_checkpoint, save_now
 from livergrade.training.embeddings import embed_views
-from livergrade.training.gpu_share import gpu_share
 from livergrade.training.stored_state import best_weights
 from livergrade.training.task import GradingTask
 
@@ -33,17 +32,18 @@ def fit_and_test(
     """
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     if config.trainer.compile:
-        task.net.compile(mode=config.trainer.compile)
+        # A graph for each shape: else, after an epoch's last and smaller batch, whole ones run a slower one
+        # that takes any size.
+        task.net.compile(mode=config.trainer.compile, dynamic=False)
     try:
-        with gpu_share(trainer.strategy.root_device, config.trainer.gpu_share):
-            if config.model.frozen:
-                embed_views(trainer, task, data)
-            trainer.fit(task, data, ckpt_path=last if config.train.resume else None)
-            if "val" not in data.test_splits:  # no validation split: the last epoch is tested
-                save_now(trainer, best)
-            trainer.strategy.barrier()  # the first of several processes writes, all of them read
-            give_checkpoint(trainer, best, best_weights(best, task))
-            trainer.test(task, data, ckpt_path=best, verbose=False)
+        if config.model.frozen:
+            embed_views(trainer, task, data)
+        trainer.fit(task, data, ckpt_path=last if config.train.resume else None)
+        if "val" not in data.test_splits:  # no validation split: the last epoch is tested
+            save_now(trainer, best)
+        trainer.strategy.barrier()  # the first of several processes writes, all of them read
+        give_checkpoint(trainer, best, best_weights(best, task))
+        trainer.test(task, data, ckpt_path=best, verbose=False)
     except (KeyboardInterrupt, SystemExit) as end:
         if last.is_file():
             log.warning("stopped; resume with: python -m livergrade.train train.resume=%s", run)

@@ -39,6 +39,7 @@ def gpu_share(device: torch.device, share: float | None) -> Iterator[None]:
             yield
         finally:
             torch.cuda.empty_cache()  # this process may run further jobs
+            torch.cuda.set_per_process_memory_fraction(1.0, device)
 
 
 def locks_folder() -> Path:

@@ -11,7 +11,8 @@ def apply_mixup(inputs: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, 
 
     Weights come from Beta(alpha, alpha). Of two mixed views the one with the larger weight counts as the
     view itself: the distribution of pairs is the same, and each view keeps the grade of its larger part.
-    All random numbers are drawn on the host, so that a seed gives the same result on every device.
+    All random numbers are drawn on the host, so that a seed gives the same result on every device; they are
+    sent to it without waiting for what it has to do.
 
     Args:
         inputs: views ``float [B, 3, H, W]`` or embeddings ``float [B, features]``.
@@ -23,8 +24,8 @@ def apply_mixup(inputs: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, 
     """
     beta = torch.tensor(alpha, dtype=torch.float32)  # sampling is not possible in half precision
     samples = torch.distributions.Beta(beta, beta).sample((len(inputs),))
-    weight = torch.maximum(samples, 1 - samples).to(inputs.device)
-    partner = torch.randperm(len(inputs)).to(inputs.device)
+    weight = torch.maximum(samples, 1 - samples).to(inputs.device, non_blocking=True)
+    partner = torch.randperm(len(inputs)).to(inputs.device, non_blocking=True)
     input_weight = weight.view(-1, *[1] * (inputs.ndim - 1)).to(inputs.dtype)
     return (
         input_weight * inputs + (1 - input_weight) * inputs[partner],

@@ -20,7 +20,8 @@ class GradedBatchViews:
     """The views of a pass and their predictions.
 
     Attributes:
-        values: ``float32 [views, 4 + classes]``: row in the cohort, degrees, grade, loss, probabilities.
+        values: on the CPU, ``float32 [views, 4 + classes]``: row in the cohort, degrees, grade, loss,
+            probabilities.
     """
 
     values: Tensor
@@ -42,12 +43,12 @@ class GradedBatchViews:
 
     def without_duplicates(self) -> GradedBatchViews:
         """Return the views without duplicates, sorted by row and angle."""
-        first = np.unique(self.values[:, :2].cpu().numpy(), axis=0, return_index=True)[1]
-        return GradedBatchViews(self.values[torch.from_numpy(first).to(self.values.device)])
+        first = np.unique(self.values[:, :2].numpy(), axis=0, return_index=True)[1]
+        return GradedBatchViews(self.values[torch.from_numpy(first)])
 
     def graded(self) -> GradedViews:
-        """Return the predictions on the CPU, for ``predictions.csv``."""
-        values = self.values.cpu().numpy()
+        """Return the predictions for ``predictions.csv``."""
+        values = self.values.numpy()
         return GradedViews(values[:, 0].astype(np.int64), values[:, 1], values[:, FACTS:])
 
 

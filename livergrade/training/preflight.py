@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -110,9 +111,11 @@ def check_environment(config: TrainConfig) -> Iterator[Finding]:
         PASS, "versions", ", ".join(f"{name} {versions[name]}" for name in ("python", "torch", "lightning"))
     )
     accelerator = config.trainer.accelerator
-    if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        name = torch.cuda.get_device_name()
+    if accelerator != "cpu" and torch.cuda.is_available():
+        # Of each process its own GPU: to ask for another one's memory takes some of that.
+        own = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
+        free, total = torch.cuda.mem_get_info(own)
+        name = torch.cuda.get_device_name(own)
         yield Finding(PASS, "device", f"{name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
     elif accelerator in ("gpu", "cuda"):
         yield Finding(

@@ -65,7 +65,8 @@ def make_data(config: TrainConfig, cohort: Cohort, split: pd.DataFrame) -> Gradi
     """Return the data module of a run: a split of a cohort, normalised as its network expects."""
     channels = normalisation(config.model.name, **config.model.architecture())
     cache = cache_folder(config.data.cache_dir) / "images"
-    return GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels)
+    share = config.trainer.gpu_share
+    return GradingData(cohort, split, config.data, config.augment, cache, config.seed, channels, share)
 
 
 def make_task(
@@ -98,6 +99,7 @@ def make_task(
         class_weights=weights,
         channels_last=channels_last(config.trainer),
         note=note,
+        figure_epochs=config.trainer.figure_epochs,
     )
 
 

@@ -41,6 +41,7 @@ class GradingTask(L.LightningModule):
         class_weights: weight of each grade in the training loss; empty for equal weights.
         channels_last: memory format of images and weights.
         note: printed on every figure, for example a warning about leakage.
+        figure_epochs: epochs between two confusion matrices in TensorBoard; 0: none.
     """
 
     smooth_loss: Tensor
@@ -59,20 +60,21 @@ class GradingTask(L.LightningModule):
         class_weights: Sequence[float] = (),
         channels_last: bool = False,
         note: str = "",
+        figure_epochs: int = 1,
     ) -> None:
         super().__init__()
         plain = {"classes": classes, "model": asdict(model), "optim": asdict(optim), "loss": asdict(loss)}
         others = {"seed": seed, "mixup": mixup, "class_weights": list(class_weights), "note": note}
         self.save_hyperparameters(plain | others | {"channels_last": channels_last}, logger=False)
         self.classes, self.model, self.optim = classes, model, optim
-        self.seed, self.mixup, self.note = seed, mixup, note
+        self.seed, self.mixup, self.note, self.figure_epochs = seed, mixup, note, figure_epochs
         self.net = build(model.name, len(classes), model.head, **model.architecture())
         if model.frozen:
             self.net.requires_grad_(False)
             layers.head(self.net)[1].requires_grad_(True)
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.net.to(memory_format=self.format)
-        self.metrics = grading_metrics(len(classes))
+        self.metrics = (grading_metrics(len(classes)),)  # in a tuple: as a module it would go to the device
         self.register_buffer("smooth_loss", torch.tensor(torch.nan))
         self.register_buffer("targets", grade_targets(len(classes), loss.neighbours), persistent=False)
         weights = torch.tensor(class_weights) if class_weights else None
@@ -138,8 +140,8 @@ class GradingTask(L.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the metrics of the epoch; each view was graded before the step that trained on it."""
-        self._log_metrics("train", self._gather("train"))
-        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        rate = torch.tensor(self.trainer.optimizers[0].param_groups[0]["lr"])
+        self._log_metrics("train", self._gather("train"), {"lr": rate})
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the validation views and the smoothed validation loss.
@@ -149,16 +151,16 @@ class GradingTask(L.LightningModule):
         weight one half and all earlier epochs the other half. It is a buffer, so a resumed run continues it.
         """
         seen = self._gather("val")
-        self._log_metrics("val", seen)
-        loss = seen.loss.mean()
-        self.smooth_loss.copy_(loss if self.smooth_loss.isnan() else (self.smooth_loss + loss) / 2)
-        self.log("val/loss_smooth", self.smooth_loss)
+        loss, earlier = seen.loss.mean(), self.smooth_loss.cpu()
+        smooth = loss if earlier.isnan() else (earlier + loss) / 2
+        self.smooth_loss.copy_(smooth, non_blocking=True)
+        self._log_metrics("val", seen, {"val/loss_smooth": smooth})
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the test views and keep all predictions, for ``predictions.csv``."""
         gathered = {stage: self._gather(stage) for stage in list(self.seen)}
         self.graded = {stage: seen.graded() for stage, seen in gathered.items()}
-        self._log_metrics("test", gathered["test"])
+        self._log_metrics("test", gathered["test"], {})
 
     def _gather(self, stage: str) -> GradedBatchViews:
         """Return the results of a pass from all processes, and clear the record."""
@@ -168,10 +170,14 @@ class GradingTask(L.LightningModule):
         return seen.without_duplicates() if self.trainer.world_size > 1 and stage != "train" else seen
 
     def _gather_values(self, stage: str) -> Tensor:
-        """Return the results of all processes so far, ``float32 [processes, views, 4 + classes]``, finite."""
+        """Return the results of all processes so far, ``float32 [processes, views, 4 + classes]``, finite.
+
+        They are read from the device at once, so that the host waits for it once in a pass.
+        """
         local = self.seen[stage].concatenated(self.device)
         values = self.all_gather(local) if self.trainer.world_size > 1 else local[None]
         assert isinstance(values, Tensor)
+        values = values.cpu()
         if not torch.isfinite(values).all():
             raise self._not_finite_error(stage)
         return values
@@ -201,11 +207,22 @@ class GradingTask(L.LightningModule):
             "Lower optim.lr, or set trainer.precision=32-true."
         )
 
-    def _log_metrics(self, stage: str, seen: GradedBatchViews) -> None:
-        """Log a pass: metrics per grade and overall, and the confusion matrix as a figure."""
-        values, confusion = measure(self.metrics, seen, self.classes)
-        self.log_dict({f"{stage}/{name}": value for name, value in values.items()})
-        if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
+    def _log_metrics(self, stage: str, seen: GradedBatchViews, more: dict[str, Tensor]) -> None:
+        """Log a pass: metrics per grade and overall, and in some epochs the confusion matrix as a figure.
+
+        They go to callbacks and logger at once, since Lightning's own ``log`` takes a millisecond for each,
+        and sends numbers to the device and reads them back.
+        """
+        values, confusion = measure(*self.metrics, seen, self.classes)
+        logged = {f"{stage}/{name}": value for name, value in values.items()} | more
+        self.trainer.callback_metrics.update(logged)
+        if self.logger is not None:
+            scalars = {name: float(value) for name, value in logged.items()} | {"epoch": self.current_epoch}
+            # In training the step that was taken last, as Lightning counts it.
+            step = self.global_step - (self.trainer.state.fn == TrainerFn.FITTING)
+            self.logger.log_metrics(scalars, step)
+        due = stage == "test" or (self.figure_epochs and self.current_epoch % self.figure_epochs == 0)
+        if due and isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
             title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
             figure = confusion_matrix(confusion, self.classes, title=title, note=self.note)
             literal(figure)

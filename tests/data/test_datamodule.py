@@ -12,6 +12,7 @@ from livergrade.data.datamodule import GradingData
 from livergrade.data.split import make_split
 from livergrade.models.architecture import IMAGENET
 from tests.conftest import GRADES
+from tests.pretended_card import MEMORY, pretended_card
 
 
 def grading_data(
@@ -30,7 +31,7 @@ def test_an_epoch_is_the_same_for_any_batch_size_and_workers(manifest: Path, tmp
     seen = []
     for workers, batch in ((0, 4), (2, 3)):
         loader = grading_data(manifest, tmp_path, workers=workers, batch=batch).train_dataloader()
-        loader.sampler.set_epoch(4)
+        loader.batch_sampler.sampler.set_epoch(4)
         batches = list(loader)
         seen.append({name: torch.cat([part[name] for part in batches]) for name in batches[0]})
     assert all(torch.equal(seen[0][name], seen[1][name]) for name in seen[0])
@@ -81,10 +82,12 @@ def test_without_validation_there_is_no_loader(manifest: Path, tmp_path: Path) -
 
 def shown(data: GradingData, epochs: int) -> dict[str, list[tuple[float, ...]]]:
     """Every view of so many epochs of training, then of validation and test, in the order they come."""
-    passes = {"val": list(data.val_dataloader().sampler)}
-    passes |= {f"test{n}": list(loader.sampler) for n, loader in enumerate(data.test_dataloader())}
+    passes = {"val": list(data.val_dataloader().batch_sampler.sampler)}
+    passes |= {
+        f"test{n}": list(loader.batch_sampler.sampler) for n, loader in enumerate(data.test_dataloader())
+    }
     for epoch in range(epochs):
-        plan = data.train_dataloader().sampler
+        plan = data.train_dataloader().batch_sampler.sampler
         plan.set_epoch(epoch)
         passes[f"epoch{epoch}"] = list(plan)
     return passes
@@ -120,8 +123,8 @@ def test_each_view_is_embedded_once_and_shown_as_such(manifest: Path, tmp_path: 
     data.embed(keys, embedded, torch.device("cpu"))
     assert sum(counted) == len(keys)
     loader = data.train_dataloader()
-    loader.sampler.set_epoch(2)
-    order = list(loader.sampler)
+    loader.batch_sampler.sampler.set_epoch(2)
+    order = list(loader.batch_sampler.sampler)
     batches = [data.on_after_batch_transfer(batch, 0) for batch in loader]
     assert "view" not in batches[0]
     torch.testing.assert_close(
@@ -140,3 +143,15 @@ def test_every_cache_shows_the_same_views(manifest: Path, tmp_path: Path, cache:
         shown.append(torch.cat([data.on_after_batch_transfer(batch, 0)["view"] for batch in loader]))
         assert ("image" in next(iter(loader))) == (kind != "device")
     assert torch.equal(*shown)
+
+
+def test_images_go_to_a_gpu_where_they_take_little_of_this_runs_share(manifest: Path, tmp_path: Path) -> None:
+    data, cuda = grading_data(manifest, tmp_path), torch.device("cuda")
+    with pretended_card():
+        most = MEMORY // 4
+        assert data._store_on_device(cuda, most - 1)
+        assert not data._store_on_device(cuda, most)
+        data.gpu_share = 0.1
+        assert data._store_on_device(cuda, most // 10 - 1)
+        assert not data._store_on_device(cuda, most // 10 + 1)
+    assert not data._store_on_device(torch.device("cpu"), 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from livergrade.config.schema import AugmentConfig
-from livergrade.data.views import ViewKey, ViewSampler
+from livergrade.data.views import ViewBatches, ViewKey, ViewSampler
 
 ROWS = np.array([3, 5, 8])
 
@@ -75,3 +75,17 @@ def test_processes_share_the_same_pass(world: int) -> None:
     assert len({len(list(part)) for part in parts}) == 1
     dealt = [key for keys in zip(*parts, strict=True) for key in keys]
     assert dealt[: len(whole)] == whole
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_hold_the_views_of_the_epoch_that_is_set_before_the_first(drop_last: bool) -> None:
+    plan = ViewSampler(ROWS, "5", AugmentConfig(stain=0.1), seed=1, train=True)
+    batches = ViewBatches(plan, 4, drop_last=drop_last)
+    begun = iter(batches)
+    plan.set_epoch(3)
+    found = list(begun)
+    assert [len(batch) for batch in found] == ([4, 4, 4] if drop_last else [4, 4, 4, 3])
+    assert len(batches) == len(found)
+    assert [tuple(row) for batch in found for row in batch] == list(plan)[: sum(map(len, found))]
+    of_keys = ViewBatches(list(plan), 4)
+    assert np.array_equal(np.concatenate(list(of_keys)), plan.table())
