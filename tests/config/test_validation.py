@@ -74,3 +74,10 @@ def test_no_grade_has_the_name_of_an_answer_that_is_none(name: str) -> None:
     config = composed(f"data.classes=[poor,'{name}']")
     told = f"data.classes: {name} is what is answered where no grade is given; rename the grade"
     assert told in problems(config)
+
+
+def test_fewer_training_patients_need_a_split_by_patient() -> None:
+    for words, by in (("split=image", "split=image"), ("data.split_file=split.csv", "data.split_file")):
+        (found,) = problems(composed("split.train_patients=20", words))
+        assert found == (f"split.train_patients=20: has no effect with {by}; draw a split by patient")
+    assert problems(composed("split.train_patients=20", "split=kfold")) == []
