@@ -59,41 +59,33 @@ def parse_config(composed: DictConfig) -> EvaluateConfig:
 )
 def main(config: EvaluateConfig) -> None:
     """Run one evaluation."""
-    from livergrade.data.colour import log_colours
-    from livergrade.io.earlier_start import set_aside
     from livergrade.multirun.ensemble import open_run
     from livergrade.reports.format import table
-    from livergrade.training.grade_parts import grade_out_of_fold
+    from livergrade.training.grade_parts import grade, grade_out_of_fold
     from livergrade.training.outputs import evaluation_facts, write_outputs
-    from livergrade.training.resume import LEFT
-    from livergrade.training.setup import describe_split, make_data, make_task
+    from livergrade.training.setup import describe_split, make_task
     from livergrade.training.trainer import make_trainer, prepare_libraries
 
     assert config.run
-    assert config.data
     trained, out = open_run(config.run, config.network), Path(HydraConfig.get().runtime.output_dir)
     options = _options(config, trained)
     prepare_libraries(options.seed)
 
     cohort, split = _opened(config, trained, options)
-    log_colours(cohort.paths, cohort.reading.icc)
     task = make_task(options, cohort.classes, describe_split(split, cohort.classes))
     trainer = make_trainer(options.trainer, out, validated=False)
     if trainer.is_global_zero:
-        set_aside(out, LEFT)  # what an evaluation that did not end left here
+        _set_aside_unfinished(out)
     folds = _folds(config, trained)
     if folds is None:
-        own = split if not config.data.name else split[split["split"] == "test"].reset_index(drop=True)
-        task.net = trained.network().to(memory_format=task.format)
-        data = make_data(options, cohort, own)
-        trainer.test(task, data, verbose=False)
+        data = grade(trainer, task, options, cohort, split, trained)
     else:
         data = grade_out_of_fold(trainer, task, options, cohort, trained.members)
     if not trainer.is_global_zero:
         return
 
     _record(out, options, cohort, split)
-    facts = evaluation_facts(trainer, trained)
+    facts, recalibrate = evaluation_facts(trainer, trained), config.recalibrate
     metrics = write_outputs(
         out,
         trainer,
@@ -103,7 +95,7 @@ def main(config: EvaluateConfig) -> None:
         lambda: facts,
         trained=trained,
         folds=folds,
-        recalibrate=config.recalibrate,
+        recalibrate=recalibrate,
     )
     mark_finished(out)
     log.info("%s, trained in %s\n\n%s\n\n%s", trained.model, trained.folder, table(metrics), out)
@@ -111,6 +103,7 @@ def main(config: EvaluateConfig) -> None:
 
 def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tuple["Cohort", "pd.DataFrame"]:
     """Return the cohort that is graded, with the names that the run has for its patients, and its split."""
+    from livergrade.data.colour import log_colours
     from livergrade.data.kinds import read_cohort
     from livergrade.data.patient_alias import patient_names, refuse_changed_alias
     from livergrade.data.scale import refuse_other_scale
@@ -122,10 +115,12 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
         alias = patient_names(before, folder).alias
         cohort = read_cohort(options.data, outside=options.data.outside)
         refuse_other_scale(cohort, options.data.mpp, trained.scale)
+        log_colours(cohort.paths, cohort.reading.icc)
         file = trained.folder / "split.csv"
         return cohort, external_split(cohort, trained.split, file, same_names=config.same_names, alias=alias)
     refuse_changed_alias(before, folder)
     cohort = read_cohort(options.data, outside=options.data.outside, run=folder)
+    log_colours(cohort.paths, cohort.reading.icc)
     split = read_split(folder / "split.csv", cohort)
     # Of a cross-validation every patient is tested, by a member that never saw them.
     return cohort, split if _folds(config, trained) is None else split.assign(split="test")
@@ -137,6 +132,14 @@ def _folds(config: EvaluateConfig, trained: "Run") -> "pd.Series | None":
     if config.data.name or len(trained.members) == 1 or trained.recorded.split.name != "kfold":
         return None
     return trained.predictions.drop_duplicates("image").set_index("image")["fold"]
+
+
+def _set_aside_unfinished(out: Path) -> None:
+    """Set aside what an evaluation that did not end left in its folder."""
+    from livergrade.io.earlier_start import set_aside
+    from livergrade.training.resume import LEFT
+
+    set_aside(out, LEFT)
 
 
 def _record(out: Path, options: TrainConfig, cohort: "Cohort", split: "pd.DataFrame") -> None:

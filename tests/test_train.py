@@ -44,6 +44,8 @@ LEFT_BY_A_RUN = {
     "calibration.json",
     "appearance.json",
     "appearance.csv",
+    "near_duplicates.csv",
+    "reporting_checklists.md",
     "figures",
     "mistakes",
     "report.html",

@@ -215,7 +215,6 @@ def checked_cohort(
         led_out = names_outside(table["image"].tolist(), Inside(root))
         messages += [f"{where(row)}: image {one_line(reason)}" for row, reason in led_out.items()]
     paths = [root / image for image in table["image"]]
-    # What was checked is remembered: by another reading of the files it might be refused.
     files = Fingerprints(memory / f"{_short_hash(root.absolute(), reading.key())}.json" if memory else None)
     unchecked = {
         row: path

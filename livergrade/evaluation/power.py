@@ -20,6 +20,8 @@ from livergrade.evaluation.sample import Sample
 from livergrade.evaluation.trainings import Inference
 from livergrade.evaluation.two_models import TwoModels, quantile
 
+GRADES = ["1", "2", "3"]
+"""Whatever grades are called, and how many there are: accuracy is the same in each."""
 STUDIES = 400
 """Studies that are drawn for a power, which is then known to ± 2 points (standard error at 80 %)."""
 SIZES = (12, 25, 50, 100, 200, 400)
@@ -100,8 +102,8 @@ def _measured(
     rng = np.random.default_rng([seed, design.patients, design.seeds, design.folds])
     fold = np.arange(design.patients) % max(design.folds, 1)
     names = pd.Index([f"{number:05d}" for number in range(design.patients)])
-    grades = np.sort(np.arange(design.patients) % 3)  # whatever they are called, accuracy is the same in each
-    sample = Sample(names, Jackknife(grades), fold if design.folds else fold[:0], same=True, classes=[])
+    grades = np.sort(np.arange(design.patients) % len(GRADES))
+    sample = Sample(names, Jackknife(grades), fold if design.folds else fold[:0], same=True, classes=GRADES)
     for _ in range(studies):
         correct = models.draw(design.seeds, fold, rng)
         values = _accuracies(correct, fold, design.folds)

@@ -80,9 +80,7 @@ def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
     if few := [f"{grade} ({n})" for grade, n in counts.items() if n < FEW]:
         sentences.append(f"Fewer than {FEW} test patients of {', '.join(few)}: estimates are unreliable.")
     if config.split.train_patients:
-        sentences.append(
-            f"Training was limited to {config.split.train_patients} patients (split.train_patients)."
-        )
+        sentences.append(f"It was trained on {config.split.train_patients} patients (split.train_patients).")
     if "folds" in metrics["how"]:
         sentences.append(_ALL_FOLDS)
     elif split == "kfold":

@@ -18,6 +18,35 @@ from livergrade.training.setup import make_data
 from livergrade.training.task import GradingTask
 
 
+def grade(
+    trainer: L.Trainer,
+    task: GradingTask,
+    options: TrainConfig,
+    cohort: Cohort,
+    split: pd.DataFrame,
+    trained: Run,
+) -> GradingData:
+    """Grade a run's test images, or all of another cohort, by its network.
+
+    Args:
+        trainer: tests the task.
+        task: gets the network.
+        options: the options.
+        cohort: the cohort that is graded.
+        split: its split; of another cohort the run's own images are left out.
+        trained: the run.
+
+    Returns:
+        The data that was graded.
+    """
+    if options.split.name == "external":
+        split = split[split["split"] == "test"].reset_index(drop=True)
+    task.net = trained.network().to(memory_format=task.format)
+    data = make_data(options, cohort, split)
+    trainer.test(task, data, verbose=False)
+    return data
+
+
 def grade_out_of_fold(
     trainer: L.Trainer,
     task: GradingTask,

@@ -203,7 +203,7 @@ def test_a_split_of_other_data_is_refused_with_all_reasons(tmp_path: Path) -> No
 
 def test_summary_counts_patients_and_images() -> None:
     text = summary(make_split(PAPER, PATIENT), CLASSES)
-    assert text.splitlines()[-1].split()[:5] == ["all", "52", "pat.", "312", "img."]
+    assert text.splitlines()[-1].split()[:5] == ["all", "47", "pat.", "282", "img."]
 
 
 def cohort_named(names: list[str], alias: PatientAlias | None = None) -> Cohort:
