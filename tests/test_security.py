@@ -100,7 +100,7 @@ def test_values_of_others_are_written_by_one_writer_for_each_medium() -> None:
         assert not re.search(r"\|\s*(safe|forceescape)\b|autoescape|<script", text), page
         assert not re.search(r"=\{\{", text), f"{page}: an attribute without quotes"
         for address in re.findall(r"(?:src|href)=\"([^\"]*)", text):
-            assert re.fullmatch(r"\{\{ (\w+\.(uri|maps)|sheet\.sheet \| urlencode) \}\}", address), (
+            assert re.fullmatch(r"\w+\.md|\{\{ (\w+\.(uri|maps)|sheet\.sheet \| urlencode) \}\}", address), (
                 f"{page}: {address}"
             )
 

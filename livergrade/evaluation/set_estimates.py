@@ -21,8 +21,11 @@ from livergrade.evaluation.conformal import (
     sets,
 )
 from livergrade.evaluation.estimate import Estimate, estimate, undefined
-from livergrade.evaluation.intervals import CONFIDENCE, Jackknife
+from livergrade.evaluation.intervals import CONFIDENCE, LEAST, Jackknife, too_few_patients
 from livergrade.evaluation.levels import Level, ReportedLevel
+
+LEAST_BY_IMAGE = 30
+"""With fewer test patients intervals of sets of images do not hold where those of a patient are alike."""
 
 COVERAGE = 0.9
 """Coverage required in the report."""
@@ -191,6 +194,7 @@ def level_sets(
             patients=denominator > 0,
             share=proportion,
             independent=independent,
+            ci_unavailable=too_few_patients(len(rows), least=LEAST if independent else LEAST_BY_IMAGE),
         )
 
     def of_grade(index: int) -> GradeSets:

@@ -11,13 +11,13 @@ from tests.evaluation.simulated import clustered, jackknife_of, level_of
 
 def test_figures_are_those_of_the_sets():
     rng = np.random.default_rng(3)
-    known, new = clustered(30, rng), clustered(25, rng)
-    found = set_estimates(new, true_scores(known), jackknife_of(25), classes=GRADES, coverage=0.8)
+    known, new = clustered(30, rng), clustered(35, rng)
+    found = set_estimates(new, true_scores(known), jackknife_of(35), classes=GRADES, coverage=0.8)
     assert found["calibration_patients"] == 30
     for name in ("patient", "image"):
         chosen = sets(new[name].scores, found[name]["threshold"])
         assert found[name]["sizes"] == [int((chosen.sum(1) == size).sum()) for size in (1, 2, 3)]
-        by_patient = [chosen[new[name].patient == one].sum(1).mean() for one in range(25)]
+        by_patient = [chosen[new[name].patient == one].sum(1).mean() for one in range(35)]
         assert found[name]["size"]["value"] == pytest.approx(np.mean(by_patient))
         assert (
             found[name]["covered"]["low"] <= found[name]["covered"]["value"] <= found[name]["covered"]["high"]

@@ -30,7 +30,7 @@ def test_a_plan_before_a_study(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert plan["known"]["test_patients"] == 12
     assert plan["expected"]["accuracy"] == 80
     assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"plan.json", "plan.png", "plan.svg"}
-    assert "60 patients, 12 of them tested and 6 validating" in caplog.text
+    assert "60 patients, 12 of them tested and 10 validating" in caplog.text
 
 
 def test_a_plan_after_a_run_goes_by_what_it_has(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
