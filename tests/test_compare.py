@@ -63,6 +63,7 @@ def test_a_relative_folder_and_again(compared: Path, monkeypatch: pytest.MonkeyP
     assert (compared / "tables" / "accuracy_patient.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_several_folders_leave_one_comparison(tmp_path: Path) -> None:
     runs = [finished_run(tmp_path / model, model) for model in ("senet", "cbam")]
     command("compare", *map(str, runs), *FEW, outputs=tmp_path / "outputs")

@@ -37,6 +37,7 @@ def evaluated(trained: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_scored_again_gives_the_same(trained: Path, small: list[str], tmp_path: Path) -> None:
     words = ("trainer.accelerator=cpu", "trainer.progress=false")
     command("evaluate", f"run={trained}", *words, outputs=tmp_path)

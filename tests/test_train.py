@@ -189,6 +189,7 @@ def test_maps_change_nothing(run, small, tmp_path: Path) -> None:
     assert (with_maps / "predictions.csv").read_text() == (without / "predictions.csv").read_text()
 
 
+@pytest.mark.slow
 def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     train(*TINY, *small, "trainer.max_epochs=2", f"hydra.run.dir={whole}", outputs=tmp_path)

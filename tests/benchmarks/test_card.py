@@ -64,6 +64,7 @@ def test_equal_views_have_a_finite_psnr(card: ModuleType) -> None:
     assert card.psnr(view + 0.1 / deviation, view) == pytest.approx(20)
 
 
+@pytest.mark.slow
 def test_logits_and_gradients_are_held_against_float64(measured) -> None:
     rows = measured("nets", "--models=resnet50")
     assert [row["precision"] for row in rows] == ["fp32", "tf32", "bf16"]
@@ -72,6 +73,7 @@ def test_logits_and_gradients_are_held_against_float64(measured) -> None:
         assert 0 < single[what] < 1e-4 < half[what] < 1
 
 
+@pytest.mark.slow
 def test_steps_are_timed_and_one_that_fails_stops_no_other(
     measured, card: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_report_says_what_the_maps_are_worth(mapped: Path) -> None:
     assert "An image each of 2 test patients" in page
 
 
+@pytest.mark.slow
 def test_without_maps_the_report_has_none(mapped: Path, small: list[str], tmp_path: Path) -> None:
     command("evaluate", f"run={mapped}", "trainer.map_patients=0", "trainer.progress=false", outputs=tmp_path)
     out = next((mapped / "evaluations").iterdir())

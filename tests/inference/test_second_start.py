@@ -128,6 +128,7 @@ def test_another_network_or_calibration_is_refused_and_a_moved_run_is_not(
         (run / name).write_bytes(before)
 
 
+@pytest.mark.slow
 def test_of_an_ensemble_the_files_of_every_member_count(
     start: Callable[..., int], folds: Path, tmp_path: Path
 ) -> None:

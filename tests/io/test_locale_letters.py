@@ -42,6 +42,7 @@ def is_told(done: subprocess.CompletedProcess[str]) -> None:
     assert "rename" not in done.stderr
 
 
+@pytest.mark.slow
 @LINUX
 def test_typed_letters_that_the_locale_lacks_are_told_by_a_process_of_it(tmp_path: Path) -> None:
     draw_image(tmp_path / "größe" / "a.png", 1, 0)

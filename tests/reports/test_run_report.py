@@ -24,6 +24,8 @@ from livergrade.runs.folder import FORMAT
 from tests.conftest import prediction_columns
 from tests.evaluation.test_uncertainty import cohort
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 CLASSES = ("poor", "<b>mid</b>", "well & good")
 LINKS = {"src", "href", "action", "data", "poster", "srcset", "background", "xlink:href"}
 

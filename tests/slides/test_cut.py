@@ -111,6 +111,7 @@ CHANGES: dict[str, Callable[[Case], object]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_second_start_gives_what_a_fresh_folder_gives(case: Case) -> None:
     """Each change follows on the ones before it."""
     case.slides.pop()

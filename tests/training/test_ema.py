@@ -63,6 +63,7 @@ def test_without_validation_the_average_is_left_too(tmp_path: Path) -> None:
     assert_averaged(watch, 0.99, held(module))
 
 
+@pytest.mark.slow
 def test_the_tested_checkpoint_has_the_average(run: Callable[..., Path]) -> None:
     folder = run("optim.ema=0.9")
     best, last = (

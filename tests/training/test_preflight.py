@@ -36,6 +36,7 @@ def test_a_sound_cohort_passes(small: list[str], tmp_path: Path) -> None:
     assert not any(finding["level"] == "FAIL" for finding in found.values())
 
 
+@pytest.mark.slow
 def test_what_is_odd_is_a_warning_with_a_fix(tmp_path: Path) -> None:
     manifest = write_cohort(tmp_path / "cohort", patients=8)
     table = pd.read_csv(manifest)

@@ -114,7 +114,13 @@ def ready(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return run, resumed(run)
 
 
-@pytest.mark.parametrize(("place", "value", "told"), WRONG, ids=[f"{n}" for n in range(len(WRONG))])
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        pytest.param(*one, id=str(number), marks=[pytest.mark.slow] * (number % 3 > 0))
+        for number, one in enumerate(WRONG)
+    ],
+)
 def test_a_state_that_no_run_writes_is_refused_in_one_line(
     place: str, value: Any, told: str, whole: Path, ready: tuple[Path, tuple[Any, ...]]
 ) -> None:
