@@ -31,7 +31,7 @@ def grade_counts(rows: pd.DataFrame, classes: list[str]) -> list[tuple[int, int]
         rows: ``image``, ``patient`` and ``grade`` of one part of a split, one row per image or per view.
         classes: the grades, worst to best.
     """
-    images = rows.drop_duplicates("image")
+    images = rows.drop_duplicates(["image", "patient"])  # another cohort may have a file of the same name
     patients = majority_grades(images, classes)
     counts = [(int((patients == grade).sum()), int((images["grade"] == grade).sum())) for grade in classes]
     return [*counts, (len(patients), len(images))]

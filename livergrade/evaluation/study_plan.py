@@ -54,6 +54,14 @@ class Parts:
         """How many of so many patients validate."""
         return round((patients - self.tested(patients)) * self.val)
 
+    def validating_fold(self) -> float:
+        """Share of all patients that validates one training of a cross-validation.
+
+        That is the next fold; with two folds, where the other one is trained on, too, a share of that one.
+        """
+        share = 1 / self.folds
+        return share if self.val and self.folds > 2 else (1 - share) * self.val
+
     @classmethod
     def of(cls, patients: int, tested: int, validating: int, folds: int) -> Parts:
         """The division that a study of so many patients had."""
@@ -282,7 +290,7 @@ def count_plan(cohort: ExpectedCohort, parts: Parts) -> list[CountPlan]:
         }
 
     tested = "test patients of the rarest grade"
-    validating = (1 - parts.test) * parts.val, (1 - 1 / parts.folds) * parts.val
+    validating = (1 - parts.test) * parts.val, parts.validating_fold()
     return [
         row("an interval of recall or F1 of each grade", tested, LEAST, rarest * parts.test, rarest),
         row("an interval of means over grades", tested, LEAST_OF_GRADE, rarest * parts.test, rarest),

@@ -145,7 +145,7 @@ def class_bars(metrics: RunMetrics, *, title: str, note: str = "") -> Figure:
         axes.tick_params(axis="y", length=0)
         n = metrics["counts"][f"{level}s"]
         axes.set_title(f"{level} level (n = {n:,})", loc="left", fontsize=10, color=INK)
-    axes.invert_yaxis()  # shared: worst on top
+    axes.set_ylim(len(classes) - 0.5, -0.5)  # shared: worst on top; bars or not, each grade has its place
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     heading(figure, title, note)

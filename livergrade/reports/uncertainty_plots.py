@@ -91,6 +91,7 @@ def plot_risk_coverage(abstention: RiskCoverage, *, title: str, note: str = "") 
     axes.set(xlim=(0, 1.02))
     axes.set_ylim(0, 1.25 * float(np.nanmax([*high, *risk])) or 1)  # space for the legend
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick < 1.001])  # a share has no more
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.set_xlabel("patients answered")

@@ -28,3 +28,10 @@ def test_a_patient_counts_once_and_a_view_is_no_image() -> None:
 def test_a_grade_of_images_may_be_no_patients() -> None:
     assert list(without_patients(IMAGES, CLASSES)) == []
     assert list(without_patients(IMAGES[:3], CLASSES)) == [("poor", 1)]
+
+
+def test_a_file_of_two_cohorts_by_one_name_counts_twice() -> None:
+    rows = pd.DataFrame(
+        {"image": ["1.png", "1.png"], "patient": ["P1 (of training)", "P1"], "grade": ["a", "b"]}
+    )
+    assert grade_counts(rows, ["a", "b"]) == [(1, 1), (1, 1), (2, 2)]

@@ -49,6 +49,12 @@ def test_grades_and_sets_take_so_many() -> None:
     assert count_plan(COHORT, Parts(0.2, 0, 5))[2]["patients"] is None
 
 
+def test_of_folds_the_next_one_validates() -> None:
+    found = {folds: count_plan(COHORT, Parts(0.2, 0.2, folds))[2]["patients_folds"] for folds in (2, 5, 10)}
+    assert found == {2: 90, 5: 45, 10: 90}
+    assert count_plan(COHORT, Parts(0.2, 0, 5))[2]["patients_folds"] is None
+
+
 def test_half_of_a_width_takes_some_four_times_as_many() -> None:
     image, patient = shown_widths(COHORTS, 15, 0)
     for width in (image, patient):

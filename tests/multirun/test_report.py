@@ -24,6 +24,10 @@ def test_the_page_says_what_it_is_about_and_who_chose(tmp_path: Path, undrawn: N
         for seed in range(2):
             finished_run(tmp_path / "runs" / f"{model}{seed}", model, seed=seed, split_seed=0, patients=60)
     text = page(tmp_path / "runs", tmp_path / "out", equivalence_margin=7.5)
+    html = (tmp_path / "out/report.html").read_text("utf-8")
+    assert (
+        html.count('class="wide own"') == 1
+    )  # the matrices of two models are not blown up to the page's width
     assert "2 trainings of each model were compared." in text
     assert "kept or dropped were chosen by test patients" in text
     assert "less than 7.5 points apart" in text

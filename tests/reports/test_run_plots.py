@@ -139,7 +139,9 @@ def test_undefined_scores_are_said_not_drawn(scored):
     predictions, _ = scored
     two = predictions[predictions["grade"] != "poor"]
     metrics = evaluate(two, None)
-    assert "undefined" in texts(f.class_bars(metrics, title=""))
+    bars = f.class_bars(metrics, title="")
+    assert "undefined" in texts(bars)
+    assert bars.axes[0].get_ylim() == (2.5, -0.5)  # the words of the worst grade are not over the edge
     assert "poor: undefined" in texts(f.roc(two, metrics, title=""))
 
 

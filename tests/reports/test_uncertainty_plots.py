@@ -33,6 +33,12 @@ def test_they_show_what_was_measured(measured):
     line = drawn["risk_coverage"].axes[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(), [point["risk"] for point in measured["abstention"]["curve"]])
     assert f"area {measured['abstention']['aurc']['value']:.3f}" in texts(drawn["risk_coverage"])
+    assert (
+        0
+        <= min(drawn["risk_coverage"].axes[0].get_yticks())
+        < max(drawn["risk_coverage"].axes[0].get_yticks())
+        <= 1
+    )
 
 
 def test_a_leaking_split_is_told_on_each(measured):
