@@ -145,7 +145,7 @@ def curves(histories: dict[str, pd.DataFrame], *, note: str = "") -> Figure:
             hide_spines(axes)
             axes.grid(axis="y", color=RULE, linewidth=0.6)
             axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             title = {"train": "training", "val": "validation"}[split]
             if span:

@@ -99,7 +99,7 @@ def curves(history: pd.DataFrame, *, title: str, note: str = "") -> Figure:
         hide_spines(axes)
         axes.set_xlabel("epoch")
         axes.set_title(name, loc="left", fontsize=10, color=INK)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         if name == "accuracy":
             axes.set_ylim(0, 1.02)

@@ -190,3 +190,9 @@ def test_titles_say_synthetic_and_notes_say_leaking(scored, history):
     for name, figure in drawn.items():
         assert "synthetic" not in texts(figure), name
         assert "LEAKING" not in texts(figure), name
+
+
+def test_a_single_epoch_has_whole_numbers_on_its_axis():
+    history = pd.DataFrame({"epoch": [0], "train/accuracy": [0.4], "train/loss": [1.1]})
+    for axes in f.curves(history, title="").axes:
+        assert all(tick == round(tick) for tick in axes.get_xticks())
