@@ -20,6 +20,9 @@ from livergrade.evaluation.intervals import (
     too_few_patients,
 )
 
+UNDEFINED_WITHOUT_ONE = "undefined without one of the patients, so that nothing tells how it varies"
+"""Why a metric that one patient alone defines has no interval."""
+
 
 class Estimate(Interval):
     """A metric value as stored in ``metrics.json`` and ``comparison.json``.
@@ -89,6 +92,8 @@ def estimate(
         low, high = share_of_patients(value, n)
         return {"value": value, "n": n, "low": low, "high": high, "method": "Wilson, patients"}
     among = values[np.append(True, counted)]
+    if np.isnan(among).any():
+        return {"value": value, "low": None, "high": None, "n": n, "reason": UNDEFINED_WITHOUT_ONE}
     rows = n if share else None
     drawn = jackknife.among(counted)
     if pseudo is None:

@@ -37,6 +37,14 @@ def test_an_obstacle_leaves_the_value_without_an_interval() -> None:
     assert found == {"value": VALUES[0], "n": 10, "low": None, "high": None, "reason": "none holds"}
 
 
+def test_what_one_patient_alone_defines_has_no_interval() -> None:
+    one = np.append(0.11, np.where(np.arange(15) == 3, np.nan, 0.11))
+    found = estimate(one, 15, jackknife_of(15))
+    assert (found["value"], found["low"], found["high"]) == (0.11, None, None)
+    assert found["reason"].startswith("undefined without one of the patients")
+    assert estimate(one, 15, jackknife_of(15), patients=np.arange(15) != 3)["low"] is not None
+
+
 def test_a_metric_without_bounds_gets_a_t_interval() -> None:
     found = estimate(VALUES + 3, 10, jackknife_of(15), bounds=None)
     assert found["high"] - found["value"] == found["value"] - found["low"] or found["method"].startswith("t ")
