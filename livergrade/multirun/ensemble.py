@@ -287,7 +287,7 @@ def _chosen(path: Path, network: str | None, names: Sequence[str], runs: Sequenc
 
 
 def _refuse_different(path: Path, members: Sequence[Run], kind: str) -> None:
-    """Check that the members are of one split and one scale.
+    """Check that the members are of one split and one scale, and the files of each of its own split.
 
     Raises:
         UserError: lists the members that differ from the first.
@@ -298,6 +298,7 @@ def _refuse_different(path: Path, members: Sequence[Run], kind: str) -> None:
             "name one run, or train with split=kfold"
         )
     lines, first = _splits_differ(members, kind), members[0]
+    lines += [line for run in members for line in _of_another_split(run)]
     for run in members[1:]:
         if scales_differ([first.scale, run.scale]):
             lines.append(
@@ -310,6 +311,24 @@ def _refuse_different(path: Path, members: Sequence[Run], kind: str) -> None:
     if lines:
         listed = "\n".join(f"  {line}" for line in lines)
         raise UserError(f"{shown(path)}: these runs can't answer together; name one run:\n{listed}")
+
+
+def _of_another_split(run: Run) -> list[str]:
+    """Files of a member that lack images it did not train on, or count some that it did as such images."""
+    part = run.split.set_index("image")["split"]
+    unseen, trained = set(part.index[part.isin(["val", "test"])]), set(part.index[part == "train"])
+    tables, lines = {"predictions.csv": run.predictions}, list[str]()
+    if run.appearance is not None:
+        tables["appearance.csv"] = read_distances(run.folder / "appearance.csv")
+    for name, table in tables.items():
+        told = set(table["image"][table["split"] != "train"])
+        lines += [
+            f"{run.folder}: {name} {problem} {shown(min(images))}, one of {len(images)} such images by its "
+            "split.csv; put the run's own files back, or train it again"
+            for images, problem in ((unseen - told, "lacks"), (told & trained, "counts as not trained on"))
+            if images
+        ]
+    return lines
 
 
 def _splits_differ(members: Sequence[Run], kind: str) -> list[str]:
