@@ -72,6 +72,14 @@ def test_only_pairs_that_differ_in_all_are_compared(monkeypatch: pytest.MonkeyPa
     assert len(near_duplicates(same)) == 1
 
 
+def test_candidates_beyond_the_most_are_dropped_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "MOST_CANDIDATES", 2)
+    blocks = [([0, 0], [1, 2], [0.7, 0.8]), ([1, 2], [2, 3], [0.9, 0.8]), ([3], [4], [0.6])]
+    arrays = [(np.array(first), np.array(second), np.array(like)) for first, second, like in blocks]
+    monkeypatch.setattr(duplicates, "_alike", lambda *given: iter(arrays))
+    assert duplicates._candidates(np.zeros((5, SIDE, SIDE), np.uint8), []) == [(1, 2), (0, 2)]
+
+
 def test_no_image_and_one() -> None:
     assert near_duplicates(np.zeros((0, SIDE, SIDE), np.uint8)) == []
     assert pairs(tissue(0)) == []
