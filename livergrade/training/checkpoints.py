@@ -62,10 +62,12 @@ class WholeCheckpointIO(TorchCheckpointIO):
             if isinstance(error, RuntimeError) and not re.search("StreamWriter|unexpected pos", str(error)):
                 raise
             reason = str(error).splitlines()[0]
+            fix = "No checkpoint to resume from was written before: free disk space, then start a new run"
+            if (Path(path).parent / "last.ckpt").is_file():
+                fix = "Earlier checkpoints are intact: free disk space, then resume with train.resume="
+                fix += str(Path(path).parent.parent)
             raise UserError(
-                f"{path}: can't be written ({reason}; {free_space(Path(path))}). "
-                "Earlier checkpoints are intact: "
-                f"free disk space, then resume with train.resume={Path(path).parent.parent}"
+                f"{path}: can't be written ({reason}; {free_space(Path(path))}). {fix}"
             ) from error
 
     def load_checkpoint(

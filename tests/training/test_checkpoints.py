@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from livergrade.errors import UserError
 from livergrade.training.checkpoints import WholeCheckpointIO, checkpoint_writer, with_own_paths
 from livergrade.training.task import GradingTask
 from tests.conftest import TINY, train
@@ -29,6 +30,22 @@ def test_what_was_written_before_stays_if_writing_fails(tmp_path: Path) -> None:
         writer.save_checkpoint({"epoch": 2, "more": Unwritable()}, path)
     assert writer.load_checkpoint(path) == {"epoch": 1}
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_a_resume_is_advised_only_where_there_is_something_to_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(content: object, file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with pytest.raises(UserError, match=r"No checkpoint to resume from.*start a new run$"):
+            WholeCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "checkpoints" / "last.ckpt")
+    WholeCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "checkpoints" / "last.ckpt")
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=rf"Earlier checkpoints are intact.*train\.resume={tmp_path}$"):
+        WholeCheckpointIO().save_checkpoint({"epoch": 2}, tmp_path / "checkpoints" / "best.ckpt")
 
 
 def test_what_is_written_in_the_background_is_as_it_was(tmp_path: Path) -> None:
