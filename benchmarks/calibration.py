@@ -16,13 +16,13 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from simulated_cells import simulated, write_between
 
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.conformal import ConformalScores, Thresholds, make_thresholds, nonconformity, sets
@@ -305,26 +305,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("outputs/calibration.jsonl"))
     chosen = parser.parse_args()
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = chosen.out.read_text("utf-8").splitlines() if chosen.out.exists() else []
-    stored = [one for one in map(json.loads, lines) if one["repeats"] == chosen.repeats]
-    done = {Cell(**one["cell"]): one["found"] for one in stored}
-    for number, cell in enumerate(GRID, 1):
-        if cell in done:
-            continue
-        print(f"{number} of {len(GRID)}: {cell}", flush=True)
-        done[cell] = simulate(cell, chosen.repeats)
-        line = {"cell": asdict(cell), "repeats": chosen.repeats, "found": done[cell]}
-        with chosen.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    repeats = chosen.repeats
+    done = simulated(GRID, lambda cell: simulate(cell, repeats), chosen.out, {"repeats": repeats})
     error = 100 * math.sqrt(0.05 * 0.95 / chosen.repeats)
     note = f"{chosen.repeats:,} networks a setting, Monte Carlo error of 95 % ± {error:.1f} points.\n"
     text = "\n".join([note, *tables(done)])
     print(text)
     if chosen.write:
-        head, _, rest = DOCUMENT.read_text("utf-8").partition("<!-- tables -->")
-        tail = rest.partition("<!-- end -->")[2]
-        DOCUMENT.write_text(f"{head}<!-- tables -->\n{text}\n<!-- end -->{tail}", "utf-8")
+        write_between(DOCUMENT, text)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from simulated_cells import simulated, write_between
 
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.averaged import averaged_metric
@@ -301,25 +301,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("outputs/comparisons.jsonl"))
     chosen = parser.parse_args()
     repeats = 200 if chosen.quick else chosen.repeats
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = chosen.out.read_text("utf-8").splitlines() if chosen.out.exists() else []
-    done = {Cell(**one["cell"]): one["found"] for one in map(json.loads, lines) if one["repeats"] == repeats}
-    for number, cell in enumerate(GRID, 1):
-        if cell in done:
-            continue
-        print(f"{number} of {len(GRID)}: {cell}", flush=True)
-        done[cell] = simulate(cell, repeats)
-        line = json.dumps({"cell": asdict(cell), "repeats": repeats, "found": done[cell]})
-        with chosen.out.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+    done = simulated(GRID, lambda cell: simulate(cell, repeats), chosen.out, {"repeats": repeats})
     error = 100 * math.sqrt(0.05 * 0.95 / repeats)
     note = f"In per cent; {repeats:,} repeats a cell, Monte Carlo error of 5 % ± {error:.1f}.\n"
     text = "\n".join([note, *tables(done), "", *optimism_table(repeats // 4)])
     print(text)
     if chosen.write:
-        head, _, rest = DOCUMENT.read_text("utf-8").partition("<!-- tables -->")
-        tail = rest.partition("<!-- end -->")[2]
-        DOCUMENT.write_text(f"{head}<!-- tables -->\n{text}\n<!-- end -->{tail}", "utf-8")
+        write_between(DOCUMENT, text)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from simulated_cells import simulated, stored, write_between
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.calibration import calibration_metrics, calibration_slope, patient_sums
@@ -154,6 +154,11 @@ def outside(found: Found, mix: str = "random") -> list[str]:
         if centre + half < BAND[0] or (attainable and not rare and centre - half > most):
             wrong.append(f"{name} at {truth:.3f}: {100 * coverage:.1f} % of {int(printed)}")
     return wrong
+
+
+def judged(cell: Cell, found: Found) -> str:
+    """What a cell shows, a line for each interval that does not hold."""
+    return "\n".join(f"  {text}" for text in outside(found, cell.mix)) or "  all within 93 to 98 %"
 
 
 def simulate(cell: Cell, repeats: int, seed: int = 1) -> Found:
@@ -379,28 +384,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("outputs/coverage.jsonl"))
     chosen = parser.parse_args()
     cells, repeats = QUICK if chosen.quick else ALL if chosen.all else GRID, chosen.repeats
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = chosen.out.read_text("utf-8").splitlines() if chosen.out.exists() else []
-    mine = [one for one in map(json.loads, lines) if (one["repeats"], one["seed"]) == (repeats, chosen.seed)]
-    done = {Cell(**one["cell"]): one["found"] for one in mine}
-    for number, cell in enumerate(cells, 1):
-        if cell in done or chosen.table:
-            continue
-        print(f"{number} of {len(cells)}: {cell}", flush=True)
-        done[cell] = simulate(cell, repeats, chosen.seed)
-        line = {"cell": asdict(cell), "repeats": repeats, "seed": chosen.seed, "found": done[cell]}
-        with chosen.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        print(
-            "\n".join(f"  {text}" for text in outside(done[cell], cell.mix)) or "  all within 93 to 98 %",
-            flush=True,
+    settings = {"repeats": repeats, "seed": chosen.seed}
+    if chosen.table:
+        done = stored(Cell, chosen.out, settings)
+    else:
+        done = simulated(
+            cells, lambda cell: simulate(cell, repeats, chosen.seed), chosen.out, settings, judged
         )
     text = report([(cell, done[cell]) for cell in cells if cell in done], repeats)
     print(text)
     if chosen.write:
-        head, _, rest = DOCUMENT.read_text("utf-8").partition("<!-- tables -->")
-        tail = rest.partition("<!-- end -->")[2]
-        DOCUMENT.write_text(f"{head}<!-- tables -->\n{text}\n<!-- end -->{tail}", "utf-8")
+        write_between(DOCUMENT, text)
 
 
 def report(results: list[tuple[Cell, Found]], repeats: int) -> str:

@@ -13,15 +13,14 @@ after the last of them; --write puts the table into docs/intervals.md.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, t
+from simulated_cells import simulated, write_between
 
 from livergrade.evaluation.arrays import Floats
 from livergrade.evaluation.intervals import Jackknife, draw_patients, t_quantile
@@ -172,24 +171,12 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("outputs/interval_peers.jsonl"))
     chosen = parser.parse_args()
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    settings = [chosen.repeats, chosen.resamples]
-    lines = chosen.out.read_text("utf-8").splitlines() if chosen.out.exists() else []
-    known = [json.loads(line) for line in lines]
-    done = {Cell(**one["cell"]): one["found"] for one in known if one["settings"] == settings}
-    for number, cell in enumerate(CELLS, 1):
-        if cell not in done:
-            print(f"{number} of {len(CELLS)}: {cell}", flush=True)
-            done[cell] = simulate(cell, *settings)
-            line = {"cell": asdict(cell), "settings": settings, "found": done[cell]}
-            with chosen.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+    settings = {"repeats": chosen.repeats, "resamples": chosen.resamples}
+    done = simulated(CELLS, lambda cell: simulate(cell, **settings), chosen.out, settings)
     text = "\n".join(table([(cell, done[cell]) for cell in CELLS]))
     print(text)
     if chosen.write:
-        head, _, rest = DOCUMENT.read_text("utf-8").partition("<!-- peers -->")
-        tail = rest.partition("<!-- end of peers -->")[2]
-        DOCUMENT.write_text(f"{head}<!-- peers -->\n{text}\n<!-- end of peers -->{tail}", "utf-8")
+        write_between(DOCUMENT, text, "peers", "end of peers")
 
 
 if __name__ == "__main__":

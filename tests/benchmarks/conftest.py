@@ -3,13 +3,12 @@
 import runpy
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import cv2
 import pytest
 import torch
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+from tests.benchmarks.scripts import SCRIPTS
 
 
 @pytest.fixture

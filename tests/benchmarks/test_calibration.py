@@ -1,8 +1,8 @@
 """Harm and coverage of calibration, simulated."""
 
-import importlib.util
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +11,7 @@ import pytest
 
 from livergrade.evaluation.calibration import patient_sums
 from livergrade.evaluation.temperature import LOG_TEMPERATURES, best_log_temperature, scaled
+from tests.benchmarks.scripts import load
 from tests.evaluation import cohorts
 
 REPEATS = 1000
@@ -19,14 +20,7 @@ REPEATS = 1000
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """The benchmark of calibration, which is no module of the package."""
-    path = Path(__file__).parents[2] / "benchmarks" / "calibration.py"
-    spec = importlib.util.spec_from_file_location("calibration_benchmark", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("calibration")
 
 
 def test_losses_are_those_of_the_package(benchmark: ModuleType) -> None:
@@ -71,10 +65,7 @@ def test_tables_are_written_from_the_file_of_results(
         "intervals": {"percentile": [0.7], "score": [0.8]},
         "sets": {key: [0.9, 0.8, 0.95, 0.9, 1.5, 1.0] for key in ("split", "cross-fitted", "by grade")},
     }
-    lines = [
-        json.dumps({"cell": benchmark.asdict(cell), "repeats": 1000, "found": found})
-        for cell in benchmark.GRID
-    ]
+    lines = [json.dumps({"cell": asdict(cell), "repeats": 1000, "found": found}) for cell in benchmark.GRID]
     (tmp_path / "found.jsonl").write_text("\n".join(lines))
     document = tmp_path / "page.md"
     document.write_text("Before.\n<!-- tables -->\nformer\n<!-- end -->\nAfter.\n")

@@ -1,7 +1,6 @@
 """What is measured on a card, in small on the CPU."""
 
 import argparse
-import importlib.util
 import json
 import os
 import re
@@ -15,19 +14,15 @@ import pytest
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from tests.benchmarks.scripts import load
+
 ROOT = Path(__file__).parents[2]
 TINY = ("--tiny", "--device=cpu")
 
 
 @pytest.fixture(scope="module")
 def card() -> ModuleType:
-    found = importlib.util.spec_from_file_location("card", ROOT / "benchmarks" / "card.py")
-    assert found
-    assert found.loader
-    module = importlib.util.module_from_spec(found)
-    sys.modules["card"] = module  # dataclasses look their module up
-    found.loader.exec_module(module)
-    return module
+    return load("card")
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """Type-I error and power of comparisons, simulated."""
 
-import importlib.util
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+from tests.benchmarks.scripts import load
 
 REPEATS = 2000
 
@@ -15,14 +17,7 @@ REPEATS = 2000
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """The benchmark of comparisons, which is no module of the package."""
-    path = Path(__file__).parents[2] / "benchmarks" / "comparisons.py"
-    spec = importlib.util.spec_from_file_location("comparisons_benchmark", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("comparisons")
 
 
 def test_trainings_of_one_architecture_spread_as_is_said(benchmark: ModuleType) -> None:
@@ -47,10 +42,7 @@ def test_tables_are_written_from_the_file_of_results(
 ) -> None:
     names = ("before", "after", "equivalent", "detectable", "half", "interval_holds", "sd_holds")
     found = {level: dict.fromkeys(names, 0.05) for level in benchmark.LEVELS}
-    lines = [
-        json.dumps({"cell": benchmark.asdict(cell), "repeats": 200, "found": found})
-        for cell in benchmark.GRID
-    ]
+    lines = [json.dumps({"cell": asdict(cell), "repeats": 200, "found": found}) for cell in benchmark.GRID]
     (tmp_path / "found.jsonl").write_text("\n".join(lines))
     document = tmp_path / "page.md"
     document.write_text("Before.\n<!-- tables -->\nformer\n<!-- end -->\nAfter.\n")

@@ -1,8 +1,5 @@
 """The coverage of printed intervals, simulated."""
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -10,6 +7,7 @@ import pytest
 
 from livergrade.evaluation.intervals import Jackknife
 from livergrade.evaluation.metric_catalog import weighted_metrics
+from tests.benchmarks.scripts import load
 from tests.evaluation import cohorts
 from tests.evaluation.cohorts import Cell
 
@@ -19,14 +17,7 @@ REPEATS = 2000
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """The benchmark of coverage, which is no module of the package."""
-    path = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
-    spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("coverage")
 
 
 @pytest.mark.parametrize("name", ["image", "patient"])

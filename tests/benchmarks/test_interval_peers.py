@@ -1,14 +1,12 @@
 """Intervals of other methods, and the table that sets ours beside them."""
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
+from tests.benchmarks.scripts import load
 from tests.evaluation import cohorts
 from tests.evaluation.cohorts import Cell
 
@@ -16,14 +14,7 @@ from tests.evaluation.cohorts import Cell
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """The benchmark, which is no module of the package."""
-    path = Path(__file__).parents[2] / "benchmarks" / "interval_peers.py"
-    spec = importlib.util.spec_from_file_location("interval_peers_benchmark", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("interval_peers")
 
 
 def test_peers_of_a_mean_are_those_of_scipy(benchmark: ModuleType) -> None:

@@ -1,9 +1,6 @@
 """The power of a comparison that is still to be made."""
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +14,7 @@ from livergrade.evaluation.power import (
     shown,
 )
 from livergrade.evaluation.two_models import TwoModels
+from tests.benchmarks.scripts import load
 
 MODELS = TwoModels.of(0.8, 0.1, 0.038)
 ERROR = 3.3
@@ -57,13 +55,7 @@ def test_a_difference_that_cannot_be_found_is_none() -> None:
 @pytest.mark.parametrize("design", [(74, 3, 0), (74, 5, 0), (15, 5, 0), (74, 1, 5), (74, 3, 5)])
 def test_the_power_is_that_of_simulated_comparisons(design: tuple[int, int, int]) -> None:
     """Of benchmarks/comparisons.py, which draws images and reads patients' grades from them."""
-    path = Path(__file__).parents[2] / "benchmarks" / "comparisons.py"
-    spec = importlib.util.spec_from_file_location("comparisons_of_power", path)
-    assert spec
-    assert spec.loader
-    benchmark = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = benchmark
-    spec.loader.exec_module(benchmark)
+    benchmark = load("comparisons")
     simulated = benchmark.simulate(benchmark.Cell(*design, 0.1), 600)["patient"]["after"]
     planned = power(Design(*design), MODELS, studies=600)
     error = (simulated * (1 - simulated) / 600 + planned * (1 - planned) / 600) ** 0.5
