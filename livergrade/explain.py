@@ -86,6 +86,7 @@ def _explain_all(
     import torch
     from tqdm import tqdm
 
+    from livergrade.evaluation.ood import appearance
     from livergrade.explanations.explained import explain
     from livergrade.explanations.maps import with_random_weights
     from livergrade.io.images import ImageError
@@ -96,12 +97,13 @@ def _explain_all(
     failed: dict[str, str] = {}
     for image in tqdm(chosen, "explaining", unit="image"):
         try:
-            crop = torch.tensor(grader.read(image.path, image.mpp, reading))[None]
+            square = grader.read(image.path, image.mpp, reading)[None]
         except ImageError as error:
             failed[str(image.path)] = str(error)
             continue
-        unlike = grader.ood_score(float(grader.distances(crop)[0]))["unlike"]
-        views = [grader.view(crop.to(grader.device), angle) for angle in grader.degrees]
+        unlike = grader.ood_score(float(grader.distances(appearance(square))[0]))["unlike"]
+        crop = torch.from_numpy(square).to(grader.device)
+        views = [grader.view(crop, angle) for angle in grader.degrees]
         explained.append(
             explain(
                 image,

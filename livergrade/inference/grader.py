@@ -15,7 +15,7 @@ from livergrade.config.views import view_count
 from livergrade.data.augment import ViewParams, make_views
 from livergrade.data.cache import cached_size
 from livergrade.errors import UserError
-from livergrade.evaluation.ood import appearance, distances
+from livergrade.evaluation.ood import distances
 from livergrade.evaluation.scale import other_scale
 from livergrade.evaluation.temperature import scaled
 from livergrade.explanations.maps import class_activation
@@ -146,17 +146,18 @@ class Grader:
         hires_cam: NDArray[np.float32] = maps["hires_cam"].cpu().numpy()
         return hires_cam
 
-    def distances(self, images: Tensor) -> NDArray[np.float64]:
+    def distances(self, appearance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the OOD distances of center crops to the training images, ``float64 [B]``.
 
         NaN if the run has no OOD statistics.
 
         Args:
-            images: ``uint8 [B, S, S, 3]`` with ``S`` = :attr:`size`.
+            appearance: of center crops of side :attr:`size`, ``float64 [B, F]``
+                (:func:`livergrade.evaluation.ood.appearance`).
         """
         if not self.appearance:
-            return np.full(len(images), np.nan)
-        return distances(appearance(images.numpy()), self.appearance)
+            return np.full(len(appearance), np.nan)
+        return distances(appearance, self.appearance)
 
     def ood_score(self, distance: float) -> dict[str, float]:
         """Return ``distance`` of an image, and ``unlike``: 1 if it is above the OOD threshold, else 0.

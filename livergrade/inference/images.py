@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
@@ -20,7 +19,7 @@ from livergrade.errors import UserError
 from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import Input
-from livergrade.inference.readers import read_ahead
+from livergrade.inference.readers import ReadBatch, read_ahead
 from livergrade.inference.scale import log_unknown_scale
 from livergrade.io.kept import Kept, identity
 from livergrade.io.run_tables import read_run_table
@@ -78,18 +77,22 @@ def grade_images(
 
     try:
         with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
-            for indices, crops, errors in read_ahead(
-                read, len(remaining), batch_size=config.batch_size, workers=config.workers
+            for batch in read_ahead(
+                read,
+                len(remaining),
+                batch_size=config.batch_size,
+                workers=config.workers,
+                measure=grader.appearance is not None,
             ):
-                failed.update({str(remaining[index]): reason for index, reason in errors.items()})
-                graded = graded_rows(crops, grader) if indices else ()
-                for index, row in zip(indices, graded, strict=True):
+                failed.update({str(remaining[index]): reason for index, reason in batch.errors.items()})
+                graded = graded_rows(batch, grader) if batch.indices else ()
+                for index, row in zip(batch.indices, graded, strict=True):
                     path = remaining[index]
                     rows[path] = row
                     values = {key: None if value != value else value for key, value in rows[path].items()}
                     kept.add(_name(path), made_from[path], values=values)
-                bar.update(len(indices) + len(errors))
-                if len(rows) // 1000 > (len(rows) - len(indices)) // 1000:
+                bar.update(len(batch.indices) + len(batch.errors))
+                if len(rows) // 1000 > (len(rows) - len(batch.indices)) // 1000:
                     save()
     finally:
         if rows:
@@ -169,11 +172,11 @@ MAY_BE_BLANK = ("spread", "agree", "distance", "unlike")
 """Numbers that are not defined for one view, or without OOD statistics or threshold."""
 
 
-def graded_rows(crops: Tensor, grader: Grader) -> list[dict[str, Any]]:
+def graded_rows(batch: ReadBatch, grader: Grader) -> list[dict[str, Any]]:
     """Grade a batch of center crops, one row each.
 
     Args:
-        crops: ``uint8 [B, S, S, 3]`` with ``S`` = ``grader.size``.
+        batch: center crops of side ``grader.size``.
         grader: grades them.
 
     Returns:
@@ -181,9 +184,10 @@ def graded_rows(crops: Tensor, grader: Grader) -> list[dict[str, Any]]:
         probability), ``agree`` (share of views with that grade), of an ensemble ``member_spread`` (standard
         deviation over its members), and ``distance`` and ``unlike`` from `Grader.ood_score`.
     """
-    probabilities, spreads = grader.grade_members(crops)
+    probabilities, spreads = grader.grade_members(batch.pixels)
+    distances = grader.distances(batch.appearance)
     rows = []
-    for views, spread, distance in zip(probabilities, spreads, grader.distances(crops), strict=True):
+    for views, spread, distance in zip(probabilities, spreads, distances, strict=True):
         of_members = {"member_spread": float(spread)} if grader.ensemble else {}
         rows.append(graded_row(views, grader.classes) | of_members | grader.ood_score(distance))
     return rows

@@ -6,18 +6,35 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from livergrade.evaluation.ood import FEATURES, appearance
 from livergrade.io.images import ImageError
 from livergrade.io.memory import reading_threads
 from livergrade.io.slide_reader import Slide, SlideError
 
-Read = tuple[list[int], Tensor, dict[int, str]]
-"""Indices of the images read, their pixels ``uint8 [B, S, S, 3]``, and index → reason for failures."""
+
+@dataclass(frozen=True)
+class ReadBatch:
+    """Images or tiles that were read together.
+
+    Attributes:
+        indices: numbers of those that could be read, B of them.
+        pixels: their center crops, ``uint8 [B, S, S, 3]``.
+        appearance: what their distances are measured by, ``float64 [B, F]``
+            (:func:`livergrade.evaluation.ood.appearance`); NaN if it is not measured.
+        errors: number of each that can't be read → the reason.
+    """
+
+    indices: list[int]
+    pixels: Tensor
+    appearance: NDArray[np.float64]
+    errors: dict[int, str]
 
 
 class SlideTiles:
@@ -40,16 +57,26 @@ class SlideTiles:
 
 
 def read_ahead(
-    read: Callable[[int], NDArray[np.uint8]], count: int, *, batch_size: int, workers: int
-) -> Iterator[Read]:
+    read: Callable[[int], NDArray[np.uint8]], count: int, *, batch_size: int, workers: int, measure: bool
+) -> Iterator[ReadBatch]:
     """Yield batches of ``read(0)`` to ``read(count - 1)`` in order, read while earlier batches are graded.
 
     The workers are threads: decoders and filters release Python's global lock, threads start quickly, and
     they share the decoded parts of a slide. At most ``2 * workers + 1`` batches are held in memory.
+
+    Args:
+        read: reads an image or a tile, ``uint8 [S, S, 3]``.
+        count: how many there are.
+        batch_size: how many are read together.
+        workers: number of threads.
+        measure: also measure the appearance; here, since it takes milliseconds an image, and the thread that
+            feeds the network has none to spare.
     """
 
-    def read_batch(indices: range) -> Read:
-        crops, read_indices, errors = [], [], {}
+    def read_batch(indices: range) -> ReadBatch:
+        crops: list[NDArray[np.uint8]] = []
+        read_indices: list[int] = []
+        errors: dict[int, str] = {}
         for index in indices:
             if stopped.is_set():  # nobody waits for the rest of the batch
                 break
@@ -58,11 +85,14 @@ def read_ahead(
                 read_indices.append(index)
             except (ImageError, SlideError) as error:
                 errors[index] = str(error)
-        pixels = torch.from_numpy(np.stack(crops) if crops else np.empty((0, 0, 0, 3), np.uint8))
-        return read_indices, pixels.pin_memory() if torch.cuda.is_available() else pixels, errors
+        stacked = np.stack(crops) if crops else np.empty((0, 0, 0, 3), np.uint8)
+        measured = appearance(stacked) if measure else np.full((len(crops), FEATURES), np.nan)
+        pixels = torch.from_numpy(stacked)
+        pixels = pixels.pin_memory() if torch.cuda.is_available() else pixels
+        return ReadBatch(read_indices, pixels, measured, errors)
 
     stopped = threading.Event()
-    pending: deque[Future[Read]] = deque()
+    pending: deque[Future[ReadBatch]] = deque()
     with reading_threads(workers) as pool:
         try:
             for first in range(0, count, batch_size):

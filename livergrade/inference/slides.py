@@ -189,15 +189,21 @@ def _grade_tiles(
     rows: list[dict[str, Any]] = []
     activations: dict[int, NDArray[np.float32]] = {}
     with tqdm(total=count, desc=one_line(slide.path.stem), unit="tile") as bar:
-        batches = read_ahead(read, count, batch_size=config.batch_size, workers=config.workers)
-        for indices, pixels, errors in batches:
-            if errors:
-                raise SlideError(next(iter(errors.values())))
-            for index, row in zip(indices, graded_rows(pixels, grader), strict=True):
+        batches = read_ahead(
+            read,
+            count,
+            batch_size=config.batch_size,
+            workers=config.workers,
+            measure=grader.appearance is not None,
+        )
+        for batch in batches:
+            if batch.errors:
+                raise SlideError(next(iter(batch.errors.values())))
+            for index, row in zip(batch.indices, graded_rows(batch, grader), strict=True):
                 rows.append({"x": cells.x[index], "y": cells.y[index]} | row)
             if config.why:
-                activations.update(zip(indices, grader.activation(pixels), strict=True))
-            bar.update(len(indices))
+                activations.update(zip(batch.indices, grader.activation(batch.pixels), strict=True))
+            bar.update(len(batch.indices))
     tiles = pd.DataFrame(rows).sort_values(["y", "x"], ignore_index=True)
     if config.why:
         maps.parent.mkdir(parents=True, exist_ok=True)

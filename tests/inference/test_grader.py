@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from livergrade.errors import UserError
+from livergrade.evaluation.ood import appearance
 from livergrade.evaluation.temperature import scaled
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
@@ -43,7 +44,7 @@ def test_the_members_of_a_sweep_answer_together_and_tell_how_they_differ(folds: 
     expected = scaled(each, grader.temperature or 1.0).mean(1)[:, predicted].std()
     np.testing.assert_allclose(spread, [expected])
     assert np.isnan(singles[0].grade_members(square)[1]).all()
-    assert grader.distances(square).shape == (1,)
+    assert grader.distances(appearance(square.numpy())).shape == (1,)
     assert np.isfinite(grader.limit)
 
 

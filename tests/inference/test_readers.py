@@ -1,11 +1,14 @@
 """Squares read by threads while earlier ones are graded."""
 
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from livergrade.evaluation.ood import appearance
+from livergrade.inference import readers
 from livergrade.inference.readers import SlideTiles, read_ahead
 from livergrade.io.images import ImageError
 from livergrade.io.slide_reader import Slide
@@ -21,20 +24,39 @@ def squares(number: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (4, 2), (100, 3)])
 def test_batches_come_in_order_without_what_is_broken(batch_size: int, workers: int) -> None:
-    batches = list(read_ahead(squares, 11, batch_size=batch_size, workers=workers))
-    assert [len(numbers) + len(reasons) for numbers, _, reasons in batches] == [
+    batches = list(read_ahead(squares, 11, batch_size=batch_size, workers=workers, measure=False))
+    assert [len(batch.indices) + len(batch.errors) for batch in batches] == [
         min(batch_size, 11 - first) for first in range(0, 11, batch_size)
     ]
-    read = [number for numbers, _, _ in batches for number in numbers]
+    read = [number for batch in batches for number in batch.indices]
     assert read == [number for number in range(11) if number % 3 != 2]
-    assert [int(square[0, 0, 0]) for _, shown, _ in batches for square in shown] == read
-    told = {number: reason for _, _, reasons in batches for number, reason in reasons.items()}
+    assert [int(square[0, 0, 0]) for batch in batches for square in batch.pixels] == read
+    told = {number: reason for batch in batches for number, reason in batch.errors.items()}
     assert told == {number: f"{number} is broken" for number in (2, 5, 8)}
+
+
+def test_the_appearance_is_measured_where_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured_in = set()
+
+    def measured(crops: np.ndarray) -> np.ndarray:
+        measured_in.add(threading.get_ident())
+        return appearance(crops)
+
+    monkeypatch.setattr(readers, "appearance", measured)
+    batches = list(read_ahead(squares, 11, batch_size=4, workers=2, measure=True))
+    for batch in batches:
+        np.testing.assert_array_equal(batch.appearance, appearance(batch.pixels.numpy()))
+    assert measured_in
+    assert threading.get_ident() not in measured_in
 
 
 def test_a_fault_of_ours_is_no_broken_image() -> None:
     with pytest.raises(ZeroDivisionError):
-        list(read_ahead(lambda number: np.full((1, 1, 3), 1 // number), 3, batch_size=1, workers=1))
+        list(
+            read_ahead(
+                lambda number: np.full((1, 1, 3), 1 // number), 3, batch_size=1, workers=1, measure=False
+            )
+        )
 
 
 def test_squares_of_a_slide(tmp_path: Path) -> None:
@@ -52,7 +74,7 @@ def test_who_stops_waits_for_no_batch_but_for_the_pictures_under_way() -> None:
         time.sleep(0.02)
         return squares(0)
 
-    batches = read_ahead(slow, 80, batch_size=20, workers=1)
+    batches = read_ahead(slow, 80, batch_size=20, workers=1, measure=False)
     next(batches)
     batches.close()
     assert len(read) < 30
