@@ -42,7 +42,7 @@ def livergrade(workers: int) -> Way:
 
     def read(path: Path, mpp: float | None, corners: np.ndarray, side: int, size: int) -> int:
         tiles = SlideTiles(Slide(path, mpp), corners.astype(float), side, size)
-        batches = read_ahead(tiles, len(corners), batch_size=BATCH, workers=workers, measure=False)
+        batches = read_ahead(tiles, len(corners), batch_size=BATCH, workers=workers, measure=False, pin=False)
         return sum(len(batch.indices) for batch in batches)
 
     return read

@@ -13,6 +13,7 @@ import lightning as L
 import pytest
 import torch
 
+from livergrade.runs.environment import read_environment
 from tests.conftest import TINY, command, train
 from tests.pretended_card import CARD, Counts, pretended_card
 
@@ -121,6 +122,47 @@ def test_options_that_change_a_step(
 ) -> None:
     train(*TINY, *small, *LAST, *words, f"hydra.run.dir={tmp_path / 'run'}", outputs=tmp_path)
     check(card, OPERATIONS["test_resnet"] + more)
+
+
+@pytest.fixture
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine has a card, and whoever asks for more than whether it is there fails."""
+
+    def touched(*_: object, **__: object) -> None:
+        pytest.fail("the card was used")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for name in ("_lazy_init", "get_device_name", "mem_get_info", "is_bf16_supported", "set_device"):
+        monkeypatch.setattr(torch.cuda, name, touched)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", touched)
+
+
+@pytest.mark.usefixtures("untouched")
+def test_grading_on_the_cpu_leaves_the_card_alone(tiny_run: Path, tmp_path: Path, manifest: Path) -> None:
+    image = next(manifest.parent.rglob("*.png"))
+    command(
+        "predict",
+        f"run={tiny_run}",
+        str(image),
+        "accelerator=cpu",
+        f"out={tmp_path / 'graded'}",
+        outputs=tmp_path,
+    )
+    assert (tmp_path / "graded" / "images.csv").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("untouched")
+def test_training_on_the_cpu_leaves_the_card_alone(small: list[str], tmp_path: Path) -> None:
+    train(
+        *TINY,
+        *small,
+        "trainer=cpu",
+        "trainer.max_epochs=1",
+        f"hydra.run.dir={tmp_path / 'run'}",
+        outputs=tmp_path,
+    )
+    assert read_environment(tmp_path / "run" / "environment.json")["gpu"] is None
 
 
 def test_a_mixture_of_devices_and_a_wait_are_seen() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from livergrade.config.schema import PredictConfig
 from livergrade.config.views import view_count
 from livergrade.data.augment import ViewParams, make_views
 from livergrade.data.cache import cached_size
@@ -19,6 +21,7 @@ from livergrade.evaluation.ood import distances
 from livergrade.evaluation.scale import other_scale
 from livergrade.evaluation.temperature import scaled
 from livergrade.explanations.maps import class_activation
+from livergrade.inference.readers import ReadBatch, read_ahead
 from livergrade.io.field_of_view import field_of_view
 from livergrade.io.images import ImageError, read_square
 from livergrade.io.pixel_reading import PixelReading
@@ -111,6 +114,19 @@ class Grader:
         if self.scale and mpp and (problem := other_scale(field_of_view(path, mpp), self.scale)):
             raise ImageError(problem)
         return read_square(path, self.size, reading)
+
+    def read_ahead(
+        self, read: Callable[[int], NDArray[np.uint8]], count: int, config: PredictConfig
+    ) -> Iterator[ReadBatch]:
+        """Read images or tiles for this grader, as `livergrade.inference.readers.read_ahead` does."""
+        return read_ahead(
+            read,
+            count,
+            batch_size=config.batch_size,
+            workers=config.workers,
+            measure=self.appearance is not None,
+            pin=self.device.type == "cuda",
+        )
 
     def view(self, images: Tensor, degrees: float) -> Tensor:
         """Return the network's input for a batch of center crops, rotated anticlockwise.

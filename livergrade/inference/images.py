@@ -19,7 +19,7 @@ from livergrade.errors import UserError
 from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import Input
-from livergrade.inference.readers import ReadBatch, read_ahead
+from livergrade.inference.readers import ReadBatch
 from livergrade.inference.scale import log_unknown_scale
 from livergrade.io.kept import Kept, identity
 from livergrade.io.run_tables import read_run_table
@@ -77,13 +77,7 @@ def grade_images(
 
     try:
         with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
-            for batch in read_ahead(
-                read,
-                len(remaining),
-                batch_size=config.batch_size,
-                workers=config.workers,
-                measure=grader.appearance is not None,
-            ):
+            for batch in grader.read_ahead(read, len(remaining), config):
                 failed.update({str(remaining[index]): reason for index, reason in batch.errors.items()})
                 graded = graded_rows(batch, grader) if batch.indices else ()
                 for index, row in zip(batch.indices, graded, strict=True):

@@ -57,7 +57,13 @@ class SlideTiles:
 
 
 def read_ahead(
-    read: Callable[[int], NDArray[np.uint8]], count: int, *, batch_size: int, workers: int, measure: bool
+    read: Callable[[int], NDArray[np.uint8]],
+    count: int,
+    *,
+    batch_size: int,
+    workers: int,
+    measure: bool,
+    pin: bool,
 ) -> Iterator[ReadBatch]:
     """Yield batches of ``read(0)`` to ``read(count - 1)`` in order, read while earlier batches are graded.
 
@@ -71,6 +77,7 @@ def read_ahead(
         workers: number of threads.
         measure: also measure the appearance; here, since it takes milliseconds an image, and the thread that
             feeds the network has none to spare.
+        pin: pin the pixels, for a network on a GPU.
     """
 
     def read_batch(indices: range) -> ReadBatch:
@@ -88,8 +95,7 @@ def read_ahead(
         stacked = np.stack(crops) if crops else np.empty((0, 0, 0, 3), np.uint8)
         measured = appearance(stacked) if measure else np.full((len(crops), FEATURES), np.nan)
         pixels = torch.from_numpy(stacked)
-        pixels = pixels.pin_memory() if torch.cuda.is_available() else pixels
-        return ReadBatch(read_indices, pixels, measured, errors)
+        return ReadBatch(read_indices, pixels.pin_memory() if pin else pixels, measured, errors)
 
     stopped = threading.Event()
     pending: deque[Future[ReadBatch]] = deque()

@@ -18,7 +18,7 @@ from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.images import graded_rows, read_graded
 from livergrade.inference.inputs import Input
-from livergrade.inference.readers import SlideTiles, read_ahead
+from livergrade.inference.readers import SlideTiles
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.kept import Kept, digest, slide_identity
@@ -189,14 +189,7 @@ def _grade_tiles(
     rows: list[dict[str, Any]] = []
     activations: dict[int, NDArray[np.float32]] = {}
     with tqdm(total=count, desc=one_line(slide.path.stem), unit="tile") as bar:
-        batches = read_ahead(
-            read,
-            count,
-            batch_size=config.batch_size,
-            workers=config.workers,
-            measure=grader.appearance is not None,
-        )
-        for batch in batches:
+        for batch in grader.read_ahead(read, count, config):
             if batch.errors:
                 raise SlideError(next(iter(batch.errors.values())))
             for index, row in zip(batch.indices, graded_rows(batch, grader), strict=True):

@@ -1,13 +1,18 @@
 """Software and hardware environment of a run, for ``environment.json`` and for reproduction."""
 
+from __future__ import annotations
+
 import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from livergrade.io.json_files import read_json
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = (
     "livergrade",
@@ -53,7 +58,7 @@ class Environment(TypedDict, total=False):
         versions: version by package, and of ``python``.
         platform: operating system and architecture.
         cores: number of CPU cores.
-        gpu: name of the GPU; null without one.
+        gpu: name of the GPU that the network was on; null if it was on none.
         git_commit: commit of the checkout; empty if no work tree of git tracks the files of this package.
         git_changed: whether tracked files, or files of this package, differed from that commit; null if git
             could not say.
@@ -102,19 +107,35 @@ def read_environment(path: Path) -> Environment:
     return read_json(path, Environment)
 
 
-def environment() -> Environment:
-    """Versions, machine, device and the commit of this checkout, JSON-ready."""
-    import torch  # not needed to read runs
+def versions() -> dict[str, str]:
+    """Version of Python and of each of `PACKAGES`."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
 
+
+def environment(device: torch.device) -> Environment:
+    """Versions, machine, device and the commit of this checkout, JSON-ready.
+
+    Args:
+        device: that of the network. No other is asked for: to ask for a GPU takes memory of it.
+    """
     commit, changed = _source()
     return {
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": versions(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "device": str(device),
+        "gpu": _gpu(device),
         "git_commit": commit,
         "git_changed": changed,
     }
+
+
+def _gpu(device: torch.device) -> str | None:
+    if device.type != "cuda":
+        return None
+    import torch  # not needed to read runs
+
+    return torch.cuda.get_device_name(device)
 
 
 def _version(package: str) -> str:

@@ -26,9 +26,8 @@ from livergrade.training.task import GradingTask
 
 def run_facts(trainer: L.Trainer) -> Environment:
     """Return the content of ``environment.json``: versions, machine, command line, device and precision."""
-    return environment() | {
+    return environment(trainer.strategy.root_device) | {
         "command": command_line(),
-        "device": str(trainer.strategy.root_device),
         "precision": trainer.precision,
     }
 

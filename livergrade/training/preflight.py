@@ -104,11 +104,11 @@ def check_environment(config: TrainConfig) -> Iterator[Finding]:
     """Check versions, device, disk and shared memory."""
     import torch
 
-    from livergrade.runs.environment import environment
+    from livergrade.runs.environment import versions
 
-    versions = environment()["versions"]
+    found = versions()
     yield Finding(
-        PASS, "versions", ", ".join(f"{name} {versions[name]}" for name in ("python", "torch", "lightning"))
+        PASS, "versions", ", ".join(f"{name} {found[name]}" for name in ("python", "torch", "lightning"))
     )
     accelerator = config.trainer.accelerator
     if accelerator != "cpu" and torch.cuda.is_available():

@@ -24,7 +24,7 @@ def squares(number: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (4, 2), (100, 3)])
 def test_batches_come_in_order_without_what_is_broken(batch_size: int, workers: int) -> None:
-    batches = list(read_ahead(squares, 11, batch_size=batch_size, workers=workers, measure=False))
+    batches = list(read_ahead(squares, 11, batch_size=batch_size, workers=workers, measure=False, pin=False))
     assert [len(batch.indices) + len(batch.errors) for batch in batches] == [
         min(batch_size, 11 - first) for first in range(0, 11, batch_size)
     ]
@@ -43,7 +43,7 @@ def test_the_appearance_is_measured_where_images_are_read(monkeypatch: pytest.Mo
         return appearance(crops)
 
     monkeypatch.setattr(readers, "appearance", measured)
-    batches = list(read_ahead(squares, 11, batch_size=4, workers=2, measure=True))
+    batches = list(read_ahead(squares, 11, batch_size=4, workers=2, measure=True, pin=False))
     for batch in batches:
         np.testing.assert_array_equal(batch.appearance, appearance(batch.pixels.numpy()))
     assert measured_in
@@ -54,7 +54,12 @@ def test_a_fault_of_ours_is_no_broken_image() -> None:
     with pytest.raises(ZeroDivisionError):
         list(
             read_ahead(
-                lambda number: np.full((1, 1, 3), 1 // number), 3, batch_size=1, workers=1, measure=False
+                lambda number: np.full((1, 1, 3), 1 // number),
+                3,
+                batch_size=1,
+                workers=1,
+                measure=False,
+                pin=False,
             )
         )
 
@@ -74,7 +79,7 @@ def test_who_stops_waits_for_no_batch_but_for_the_pictures_under_way() -> None:
         time.sleep(0.02)
         return squares(0)
 
-    batches = read_ahead(slow, 80, batch_size=20, workers=1, measure=False)
+    batches = read_ahead(slow, 80, batch_size=20, workers=1, measure=False, pin=False)
     next(batches)
     batches.close()
     assert len(read) < 30

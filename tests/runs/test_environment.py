@@ -13,7 +13,8 @@ from livergrade.runs.environment import environment, read_environment
 
 
 def test_what_a_run_ran_on_is_plain_and_true() -> None:
-    facts = environment()
+    facts = environment(torch.device("cpu"))
+    assert facts["gpu"] is None
     assert json.loads(json.dumps(facts)) == facts
     assert facts["versions"]["python"] == platform.python_version()
     assert torch.__version__.startswith(facts["versions"]["torch"])
