@@ -43,7 +43,7 @@ def read_json(path: Path, kind: type[Content], *, limit: int = FACTS, fix: str =
         _check_text(value, "", _DEEPEST)
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise UserError(f"{shown(path)}: {_named(str(error), value, kind)}; {fix}") from None
+        raise UserError(f"{shown(path)}: {conversion_problem(error, value, kind)}; {fix}") from None
     except RecursionError:
         raise UserError(f"{shown(path)}: is nested too deep; {fix}") from None
     except ValueError as error:  # malformed, bad UTF-8, or _check_text
@@ -75,9 +75,9 @@ def _check_text(value: Any, key: str, depth: int) -> None:  # noqa: ANN401 - any
         raise ValueError(f"{shown(key, 60)}: holds the control character {found[0]!r}")
 
 
-def _named(message: str, value: Any, kind: Any) -> str:  # noqa: ANN401 - any JSON value, any type
+def conversion_problem(error: msgspec.ValidationError, value: Any, kind: Any) -> str:  # noqa: ANN401 - any
     """What msgspec found wrong, with the key in front: ``scores.patient: expected array, got str``."""
-    reason, _, place = message.partition(" - at `$")
+    reason, _, place = str(error).partition(" - at `$")
     key = re.sub(r"\[\.\.\.\]", "", place.rstrip("`")).strip(".")
     field = re.search(r"missing required field `(.*)`", reason)
     if field and key:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
+import msgspec
 import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, TrainConfig
 from livergrade.config.validation import stored_problems
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write, remove_parts, write_json
-from livergrade.io.json_files import in_file
+from livergrade.io.json_files import conversion_problem, in_file
 from livergrade.io.visible import shown
 from livergrade.io.yaml_files import read_plain_yaml
 
@@ -49,8 +51,7 @@ def create_run_dir(run: Path, config: TrainConfig) -> None:
 
 def save_config(run: Path, config: TrainConfig) -> None:
     """Write the options to ``config.yaml`` atomically."""
-    options = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    values = {"format": FORMAT} | cast("dict[str, Any]", options)
+    values = {"format": FORMAT} | asdict(config)
     with atomic_write(run / "config.yaml") as part:
         part.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
@@ -61,7 +62,8 @@ def read_options(folder: Path) -> TrainConfig:
     They are plain data, and pass the same checks as options that are typed.
 
     Raises:
-        UserError: the folder holds no run, a run of another format, or options that can't be used.
+        UserError: the folder holds no run, a run of another format, not every option or others, or options
+            that can't be used.
     """
     stored = folder / "config.yaml"
     if not os.path.lexists(stored):
@@ -73,16 +75,37 @@ def read_options(folder: Path) -> TrainConfig:
             "run again, or use the version that wrote it"
         )
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainConfig), values))
-    except (ValueError, TypeError, OmegaConfBaseException) as error:
-        key, reason = getattr(error, "full_key", None), str(error).partition("\n")[0]
-        where = f"{shown(key, 100)}: " if key else ""
+        config = msgspec.convert(values, TrainConfig)
+    except msgspec.ValidationError as error:
+        reason = conversion_problem(error, values, TrainConfig)
+        raise UserError(f"{shown(stored)}: can't be read as a run's options: {reason}; {_FIX}") from None
+    known = {key for key, _, _ in options(config)}
+    written = set(_keys(values, known))
+    if unknown := sorted(written - known):
+        told = f"{_some(unknown)}: no option of this version of livergrade"
+        raise UserError(f"{shown(stored)}: can't be read as a run's options: {told}; {_FIX}")
+    if missing := sorted(known - written):
         raise UserError(
-            f"{shown(stored)}: can't be read as a run's options: {where}{shown(reason)}; {_FIX}"
-        ) from None
-    assert isinstance(config, TrainConfig)
+            f"{shown(stored)}: lacks {_some(missing)}: it was cut, or written by another version of "
+            "livergrade; put the run's own file back, or train the run again"
+        )
     in_file(stored, stored_problems(config), fix=_FIX)
     return config
+
+
+def _keys(values: Mapping[str, Any], known: Container[str], prefix: str = "") -> Iterator[str]:
+    """The dotted keys of nested options; a known one may be a mapping itself."""
+    for name, value in values.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and key not in known:
+            yield from _keys(value, known, f"{key}.")
+        else:
+            yield key
+
+
+def _some(keys: list[str]) -> str:
+    more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+    return ", ".join(shown(key, 100) for key in keys[:5]) + more
 
 
 def options_here(stored: TrainConfig, here: TrainConfig) -> TrainConfig:

@@ -35,7 +35,7 @@ def test_plain_values_are_read(tmp_path: Path) -> None:
         ("a: 1\n---\nb: 1\n", "a.yaml"),
         ("- 1\n", "no mapping"),
         ("", "no mapping"),
-        ("a: [", "line 1"),
+        ("a: [", "line [12]"),  # libyaml names where it ends
     ],
 )
 def test_all_else_is_refused_in_a_line(tmp_path: Path, text: str, told: str) -> None:
