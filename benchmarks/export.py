@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 
@@ -28,10 +29,11 @@ from livergrade.config.schema import ModelConfig, TrainConfig
 from livergrade.deploy.exportable import exportable
 from livergrade.deploy.onnx_file import open_session, predict, write_onnx
 from livergrade.deploy.parity import check_parity
+from livergrade.evaluation.splits import COLUMNS, write_split
 from livergrade.inference.grader import Grader
-from livergrade.io.files import write_json
 from livergrade.io.images import read_rgb, read_square
 from livergrade.models.catalog import NAMES
+from livergrade.runs.finished import mark_finished
 from livergrade.runs.folder import save_config
 from livergrade.runs.run import Run
 from livergrade.training.setup import make_task
@@ -42,15 +44,17 @@ def write_untrained(folder: Path, name: str, size: int) -> None:
     config = TrainConfig(model=ModelConfig(name=name))
     config.data.image_size = size
     torch.manual_seed(0)
-    task = make_task(config, config.data.classes, "")
+    split = pd.DataFrame(columns=COLUMNS)
+    task = make_task(config, config.data.classes, "", split)
     for key, parameter in task.net.named_parameters():
         if key.endswith("bn3.weight"):  # they start at zero, which hides the branches
             torch.nn.init.constant_(parameter, 0.2)
     (folder / "checkpoints").mkdir(parents=True)
     save_config(folder, config)
+    write_split(split, folder / "split.csv")
     checkpoint = {"hyper_parameters": dict(task.hparams), "state_dict": task.state_dict()}
     torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
-    write_json({"finished": "untrained"}, folder / "finished.json")
+    mark_finished(folder)
 
 
 @torch.no_grad()

@@ -18,7 +18,8 @@ from livergrade.cli.compose import make_absolute, to_dataclass
 from livergrade.config.schema import DataConfig, EvaluateConfig, TrainConfig
 from livergrade.config.validation import raise_if_invalid, stored_problems
 from livergrade.errors import UserError
-from livergrade.runs.folder import mark_finished, save_config
+from livergrade.runs.finished import mark_finished
+from livergrade.runs.folder import save_config
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from livergrade.cli.command import command
 from livergrade.cli.compose import parse_config
 from livergrade.config.schema import TrainConfig
-from livergrade.runs.folder import create_run_dir, mark_finished
+from livergrade.runs.finished import mark_finished
+from livergrade.runs.folder import create_run_dir
 from livergrade.training.resume import finished_before, may_be_restarted, take_over
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import command, finished_run
+from tests.conftest import as_own, command, finished_run
 from tests.reports.test_run_report import Page
 
 FEW = ("resamples=100", "permutations=100")
@@ -77,6 +77,7 @@ def test_names_are_escaped_on_the_page(tmp_path: Path) -> None:
         for name in ("predictions.csv", "split.csv", "config.yaml"):
             text = (folder / name).read_text()
             (folder / name).write_text(text.replace("moderate", "<i>mid"))
+        as_own(folder)
     command("compare", str(tmp_path / "sweep"), *FEW, outputs=tmp_path)
     page = Page((tmp_path / "sweep" / "comparison" / "report.html").read_text("utf-8"))
     assert not {"b", "i"} & set(page.tags)

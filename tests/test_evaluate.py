@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import GRADES, command, draw_image
+from tests.conftest import GRADES, as_own, command, draw_image
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -145,6 +145,7 @@ def test_a_cohort_of_another_scale_and_another_way_of_colours_are_refused(
 ) -> None:
     scale = {"images": 12, "low": 20.0, "median": 20.0, "high": 20.0, "network_um": 0.625}
     (trained / "scale.json").write_text(json.dumps(scale))
+    as_own(trained)
     words = ["data=manifest", f"data.manifest={elsewhere}", f"data.cache_dir={tmp_path}", "trainer=cpu"]
     for more, told in (
         ("data.mpp=1", "6 of 6 images are of another scale than the run:\n  0.png shows 40 µm"),

@@ -22,7 +22,7 @@ from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
 from livergrade.models.catalog import NAMES
 from livergrade.runs.run import Run
-from tests.conftest import GRADES, TINY, command, made_once, train
+from tests.conftest import GRADES, TINY, as_own, command, made_once, train
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 WORST = 'G:3 "poor" | <b> #*'  # a grade's name that YAML, Markdown and HTML all would trip over
@@ -59,6 +59,7 @@ def trained(manifest: Path, small: list[str], tmp_path_factory: pytest.TempPathF
         )
         stored = folder / "run" / "calibration.json"
         stored.write_text(json.dumps(json.loads(stored.read_text()) | {"temperature": TEMPERATURE}))
+        as_own(folder / "run")
         export(f"run={folder / 'run'}", "views=3", "data.outside=true", outputs=folder)
 
     return made_once(tmp_path_factory, "export", make) / "run"

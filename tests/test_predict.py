@@ -16,7 +16,7 @@ from PIL import Image
 
 from livergrade.evaluation.conformal import sets, threshold
 from livergrade.io.grades import UNLIKE
-from tests.conftest import COLOURS, GRADES, command, write_slide
+from tests.conftest import COLOURS, GRADES, as_own, command, write_slide
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -83,7 +83,7 @@ def calibrated(trained: Path, folder: Path, temperature: float | None = 2.5, pat
     facts = {"low": None, "high": None, "fitted_on": "val", "patients": patients, "images": patients}
     facts |= {"temperature": temperature, "views": 2, "scores": scores, "reason": "none was fitted"}
     (folder / "calibration.json").write_text(json.dumps(facts))
-    return folder
+    return as_own(folder)
 
 
 def test_probabilities_are_calibrated_before_views_are_averaged(

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from livergrade.config.schema import MACHINE
 from livergrade.errors import UserError
 from livergrade.io.regular_files import is_regular
+from livergrade.runs.finished import read_finished
 from livergrade.runs.folder import read_options
 
 
@@ -23,11 +24,15 @@ def already_finished(composed: DictConfig) -> str | None:
 
     Returns:
         The message; None if there is work, or a mistake that is told elsewhere.
+
+    Raises:
+        UserError: ``finished.json`` is damaged.
     """
     resume = OmegaConf.select(composed, "train.resume")
     if not resume or not is_regular(Path(resume) / "finished.json"):
         return None
     run = Path(resume).absolute()
+    read_finished(run)
     try:
         stored = read_options(run)
     except UserError:

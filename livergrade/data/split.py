@@ -6,7 +6,6 @@ Patients are stratified by grade; a patient with images of several grades counts
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -308,13 +307,3 @@ def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
         raise UserError(f"{path}: does not fit this cohort; draw a new split or restore the data:\n{listed}")
     split = split.set_index("image").loc[cohort.table["image"]].reset_index()
     return split[[name for name in COLUMNS if name in split]]
-
-
-def fingerprint(split: pd.DataFrame) -> str | None:
-    """Hash of every image's name, split part and content: equal only for the same data and split."""
-    if "sha256" not in split:
-        return None
-    lines = sorted(
-        "\t".join(row) for row in split[["image", "patient", "grade", "split", "sha256"]].to_numpy()
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from livergrade import __version__
 from livergrade.config.schema import ExportConfig
-from livergrade.data.split import fingerprint
 from livergrade.deploy.exportable import exportable
 from livergrade.deploy.model_card import write_card
 from livergrade.deploy.onnx_file import write_onnx
 from livergrade.deploy.parity import Agreement, check_parity, images_to_check
 from livergrade.errors import UserError
+from livergrade.evaluation.splits import fingerprint
 from livergrade.inference.grader import Grader
 from livergrade.inference.input_tables import named_by
 from livergrade.io.files import atomic_write, write_json

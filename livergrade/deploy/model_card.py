@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from livergrade import __version__
-from livergrade.data.split import fingerprint
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.scale import in_words
+from livergrade.evaluation.splits import fingerprint
 from livergrade.evaluation.summary import RunMetrics
 from livergrade.io.files import atomic_write
 from livergrade.io.visible import one_line

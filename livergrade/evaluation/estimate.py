@@ -129,6 +129,8 @@ def paired_difference(
     if np.isnan(value):
         return undefined(n, "undefined for one of the two models")
     ci_unavailable = too_few_patients(len(jackknife.grades)) or ci_unavailable
+    if not ci_unavailable and np.isnan(values).any():
+        ci_unavailable = UNDEFINED_WITHOUT_ONE
     if not ci_unavailable and not pseudo and np.ptp(values) < 1e-12:
         ci_unavailable = "the difference is the same for every patient"
     if ci_unavailable:

@@ -109,8 +109,9 @@ def validate(predictions: pd.DataFrame, *, source: str = "predictions") -> None:
     Raises:
         UserError: For a missing column, an empty table, an unknown grade, a probability that is not a number
             or outside 0..1, probabilities that do not sum to 1 within 1e-3, a predicted grade that is not the
-            most probable one, a duplicate view, or an image with two patients, grades or splits. Rows are
-            counted as in the file: the header is row 1.
+            most probable one, a duplicate view, an image without an angle that others of its split have, or
+            an image with two patients, grades or splits. Rows are counted as in the file: the header is
+            row 1.
     """
     missing = [name for name in _COLUMNS if name not in predictions.columns]
     columns = probability_columns(predictions)
@@ -141,6 +142,9 @@ def validate(predictions: pd.DataFrame, *, source: str = "predictions") -> None:
         & (predicted_index >= 0)
         & (scores[np.arange(len(scores)), predicted_index] < highest - _SUM_TOLERANCE),
         "the view (image and angle) is given twice": predictions.duplicated(["image", "angle"]).to_numpy(),
+        "the image lacks a view at an angle that other images of its split have": (
+            images["angle"].transform("nunique") < predictions.groupby("split")["angle"].transform("nunique")
+        ).to_numpy(),
     } | {
         f"the image has more than one {name}": images[name].transform("nunique").to_numpy() > 1
         for name in ("patient", "grade", "split")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -28,3 +29,13 @@ def read_split_table(path: Path) -> pd.DataFrame:
         UserError: the file can't be read, or a column is missing.
     """
     return read_run_table(path, needed=_REQUIRED, called="a split", fix="give the split.csv that a run wrote")
+
+
+def fingerprint(split: pd.DataFrame) -> str | None:
+    """Hash of every image's name, split part and content: equal only for the same data and split."""
+    if "sha256" not in split:
+        return None
+    lines = sorted(
+        "\t".join(row) for row in split[["image", "patient", "grade", "split", "sha256"]].to_numpy()
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

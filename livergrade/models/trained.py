@@ -17,6 +17,9 @@ from livergrade.io.visible import shown
 from livergrade.models.build import build
 from livergrade.models.catalog import OPTIONS
 
+OF_RUN = {"split": ("split.csv", "another split"), "options": ("config.yaml", "other options")}
+"""What a checkpoint says of the run that wrote it, the file that holds it, and how to name a difference."""
+
 
 class _NoRandomValues(TorchFunctionMode):
     """Skips drawing normal values; on ``meta``, where none are stored, PyTorch loads its compiler (1.5 s)."""
@@ -39,7 +42,8 @@ def trained_net(
     Args:
         checkpoint: the file.
         recorded: ``classes``, ``name``, ``head`` and further options of the network as ``config.yaml`` of the
-            run has them; None to compare nothing.
+            run has them, and the ``split`` and ``options`` of `livergrade.runs.checkpoint_mark`; None to
+            compare nothing.
 
     Raises:
         UserError: the file is damaged, could run code, is not a checkpoint of this version, its weights are
@@ -55,12 +59,10 @@ def trained_net(
         model = _table(settings["model"])
         options = {name: model[name] for name in OPTIONS[model["name"]]}
         stored = {"classes": classes, "name": model["name"], "head": model["head"]} | options
+        stored |= {key: settings.get(key) for key in OF_RUN}
         for key, value in (recorded or stored).items():
             if type(stored.get(key)) is not type(value) or stored[key] != value:
-                raise UserError(
-                    f"{checkpoint}: its {key} is {shown(stored.get(key))}, and {shown(value)} in config.yaml "
-                    "of the run: they are of two runs; use the files as they were trained"
-                )
+                raise UserError(f"{checkpoint}: {_of_two_runs(checkpoint, key, stored.get(key), value)}")
         weights = {
             name.removeprefix("net."): tensor
             for name, tensor in content["state_dict"].items()
@@ -78,6 +80,23 @@ def trained_net(
         reason = str(error).splitlines()[0][:500] if str(error) else "it holds no network"
         raise UserError(f"{problem}: {reason}") from None
     return net.eval(), classes
+
+
+def _of_two_runs(checkpoint: Path, key: str, stored: object, own: object) -> str:
+    """Say that a checkpoint is of another run than the files beside it."""
+    if key in OF_RUN:
+        file, of_what = OF_RUN[key]
+        if stored is None:
+            return f"does not say with which {key} it was trained, so it is of no run of this version"
+        return (
+            f"was trained with {of_what} than {shown(checkpoint.parents[1] / file)} (SHA-256 "
+            f"{shown(stored, 16)} and {shown(own, 16)}): they are of two runs; put the run's own file back, "
+            "or train the run again"
+        )
+    return (
+        f"its {key} is {shown(stored)}, and {shown(own)} in config.yaml of the run: they are of two runs; "
+        "use the files as they were trained"
+    )
 
 
 def _table(stored: object) -> Mapping[str, Any]:

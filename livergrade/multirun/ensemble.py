@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import itertools
 import logging
 import os
 from collections.abc import Sequence
@@ -21,15 +20,15 @@ from livergrade.evaluation.cross_fit import (
     ensemble_temperature,
     out_of_fold,
     pooled_scale,
-    scales_differ,
 )
-from livergrade.evaluation.ood import Appearance, read_distances
+from livergrade.evaluation.ood import Appearance
 from livergrade.evaluation.scale import Scale
 from livergrade.evaluation.summary import RunMetrics, evaluate
 from livergrade.evaluation.uncertainty import Calibration, fit_calibration, uncertainty_metrics
 from livergrade.io.regular_files import is_folder
 from livergrade.io.visible import shown
 from livergrade.multirun.grouping import arms
+from livergrade.multirun.members import refuse_cut_files, refuse_different, refuse_foreign_files
 from livergrade.multirun.one_cohort import refuse_mixed_cohorts
 from livergrade.multirun.spellings import refuse_spellings
 from livergrade.runs.environment import Environment
@@ -142,7 +141,7 @@ class Ensemble(Run):
         known = [reference for reference in references if reference]
         if len(known) < len(references):
             return None
-        measured = [read_distances(run.folder / "appearance.csv") for run in self.members]
+        measured = [run.distances for run in self.members]
         return cross_fitted_appearance(known, measured, self._trained_images)
 
     @functools.cached_property
@@ -210,6 +209,7 @@ def open_run(folder: str | Path, network: str | None = None) -> Run:
         return Run(path)
     try:
         runs, unfinished = find_runs([path])
+        refuse_cut_files(runs)
         groups, left_out = arms(runs)
     except UserError as error:
         reason = str(error).removeprefix("nothing to compare:\n")
@@ -224,9 +224,10 @@ def open_run(folder: str | Path, network: str | None = None) -> Run:
     _refuse_missing(path, members[0].model, [*unfinished, *left_out])
     if len(members) == 1:
         return members[0]
+    refuse_foreign_files(path, members)
     refuse_mixed_cohorts({name: repeats}, external=False)
     refuse_spellings(repeats.values())
-    _refuse_different(path, members, kind)
+    refuse_different(path, members, kind)
     log.info(
         "%s: %d runs of %s answer together, by the mean of their probabilities; calibration, sets and OOD "
         "threshold are fitted on predictions for patients that a run never trained on",
@@ -284,67 +285,3 @@ def _chosen(path: Path, network: str | None, names: Sequence[str], runs: Sequenc
         f"{shown(path)}: {problem}; add one of {' or '.join(typed)}, or name the folder of one run, as "
         f"run={runs[0].folder}"
     )
-
-
-def _refuse_different(path: Path, members: Sequence[Run], kind: str) -> None:
-    """Check that the members are of one split and one scale, and the files of each of its own split.
-
-    Raises:
-        UserError: lists the members that differ from the first.
-    """
-    if kind not in ("patient", "kfold"):
-        raise UserError(
-            f"{shown(path)}: its runs are split by image, so that none of them has patients it never saw; "
-            "name one run, or train with split=kfold"
-        )
-    lines, first = _splits_differ(members, kind), members[0]
-    lines += [line for run in members for line in _of_another_split(run)]
-    for run in members[1:]:
-        if scales_differ([first.scale, run.scale]):
-            lines.append(
-                f"{run.folder}: its training images are of another scale than those of {first.folder}"
-            )
-        if (first.appearance is None) != (run.appearance is None):
-            lines.append(
-                f"{run.folder}: knows the look of its images, and {first.folder} does not, or reversed"
-            )
-    if lines:
-        listed = "\n".join(f"  {line}" for line in lines)
-        raise UserError(f"{shown(path)}: these runs can't answer together; name one run:\n{listed}")
-
-
-def _of_another_split(run: Run) -> list[str]:
-    """Files of a member that lack images it did not train on, or count some that it did as such images."""
-    part = run.split.set_index("image")["split"]
-    unseen, trained = set(part.index[part.isin(["val", "test"])]), set(part.index[part == "train"])
-    tables, lines = {"predictions.csv": run.predictions}, list[str]()
-    if run.appearance is not None:
-        tables["appearance.csv"] = read_distances(run.folder / "appearance.csv")
-    for name, table in tables.items():
-        told = set(table["image"][table["split"] != "train"])
-        lines += [
-            f"{run.folder}: {name} {problem} {shown(min(images))}, one of {len(images)} such images by its "
-            "split.csv; put the run's own files back, or train it again"
-            for images, problem in ((unseen - told, "lacks"), (told & trained, "counts as not trained on"))
-            if images
-        ]
-    return lines
-
-
-def _splits_differ(members: Sequence[Run], kind: str) -> list[str]:
-    """Members that test other patients than the first one of their fold, or patients of another fold."""
-    lines = []
-    firsts: dict[int, Run] = {}
-    for run in members:
-        first = firsts.setdefault(run.config.split.fold, run)
-        tables = [one.split.set_index("image")["split"].sort_index() for one in (first, run)]
-        before, now = (table.eq("test") if kind == "kfold" else table for table in tables)
-        if not before.equals(now):
-            lines.append(f"{run.folder}: has another split than {first.folder}")
-    tested = {run: set(run.split["patient"][run.split["split"] == "test"]) for run in firsts.values()}
-    for first, run in itertools.combinations(tested, 2):
-        if shared := sorted(tested[first] & tested[run]):
-            lines.append(
-                f"{run.folder}: tests patients that {first.folder} tests, too, as {', '.join(shared[:3])}"
-            )
-    return lines

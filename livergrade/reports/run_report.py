@@ -12,7 +12,6 @@ import pandas as pd
 
 from livergrade.config.schema import DataConfig, TrainConfig
 from livergrade.data.kinds import KINDS
-from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.faithfulness import METHODS, by_method, read_sanity
 from livergrade.evaluation.grade_counts import grade_counts, mixed_grades
@@ -22,6 +21,7 @@ from livergrade.evaluation.mistakes import worst_images
 from livergrade.evaluation.net_benefit import best_between
 from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.scale import in_words
+from livergrade.evaluation.splits import fingerprint
 from livergrade.evaluation.summary import RunMetrics, Subgroup
 from livergrade.io.visible import shown
 from livergrade.reports.checklists import FILE

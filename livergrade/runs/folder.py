@@ -124,11 +124,6 @@ def options_here(stored: TrainConfig, here: TrainConfig) -> TrainConfig:
     return config
 
 
-def mark_finished(run: Path) -> None:
-    """Write ``finished.json`` as the last file; without it the run is incomplete."""
-    write_json({"finished": datetime.now().astimezone().isoformat()}, run / "finished.json")
-
-
 class Failure(TypedDict):
     """Content of ``failed.json``.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, REPORTING, TrainConfig
 from livergrade.errors import UserError
-from livergrade.evaluation.ood import Appearance, read_appearance
+from livergrade.evaluation.ood import Appearance, read_appearance, read_distances
 from livergrade.evaluation.predictions import class_names, read_predictions
 from livergrade.evaluation.scale import Scale, read_scale
 from livergrade.evaluation.splits import read_split_table
@@ -24,7 +24,9 @@ from livergrade.io.json_files import in_file
 from livergrade.io.regular_files import is_regular
 from livergrade.io.visible import one_line, shown
 from livergrade.models.catalog import label
+from livergrade.runs.checkpoint_mark import checkpoint_mark
 from livergrade.runs.environment import Environment, read_environment
+from livergrade.runs.finished import NAME, refuse_replaced
 from livergrade.runs.folder import options_here, read_options
 from livergrade.runs.history import read_curves
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 # Options that do not distinguish experiments: the repeat, the hardware (MACHINE), and what is shown of it.
 REPEATS = ("seed", "split.seed", "split.fold")
+
+Content = TypeVar("Content")
 
 
 def display_name(folder: Path) -> str:
@@ -50,7 +54,8 @@ class Run:
         members: the runs whose networks answer together; of a single run itself.
 
     Raises:
-        UserError: from each attribute, if its file is missing, damaged or of another format.
+        UserError: from each attribute, if its file is missing, damaged or of another format, or is not the
+            one that the run was finished with.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +65,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether the run completed."""
-        return is_regular(self.folder / "finished.json")
+        return is_regular(self.folder / NAME)
 
     @property
     def best(self) -> Path:
@@ -79,7 +84,7 @@ class Run:
     @functools.cached_property
     def recorded(self) -> TrainConfig:
         """Options that the run was trained with, for its report."""
-        return read_options(self.folder)
+        return self._own("config.yaml", read_options(self.folder))
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
@@ -95,7 +100,7 @@ class Run:
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
         """Checked predictions, one row per view."""
-        return read_predictions(self.folder / "predictions.csv")
+        return self._own("predictions.csv", read_predictions(self.folder / "predictions.csv"))
 
     @functools.cached_property
     def tested(self) -> pd.DataFrame:
@@ -119,50 +124,58 @@ class Run:
         """The network of the best checkpoint, in evaluation mode on the CPU; its grades are the options'.
 
         Raises:
-            UserError: the checkpoint is damaged, could run code, or is of another network or other grades
-                than config.yaml says.
+            UserError: the checkpoint is damaged, could run code, or is of another network, other grades,
+                other options or another split than config.yaml and split.csv say.
         """
         from livergrade.models.trained import trained_net
 
         model = self.recorded.model
         recorded = {"classes": self.recorded.data.classes, "name": model.name, "head": model.head}
-        return trained_net(self.best, recorded | model.architecture())[0]
+        mark = checkpoint_mark(self.recorded, self.split)
+        net, _ = trained_net(self.best, recorded | model.architecture() | mark)
+        return self._own("checkpoints/best.ckpt", net)
 
     @functools.cached_property
     def split(self) -> pd.DataFrame:
         """Table of ``split.csv``."""
-        return read_split_table(self.folder / "split.csv")
+        return self._own("split.csv", read_split_table(self.folder / "split.csv"))
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """Training curves, one row per epoch; empty for an evaluation."""
         path = self.folder / "history.csv"
-        return read_curves(path) if os.path.lexists(path) else pd.DataFrame({"epoch": []})
+        curves = read_curves(path) if os.path.lexists(path) else pd.DataFrame({"epoch": []})
+        return self._own("history.csv", curves)
 
     @functools.cached_property
     def metrics(self) -> RunMetrics:
         """Content of ``metrics.json``."""
-        return read_metrics(self.folder / "metrics.json")
+        return self._own("metrics.json", read_metrics(self.folder / "metrics.json"))
 
     @functools.cached_property
     def environment(self) -> Environment:
         """Content of ``environment.json``."""
-        return read_environment(self.folder / "environment.json")
+        return self._own("environment.json", read_environment(self.folder / "environment.json"))
 
     @functools.cached_property
     def calibration(self) -> Calibration:
         """Content of ``calibration.json``."""
-        return read_calibration(self.folder / "calibration.json")
+        return self._own("calibration.json", read_calibration(self.folder / "calibration.json"))
 
     @functools.cached_property
     def appearance(self) -> Appearance | None:
         """Content of ``appearance.json``; None if missing."""
-        return read_appearance(self.folder / "appearance.json")
+        return self._own("appearance.json", read_appearance(self.folder / "appearance.json"))
+
+    @functools.cached_property
+    def distances(self) -> pd.DataFrame:
+        """Content of ``appearance.csv``."""
+        return self._own("appearance.csv", read_distances(self.folder / "appearance.csv"))
 
     @functools.cached_property
     def scale(self) -> Scale | None:
         """Content of ``scale.json``; None if the scale of the training images is not known."""
-        return read_scale(self.folder / "scale.json")
+        return self._own("scale.json", read_scale(self.folder / "scale.json"))
 
     @functools.cached_property
     def contents(self) -> dict[str, str]:
@@ -189,6 +202,11 @@ class Run:
                 "has another content; put that file back, or name images"
             )
         return path
+
+    def _own(self, name: str, content: Content) -> Content:
+        """What was read of a file, once it is known to be the one that the run was finished with."""
+        refuse_replaced(self.folder, name)
+        return content
 
     def require_measured(self) -> None:
         """Check all that a page about the run tells, before it is worked with for minutes.

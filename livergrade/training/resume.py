@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from livergrade.config.schema import TrainConfig
 from livergrade.data.patient_alias import KEPT, refuse_changed_alias
 from livergrade.io.earlier_start import set_aside
+from livergrade.runs.finished import read_finished
 from livergrade.runs.same_options import refuse_other_run
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,13 @@ def finished_before(run: Path, config: TrainConfig) -> bool:
     has no checkpoint yet, starts from the beginning; what it left is moved to ``earlier_start_<n>``.
 
     Raises:
-        UserError: the folder belongs to a job with different options.
+        UserError: the folder belongs to a job with different options, or its ``finished.json`` is damaged.
     """
     stored, failed = run / "config.yaml", (run / "failed.json").is_file()
     if stored.is_file():
         refuse_other_run(run, config, fix="leave out hydra.sweep.dir for a new sweep")
         if (run / "finished.json").is_file():
+            read_finished(run)
             refuse_changed_alias(config.data, run)
             return True
         if (run / "checkpoints" / "last.ckpt").is_file() and not failed:

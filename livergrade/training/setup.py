@@ -19,6 +19,7 @@ from livergrade.models.build import normalisation
 from livergrade.models.catalog import label
 from livergrade.models.layers import count
 from livergrade.models.weights import load_weights
+from livergrade.runs.checkpoint_mark import checkpoint_mark
 from livergrade.runs.environment import Environment
 from livergrade.runs.starts import NOT_RECORDED
 from livergrade.training.image_checks import check_appearance
@@ -78,8 +79,8 @@ def make_task(
         config: the run's options.
         classes: the grades, worst to best.
         note: printed on every figure.
-        split: the split from which ``loss.class_weights`` counts the training images; None if the task is
-            only tested.
+        split: the split, from which ``loss.class_weights`` counts the training images, and by which its
+            checkpoints are known; None if the task is only tested.
 
     Raises:
         UserError: the network can't take images of this size, or can't be built.
@@ -100,6 +101,7 @@ def make_task(
         channels_last=channels_last(config.trainer),
         note=note,
         figure_epochs=config.trainer.figure_epochs,
+        mark=None if split is None else checkpoint_mark(config, split),
     )
 
 

@@ -24,6 +24,7 @@ from livergrade.errors import UserError
 from livergrade.io.safe_load import safe_load
 from livergrade.io.visible import one_line, shown
 from livergrade.models import layers
+from livergrade.models.trained import OF_RUN
 from livergrade.training.checkpoints import LastCheckpoint, give_checkpoint, with_own_paths
 from livergrade.training.ema import AveragedWeights, averaged_tensors
 from livergrade.training.fitting import Fitting, UnfitError, kind
@@ -62,7 +63,7 @@ def restore(
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     fix = f"start a new run, with model.weights={best} to start from its best weights"
     content = _checked(
-        last, "can't resume from it", fix, lambda stored: _training_state(stored, trainer, task, data)
+        last, "can't resume from it", fix, lambda stored: _training_state(stored, trainer, task, data), task
     )
     done, most = (
         content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"],
@@ -99,7 +100,7 @@ def best_weights(path: Path, task: GradingTask) -> dict[str, Any]:
     def weights(stored: dict[str, Any]) -> dict[str, Any]:
         return _version() | {"state_dict": _weights(stored, task, Fitting())}
 
-    return _checked(path, "can't be tested", fix, weights)
+    return _checked(path, "can't be tested", fix, weights, task)
 
 
 def _version() -> dict[str, Any]:
@@ -108,19 +109,38 @@ def _version() -> dict[str, Any]:
 
 
 def _checked(
-    path: Path, used: str, fix: str, fitted: Callable[[dict[str, Any]], dict[str, Any]]
+    path: Path,
+    used: str,
+    fix: str,
+    fitted: Callable[[dict[str, Any]], dict[str, Any]],
+    task: GradingTask,
 ) -> dict[str, Any]:
     """Read a file and fit what it holds; ``used`` says for what it can't be used if it does not fit."""
     content = safe_load(path, fix=fix)
     try:
         if not isinstance(content, dict) or "state_dict" not in content:
             raise UnfitError("it contains no training state")
+        _require_own(path, content.get("hyper_parameters"), task)
         return fitted(content)
     except UnfitError as error:
         written = content.get("pytorch-lightning_version") if isinstance(content, dict) else None
         other = f" (written with Lightning {shown(written, 30)}, this is {L.__version__})"
         told = other if isinstance(written, str) and written != L.__version__ else ""
         raise UserError(f"{path}: {used}, {error}{told}; {fix}") from None
+
+
+def _require_own(path: Path, settings: object, task: GradingTask) -> None:
+    """Check that a checkpoint was saved by this run.
+
+    Raises:
+        UserError: it is of another split or of other options, such as another fold's.
+    """
+    for key, (file, of_what) in OF_RUN.items():
+        if isinstance(settings, Mapping) and settings.get(key) != task.hparams.get(key):
+            raise UserError(
+                f"{path}: was saved by a run with {of_what} than {path.parents[1] / file}: they are of two "
+                "runs; put the run's own file back, or start a new run"
+            )
 
 
 def _training_state(

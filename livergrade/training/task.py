@@ -1,6 +1,6 @@
 """The LightningModule: a network with its loss, optimizer and metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -42,6 +42,7 @@ class GradingTask(L.LightningModule):
         channels_last: memory format of images and weights.
         note: printed on every figure, for example a warning about leakage.
         figure_epochs: epochs between two confusion matrices in TensorBoard; 0: none.
+        mark: which run this is, for its checkpoints, see :mod:`livergrade.runs.checkpoint_mark`.
     """
 
     smooth_loss: Tensor
@@ -61,11 +62,13 @@ class GradingTask(L.LightningModule):
         channels_last: bool = False,
         note: str = "",
         figure_epochs: int = 1,
+        mark: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         plain = {"classes": classes, "model": asdict(model), "optim": asdict(optim), "loss": asdict(loss)}
         others = {"seed": seed, "mixup": mixup, "class_weights": list(class_weights), "note": note}
-        self.save_hyperparameters(plain | others | {"channels_last": channels_last}, logger=False)
+        others |= {"channels_last": channels_last, **(mark or {})}
+        self.save_hyperparameters(plain | others, logger=False)
         self.classes, self.model, self.optim = classes, model, optim
         self.seed, self.mixup, self.note, self.figure_epochs = seed, mixup, note, figure_epochs
         self.net = build(model.name, len(classes), model.head, **model.architecture())

@@ -8,6 +8,7 @@ import pytest
 
 from livergrade.data import duplicates
 from livergrade.data.duplicates import SIDE, near_duplicates, thumbnail
+from livergrade.io.images import LEAST_SIDE
 
 
 def tissue(seed: int, cells: int = 32) -> np.ndarray:
@@ -83,3 +84,13 @@ def test_candidates_beyond_the_most_are_dropped_block_by_block(monkeypatch: pyte
 def test_no_image_and_one() -> None:
     assert near_duplicates(np.zeros((0, SIDE, SIDE), np.uint8)) == []
     assert pairs(tissue(0)) == []
+
+
+@pytest.mark.parametrize("enlarged", [None, 224])
+def test_noise_of_the_least_size_that_is_read_is_no_copy(enlarged: int | None) -> None:
+    rng = np.random.default_rng(0)
+    for side, copies in ((LEAST_SIDE, False), (8, False), (2, True)):  # fewer are refused before
+        noise = [rng.integers(0, 256, (side, side, 3), np.uint8) for _ in range(40 if side > 2 else 8)]
+        if enlarged:  # as training does before
+            noise = [cv2.resize(one, (enlarged, enlarged), interpolation=cv2.INTER_LINEAR) for one in noise]
+        assert bool(pairs(*noise)) == copies

@@ -11,7 +11,7 @@ from livergrade.deploy.model_card import write_card
 from livergrade.io.files import write_json
 from livergrade.runs.run import Run
 from livergrade.runs.starts import timed, with_start
-from tests.conftest import GRADES, finished_run
+from tests.conftest import GRADES, as_own, finished_run
 
 EXPORTED = {
     "views": [0.0, 90.0],
@@ -82,6 +82,7 @@ def test_a_resumed_run_tells_each_start(tmp_path: Path) -> None:
     assert "starts" not in path.read_text("utf-8")
     first = timed(with_start(Run(folder).environment, None, None), 60)
     write_json(timed(with_start(first, first, "step 4, in epoch 2"), 3), folder / "environment.json")
+    as_own(folder)
     write_card(Run(folder), EXPORTED, path)
     assert "Trained in 2 starts, 1 min 3 s in all" in path.read_text("utf-8")
     assert "resumed from step 4, in epoch 2, 0 min 3 s" in path.read_text("utf-8")

@@ -1,6 +1,7 @@
 """A figure with its interval, or the reason why it has none."""
 
 import numpy as np
+import pytest
 
 from livergrade.evaluation.estimate import estimate, paired_difference, undefined
 from livergrade.evaluation.intervals import wilson
@@ -54,3 +55,13 @@ def test_a_difference_of_nothing_has_a_width_and_too_few_have_a_reason() -> None
     found = paired_difference(np.zeros(16), 15, jackknife_of(15))
     assert found["low"] < 0 < found["high"]
     assert "takes 12" in paired_difference(np.zeros(5), 4, jackknife_of(4))["reason"]
+
+
+@pytest.mark.parametrize("pseudo", [0, 1])
+def test_a_difference_that_one_patient_alone_defines_has_no_interval(pseudo: float) -> None:
+    values = 0.1 + 0.01 * np.cos(np.arange(16))
+    assert paired_difference(values, 15, jackknife_of(15), pseudo=pseudo)["low"] is not None
+    values[4] = np.nan
+    found = paired_difference(values, 15, jackknife_of(15), pseudo=pseudo)
+    assert (found["value"], found["low"], found["high"]) == (values[0], None, None)
+    assert found["reason"].startswith("undefined without one of the patients")

@@ -103,3 +103,27 @@ def test_it_is_the_mean_width_of_simulated_cohorts(
     expected = ExpectedCohort(float(hits.mean()), 6.5, correlation or 0.0, cohorts.MIX)
     error = float(np.std(halves)) * (1 / 1500 + 1 / 200) ** 0.5
     assert half_width(expected, patients, level) == pytest.approx(np.mean(halves), abs=4 * error + 0.003)
+
+
+def test_the_narrow_interval_of_a_nearly_constant_network_holds_and_is_not_the_planned_one() -> None:
+    rng, grades = np.random.default_rng(0), np.arange(30) % 3
+    jackknife, right = Jackknife(grades), np.array([0.05, 0.95, 0.05])
+    held, halves = [], []
+    for _ in range(200):
+        sizes = rng.integers(1, 8, 30)
+        correct = rng.binomial(sizes, rng.beta(right[grades] * 7 / 3, (1 - right[grades]) * 7 / 3))
+        values = np.append(correct.sum(), correct.sum() - correct) / np.append(
+            sizes.sum(), sizes.sum() - sizes
+        )
+        pseudo, spread = ACCURACY.pseudo(False, 30), ACCURACY.spread(False)
+        rows = int(sizes.sum())
+        found = estimate(values, rows, jackknife, share=True, pseudo=pseudo, spread=spread)
+        low, high = found["low"], found["high"]
+        assert low is not None
+        assert high is not None
+        held.append(low <= right.mean() <= high)
+        halves.append((high - low) / 2)
+    assert np.mean(held) >= 0.93
+    planned = half_width(ExpectedCohort(float(right.mean()), 4, 0.3, (1 / 3, 1 / 3, 1 / 3)), 30, "image")
+    assert planned
+    assert np.mean(halves) < 0.9 * planned

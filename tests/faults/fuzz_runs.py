@@ -23,11 +23,11 @@ import numpy as np
 import yaml
 
 from livergrade.config.validation import problems
-from livergrade.data.split import fingerprint
 from livergrade.errors import UserError
 from livergrade.evaluation.conformal import threshold
 from livergrade.evaluation.faithfulness import by_method, read_sanity
 from livergrade.evaluation.ood import FEATURES, distances, read_distances
+from livergrade.evaluation.splits import fingerprint
 from livergrade.evaluation.temperature import scaled
 from livergrade.inference.images import read_graded
 from livergrade.reports.format import table

@@ -27,6 +27,7 @@ from livergrade.errors import UserError
 from livergrade.io.write_below import write_only_below
 from livergrade.predict import predict
 from livergrade.prepare import prepare
+from livergrade.runs.finished import mark_finished
 from livergrade.slides.regions import Region, write_regions
 from tests.conftest import COLOURS, write_slide
 
@@ -276,6 +277,7 @@ def predicting(run: Path) -> type[History]:
         def train(self, times: int, old_date: bool) -> None:
             file = self.folder / "run" / "checkpoints" / "best.ckpt"
             write(file, checkpoints[times], in_place=True, old_date=old_date)
+            mark_finished(self.folder / "run")
 
         @rule(how=st.sampled_from(["removed", "changed", "of another"]))
         def spoil(self, how: str) -> None:

@@ -13,7 +13,7 @@ from livergrade.evaluation.scale import Scale
 from livergrade.inference.inputs import Input
 from livergrade.inference.scale import PAPER_UM, log_unknown_scale, with_tile_side
 from livergrade.io.files import write_json
-from tests.conftest import command, draw_image, write_slide
+from tests.conftest import as_own, command, draw_image, write_slide
 
 SCALE: Scale = {"images": 9, "low": 20.0, "median": 20.0, "high": 20.0, "network_um": 0.625}
 SLIDE, IMAGE = Input(Path("s.svs"), "", slide=True), Input(Path("a.png"), "", slide=False)
@@ -54,7 +54,7 @@ def test_what_can_not_be_compared_is_said_once(caplog: pytest.LogCaptureFixture)
 def scaled_run(tiny_run: Path, tmp_path: Path) -> Path:
     run = shutil.copytree(tiny_run, tmp_path / "run")
     write_json(SCALE, run / "scale.json")
-    return run
+    return as_own(run)
 
 
 def test_an_image_of_another_scale_is_refused_and_the_others_are_graded(
@@ -84,6 +84,7 @@ def test_an_image_of_another_scale_is_refused_and_the_others_are_graded(
 @pytest.mark.usefixtures("undrawn")
 def test_a_slide_is_cut_at_the_runs_scale(scaled_run: Path, tmp_path: Path) -> None:
     write_json({**SCALE, "low": 128.0, "median": 128.0, "high": 128.0}, scaled_run / "scale.json")
+    as_own(scaled_run)
     slide, out = write_slide(tmp_path / "s.tif", 1.0), tmp_path / "out"
     command("predict", f"run={scaled_run}", str(slide), f"out={out}", outputs=tmp_path)
     assert json.loads((out / "options.json").read_text())["tile_um"] == 128

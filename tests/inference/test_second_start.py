@@ -18,7 +18,8 @@ from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
 from livergrade.io.grades import UNLIKE
 from livergrade.predict import predict
-from tests.conftest import draw_image, write_slide
+from livergrade.runs.finished import mark_finished
+from tests.conftest import as_own, draw_image, write_slide
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -123,6 +124,7 @@ def test_another_network_or_calibration_is_refused_and_a_moved_run_is_not(
             torch.save(content, run / name)
         else:
             (run / name).write_bytes(before + b"\n")
+        mark_finished(run)
         with pytest.raises(UserError, match=rf"{name}: SHA-256 \w+ there, SHA-256 \w+ now"):
             start(tmp_path / "a.png", run=run)
         (run / name).write_bytes(before)
@@ -142,9 +144,11 @@ def test_of_an_ensemble_the_files_of_every_member_count(
         file = next(sweep.glob("2_*")) / name
         before = file.read_bytes()
         file.write_bytes(next(sweep.glob("1_*")).joinpath(name).read_bytes())
+        mark_finished(file.parents[name.count("/")])
         with pytest.raises(UserError, match=rf"member 3 of 3, {name}: SHA-256|not of the same data"):
             start(tmp_path / "a.png", run=sweep)
         file.write_bytes(before)
+        mark_finished(file.parents[name.count("/")])
     with pytest.raises(UserError, match=r"was made with other options"):
         start(tmp_path / "a.png")
 
@@ -204,7 +208,7 @@ def test_files_are_of_the_slides_that_are_named_and_can_be_read(
 def called(run: Path, grades: Sequence[str], folder: Path) -> Path:
     """What predict needs of a run, with other names of the grades."""
     (folder / "checkpoints").mkdir(parents=True)
-    for name in ("config.yaml", "finished.json", "calibration.json", "appearance.json"):
+    for name in ("config.yaml", "split.csv", "calibration.json", "appearance.json"):
         shutil.copy(run / name, folder / name)
     options = yaml.safe_load((folder / "config.yaml").read_text())
     options["data"]["classes"] = list(grades)
@@ -212,7 +216,7 @@ def called(run: Path, grades: Sequence[str], folder: Path) -> Path:
     content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     content["hyper_parameters"]["classes"] = list(grades)
     torch.save(content, folder / "checkpoints" / "best.ckpt")
-    return folder
+    return as_own(folder)
 
 
 @pytest.mark.parametrize(
@@ -266,6 +270,7 @@ def test_bits_are_the_runs_or_typed_and_another_number_is_refused(tiny_run: Path
     options = yaml.safe_load((run / "config.yaml").read_text())
     options["data"]["bits"] = 12
     (run / "config.yaml").write_text(yaml.safe_dump(options))
+    as_own(run)
     (tmp_path / "recorded").mkdir()
     config.run, config.data.bits = str(run), None
     predict(config, tmp_path / "recorded")

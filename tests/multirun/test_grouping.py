@@ -8,7 +8,7 @@ import pytest
 from livergrade.errors import UserError
 from livergrade.multirun.grouping import arms, differences
 from livergrade.runs.find import find_runs
-from tests.conftest import finished_run
+from tests.conftest import as_own, finished_run
 
 
 def test_a_missing_fold_leaves_the_repeat_out(tmp_path: Path) -> None:
@@ -56,6 +56,7 @@ def test_grades_must_be_the_same(tmp_path: Path) -> None:
     other = finished_run(tmp_path / "b", "cbam")
     for name in ("predictions.csv", "config.yaml"):
         (other / name).write_text((other / name).read_text().replace("moderate", "middling"))
+    as_own(other)
     with pytest.raises(UserError, match="different grades") as error:
         arms(find_runs([tmp_path])[0])
     assert f"{other}: poor, middling, well" in str(error.value)

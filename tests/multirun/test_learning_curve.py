@@ -10,7 +10,7 @@ from livergrade.multirun.grouping import arms
 from livergrade.multirun.learning_curve import LearningCurve, would_more_help
 from livergrade.multirun.measures import ArmMeasures, measure
 from livergrade.runs.find import find_runs
-from tests.conftest import finished_run
+from tests.conftest import as_own, finished_run
 
 
 def several_sizes(folder: Path, seeds: int = 1) -> ArmMeasures:
@@ -25,6 +25,7 @@ def several_sizes(folder: Path, seeds: int = 1) -> ArmMeasures:
                 train = [row for row in kept if ",train," in row]
                 unused = {row: row.replace(",train,", ",unused,") for row in train[2 * size :]}
                 (run / "split.csv").write_text("\n".join(unused.get(row, row) for row in kept) + "\n")
+                as_own(run)
     return measure(arms(find_runs([folder])[0])[0][0], resamples=20, permutations=100, seed=0)
 
 

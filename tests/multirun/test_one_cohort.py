@@ -11,7 +11,7 @@ from livergrade.multirun.grouping import arms
 from livergrade.multirun.measures import measure
 from livergrade.multirun.one_cohort import refuse_mixed_cohorts
 from livergrade.runs.find import find_runs
-from tests.conftest import finished_run
+from tests.conftest import as_own, finished_run
 
 
 def check(folder: Path) -> None:
@@ -24,6 +24,7 @@ def change(run: Path, make: Callable[[pd.DataFrame], None], *files: str) -> None
         table = pd.read_csv(run / name, dtype=str)
         make(table)
         table.to_csv(run / name, index=False)
+    as_own(run)
 
 
 def regrade(table: pd.DataFrame) -> None:

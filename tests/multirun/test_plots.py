@@ -11,7 +11,7 @@ from livergrade.multirun.measures import measure
 from livergrade.multirun.plots import ZOOM, curves, mean_histories, plot_arm
 from livergrade.reports.style import save
 from livergrade.runs.find import find_runs
-from tests.conftest import finished_run
+from tests.conftest import as_own, finished_run
 
 
 def written(figure) -> str:
@@ -56,6 +56,7 @@ def test_curves_are_the_mean_over_folds(tmp_path: Path) -> None:
         folder = finished_run(tmp_path / str(fold), "senet", kind="kfold", fold=fold)
         table = pd.DataFrame({"epoch": [0, 1], "train/accuracy": [fold, 1.0], "val/accuracy": [np.nan, fold]})
         table.to_csv(folder / "history.csv", index=False)
+        as_own(folder)
     mean = mean_histories(arms(find_runs([tmp_path])[0])[0][0])["senet"]
     assert list(mean["train/accuracy"]) == [0.5, 1.0]
     assert mean["val/accuracy"].tolist()[1] == 0.5

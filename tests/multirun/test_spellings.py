@@ -10,7 +10,7 @@ from livergrade.multirun.grouping import arms
 from livergrade.multirun.measures import measure
 from livergrade.multirun.spellings import refuse_spellings
 from livergrade.runs.run import Run
-from tests.conftest import finished_run
+from tests.conftest import as_own, finished_run
 
 
 def renamed(run: Path, name: str, other: str) -> None:
@@ -19,6 +19,7 @@ def renamed(run: Path, name: str, other: str) -> None:
         table = pd.read_csv(run / file)
         table.loc[table["image"] == f"{name[1:]}_1.png", "patient"] = other
         table.to_csv(run / file, index=False)
+    as_own(run)
 
 
 def test_a_tested_patient_with_two_names_is_refused_unless_they_are_two_people(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from livergrade.reports.checklists import BLANK, FILE, checklist_items, write_checklists
+from tests.conftest import as_own
 
 TRIPOD = (
     "1 2 3a 3b 3c 4 5a 5b 6a 6b 6c 7 8a 8b 8c 9a 9b 9c 10 11 12a 12b 12c 12d 12e 12f 12g 13 14 15 16 17 "
@@ -76,6 +77,7 @@ def test_what_a_run_does_not_record_is_left_out(tiny_run: Path, tmp_path: Path) 
     shutil.copytree(tiny_run, folder, ignore=shutil.ignore_patterns("checkpoints", "tensorboard", "figures"))
     for name in ("environment.json", "near_duplicates.csv", FILE):
         (folder / name).unlink()
+    as_own(folder)
     claim = {row[0]: row[-1] for row in rows(write_checklists(folder).read_text("utf-8"))["CLAIM 2024"]}
     assert claim["23"] == claim["24"] == BLANK  # software, initial weights
     assert "Near duplicates" not in claim["20"]

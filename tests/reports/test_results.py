@@ -14,7 +14,8 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 def test_what_follows_from_the_predictions_is_written_again_the_same(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run", "senet", patients=12)
-    (run / "metrics.json").unlink()
+    for name in ("metrics.json", "finished.json"):
+        (run / name).unlink()
     metrics = write_results(run)
     assert json.loads((run / "metrics.json").read_text()) == metrics
     assert metrics["subgroups"]

@@ -7,10 +7,10 @@ import pytest
 
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
+from livergrade.runs.finished import mark_finished
 from livergrade.runs.folder import (
     FORMAT,
     create_run_dir,
-    mark_finished,
     note_failure,
     options_here,
     read_options,

@@ -208,7 +208,7 @@ SMOOTH = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [STEPS + 2, STEPS])
+@pytest.mark.parametrize("step", [STEPS + 2, STEPS, 2 * STEPS])
 def test_averaged_weights_and_mixed_views_go_on_to_the_same_end(
     words: list[str], during_step, step: int, tmp_path: Path
 ) -> None:
