@@ -118,7 +118,13 @@ def _opened(config: EvaluateConfig, trained: "Run", options: TrainConfig) -> tup
         refuse_other_scale(cohort, options.data.mpp, trained.scale)
         log_colours(cohort.paths, cohort.reading.icc)
         file = trained.folder / "split.csv"
-        return cohort, external_split(cohort, trained.split, file, same_names=config.same_names, alias=alias)
+        split = external_split(cohort, trained.split, file, same_names=config.same_names, alias=alias)
+        if config.recalibrate and split["patient"][split["split"] == "test"].nunique() < 2:
+            raise UserError(
+                "recalibrate: each patient is calibrated by the cohort's others, and it has one patient; "
+                "leave recalibrate out, or give a cohort of two or more"
+            )
+        return cohort, split
     refuse_changed_alias(before, folder)
     cohort = read_cohort(options.data, outside=options.data.outside, run=folder)
     log_colours(cohort.paths, cohort.reading.icc)

@@ -140,6 +140,20 @@ def test_mistakes_are_told(
     assert told in capfd.readouterr().err
 
 
+def test_one_patient_can_not_be_recalibrated_by_others(
+    trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in (0, 1):
+        draw_image(tmp_path / f"{number}.png", number, 7 + number)
+    (tmp_path / "one.csv").write_text("image,patient,grade\n0.png,X1,poor\n1.png,X1,poor\n")
+    words = ["data=manifest", f"data.manifest={tmp_path / 'one.csv'}", "trainer=cpu", "recalibrate=true"]
+    with pytest.raises(SystemExit):
+        command("evaluate", f"run={trained}", *words, f"data.cache_dir={tmp_path}", outputs=tmp_path)
+    told = capfd.readouterr().err
+    assert "recalibrate: each patient is calibrated by the cohort's others, and it has one patient" in told
+    assert "Traceback" not in told
+
+
 def test_a_cohort_of_another_scale_and_another_way_of_colours_are_refused(
     trained: Path, elsewhere: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

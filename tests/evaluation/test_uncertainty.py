@@ -9,7 +9,7 @@ import pytest
 from livergrade.errors import UserError
 from livergrade.evaluation.calibration import calibration_metrics, patient_sums
 from livergrade.evaluation.levels import aggregate
-from livergrade.evaluation.temperature import at_temperature, scaled
+from livergrade.evaluation.temperature import at_temperature, cross_fitted, scaled
 from livergrade.evaluation.uncertainty import fit_calibration, read_calibration, uncertainty_metrics
 from livergrade.io.files import write_json
 from tests.evaluation.simulated import CLASSES, predict
@@ -178,3 +178,19 @@ def test_damaged_scores_by_grade_are_named(tmp_path):
     write_json(fitted, tmp_path / "calibration.json")
     with pytest.raises(UserError, match="lacks image"):
         read_calibration(tmp_path / "calibration.json")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "views",
+    [predict([1] * 12), predict([0, 2]), predict([0, 1, 2] * 2, angles=(0.0,)), predict([0, 1], images=1)],
+    ids=["one grade", "two patients", "one view", "one image each"],
+)
+def test_a_small_or_uniform_cohort_is_recalibrated_by_its_other_patients(views: pd.DataFrame) -> None:
+    calibration = fit_calibration(predict([0, 1, 2] * 4).assign(split="val"))
+    measured = uncertainty_metrics(views, calibration, mix="random", recalibrate=True)["calibration"]
+    expected = aggregate(cross_fitted(views))["image"]
+    own = expected.scores[np.arange(len(expected.truth)), expected.truth]
+    assert measured["test"]["image"]["log_loss"]["after"]["value"] == pytest.approx(-np.log(own).mean())
+    assert measured["patients"] == views["patient"].nunique()
+    assert measured["test"]["image"]["log_loss"]["difference"]["low"] is None
