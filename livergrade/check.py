@@ -11,7 +11,6 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import parse_config
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.runs.paths import command_line
@@ -19,13 +18,7 @@ from livergrade.runs.paths import command_line
 log = logging.getLogger(__name__)
 
 
-@command(
-    "check",
-    "data=manifest data.manifest=cohort.csv model=senet",
-    "Check the machine, the cohort, the split and the weights of a run before it is trained.",
-    TrainConfig(),
-    parse_config,
-)
+@command("check")
 def main(config: TrainConfig) -> None:
     """Run every check, whatever the result of the previous ones."""
     from livergrade.io.files import write_json

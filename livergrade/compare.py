@@ -7,27 +7,13 @@ python -m livergrade.compare outputs/senet/<time> outputs/sknet/<time>
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import CompareConfig
 from livergrade.runs.paths import command_line
 
 
-def parse_config(composed: DictConfig) -> CompareConfig:
-    """Parse and validate the options of a comparison."""
-    return to_dataclass(composed, CompareConfig)
-
-
-@command(
-    "compare",
-    "outputs/sweeps/<time>",
-    "Compare finished runs. Give a sweep's folder, or folders of runs; comparison/ is written there.",
-    CompareConfig(),
-    parse_config,
-    words="runs",
-)
+@command("compare")
 def main(config: CompareConfig) -> None:
     """Run one comparison."""
     from livergrade.multirun.comparison import write_comparison_results

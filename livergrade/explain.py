@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import ExplainConfig
 from livergrade.errors import UserError
 from livergrade.runs.paths import command_line
@@ -28,24 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def parse_config(composed: DictConfig) -> ExplainConfig:
-    """Parse and validate the options of an explanation."""
-    config = to_dataclass(composed, ExplainConfig)
-    if not config.run:
-        raise UserError(
-            "run: which network should be explained? Give a run's folder, as in run=outputs/senet/<time>"
-        )
-    return config
-
-
-@command(
-    "explain",
-    "run=outputs/senet/<time>",
-    "Explain the grades of a trained network with maps, and test whether the maps are faithful.",
-    ExplainConfig(),
-    parse_config,
-    words="images",
-)
+@command("explain")
 def main(config: ExplainConfig) -> None:
     """Explain image by image; an unreadable image does not stop the others."""
     from livergrade.evaluation.faithfulness import faithfulness_estimates
@@ -84,12 +65,12 @@ def _explain_all(
 ) -> tuple[list[Explained], dict[str, str]]:
     """The explanation of every readable image, and by path why the others could not be read."""
     import torch
-    from tqdm import tqdm
 
     from livergrade.evaluation.ood import appearance
     from livergrade.explanations.explained import explain
     from livergrade.explanations.maps import with_random_weights
     from livergrade.io.images import ImageError
+    from livergrade.io.progress import tqdm
 
     randomized_net = with_random_weights(grader.net, config.seed)
     channels, reading = grader.normalisation, config.data.reading(grader.reading)

@@ -9,34 +9,14 @@ import logging
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import ExportConfig
-from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
-def parse_config(composed: DictConfig) -> ExportConfig:
-    """Parse and validate the options of an export."""
-    config = to_dataclass(composed, ExportConfig)
-    if not config.run:
-        raise UserError(
-            "run: which network should be exported? Give a run's folder, as in run=outputs/senet/<time>"
-        )
-    return config
-
-
-@command(
-    "export",
-    "run=outputs/senet/<time>",
-    "Write a trained network as one ONNX file that grades images without PyTorch, with a model card.",
-    ExportConfig(),
-    parse_config,
-    words="images",
-)
+@command("export")
 def main(config: ExportConfig) -> None:
     """Write the ONNX file, check it against the network, and keep it only if they agree."""
     from livergrade.deploy.onnx_file import require

@@ -7,27 +7,13 @@ python -m livergrade.plan run=outputs/senet/<time>
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import PlanConfig
 from livergrade.runs.paths import command_line
 
 
-def parse_config(composed: DictConfig) -> PlanConfig:
-    """Parse and validate the options of a plan."""
-    return to_dataclass(composed, PlanConfig)
-
-
-@command(
-    "plan",
-    "accuracy=85 half_width=5 apart=8",
-    "Plan a study: patients for an interval, patients and trainings for a comparison; or, with run=, what\n"
-    "the cohort of a finished run or sweep can show.",
-    PlanConfig(),
-    parse_config,
-)
+@command("plan")
 def main(config: PlanConfig) -> None:
     """Make one plan."""
     from livergrade.multirun.plan import write_plan

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from livergrade import __version__
 from livergrade.cli.command import command
-from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.runs.same_options import refuse_other_options
@@ -32,26 +30,7 @@ FITTED_ON = ("predictions.csv", "appearance.csv", "split.csv")
 """Files of a member that the calibration and the OOD threshold of its ensemble are fitted on."""
 
 
-def parse_config(composed: DictConfig) -> PredictConfig:
-    """Parse and validate the options of a prediction."""
-    config = to_dataclass(composed, PredictConfig)
-    if not config.run:
-        raise UserError(
-            "run: which network should grade? Give a run's folder, as in run=outputs/senet/<time>"
-        )
-    if not config.inputs:
-        raise UserError("inputs: what should be graded? Give images, slides, folders, or a CSV")
-    return config
-
-
-@command(
-    "predict",
-    "run=outputs/senet/<time> images/*.png slide.svs",
-    "Grade images and whole slides with a trained network.",
-    PredictConfig(),
-    parse_config,
-    words="inputs",
-)
+@command("predict")
 def main(config: PredictConfig) -> None:
     """Grade what was named into the output folder."""
     predict(config, Path(HydraConfig.get().runtime.output_dir))
@@ -63,9 +42,8 @@ def predict(config: PredictConfig, out: Path) -> None:
     Raises:
         UserError: files could not be graded, an option is wrong, or ``out`` is of other options.
     """
-    from livergrade.inference.answers import Answers
     from livergrade.inference.grader import Grader
-    from livergrade.inference.images import grade_images
+    from livergrade.inference.images import grade_images, make_answers
     from livergrade.inference.input_tables import named_by
     from livergrade.inference.inputs import find_inputs, refuse_same_maps
     from livergrade.inference.outputs import remove_outputs, write_answers
@@ -92,17 +70,7 @@ def predict(config: PredictConfig, out: Path) -> None:
         refuse_same_maps(inputs)
     kept = Kept(out / "kept" / "record.json", _check_options(config, out, run))
     remove_outputs(out, kept)
-    answers = Answers(
-        grader.calibration,
-        grader.classes,
-        views=len(grader.degrees),
-        calibrated=config.calibrated,
-        coverage=config.coverage,
-        by_grade=config.conformal.sets_by_grade(run.recorded.conformal),
-        abstain=config.abstain,
-    )
-    for line in (*grader.warnings(calibrated=config.calibrated), *answers.warnings()):
-        log.warning("%s", line)
+    answers = make_answers(grader, config, run.recorded.conformal)
     failed: dict[str, str] = {}
     images = grade_images(
         [item for item in inputs if not item.slide], grader, config, out, failed, answers, kept

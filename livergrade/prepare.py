@@ -8,34 +8,15 @@ import logging
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
-def parse_config(composed: DictConfig) -> PrepareConfig:
-    """Parse and validate the options of a preparation."""
-    config = to_dataclass(composed, PrepareConfig)
-    if not config.slides:
-        raise UserError("slides: which ones? Name files or a folder, as in livergrade.prepare slides/")
-    if config.regions and not config.table:
-        raise UserError("table: images need patient and grade; give table=<CSV with slide,patient,grade>")
-    return config
-
-
-@command(
-    "prepare",
-    "slides/ regions=marked/ table=slides.csv",
-    "Crop images from whole slides, with a manifest. Without regions=, propose regions as GeoJSON.",
-    PrepareConfig(),
-    parse_config,
-    words="slides",
-)
+@command("prepare")
 def main(config: PrepareConfig) -> None:
     """Propose regions, or crop images, into the output folder."""
     prepare(config, Path(HydraConfig.get().runtime.output_dir))

@@ -8,31 +8,15 @@ import logging
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
 from livergrade.cli.command import command
-from livergrade.cli.compose import to_dataclass
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
-def parse_config(composed: DictConfig) -> TuneConfig:
-    """Parse and validate the options of a search."""
-    return to_dataclass(composed, TuneConfig)
-
-
-@command(
-    "tune",
-    "trials=20 model=senet,sknet 'optim.lr=tag(log,interval(1e-4,1e-2))'",
-    "Search hyperparameters with Optuna. Options not listed below go to livergrade.train: key=value for\n"
-    "every trial; key=a,b and key=interval(low,high) are searched.",
-    TuneConfig(),
-    parse_config,
-    words="space",
-    all_words=True,
-)
+@command("tune")
 def main(config: TuneConfig) -> None:
     """Run one study, new or resumed."""
     if importlib.util.find_spec("optuna") is None:

@@ -20,12 +20,12 @@ FLOORS = (
     ("reports", "cli"),
     ("explanations", "slides", "multirun"),
     ("training", "inference"),
-    ("deploy",),
+    ("deploy", "api"),
     ("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "tune", "plan"),
 )
 """From the ground up: a room imports from floors below its own alone, and never from a neighbour on it."""
 
-LIGHT = ("evaluation", "runs", "reports", "multirun", "cli")
+LIGHT = ("evaluation", "runs", "reports", "multirun", "cli", "api")
 """Rooms that never load torch when they are imported."""
 
 
@@ -45,6 +45,9 @@ def imports() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, path in known.items():
         named: set[str] = set()
+        if name == "livergrade":  # it loads what it names when that is used: tests/test_python.py
+            found[name] = set()
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 named |= {alias.name for alias in node.names}
@@ -100,7 +103,7 @@ def test_few_rooms_on_few_floors() -> None:
     for module, others in imports().items():
         rooms[room(module)] |= {room(other) for other in others} - {room(module)}
     assert max(floors(rooms).values()) <= 11
-    assert len(rooms) <= 26
+    assert len(rooms) <= 27
     assert sum(path.suffix == ".py" for path in PACKAGE.iterdir()) <= 12
 
 

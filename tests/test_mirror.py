@@ -18,7 +18,9 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "models/architecture.py": "types, and ImageNet's two constants",
     "multirun/comparison.py": "tests/test_compare.py: puts together what the modules beside it make",
     "reports/palette.py": "colours alone",
+    "training/evaluate_trained.py": "tests/test_evaluate.py: is what the command does",
     "training/fit.py": "tests/training/test_checkpoints.py: takes a run that is stopped and gone on with",
+    "training/train_run.py": "tests/test_train.py: is what the command does",
 }
 """Modules without a file of tests of their own: which file tests them and why, or why none does."""
 
@@ -41,12 +43,17 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "test_mirror.py": "the files of tests",
     "test_pretended_card.py": "whole runs on a GPU, in whose place is a pretended one",
     "test_odd_names.py": "grades and patients called like numbers or missing values, to every command",
+    "test_python.py": "the names that the package has, and docs/python.md",
     "test_readme.py": "the README",
     "test_real_data.py": "real images, where they are at hand",
     "test_recipes.py": "the recipes of CONTRIBUTING, typed as they stand",
     "test_security.py": "what the package never does, and names that would be code",
 }
 """Files of tests that mirror no module of the package, and what they test."""
+
+
+WORK = {"train": "train_run.py", "evaluate": "evaluate_trained.py"}
+"""What does the work of commands that only start it."""
 
 
 def modules() -> list[str]:
@@ -66,6 +73,7 @@ def is_reached(module: str, text: str) -> bool:
     dotted = re.compile(rf"\blivergrade\.{module.removesuffix('.py').replace('/', '.')}\b")
     commands = re.findall(r"\bcommand\(\s*\"(\w+)\"", text) + ["train"] * bool(re.search(r"\btrain\(", text))
     sources = [path for name in commands if (path := PACKAGE / f"{name}.py").is_file()]
+    sources += [PACKAGE / "training" / WORK[name] for name in commands if name in WORK]
     return (
         bool(dotted.search(text))
         or ("/" in module and f'"{Path(module).name}"' in text)

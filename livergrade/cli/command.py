@@ -6,33 +6,32 @@ No heavy package is imported here, so that ``--help`` and ``--cfg job`` are fast
 import contextlib
 import functools
 import io
-import itertools
 import json
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import hydra
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from livergrade import __version__
+from livergrade.cli.checks import checked_options
+from livergrade.cli.commands import CALLED, COMMANDS, Command
 from livergrade.cli.compose import register
+from livergrade.cli.groups import choices, groups
 from livergrade.cli.job_memory import free_job_memory
 from livergrade.cli.output_folder import remove_empty_run
-from livergrade.cli.refusals import deletion, refusal
+from livergrade.cli.refusals import refusal
 from livergrade.cli.signals import heard_signals
 from livergrade.cli.system_errors import explain_system_error
-from livergrade.cli.typed_names import keep_names, names_a_file, quoted
-from livergrade.cli.typed_text import keep_text
+from livergrade.cli.words import config_dirs, prepared
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.io.home import provide_home
@@ -44,13 +43,12 @@ from livergrade.runs.folder import note_failure
 from livergrade.runs.paths import CONF
 
 failures = logging.getLogger("livergrade.failures")  # job's log file only: Hydra prints to the terminal
-Config = TypeVar("Config")
 
 ONE_LINE = "LIVERGRADE_ONE_LINE"
 """Variable that says that this package, and not the user, has Hydra raise its errors."""
 HELP = """{summary}
 
-  python -m livergrade.{name} {example}
+  {called}{name} {example}
 
 {groups}Options, set with key=value, shown with their defaults:
 
@@ -62,60 +60,42 @@ class _ReportedError(CompactHydraException):
     """Carries a user error through Hydra, which prints its message without a traceback."""
 
 
-def command(
-    name: str,
-    example: str,
-    summary: str,
-    schema: Any,  # noqa: ANN401 - a dataclass with every option's default
-    check: Callable[[DictConfig], Config],
-    words: str = "",
-    all_words: bool = False,
-) -> Callable[[Callable[[Config], None]], Callable[[], None]]:
-    """Turn ``task(config)`` into the command ``python -m livergrade.<name>``.
+def command(name: str) -> Callable[[Callable[[Any], None]], Callable[[], None]]:
+    """Turn ``task(config)`` into the command of :data:`livergrade.cli.commands.COMMANDS` with this name.
 
     The task gets a checked dataclass. A :class:`UserError` ends the command with its message only and exit
     code 1. Any other exception keeps its traceback, also in the job's log, since a Hydra sweep otherwise
     leaves the log of a failed job empty.
-
-    Args:
-        name: name of the command, of its YAML file under ``conf/``, and of its log.
-        example: example arguments, for the help text.
-        summary: first line of the help text.
-        schema: the options, as a dataclass with their defaults.
-        check: converts the composed options to the dataclass of the task.
-        words: list option that collects the arguments without ``key=``; none if empty.
-        all_words: it also collects ``key=value`` if the key is no option of the command.
     """
+    command = COMMANDS[name]
 
-    def decorate(task: Callable[[Config], None]) -> Callable[[], None]:
+    def decorate(task: Callable[[Any], None]) -> Callable[[], None]:
         @hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)
         @functools.wraps(task)
         def run(composed: DictConfig) -> None:
-            _run_reported(task, check, composed)
+            _run_reported(task, name, composed)
 
         def start() -> None:
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no error
                     stream.reconfigure(errors="backslashreplace")
-            typed = json.dumps(sys.argv)
-            sys.argv = keep_text(keep_names(sys.argv, schema), schema)
-            if answer := _version(sys.argv[1:]):
+            program, *typed = sys.argv
+            if answer := _version(typed):
                 sys.stdout.write(f"{printable(answer)}\n")
                 return
-            _refuse_letters(sys.argv[1:])
-            os.environ["LIVERGRADE_TYPED"] = typed
+            _refuse_letters(typed)
+            os.environ["LIVERGRADE_TYPED"] = json.dumps(sys.argv)
             # OpenMP threads spin while they wait. With the default, a training step on two cores took nine
             # times as long when another process used one of them; with this shorter spin, twice as long, at
             # the cost of 20 % on an idle machine. Read when torch is imported; a value set by the user wins.
             os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-            register(name, schema, _help(name, example, summary, schema))
-            if words:
-                own_options = {item.name for item in fields(schema)} if all_words else None
-                files = {word for word in sys.argv[1:] if names_a_file(word, schema)}
-                sys.argv = _collect_positionals(sys.argv, words, own_options, files)
-            _refuse_deletions(sys.argv, CONF / f"{name}.yaml", schema)
-            sys.argv = _without_null_groups(sys.argv, CONF / f"{name}.yaml")
-            with heard_signals(), _run_end_callbacks(), _one_line(schema):
+            register(name, command.schema, _help(command, typed))
+            try:
+                sys.argv = [program, *prepared(typed, command)]
+            except UserError as error:
+                sys.stderr.write(f"\n{printable(error)}\n")
+                raise SystemExit(1) from None
+            with heard_signals(), _run_end_callbacks(), _one_line(command):
                 run()
 
         return start
@@ -129,19 +109,26 @@ def _version(words: Sequence[str]) -> str | None:
     return f"livergrade {__version__}" if asked else None
 
 
-def _help(name: str, example: str, summary: str, schema: Any) -> str:  # noqa: ANN401
-    groups, options = _groups(CONF / f"{name}.yaml"), describe(schema)
-    return HELP.format(name=name, example=example, summary=summary, groups=groups, options=options)
+def _help(command: Command, typed: Sequence[str]) -> str:
+    own = config_dirs(typed)
+    lines = [f"{group}: {', '.join(choices(group, own))}\n" for group in groups(command.name, own)]
+    listed = "Groups, chosen with group=name (the list after each):\n\n" + "".join(lines) + "\n"
+    return HELP.format(
+        called=CALLED.get(),
+        name=command.name,
+        example=command.example,
+        summary=command.summary,
+        groups=listed if lines else "",
+        options=describe(command.schema, without=command.refused),
+    )
 
 
-def _run_reported(
-    task: Callable[[Config], None], check: Callable[[DictConfig], Config], composed: DictConfig
-) -> None:
+def _run_reported(task: Callable[[Any], None], name: str, composed: DictConfig) -> None:
     """Run a task, and report its failure in its log, in the folder of a sweep's job and on the terminal."""
     if _local_rank():  # only one process of a distributed run logs
         logging.getLogger().setLevel(logging.ERROR)
     try:
-        _run_task(task, check, composed)
+        _run_task(task, name, composed)
     except Exception as error:
         message = error if isinstance(error, UserError) else explain_system_error(error)
         if not message:
@@ -162,19 +149,17 @@ def _run_reported(
         free_job_memory()
 
 
-def _run_task(
-    task: Callable[[Config], None], check: Callable[[DictConfig], Config], composed: DictConfig
-) -> None:
+def _run_task(task: Callable[[Any], None], name: str, composed: DictConfig) -> None:
     """Check the options and run the task, which may write into its output folder and the caches alone."""
     provide_home()
     folder = Path(HydraConfig.get().runtime.output_dir)
     refuse_links(folder)  # again, since a launcher may start the job of a sweep long after the sweep
     with write_only_below(folder, cache=OmegaConf.select(composed, "data.cache_dir")):
-        task(check(composed))
+        task(checked_options(name, composed))
 
 
 @contextlib.contextmanager
-def _one_line(schema: Any) -> Iterator[None]:  # noqa: ANN401 - a dataclass with every option's default
+def _one_line(command: Command) -> Iterator[None]:
     """Print a refusal as one line, any other error with its traceback, and exit with 1.
 
     Hydra would add advice of its own, unless it is told to raise its errors.
@@ -189,7 +174,7 @@ def _one_line(schema: Any) -> Iterator[None]:  # noqa: ANN401 - a dataclass with
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
     except CompactHydraException as error:
-        sys.stderr.write(f"\n{printable(refusal(error, schema))}\n")
+        sys.stderr.write(f"\n{printable(refusal(error, command.schema, groups(command.name)))}\n")
         raise SystemExit(1) from None
     except Exception:
         traceback.print_exc()
@@ -224,86 +209,12 @@ def _run_end_callbacks() -> Iterator[None]:
             ending(stopped)
 
 
-def _groups(primary: Path) -> str:
-    """Help text of the config groups of a command's YAML file; empty without groups."""
-    lines = [f"{group}: {_choices(group)}\n" for group in _defaults(primary) if (CONF / group).is_dir()]
-    return (
-        "Groups, chosen with group=name (the list after each):\n\n" + "".join(lines) + "\n" if lines else ""
-    )
-
-
-def _defaults(primary: Path) -> dict[str, str | None]:
-    """Config group of a command's YAML file → its default; None: none is chosen."""
-    defaults = yaml.safe_load(primary.read_text("utf-8"))["defaults"]
-    return {
-        key.split()[-1]: value  # it may be optional
-        for item in defaults
-        if isinstance(item, dict)
-        for key, value in item.items()
-        if not key.startswith("override ")
-    }
-
-
-def _choices(group: str) -> str:
-    return ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
-
-
 def _refuse_letters(words: Sequence[str]) -> None:
     """Refuse words with letters that the locale lacks: they would be read as other text than was typed."""
     lost = [shown(word) for word in words if not word.isascii()]
     if lost and (lacks := locale_problem()):
         sys.stderr.write(f"\n{', '.join(lost)}: {lacks}\n")
         raise SystemExit(1)
-
-
-def _refuse_deletions(arguments: list[str], primary: Path, schema: Any) -> None:  # noqa: ANN401
-    """Refuse ``~augment`` and the like, which would leave defaults behind that no file of ``conf/`` has."""
-    groups = [group for group in _defaults(primary) if (CONF / group).is_dir()]
-    deletions = [word for word in arguments[1:] if word.startswith("~")]
-    if deletions:
-        told = "; ".join(deletion(word, groups, schema) for word in deletions)
-        sys.stderr.write(f"\n{printable(told)}\n")
-        raise SystemExit(1)
-
-
-def _without_null_groups(arguments: list[str], primary: Path) -> list[str]:
-    """The words without ``group=null``, which Hydra refuses to hear, though it is the default of a group."""
-    nulls = {word.removesuffix("=null") for word in arguments if word.endswith("=null")}
-    if not nulls:
-        return arguments
-    defaults = _defaults(primary)
-    typed = nulls & defaults.keys()
-    for group in sorted(typed):
-        if defaults[group] is not None:
-            raise SystemExit(f"{group}=null: choose one of {_choices(group)}")
-    return [word for word in arguments if word.removesuffix("=null") not in typed]
-
-
-def _collect_positionals(
-    arguments: list[str], option: str, own: set[str] | None = None, files: Container[str] = ()
-) -> list[str]:
-    """Collect arguments without ``key=`` that are no flag and no value of a flag into ``option=[...]``.
-
-    With ``own`` also ``key=value``, unless the key is in ``own`` or belongs to Hydra; and names of ``files``.
-    """
-
-    def collected(word: str) -> bool:
-        key = word.partition("=")[0]
-        is_value = "=" not in word or (own is not None and key not in own and not key.startswith("hydra"))
-        return is_value and not word.startswith(("~", "+"))
-
-    def is_flag(word: str) -> bool:
-        return word.startswith("-") and word not in files
-
-    positionals = [
-        word
-        for previous, word in itertools.pairwise(arguments)
-        if word in files or (not is_flag(previous) and not is_flag(word) and collected(word))
-    ]
-    if not positionals:
-        return arguments
-    items = ",".join(quoted(word) for word in positionals)
-    return [*(word for word in arguments if word not in positionals), f"{option}=[{items}]"]
 
 
 def _local_rank() -> int:

@@ -7,11 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hydra import compose
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
@@ -133,28 +131,30 @@ def make_absolute(data: DataConfig) -> None:
             setattr(data, item.name, str(expanded(path)))
 
 
-def parse_config(composed: DictConfig) -> TrainConfig:
-    """Options of a training run, with checked values and absolute paths."""
-    config = to_dataclass(_resumed(composed), TrainConfig)
-    raise_if_invalid(_launch_problems(config))
-    make_absolute(config.data)
-    if config.model.weights and config.model.weights != "imagenet":
-        config.model.weights = str(expanded(config.model.weights))
+def typed_words(typed: Sequence[str] | None) -> list[str]:
+    """The words of options; of the command that Hydra has started if None is given."""
+    return list(HydraConfig.get().overrides.task) if typed is None else list(typed)
+
+
+def parse_config(composed: DictConfig, typed: Sequence[str] | None = None) -> TrainConfig:
+    """Options of a training run, with checked values and absolute paths.
+
+    Args:
+        composed: the options as Hydra composed them.
+        typed: the words that were given; None: those of the command that Hydra has started.
+    """
+    config = to_dataclass(_resumed(composed, typed), TrainConfig)
+    if typed is None:
+        raise_if_invalid(_launch_problems(config))
+    make_paths_absolute(config)
     return config
 
 
-def train_options(words: Sequence[str]) -> TrainConfig:
-    """Options that ``livergrade.train`` would have with these words, from within another command.
-
-    Raises:
-        UserError: a word is no option of it, or a value can't be used.
-    """
-    register("train", TrainConfig())
-    try:
-        return parse_config(compose("train", overrides=list(words)))
-    except HydraException as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{' '.join(words)}: can't be composed: {reason}") from None
+def make_paths_absolute(config: TrainConfig) -> None:
+    """Make the paths of a training run absolute: those of its cohort, and that of its initial weights."""
+    make_absolute(config.data)
+    if config.model.weights and config.model.weights != "imagenet":
+        config.model.weights = str(expanded(config.model.weights))
 
 
 def _launch_problems(config: TrainConfig) -> list[str]:
@@ -180,7 +180,7 @@ def _launch_problems(config: TrainConfig) -> list[str]:
     return messages
 
 
-def _resumed(composed: DictConfig) -> DictConfig:
+def _resumed(composed: DictConfig, words: Sequence[str] | None) -> DictConfig:
     """Load the stored options of a resumed run; only ``trainer.*`` and those of the machine may be changed.
 
     The options of the machine are not the stored ones but typed, or the defaults: the folder may come from
@@ -201,7 +201,7 @@ def _resumed(composed: DictConfig) -> DictConfig:
     assert isinstance(defaults, TrainConfig)
     config: DictConfig = OmegaConf.structured(options_here(recorded, defaults))
     of_machine = [name for name in MACHINE if name.startswith("data.")]
-    typed = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    typed = OverridesParser.create().parse_overrides(typed_words(words))
     for override in typed:
         key = override.key_or_group
         weights = key == "model.weights" and recorded.model.frozen

@@ -78,32 +78,45 @@ def _create_folder(name: str, config: DictConfig, *, single: bool) -> None:
     folder = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow links
     try:
         _refuse_names_outside(config)
-        if (lacks := locale_problem()) and not str(folder).isascii():
-            raise UserError(f"{folder}: {lacks}")
-        for named in _inputs(config):
-            refuse_links_between(named, folder)
-        refuse_links(folder)
         if single:
             refuse_another_folder(config, folder)
-        if single and not OmegaConf.select(config, "train.resume") and not _is_started_again():
-            _refuse_run(folder)
+        new = single and not OmegaConf.select(config, "train.resume") and not _is_started_again()
         _refuse_wrong_kinds(folder, config)
+        make_folder(folder, _inputs(config), new=new)
+    except UserError as error:
+        sys.stderr.write(f"\n{printable(error)}\n")
+        raise SystemExit(1) from None
+
+
+def make_folder(folder: Path, inputs: Iterable[Path] = (), *, new: bool = False) -> None:
+    """Make an output folder, and note what was there before; leave all as it was if that fails.
+
+    Args:
+        folder: the folder, absolute.
+        inputs: folders that are read, and may hold it.
+        new: whether no run may be in it.
+
+    Raises:
+        UserError: it can't be made or written, holds links, or holds a run.
+    """
+    try:
+        if (lacks := locale_problem()) and not str(folder).isascii():
+            raise UserError(f"{folder}: {lacks}")
+        for named in inputs:
+            refuse_links_between(named, folder)
+        refuse_links(folder)
+        if new:
+            _refuse_run(folder)
         entries = frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
         missing = tuple(one for one in (folder, *folder.parents) if not one.exists())
         _found[folder] = _Found(entries, frozenset(_folders_below(folder)), missing)
         folder.mkdir(parents=True, exist_ok=True)
         _probe(folder)
-    except UserError as error:
-        message = str(error)
     except (OSError, ValueError) as error:
         if isinstance(error, OSError):
             error.filename = str(folder)
-        message = explain_system_error(error) or f"{folder}: can't be made: {error}"
-    else:
-        return
-    _remove_empty(_found.pop(folder).made if folder in _found else ())
-    sys.stderr.write(f"\n{printable(message)}\n")
-    raise SystemExit(1)
+        _remove_empty(_found.pop(folder).made if folder in _found else ())
+        raise UserError(explain_system_error(error) or f"{folder}: can't be made: {error}") from None
 
 
 def _folders_below(folder: Path) -> list[Path]:
@@ -192,17 +205,27 @@ def _probe(folder: Path) -> None:
 
 
 def remove_empty_run() -> None:
-    """Remove what this process made for a single run that failed before its start: the record and the log.
-
-    What was there before stays, and so does all of it if the run made more than that. Empty folders that it
-    made are removed in any case.
-    """
+    """Remove what this process made for a single run that failed before its start: the record and the log."""
     config = HydraConfig.get()
-    folder = Path(config.runtime.output_dir)
-    found = _found.pop(folder, None)
-    if found is None or config.mode != RunMode.RUN:
-        return
     record, log = config.output_subdir or "", f"{config.job.name}.log"
+    if config.mode == RunMode.RUN:
+        leave_as_found(Path(config.runtime.output_dir), record, log)
+
+
+def leave_as_found(folder: Path, record: str = "", log: str = "") -> None:
+    """Remove an output folder that :func:`make_folder` made, if nothing was written but record and log.
+
+    What was there before stays, and so does all of it if there is more than that. Empty folders that were
+    made are removed in any case.
+
+    Args:
+        folder: the folder.
+        record: name of the folder of Hydra's record; empty: there is none.
+        log: name of the log; empty: there is none.
+    """
+    found = _found.pop(folder, None)
+    if found is None:
+        return
     _remove_empty(one for one in _folders_below(folder) if one not in found.folders)
     made = {path.name for path in folder.iterdir()} - found.entries
     if not made <= {record, log}:

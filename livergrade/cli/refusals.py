@@ -9,6 +9,7 @@ from typing import Any
 
 from hydra.errors import OverrideParseException
 
+from livergrade.cli.similar import similar
 from livergrade.config.fields import options
 from livergrade.io.typed_list import typed_list
 
@@ -24,24 +25,25 @@ _QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
 _CHOICE = re.compile(r"Could not find '(?P<group>[^']*)/(?P<name>[^'/]*)'")
 
 
-def refusal(error: Exception, schema: Any) -> str:  # noqa: ANN401 - a dataclass with every option's default
+def refusal(error: Exception, schema: Any, groups: Sequence[str] = ()) -> str:  # noqa: ANN401 - a dataclass
     """One line for what Hydra says of the command line.
 
     Args:
         error: Hydra's error.
-        schema: the options of the command.
+        schema: the options of the command, a dataclass with every default.
+        groups: the groups that can be chosen.
     """
     text = str(error).strip()
     if isinstance(error, OverrideParseException):
         return unreadable(error)
     if found := _UNKNOWN.match(text):
-        return unknown_option(found["key"], schema)
+        return unknown_option(found["key"], schema, groups)
     if found := _TWICE.search(text):
         key = found["key"] or found["group"]
         return f"{key}: is an option already; write {key}=<value>, without +"
     if found := _CHOICE.search(text):
         names = re.findall(r"^\t(\S+)$", text.partition("Config search path")[0], re.MULTILINE)
-        return f"{found['group']}={found['name']}: must be one of {', '.join(names)}"
+        return f"{found['group']}={found['name']}: {similar(found['name'], names)}"
     if text.startswith("Error merging override "):
         text = f"{text.splitlines()[0].removeprefix('Error merging override ')}: {error.__cause__ or ''}"
     lines = [line.strip() for line in text.splitlines() if line.strip() and not _ADVICE.match(line)]
@@ -100,18 +102,43 @@ def _with_quotes(key: str, value: str) -> str:
     return typed_list(key, items)
 
 
-def unknown_option(key: str, schema: Any) -> str:  # noqa: ANN401
+def unknown_option(key: str, schema: Any, groups: Sequence[str] = ()) -> str:  # noqa: ANN401
     """Say that the command has no such option, and which one has a similar name.
 
     Args:
         key: as it was typed, dotted.
         schema: the options of the command.
+        groups: the groups that can be chosen.
     """
     known = [name for name, _, _ in options(schema)]
     if key in known:
         return f"{key}: can't be taken away; write {key}=<value>, or leave it out"
-    groups = {name.rpartition(".")[0] for name in known} - {""}
-    like = difflib.get_close_matches(key, [*known, *groups], 1)
+    parts = {name.rpartition(".")[0] for name in known} - {""}
+    like = difflib.get_close_matches(key, [*known, *sorted(parts | set(groups))], 1)
     if not like:  # the last part may be right, and the group missing
         like = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]][:1]
     return f"{key}: there is no such option; " + (f"did you mean {like[0]}?" if like else "see --help")
+
+
+FLAGS = (
+    *("--help", "--version", "--cfg", "--resolve", "--package", "--multirun", "--run", "--info"),
+    *("--config-dir", "--config-path", "--config-name", "--hydra-help", "--shell-completion"),
+    "--experimental-rerun",
+)
+"""Hydra's flags with a long name, each of which may be typed by its begin."""
+
+
+def unknown_flag(words: Sequence[str]) -> str:
+    """Say that there is no such flag, and which one has a similar name; empty if there is none such.
+
+    Args:
+        words: the words of a command line, without those that name files.
+    """
+    for word in words:
+        flag = word.partition("=")[0]
+        if len(flag) < 3 or flag[:2] != "--" or any(known.startswith(flag) for known in FLAGS):
+            continue
+        like = difflib.get_close_matches(flag, FLAGS, 1)
+        fix = f"did you mean {like[0]}?" if like else "see --help; options are written key=value"
+        return f"{flag}: there is no such flag; {fix}"
+    return ""

@@ -6,19 +6,12 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import IntervalSweep, Override
-from hydra.core.singleton import Singleton
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
-from livergrade.cli.compose import register, to_dataclass
-from livergrade.cli.refusals import refusal
+from livergrade.cli.make_config import make_config
 from livergrade.config.fields import options
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
-from livergrade.runs.paths import CONF
 
 MOST = 20
 """Combinations with values of other options in which a value is tried."""
@@ -89,16 +82,8 @@ def _interval_problem(override: Override) -> str | None:
 
 def _problem(words: list[str]) -> str | None:
     """What `livergrade.train` would say of these options; None if they can be used."""
-    outer = Singleton.get_state()
-    GlobalHydra.instance().clear()
     try:
-        register("train", TrainConfig())
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            to_dataclass(compose("train", overrides=words), TrainConfig)
+        make_config(*words)
     except UserError as error:
         return "; ".join(line.strip() for line in str(error).splitlines()[1:]) or str(error)
-    except (HydraException, OmegaConfBaseException) as error:
-        return refusal(error, TrainConfig())
-    finally:
-        Singleton.set_state(outer)
     return None

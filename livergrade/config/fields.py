@@ -1,6 +1,6 @@
 """Declare options with meaning and bounds, and list the options of a config object."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import field, fields, is_dataclass
 from typing import Any
 
@@ -36,10 +36,17 @@ def options(schema: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:  #
             yield f"{prefix}{item.name}", item, value
 
 
-def describe(schema: Any) -> str:  # noqa: ANN401
-    """The options as text for ``--help``: key, default, meaning."""
+def describe(schema: Any, without: Container[str] = ()) -> str:  # noqa: ANN401
+    """The options as text for ``--help``: key, default, meaning.
+
+    Args:
+        schema: a dataclass with all defaults.
+        without: options that are left out, since the command refuses them.
+    """
     lines = []
     for key, item, value in options(schema):
+        if key in without:
+            continue
         text = "null" if value is None else f"[{','.join(value)}]" if isinstance(value, list) else value
         if str(text).startswith("${"):
             text = f"<{value[2:-1]}>"  # follows another option

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from filelock import Timeout
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from livergrade.data.cohort import Cohort
 from livergrade.errors import UserError
@@ -26,6 +25,7 @@ from livergrade.io.images import ImageError, read_square
 from livergrade.io.kept import file_sha256
 from livergrade.io.locks import file_lock
 from livergrade.io.memory import reading_threads
+from livergrade.io.progress import tqdm
 from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)

@@ -66,6 +66,11 @@ class Cohort:
         """Paths of the image files, in the order of the table."""
         return [self.root / image for image in self.table["image"]]
 
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A copy of the table, to be changed as one likes."""
+        return self.table.copy()
+
     def keep_names(self, run: Path) -> None:
         """Write into a run's folder which names were taken for one patient, if any were."""
         if self.alias:

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from livergrade.config.schema import AugmentConfig, DataConfig
 from livergrade.data.augment import make_views
@@ -28,6 +27,7 @@ from livergrade.data.views import (
     identity_collate,
     view_params,
 )
+from livergrade.io.progress import tqdm
 
 log = logging.getLogger(__name__)
 

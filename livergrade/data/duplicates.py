@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from livergrade.io.memory import reading_threads
+from livergrade.io.progress import tqdm
 
 SIDE = 48
 """Pixels a side of a thumbnail."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from livergrade.evaluation.grade_counts import mixed_grades
 from livergrade.io.grade_map import NO_MAP, GradeMap, unknown_grades
@@ -16,6 +15,7 @@ from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
 from livergrade.io.patient_names import patient_key
 from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.progress import tqdm
 from livergrade.io.row_messages import row_messages
 from livergrade.io.visible import one_line
 

@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.augment import Normalisation, ViewParams, as_seen, make_views
@@ -30,6 +29,7 @@ from livergrade.explanations.maps import (
 from livergrade.io.files import atomic_write, write_json
 from livergrade.io.images import ImageError, read_square
 from livergrade.io.inside import Inside, OutsideError
+from livergrade.io.progress import tqdm
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
 from livergrade.reports.overlay import overlay

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL.Image import Image
 from torch import Tensor
 
 from livergrade.config.schema import PredictConfig
@@ -23,7 +24,7 @@ from livergrade.evaluation.temperature import scaled
 from livergrade.explanations.maps import class_activation
 from livergrade.inference.readers import ReadBatch, read_ahead
 from livergrade.io.field_of_view import field_of_view
-from livergrade.io.images import ImageError, read_square
+from livergrade.io.images import ImageError, read_square, square_of
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
@@ -100,20 +101,22 @@ class Grader:
             lines.append("pictures unlike those of training are not told: the run has no limit for them")
         return lines
 
-    def read(self, path: Path, mpp: float | None, reading: PixelReading) -> NDArray[np.uint8]:
-        """Read the center crop of an image file, ``uint8 [S, S, 3]`` with ``S`` = :attr:`size`.
+    def read(self, image: Path | Image, mpp: float | None, reading: PixelReading) -> NDArray[np.uint8]:
+        """Read the center crop of an image, ``uint8 [S, S, 3]`` with ``S`` = :attr:`size`.
 
         Args:
-            path: the file.
-            mpp: µm per pixel of the file; None: unknown, and it counts as of the run's scale.
+            image: a file, or a picture in memory.
+            mpp: µm per pixel of the image; None: unknown, and it counts as of the run's scale.
             reading: how its samples are read.
 
         Raises:
             ImageError: it can't be read, or shows much more or less tissue than the run's training images.
         """
-        if self.scale and mpp and (problem := other_scale(field_of_view(path, mpp), self.scale)):
+        if self.scale and mpp and (problem := other_scale(field_of_view(image, mpp), self.scale)):
             raise ImageError(problem)
-        return read_square(path, self.size, reading)
+        if isinstance(image, Path):
+            return read_square(image, self.size, reading)
+        return square_of(image, self.size, reading)
 
     def read_ahead(
         self, read: Callable[[int], NDArray[np.uint8]], count: int, config: PredictConfig

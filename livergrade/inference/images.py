@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from livergrade.config.schema import PredictConfig
+from livergrade.config.schema import ConformalConfig, PredictConfig
 from livergrade.data.colour import log_colours
 from livergrade.errors import UserError
 from livergrade.inference.answers import Answers
@@ -22,6 +21,7 @@ from livergrade.inference.inputs import Input
 from livergrade.inference.readers import ReadBatch
 from livergrade.inference.scale import log_unknown_scale
 from livergrade.io.kept import Kept, identity
+from livergrade.io.progress import tqdm
 from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 from livergrade.io.visible import shown
@@ -29,6 +29,28 @@ from livergrade.io.visible import shown
 log = logging.getLogger(__name__)
 
 _FIX = "remove it, and what it lists is graded again; or choose another out"
+
+
+def make_answers(grader: Grader, config: PredictConfig, conformal: ConformalConfig) -> Answers:
+    """What turns probabilities into answers, with what it can't tell in the log.
+
+    Args:
+        grader: grades the images.
+        config: the options.
+        conformal: options of the run's own sets.
+    """
+    answers = Answers(
+        grader.calibration,
+        grader.classes,
+        views=len(grader.degrees),
+        calibrated=config.calibrated,
+        coverage=config.coverage,
+        by_grade=config.conformal.sets_by_grade(conformal),
+        abstain=config.abstain,
+    )
+    for line in (*grader.warnings(calibrated=config.calibrated), *answers.warnings()):
+        log.warning("%s", line)
+    return answers
 
 
 def grade_images(
@@ -77,16 +99,15 @@ def grade_images(
 
     try:
         with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
-            for batch in grader.read_ahead(read, len(remaining), config):
-                failed.update({str(remaining[index]): reason for index, reason in batch.errors.items()})
-                graded = graded_rows(batch, grader) if batch.indices else ()
-                for index, row in zip(batch.indices, graded, strict=True):
+            for graded, errors in graded_ahead(read, len(remaining), grader, config):
+                failed.update({str(remaining[index]): reason for index, reason in errors.items()})
+                for index, row in graded.items():
                     path = remaining[index]
                     rows[path] = row
                     values = {key: None if value != value else value for key, value in rows[path].items()}
                     kept.add(_name(path), made_from[path], values=values)
-                bar.update(len(batch.indices) + len(batch.errors))
-                if len(rows) // 1000 > (len(rows) - len(batch.indices)) // 1000:
+                bar.update(len(graded) + len(errors))
+                if len(rows) // 1000 > (len(rows) - len(graded)) // 1000:
                     save()
     finally:
         if rows:
@@ -164,6 +185,25 @@ def read_graded(path: Path, named: Sequence[str], classes: Sequence[str]) -> pd.
 
 MAY_BE_BLANK = ("spread", "agree", "distance", "unlike")
 """Numbers that are not defined for one view, or without OOD statistics or threshold."""
+
+
+def graded_ahead(
+    read: Callable[[int], NDArray[np.uint8]], count: int, grader: Grader, config: PredictConfig
+) -> Iterator[tuple[dict[int, dict[str, Any]], dict[int, str]]]:
+    """Grade images batch by batch, while threads read those that follow.
+
+    Args:
+        read: reads the center crop of an image by its number, ``uint8 [S, S, 3]``, ``S`` = ``grader.size``.
+        count: how many images there are.
+        grader: grades them.
+        config: ``batch_size`` and ``workers`` are used.
+
+    Yields:
+        Rows as of `graded_rows` by the number of the image, and why others of the batch could not be read.
+    """
+    for batch in grader.read_ahead(read, count, config):
+        graded = graded_rows(batch, grader) if batch.indices else ()
+        yield dict(zip(batch.indices, graded, strict=True)), batch.errors
 
 
 def graded_rows(batch: ReadBatch, grader: Grader) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from livergrade.config.schema import PredictConfig
 from livergrade.data.colour import log_slide_colours
@@ -22,6 +21,7 @@ from livergrade.inference.readers import SlideTiles
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.kept import Kept, digest, slide_identity
+from livergrade.io.progress import tqdm
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line

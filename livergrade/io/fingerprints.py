@@ -5,13 +5,12 @@ import logging
 import os
 from pathlib import Path
 
-from tqdm import tqdm
-
 from livergrade.errors import UserError
 from livergrade.io.files import atomic_write
 from livergrade.io.json_files import read_json
 from livergrade.io.kept import FileState, file_sha256, file_state
 from livergrade.io.memory import reading_threads
+from livergrade.io.progress import tqdm
 from livergrade.io.regular_files import MEGABYTE
 
 log = logging.getLogger(__name__)

@@ -48,6 +48,9 @@ BLOCK_BYTES = 64 * 2**20
 large image: 1.2 GB in each of 16 threads. Blocks above 32 MB go back to the system."""
 
 
+EIGHT_BITS = ("1", "L", "P", "RGB", "RGBA", "RGBa", "LA", "La", "PA", "CMYK", "YCbCr", "LAB")
+"""Kinds of pictures in memory that are graded, as Pillow names them."""
+
 _KEPT = ("exif", "icc_profile", "srgb", "gamma", "chromaticity")
 """Of what a PNG says of itself, its orientation and its colours."""
 _STORED_WHOLE = {
@@ -201,12 +204,7 @@ def read_rgb(
             raise ImageError(str(error)) from None
         except Exception as error:  # a hostile file raises many exception types: struct.error, KeyError, ...
             raise ImageError(f"is damaged or cut short: {_reason(error)}") from None
-        if shorter_side:
-            rgb = _middle(rgb)
-            factor = shorter_side / min(rgb.size)
-            size = tuple(max(shorter_side, round(side * factor)) for side in rgb.size)
-            rgb = rgb.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
-        return np.asarray(rgb)
+        return np.asarray(_resized(rgb, shorter_side) if shorter_side else rgb)
 
 
 def _decoded(path: Path, image: Image.Image | Header, reading: PixelReading) -> Image.Image:
@@ -230,6 +228,14 @@ def _decoded(path: Path, image: Image.Image | Header, reading: PixelReading) -> 
     return image
 
 
+def _resized(rgb: Image.Image, shorter_side: int) -> Image.Image:
+    """The picture with a shorter side of so many pixels; of a very long one the middle."""
+    rgb = _middle(rgb)
+    factor = shorter_side / min(rgb.size)
+    size = tuple(max(shorter_side, round(side * factor)) for side in rgb.size)
+    return rgb.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
 def _middle(image: Image.Image) -> Image.Image:
     """The image, or the middle of a very long one: enlarged by its shorter side it would fill the memory."""
     most = LONGEST * min(image.size)
@@ -241,7 +247,26 @@ def _middle(image: Image.Image) -> Image.Image:
 
 def read_square(path: Path, size: int, reading: PixelReading = AS_FILED) -> NDArray[np.uint8]:
     """Center crop of ``path``, resized to ``size`` × ``size`` pixels, ``uint8 [size, size, 3]``."""
-    image = read_rgb(path, shorter_side=size, reading=reading)
+    return _center(read_rgb(path, shorter_side=size, reading=reading), size)
+
+
+def square_of(picture: Image.Image, size: int, reading: PixelReading = AS_FILED) -> NDArray[np.uint8]:
+    """The same of a picture in memory, as Pillow has it, ``uint8 [size, size, 3]``.
+
+    Raises:
+        ImageError: it is too small or too large, or its samples are not of 8 bits.
+    """
+    _check_size(picture.size, 1)
+    if picture.mode not in EIGHT_BITS:
+        raise ImageError(f"has samples of another kind than 8 bits (Pillow's mode {picture.mode})")
+    try:
+        rgb = _to_rgb(ImageOps.exif_transpose(picture), reading)
+    except ColourError as error:
+        raise ImageError(str(error)) from None
+    return _center(np.asarray(_resized(rgb, size)), size)
+
+
+def _center(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
 

@@ -46,7 +46,7 @@ def _warnings(runs: Sequence[Run]) -> list[str]:
     return messages
 
 
-def write_comparison_results(config: CompareConfig, out: Path, command: str) -> Path:
+def write_comparison_results(config: CompareConfig, out: Path, command: str) -> Comparison:
     """Compare finished runs.
 
     Args:
@@ -55,7 +55,7 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
         command: the command line, for the record.
 
     Returns:
-        Path of the HTML page.
+        Content of ``comparison.json``.
 
     Raises:
         UserError: no run is finished, or the runs can't be compared.
@@ -106,7 +106,7 @@ def write_comparison_results(config: CompareConfig, out: Path, command: str) -> 
         log.info("\n%s, %s\n%s", accuracies.title, arm.kind, accuracies.shown.to_string(index=False))
         log.info("\n%s", "\n".join(compared["conclusions"][arm.kind]))
     log.info("\n%s", page)
-    return page
+    return compared
 
 
 def _write(out: Path, compared: Comparison, groups: Sequence[Group]) -> tuple[Path, dict[str, list[Table]]]:

@@ -6,8 +6,6 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
-from tqdm import tqdm
-
 from livergrade.config.schema import PlanConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.expected_width import ExpectedCohort
@@ -29,6 +27,7 @@ from livergrade.evaluation.study_plan import (
 from livergrade.evaluation.two_models import TwoModels
 from livergrade.io.earlier_start import remove_made
 from livergrade.io.files import write_json
+from livergrade.io.progress import tqdm
 from livergrade.multirun.studied import studied
 from livergrade.reports.plan_plots import plot_plan
 from livergrade.reports.plan_text import plan_text

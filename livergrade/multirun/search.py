@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FixedTrial, TrialState
 from sqlalchemy.pool import NullPool
 
-from livergrade.cli.compose import train_options
+from livergrade.cli.make_config import make_config
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
@@ -133,7 +133,7 @@ def refuse_changed_trials(
                 raise UserError(
                     f"{run}: is gone, so what trial {trial.number} was made from is not known; {fix}"
                 )
-            config = train_options([*fixed, *words, *fold_words(fold, folds)])
+            config = make_config(*fixed, *words, *fold_words(fold, folds))
             refuse_other_run(run, config, fix=fix)
             refuse_other_data(run, config, fix=fix)
         there = trial.value if whole else trial.intermediate_values[len(runs) - 1]

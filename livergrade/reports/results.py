@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from livergrade.evaluation.intervals import GradeMix
 from livergrade.evaluation.leakage import warning
 from livergrade.evaluation.mistakes import worst_images
@@ -43,7 +45,7 @@ def write_results(
         Content of ``metrics.json``.
     """
     results = Run(run)
-    config, predictions, history = results.config, results.predictions, results.history
+    config, predictions = results.config, results.predictions
     # A split keeps the mix of the grades; of another cohort the next one would have another mix.
     external = config.split.name == "external"
     mix: GradeMix = "random" if external else "fixed"
@@ -62,12 +64,7 @@ def write_results(
     )
     metrics = {**metrics, **cautious}
     write_json(metrics, run / "metrics.json")
-    synthetic = config.data.name == "synthetic"
-    figures = plot_run(predictions, metrics, history, synthetic=synthetic)
-    benefit, note = metrics["net_benefit"], warning(metrics["leakage"])
-    title = f"Decision curve of {benefit['grade']} against the rest{', synthetic cohort' * synthetic}"
-    figures["net_benefit"] = plot_net_benefit(benefit, title=title, note=note)
-    for name, figure in (figures | plot_uncertainty(metrics, synthetic=synthetic)).items():
+    for name, figure in run_figures(results, metrics).items():
         save(figure, run / "figures" / name)
     if images:
         worst = list(worst_images(predictions)["image"])
@@ -76,3 +73,19 @@ def write_results(
     write_checklists(run)
     write_report(run)
     return metrics
+
+
+def run_figures(run: Run, metrics: RunMetrics) -> dict[str, Figure]:
+    """All figures of a run's report, by the names that their files have.
+
+    Args:
+        run: the run.
+        metrics: its metrics, as in ``metrics.json``.
+    """
+    synthetic = run.config.data.name == "synthetic"
+    figures = plot_run(run.predictions, metrics, run.history, synthetic=synthetic)
+    if "net_benefit" in metrics:
+        benefit, note = metrics["net_benefit"], warning(metrics["leakage"])
+        title = f"Decision curve of {benefit['grade']} against the rest{', synthetic cohort' * synthetic}"
+        figures["net_benefit"] = plot_net_benefit(benefit, title=title, note=note)
+    return figures | (plot_uncertainty(metrics, synthetic=synthetic) if "abstention" in metrics else {})

@@ -6,10 +6,11 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from livergrade.io.regular_files import is_folder, is_regular
 from livergrade.models.catalog import label
@@ -17,6 +18,8 @@ from livergrade.models.catalog import label
 PACKAGE = Path(__file__).resolve().parents[1]
 CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
 CONF = CHECKOUT / "conf" if CHECKOUT else PACKAGE / "conf"
+
+_call: ContextVar[str] = ContextVar("_call", default="")
 
 
 def output_root() -> str:
@@ -66,6 +69,8 @@ def _argv() -> list[str]:
 
 def job_name(number: int, overrides: list[str]) -> str:
     """Folder name of a sweep job: its number and the varied options, not those that all jobs share."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser  # not needed to list commands
+
     typed = OverridesParser.create().parse_overrides([word for word in _argv()[1:] if "=" in word])
     shared = {override.key_or_group for override in typed if not override.is_sweep_override()}
     # Compared by key, since Hydra passes parsed values: False for false, without quotes.
@@ -90,7 +95,19 @@ def named_folder(kind: str, given: str | None) -> str:
     return str(Path(given).absolute()) if given else f"{output_root()}/{kind}/{_timestamp()}"
 
 
+@contextmanager
+def recorded_as(call: str) -> Iterator[None]:
+    """Record a call from Python, and no command line, while the context is active."""
+    before = _call.set(call)
+    try:
+        yield
+    finally:
+        _call.reset(before)
+
+
 def command_line() -> str:
-    """Command line, for the record."""
+    """Command line, or call from Python, for the record."""
+    if call := _call.get():
+        return call
     program, *words = _argv()
     return shlex.join(["python", "-m", f"livergrade.{Path(program).stem}", *words])

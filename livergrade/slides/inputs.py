@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from livergrade.config.schema import PrepareConfig
 from livergrade.data.validation import reserved_columns
@@ -23,6 +22,7 @@ from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.named_files import as_named
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
+from livergrade.io.progress import tqdm
 from livergrade.io.regular_files import is_folder, is_there
 from livergrade.io.row_messages import row_messages
 from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, log_links, mirax_of, own_name

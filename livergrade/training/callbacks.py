@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
-from tqdm import tqdm
 
+from livergrade.io.progress import tqdm
 from livergrade.models.hooks import has_maps
 from livergrade.training.checkpoints import LastCheckpoint
 from livergrade.training.ema import AveragedWeights

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
@@ -20,6 +19,7 @@ from livergrade.data.quality import BLACK, IMPLAUSIBLE, UM, implausible, measure
 from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.memory import reading_threads
 from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.progress import tqdm
 from livergrade.io.tables import write_table
 from livergrade.training.findings import FAIL, PASS, WARN, Finding, join_some, warn_if
 from livergrade.training.near_duplicates import FILE, pair_lines, pairs_table

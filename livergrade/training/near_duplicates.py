@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from livergrade.data.datamodule import GradingData
 from livergrade.data.duplicates import SIDE, NearDuplicate, near_duplicates, thumbnail
 from livergrade.evaluation.splits import UNUSED
+from livergrade.io.progress import tqdm
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
 

@@ -7,46 +7,7 @@ from pathlib import Path
 import pytest
 
 from livergrade import __version__
-from livergrade.cli import command
-from livergrade.runs.paths import CONF
 from tests.conftest import command as run_command
-
-
-def test_bare_words_become_the_option() -> None:
-    words = ["compare.py", "--cfg", "job", "a/b", "it's", "seed=3"]
-    assert command._collect_positionals(words, "runs") == [
-        "compare.py",
-        "--cfg",
-        "job",
-        "seed=3",
-        r"runs=['a/b','it\'s']",
-    ]
-    assert command._collect_positionals(["compare.py", "runs=[a]"], "runs") == ["compare.py", "runs=[a]"]
-    words = ["predict.py", "-a.png", "b.png", "--cfg", "job"]
-    assert command._collect_positionals(words, "inputs", files={"-a.png"}) == [
-        "predict.py",
-        "--cfg",
-        "job",
-        "inputs=['-a.png','b.png']",
-    ]
-    words = ["tune.py", "trials=3", "model=a,b", "hydra.run.dir=x", "seed=1"]
-    assert command._collect_positionals(words, "space", {"trials", "space"}) == [
-        "tune.py",
-        "trials=3",
-        "hydra.run.dir=x",
-        "space=['model=a,b','seed=1']",
-    ]
-
-
-def test_null_is_no_group_but_the_default_of_some() -> None:
-    words = ["evaluate.py", "run=a", "data=null", "views=null"]
-    assert command._without_null_groups(words, CONF / "evaluate.yaml") == [
-        "evaluate.py",
-        "run=a",
-        "views=null",
-    ]
-    with pytest.raises(SystemExit, match=r"model=null: choose one of cbam, .*senet"):
-        command._without_null_groups(["train.py", "model=null"], CONF / "train.yaml")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from tests.reports.test_run_report import Page
 def page(runs: Path, out: Path, **options: float) -> str:
     """Text of the page that compares the runs in a folder."""
     config = CompareConfig(runs=[str(runs)], resamples=100, permutations=100, **options)
-    return Page(write_comparison_results(config, out, "compare").read_text("utf-8")).text
+    write_comparison_results(config, out, "compare")
+    return Page((out / "report.html").read_text("utf-8")).text
 
 
 def test_the_page_says_what_it_is_about_and_who_chose(tmp_path: Path, undrawn: None) -> None:

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from livergrade.data.synthetic.anatomy import Patient
 from livergrade.data.synthetic.tissue import draw_region
 from livergrade.errors import UserError
+from livergrade.io.progress import tqdm
 
 GENERATOR_VERSION = 1
 """Increase it with every change of the images: it is part of the key in the cohort's folder name."""

@@ -1,0 +1,73 @@
+"""From the composed options of a command to checked values, as the dataclass that its task takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig
+
+from livergrade.cli.commands import COMMANDS
+from livergrade.cli.compose import make_absolute, parse_config, to_dataclass, typed_words
+from livergrade.config.schema import EvaluateConfig
+from livergrade.errors import UserError
+
+_AS = "Give a run's folder, as in run=outputs/senet/<time>"
+NEEDED = {
+    "evaluate": {
+        "run": "which run should be evaluated? Give its folder, as in run=outputs/senet/<time>",
+    },
+    "predict": {
+        "run": f"which network should grade? {_AS}",
+        "inputs": "what should be graded? Give images, slides, folders, or a CSV",
+    },
+    "explain": {"run": f"which network should be explained? {_AS}"},
+    "export": {"run": f"which network should be exported? {_AS}"},
+    "prepare": {"slides": "which ones? Name files or a folder, as in livergrade.prepare slides/"},
+}
+"""Options that a command can't do without, and what is asked if one of them is not given."""
+
+
+def checked_options(name: str, composed: DictConfig, typed: Sequence[str] | None = None) -> Any:  # noqa: ANN401
+    """The options of a command, as the dataclass of its schema, with checked values.
+
+    Args:
+        name: of the command.
+        composed: the options as Hydra composed them.
+        typed: the words that were given; None: those of the command that Hydra has started.
+
+    Raises:
+        UserError: an option is missing, or values can't be used; all of those are listed.
+    """
+    if name in ("train", "check"):
+        return parse_config(composed, typed)
+    config = to_dataclass(composed, type(COMMANDS[name].schema))
+    for key, question in NEEDED.get(name, {}).items():
+        if not getattr(config, key):
+            raise UserError(f"{key}: {question}")
+    if isinstance(config, EvaluateConfig):
+        _check_evaluation(config, typed_words(typed))
+    if name == "prepare" and config.regions and not config.table:
+        raise UserError("table: images need patient and grade; give table=<CSV with slide,patient,grade>")
+    return config
+
+
+def _check_evaluation(config: EvaluateConfig, words: Sequence[str]) -> None:
+    """Check the cohort of an evaluation; the grades and the input size are those of the run.
+
+    Raises:
+        UserError: an option is the run's, or is of another cohort, and none is named.
+    """
+    for key in COMMANDS["evaluate"].refused:
+        if any(word.startswith(f"{key}=") for word in words):
+            raise UserError(f"{key}: is the trained run's; leave it out")
+    assert config.data
+    if config.recalibrate and not config.data.name:
+        raise UserError("recalibrate: is for another cohort, as data=manifest; the run's own is calibrated")
+    if config.data.name:
+        make_absolute(config.data)
+    elif word := next((word for word in words if re.match(r"\+*data\.(?!outside=)", word)), None):
+        raise UserError(
+            f"{word}: is of another cohort, as data=manifest; the run's own has the run's options"
+        )

@@ -1,0 +1,127 @@
+"""Every command: its name, summary, example and options, for its start, its help and its completion.
+
+Neither Hydra nor torch is imported here, so that a list of the commands is shown at once.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from livergrade.config.schema import (
+    CompareConfig,
+    DataConfig,
+    EvaluateConfig,
+    ExplainConfig,
+    ExportConfig,
+    PlanConfig,
+    PredictConfig,
+    PrepareConfig,
+    TrainConfig,
+    TuneConfig,
+)
+
+CALLED: ContextVar[str] = ContextVar("CALLED", default="python -m livergrade.")
+"""What was typed before the name of the command, as its help shows it."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: of the command, of its YAML file under ``conf/``, of its module, and of its log.
+        example: example arguments, for the help text.
+        summary: first line of the help text.
+        schema: the options, a dataclass with their defaults.
+        words: list option that collects the arguments without ``key=``; none if empty.
+        all_words: it also collects ``key=value`` if the key is no option of the command.
+        refused: options of the schema that the command refuses; its help leaves them out.
+    """
+
+    name: str
+    example: str
+    summary: str
+    schema: Any
+    words: str = ""
+    all_words: bool = False
+    refused: tuple[str, ...] = ()
+
+
+_EVERY = (
+    Command(
+        "train",
+        "model=senet",
+        "Train and test one model. The results are written to one folder, with a report.",
+        TrainConfig(),
+    ),
+    Command(
+        "evaluate",
+        "run=outputs/senet/<time> data=manifest data.manifest=other_hospital.csv",
+        "Evaluate a trained run again, or on another cohort. The results are written to evaluations/ of the "
+        "run.",
+        EvaluateConfig(data=DataConfig()),
+        refused=("data.image_size", "data.classes", "data.split_file", "data.icc"),
+    ),
+    Command(
+        "compare",
+        "outputs/sweeps/<time>",
+        "Compare finished runs. Give a sweep's folder, or folders of runs; comparison/ is written there.",
+        CompareConfig(),
+        words="runs",
+    ),
+    Command(
+        "predict",
+        "run=outputs/senet/<time> images/*.png slide.svs",
+        "Grade images and whole slides with a trained network.",
+        PredictConfig(),
+        words="inputs",
+    ),
+    Command(
+        "explain",
+        "run=outputs/senet/<time>",
+        "Explain the grades of a trained network with maps, and test whether the maps are faithful.",
+        ExplainConfig(),
+        words="images",
+    ),
+    Command(
+        "export",
+        "run=outputs/senet/<time>",
+        "Write a trained network as one ONNX file that grades images without PyTorch, with a model card.",
+        ExportConfig(),
+        words="images",
+    ),
+    Command(
+        "check",
+        "data=manifest data.manifest=cohort.csv model=senet",
+        "Check the machine, the cohort, the split and the weights of a run before it is trained.",
+        TrainConfig(),
+    ),
+    Command(
+        "prepare",
+        "slides/ regions=marked/ table=slides.csv",
+        "Crop images from whole slides, with a manifest. Without regions=, propose regions as GeoJSON.",
+        PrepareConfig(),
+        words="slides",
+    ),
+    Command(
+        "plan",
+        "accuracy=85 half_width=5 apart=8",
+        "Plan a study: patients for an interval, patients and trainings for a comparison; or, with run=, "
+        "what\nthe cohort of a finished run or sweep can show.",
+        PlanConfig(),
+    ),
+    Command(
+        "tune",
+        "trials=20 model=senet,sknet 'optim.lr=tag(log,interval(1e-4,1e-2))'",
+        "Search hyperparameters with Optuna. Options not listed below go to livergrade.train: key=value for\n"
+        "every trial; key=a,b and key=interval(low,high) are searched.",
+        TuneConfig(),
+        words="space",
+        all_words=True,
+    ),
+)
+
+COMMANDS: dict[str, Command] = {command.name: command for command in _EVERY}
+"""Every command by its name, in the order in which they are listed."""

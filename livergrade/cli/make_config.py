@@ -1,0 +1,108 @@
+"""Checked options from words, as the command line has them, without starting a command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from livergrade.cli.checks import checked_options
+from livergrade.cli.commands import COMMANDS
+from livergrade.cli.compose import register
+from livergrade.cli.groups import groups
+from livergrade.cli.refusals import refusal
+from livergrade.cli.similar import similar
+from livergrade.cli.typed_names import quoted
+from livergrade.cli.words import prepared
+from livergrade.config.schema import CompareConfig, EvaluateConfig, PredictConfig, TrainConfig
+from livergrade.errors import UserError
+from livergrade.runs.paths import CONF
+
+
+@overload
+def make_config(
+    *words: str, command: Literal["train", "check"] = "train", config_dir: str | Path | None = None
+) -> TrainConfig: ...
+@overload
+def make_config(
+    *words: str, command: Literal["evaluate"], config_dir: str | Path | None = None
+) -> EvaluateConfig: ...
+@overload
+def make_config(
+    *words: str, command: Literal["predict"], config_dir: str | Path | None = None
+) -> PredictConfig: ...
+@overload
+def make_config(
+    *words: str, command: Literal["compare"], config_dir: str | Path | None = None
+) -> CompareConfig: ...
+@overload
+def make_config(*words: str, command: str, config_dir: str | Path | None = None) -> Any: ...  # noqa: ANN401
+def make_config(*words: str, command: str = "train", config_dir: str | Path | None = None) -> Any:
+    """Options that a command would have with these words: the same files, defaults, checks and messages.
+
+    Args:
+        *words: as they are typed after the command, as ``model=senet`` and ``data.root=images``.
+        command: name of the command.
+        config_dir: a folder of groups of your own, as ``experiment/mine.yaml``; ``--config-dir``.
+
+    Returns:
+        The dataclass of the command in `livergrade.config.schema`, with checked values.
+
+    Raises:
+        UserError: there is no such command or folder, a word is no option of the command, or values can't be
+            used; all of those are listed.
+    """
+    if command not in COMMANDS:
+        raise UserError(f"command={command}: {similar(command, list(COMMANDS))}")
+    schema = COMMANDS[command].schema
+    _refuse_words(words)
+    own = [] if config_dir is None else [Path(config_dir).expanduser().absolute()]
+    for folder in own:
+        if not folder.is_dir():
+            raise UserError(f"config_dir={folder}: there is no such folder")
+    searched = [f"hydra.searchpath=[{quoted(f'file://{folder}')}]" for folder in own]
+    outer = Singleton.get_state()
+    GlobalHydra.instance().clear()
+    try:
+        ready = prepared(words, COMMANDS[command])
+        _refuse_sweeps(ready)
+        register(command, schema)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return checked_options(command, compose(command, overrides=[*ready, *searched]), ready)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(refusal(error, schema, groups(command, own))) from None
+    finally:
+        Singleton.set_state(outer)
+
+
+def _refuse_words(words: Sequence[str]) -> None:
+    """Refuse what is of a command line alone: flags, and options of Hydra.
+
+    Raises:
+        UserError: names the word.
+    """
+    for word in words:
+        if not isinstance(word, str):
+            raise UserError(f"{word!r}: is no word; write 'key=value' for each option")
+        if word.startswith("-"):
+            raise UserError(f"{word}: flags are of the command line; leave it out")
+        if word.lstrip("+~").startswith(("hydra.", "hydra/")):
+            raise UserError(f"{word}: is of the command line; leave it out, and name the folder with out=")
+
+
+def _refuse_sweeps(words: Sequence[str]) -> None:
+    """Refuse words of several runs.
+
+    Raises:
+        UserError: names the first.
+    """
+    for override in OverridesParser.create().parse_overrides(list(words)):
+        if override.is_sweep_override():
+            raise UserError(f"{override.input_line}: is of several runs; make the options of each")

@@ -1,0 +1,26 @@
+"""What a command can't do without."""
+
+import pytest
+
+from livergrade.cli.make_config import make_config
+from livergrade.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "told"),
+    [
+        ("evaluate", [], "^run: which run should be evaluated"),
+        ("evaluate", ["run=a", "data.icc=apply"], r"^data\.icc: is the trained run's; leave it out$"),
+        ("evaluate", ["run=a", "data.workers=2"], r"^data\.workers=2: is of another cohort"),
+        ("evaluate", ["run=a", "recalibrate=true"], "^recalibrate: is for another cohort"),
+        ("predict", ["a.png"], "^run: which network should grade"),
+        ("predict", ["run=a"], "^inputs: what should be graded"),
+        ("explain", [], "^run: which network should be explained"),
+        ("export", [], "^run: which network should be exported"),
+        ("prepare", [], "^slides: which ones"),
+        ("prepare", ["slides/", "regions=r"], "^table: images need patient and grade"),
+    ],
+)
+def test_what_is_missing_is_asked_for(command: str, words: list[str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        make_config(*words, command=command)
