@@ -21,7 +21,10 @@ FLOORS = (
     ("explanations", "slides", "multirun"),
     ("training", "inference"),
     ("deploy", "api"),
-    ("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "tune", "plan"),
+    (
+        *("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "tune", "plan"),
+        "__main__",
+    ),
 )
 """From the ground up: a room imports from floors below its own alone, and never from a neighbour on it."""
 
@@ -103,8 +106,8 @@ def test_few_rooms_on_few_floors() -> None:
     for module, others in imports().items():
         rooms[room(module)] |= {room(other) for other in others} - {room(module)}
     assert max(floors(rooms).values()) <= 11
-    assert len(rooms) <= 27
-    assert sum(path.suffix == ".py" for path in PACKAGE.iterdir()) <= 12
+    assert len(rooms) <= 28
+    assert sum(path.suffix == ".py" for path in PACKAGE.iterdir()) <= 13
 
 
 def test_a_folder_says_in_one_sentence_what_it_is() -> None:

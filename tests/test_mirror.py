@@ -40,6 +40,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "test_docs_files.py": "docs/files.md against what commands leave",
     "test_launchers.py": "Hydra's launchers",
     "test_layers.py": "what may import what",
+    "test_main.py": "livergrade <command>, whose module begins with an underscore",
     "test_mirror.py": "the files of tests",
     "test_pretended_card.py": "whole runs on a GPU, in whose place is a pretended one",
     "test_odd_names.py": "grades and patients called like numbers or missing values, to every command",

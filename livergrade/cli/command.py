@@ -25,13 +25,14 @@ from livergrade import __version__
 from livergrade.cli.checks import checked_options
 from livergrade.cli.commands import CALLED, COMMANDS, Command
 from livergrade.cli.compose import register
-from livergrade.cli.groups import choices, groups
+from livergrade.cli.flags import flags_help
+from livergrade.cli.groups import choices, config_dirs, groups
 from livergrade.cli.job_memory import free_job_memory
 from livergrade.cli.output_folder import remove_empty_run
 from livergrade.cli.refusals import refusal
 from livergrade.cli.signals import heard_signals
 from livergrade.cli.system_errors import explain_system_error
-from livergrade.cli.words import config_dirs, prepared
+from livergrade.cli.words import prepared
 from livergrade.config.fields import describe
 from livergrade.errors import UserError
 from livergrade.io.home import provide_home
@@ -53,7 +54,7 @@ HELP = """{summary}
 {groups}Options, set with key=value, shown with their defaults:
 
 {options}
-"""
+{flags}"""
 
 
 class _ReportedError(CompactHydraException):
@@ -120,6 +121,7 @@ def _help(command: Command, typed: Sequence[str]) -> str:
         summary=command.summary,
         groups=listed if lines else "",
         options=describe(command.schema, without=command.refused),
+        flags=flags_help(),
     )
 
 

@@ -38,13 +38,6 @@ from livergrade.runs.paths import (
 log = logging.getLogger(__name__)
 Config = TypeVar("Config")
 
-FLAGS = """
-Flags of Hydra (--cfg job prints what would be run, -m sweeps over comma-separated values):
-
-$FLAGS_HELP
-"""
-"""End of every help text, a string.Template."""
-
 
 def register_resolvers() -> None:
     """Register the resolvers ``${livergrade.…:}`` of ``conf/``: the output folders of the commands."""
@@ -75,7 +68,7 @@ def register(name: str, schema: Any, help_text: str = "") -> None:  # noqa: ANN4
     literal = help_text.replace("$", "$$").replace(
         "${", "\\${"
     )  # no interpolation of OmegaConf, no placeholder
-    help_node = {"app_name": name, "header": "", "template": literal + FLAGS}
+    help_node = {"app_name": name, "header": "", "template": literal}
     store.store(group="hydra/help", name="livergrade", node=help_node)
 
 

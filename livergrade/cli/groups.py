@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,3 +45,10 @@ def choices(group: str, own: Sequence[Path] = ()) -> list[str]:
         own: the user's folders.
     """
     return sorted({path.stem for folder in (CONF, *own) for path in (folder / group).glob("*.yaml")})
+
+
+def config_dirs(words: Sequence[str]) -> list[Path]:
+    """The user's folders of groups that are named with ``--config-dir`` or ``-cd``."""
+    named = [word for flag, word in itertools.pairwise(words) if flag in ("--config-dir", "-cd")]
+    named += [word.partition("=")[2] for word in words if word.startswith(("--config-dir=", "-cd="))]
+    return [Path(name) for name in named]

@@ -118,27 +118,3 @@ def unknown_option(key: str, schema: Any, groups: Sequence[str] = ()) -> str:  #
     if not like:  # the last part may be right, and the group missing
         like = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]][:1]
     return f"{key}: there is no such option; " + (f"did you mean {like[0]}?" if like else "see --help")
-
-
-FLAGS = (
-    *("--help", "--version", "--cfg", "--resolve", "--package", "--multirun", "--run", "--info"),
-    *("--config-dir", "--config-path", "--config-name", "--hydra-help", "--shell-completion"),
-    "--experimental-rerun",
-)
-"""Hydra's flags with a long name, each of which may be typed by its begin."""
-
-
-def unknown_flag(words: Sequence[str]) -> str:
-    """Say that there is no such flag, and which one has a similar name; empty if there is none such.
-
-    Args:
-        words: the words of a command line, without those that name files.
-    """
-    for word in words:
-        flag = word.partition("=")[0]
-        if len(flag) < 3 or flag[:2] != "--" or any(known.startswith(flag) for known in FLAGS):
-            continue
-        like = difflib.get_close_matches(flag, FLAGS, 1)
-        fix = f"did you mean {like[0]}?" if like else "see --help; options are written key=value"
-        return f"{flag}: there is no such flag; {fix}"
-    return ""

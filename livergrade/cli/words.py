@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Container, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from livergrade.cli.commands import Command
-from livergrade.cli.groups import choices, defaults, groups
-from livergrade.cli.refusals import deletion, unknown_flag
+from livergrade.cli.flags import unknown_flag
+from livergrade.cli.groups import choices, config_dirs, defaults, groups
+from livergrade.cli.refusals import deletion
 from livergrade.cli.typed_names import keep_names, names_a_file, quoted
 from livergrade.cli.typed_text import keep_text
 from livergrade.errors import UserError
@@ -64,13 +64,6 @@ def without_null_groups(words: Sequence[str], name: str) -> list[str]:
         if known[group] is not None:
             raise UserError(f"{group}=null: choose one of {', '.join(choices(group, config_dirs(words)))}")
     return [word for word in words if word.removesuffix("=null") not in typed]
-
-
-def config_dirs(words: Sequence[str]) -> list[Path]:
-    """The user's folders of groups that are named with ``--config-dir`` or ``-cd``."""
-    named = [word for flag, word in itertools.pairwise(words) if flag in ("--config-dir", "-cd")]
-    named += [word.partition("=")[2] for word in words if word.startswith(("--config-dir=", "-cd="))]
-    return [Path(name) for name in named]
 
 
 def collect_positionals(

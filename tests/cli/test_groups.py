@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from livergrade.cli.groups import choices, defaults, groups
+from livergrade.cli.groups import choices, config_dirs, defaults, groups
 
 
 def test_groups_are_those_of_the_command(tmp_path: Path) -> None:
@@ -15,3 +15,8 @@ def test_groups_are_those_of_the_command(tmp_path: Path) -> None:
     (tmp_path / "model" / "mine.yaml").touch()
     assert {"senet", "mine"} <= set(choices("model", [tmp_path]))
     assert "mine" not in choices("model")
+
+
+def test_folders_of_groups_are_found_in_every_form() -> None:
+    words = ["--config-dir", "a", "-cd", "b", "--config-dir=c", "model=senet"]
+    assert config_dirs(words) == [Path("a"), Path("b"), Path("c")]

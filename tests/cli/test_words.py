@@ -1,11 +1,8 @@
 """The words of a command line before Hydra reads them."""
 
-from pathlib import Path
-
 import pytest
 
-from livergrade.cli.commands import COMMANDS
-from livergrade.cli.words import collect_positionals, config_dirs, prepared, without_null_groups
+from livergrade.cli.words import collect_positionals, without_null_groups
 from livergrade.errors import UserError
 
 
@@ -40,15 +37,3 @@ def test_null_is_no_group_but_the_default_of_some() -> None:
     ]
     with pytest.raises(UserError, match=r"model=null: choose one of cbam, .*senet"):
         without_null_groups(["model=null"], "train")
-
-
-def test_a_flag_that_there_is_not_is_told_with_the_one_that_was_meant() -> None:
-    with pytest.raises(UserError, match=r"^--hlep: there is no such flag; did you mean --help\?$"):
-        prepared(["--hlep"], COMMANDS["train"])
-    for words in (["--help"], ["--multir"], ["--cfg", "job"], ["-m"], ["--config-dir=mine"]):
-        assert prepared(words, COMMANDS["train"]) == words
-
-
-def test_folders_of_groups_are_found_in_every_form() -> None:
-    words = ["--config-dir", "a", "-cd", "b", "--config-dir=c", "model=senet"]
-    assert config_dirs(words) == [Path("a"), Path("b"), Path("c")]

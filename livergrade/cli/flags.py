@@ -1,0 +1,45 @@
+"""Flags that a command takes besides its options: their list for the help, and slips of the pen."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+FLAGS = {
+    "--help": "this text",
+    "--version": "the version",
+    "--cfg": "print what would be run, and do nothing: --cfg job",
+    "--multirun": "a run for each combination of comma-separated values; also -m",
+    "--config-dir": "a folder of groups of your own, as experiment/mine.yaml; also -cd",
+}
+"""Flags that are listed, and their meaning."""
+OTHERS = (
+    *("--resolve", "--package", "--run", "--info", "--config-path", "--config-name", "--hydra-help"),
+    "--experimental-rerun",
+)
+"""Further flags of Hydra."""
+REPLACED = ("--shell-completion", "-sc")
+
+
+def flags_help() -> str:
+    """The flags for the end of a help text."""
+    lines = [f"  {flag:<14}{meaning}" for flag, meaning in FLAGS.items()]
+    return "\nFlags:\n\n" + "\n".join(lines) + "\n"
+
+
+def unknown_flag(words: Sequence[str]) -> str:
+    """Say that there is no such flag, and which one has a similar name; empty if each is known.
+
+    Args:
+        words: the words of a command line, without those that name files.
+    """
+    for word in words:
+        flag = word.partition("=")[0]
+        if flag in REPLACED:
+            return f"{flag}: livergrade completion bash (or zsh) prints what completes commands and options"
+        if len(flag) < 3 or flag[:2] != "--" or any(known.startswith(flag) for known in (*FLAGS, *OTHERS)):
+            continue
+        like = difflib.get_close_matches(flag, [*FLAGS, *OTHERS], 1)
+        fix = f"did you mean {like[0]}?" if like else "see --help; options are written key=value"
+        return f"{flag}: there is no such flag; {fix}"
+    return ""
