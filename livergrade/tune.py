@@ -21,7 +21,7 @@ def main(config: TuneConfig) -> None:
     """Run one study, new or resumed."""
     if importlib.util.find_spec("optuna") is None:
         raise UserError('tune needs Optuna: pip install "livergrade[tune]"')
-    from livergrade.cli.trial_options import check_trials
+    from livergrade.cli.trial_options import check_trials, own_groups
     from livergrade.multirun.outer_folds import search_outer_folds
     from livergrade.multirun.search import best_trials, search
     from livergrade.multirun.study import OBJECTIVE, read_space, refuse_own_folds
@@ -29,6 +29,7 @@ def main(config: TuneConfig) -> None:
 
     out = Path(HydraConfig.get().runtime.output_dir)
     fixed, searched = read_space(config.space)
+    fixed = [*own_groups(), *fixed]
     refuse_own_folds(fixed, searched, outer=bool(config.outer_folds))
     check_trials(fixed, searched)
     study = search(out, config, fixed, searched)

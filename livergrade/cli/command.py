@@ -25,11 +25,11 @@ from livergrade import __version__
 from livergrade.cli.checks import checked_options
 from livergrade.cli.commands import CALLED, COMMANDS, Command
 from livergrade.cli.compose import register
+from livergrade.cli.file_mistakes import READING, mistake
 from livergrade.cli.flags import flags_help
 from livergrade.cli.groups import choices, config_dirs, groups
 from livergrade.cli.job_memory import free_job_memory
 from livergrade.cli.output_folder import remove_empty_run
-from livergrade.cli.refusals import refusal
 from livergrade.cli.signals import heard_signals
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.cli.words import prepared
@@ -96,7 +96,7 @@ def command(name: str) -> Callable[[Callable[[Any], None]], Callable[[], None]]:
             except UserError as error:
                 sys.stderr.write(f"\n{printable(error)}\n")
                 raise SystemExit(1) from None
-            with heard_signals(), _run_end_callbacks(), _one_line(command):
+            with heard_signals(), _run_end_callbacks(), _one_line(command, config_dirs(typed)):
                 run()
 
         return start
@@ -161,7 +161,7 @@ def _run_task(task: Callable[[Any], None], name: str, composed: DictConfig) -> N
 
 
 @contextlib.contextmanager
-def _one_line(command: Command) -> Iterator[None]:
+def _one_line(command: Command, own: Sequence[Path]) -> Iterator[None]:
     """Print a refusal as one line, any other error with its traceback, and exit with 1.
 
     Hydra would add advice of its own, unless it is told to raise its errors.
@@ -175,15 +175,24 @@ def _one_line(command: Command) -> Iterator[None]:
     except _ReportedError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
-    except CompactHydraException as error:
-        sys.stderr.write(f"\n{printable(refusal(error, command.schema, groups(command.name)))}\n")
-        raise SystemExit(1) from None
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if isinstance(error, CompactHydraException) or (
+            isinstance(error, READING) and not _is_of_task(error)
+        ):
+            told = mistake(error, command.schema, groups(command.name, own), own)
+            sys.stderr.write(f"\n{printable(told)}\n")
+        else:
+            traceback.print_exc()
         raise SystemExit(1) from None
     finally:
         for name in ("HYDRA_FULL_ERROR", ONE_LINE):
             os.environ.pop(name, None)
+
+
+def _is_of_task(error: Exception) -> bool:
+    """Whether an error is of the task itself, and not of the options that Hydra composed for it."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_code is _run_reported.__code__ for frame in frames)
 
 
 _end_callbacks: list[Callable[[bool], None]] = []

@@ -16,8 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from livergrade.cli.checks import checked_options
 from livergrade.cli.commands import COMMANDS
 from livergrade.cli.compose import register
+from livergrade.cli.file_mistakes import READING, mistake
 from livergrade.cli.groups import groups
-from livergrade.cli.refusals import refusal
 from livergrade.cli.similar import similar
 from livergrade.cli.typed_names import quoted
 from livergrade.cli.words import prepared
@@ -67,7 +67,7 @@ def make_config(*words: str, command: str = "train", config_dir: str | Path | No
     for folder in own:
         if not folder.is_dir():
             raise UserError(f"config_dir={folder}: there is no such folder")
-    searched = [f"hydra.searchpath=[{quoted(f'file://{folder}')}]" for folder in own]
+    searched = [search_word(own)] if own else []
     outer = Singleton.get_state()
     GlobalHydra.instance().clear()
     try:
@@ -76,10 +76,18 @@ def make_config(*words: str, command: str = "train", config_dir: str | Path | No
         register(command, schema)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return checked_options(command, compose(command, overrides=[*ready, *searched]), ready)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(refusal(error, schema, groups(command, own))) from None
+    except (HydraException, OmegaConfBaseException, *READING) as error:
+        raise UserError(mistake(error, schema, groups(command, own), own)) from None
     finally:
         Singleton.set_state(outer)
+
+
+SEARCHED = "hydra.searchpath="
+
+
+def search_word(folders: Sequence[Path]) -> str:
+    """The word that has Hydra look for groups in folders of the user's own, too."""
+    return SEARCHED + "[" + ",".join(quoted(f"file://{folder.absolute()}") for folder in folders) + "]"
 
 
 def _refuse_words(words: Sequence[str]) -> None:
@@ -93,7 +101,7 @@ def _refuse_words(words: Sequence[str]) -> None:
             raise UserError(f"{word!r}: is no word; write 'key=value' for each option")
         if word.startswith("-"):
             raise UserError(f"{word}: flags are of the command line; leave it out")
-        if word.lstrip("+~").startswith(("hydra.", "hydra/")):
+        if word.lstrip("+~").startswith(("hydra.", "hydra/")) and not word.startswith(SEARCHED):
             raise UserError(f"{word}: is of the command line; leave it out, and name the folder with out=")
 
 

@@ -5,16 +5,25 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import IntervalSweep, Override
 
-from livergrade.cli.make_config import make_config
+from livergrade.cli.make_config import make_config, search_word
 from livergrade.config.fields import options
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 
 MOST = 20
 """Combinations with values of other options in which a value is tried."""
+
+
+def own_groups() -> list[str]:
+    """The word that names the user's folders of groups, as the search was given them; none without one."""
+    sources = HydraConfig.get().runtime.config_sources
+    folders = [Path(each.path) for each in sources if "command-line" in each.provider]
+    return [search_word(folders)] if folders else []
 
 
 def check_trials(fixed: Sequence[str], searched: Sequence[Override]) -> None:

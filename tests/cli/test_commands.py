@@ -1,10 +1,15 @@
 """The list of commands."""
 
+import re
 import subprocess
 import sys
 
+import pytest
+
 from livergrade.cli.commands import COMMANDS
-from livergrade.config.fields import options
+from livergrade.cli.make_config import make_config
+from livergrade.config.fields import describe, options
+from livergrade.errors import UserError
 from livergrade.runs.paths import CONF, PACKAGE
 
 
@@ -17,6 +22,33 @@ def test_each_command_has_its_module_and_its_file_and_words_that_are_options() -
         assert {command.words} - {""} <= keys
         assert set(command.refused) <= keys
         assert command.summary.endswith(".")
+
+
+NEEDED = {
+    "train": {"data": "manifest", "data.manifest": "cohort.csv"},
+    "evaluate": {"run": "a", "data": "manifest", "data.manifest": "cohort.csv"},
+    "predict": {"run": "a", "inputs": "[a.png]"},
+    "explain": {"run": "a"},
+    "export": {"run": "a"},
+    "prepare": {"slides": "[a.svs]"},
+}
+"""What a command can't do without."""
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_option_that_the_help_shows_can_be_set(name: str) -> None:
+    command = COMMANDS[name]
+    shown = re.findall(r"^  ([\w.]+)=(.*)$", describe(command.schema, without=command.refused), re.MULTILINE)
+    given = {
+        key: f"'{value}'" if " " in value else value for key, value in shown if not value.startswith("<")
+    }
+    given |= NEEDED.get("train" if name == "check" else name, {})
+    given.pop("data.name", None)
+    assert make_config(*(f"{key}={value}" for key, value in given.items()), command=name)
+    for key in command.refused:
+        assert key not in given
+        with pytest.raises(UserError, match=re.escape(key)):
+            make_config(*(f"{k}={v}" for k, v in NEEDED[name].items()), f"{key}=64", command=name)
 
 
 def test_the_list_needs_nothing_heavy() -> None:
