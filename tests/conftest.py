@@ -169,7 +169,7 @@ def _replaced(
         yield
 
 
-def _save_blank(figure: object, target: object, *, format: str, **options: object) -> None:  # noqa: A002
+def _save_blank(figure: object, target: object, *, format: str | None = None, **options: object) -> None:  # noqa: A002
     from matplotlib.figure import Figure
 
     _originals()[0]["savefig"](Figure(figsize=(1, 1)), target, format=format)

@@ -1,13 +1,20 @@
 """The names that ``import livergrade`` has, and docs/python.md."""
 
 import ast
+import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import livergrade
+from livergrade.api.loaded_run import LoadedRun
+from livergrade.cli import make_config as module
+from tests.conftest import TINY, command
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,3 +46,76 @@ def test_type_checkers_see_the_names_that_there_are() -> None:
         assert getattr(livergrade, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
         _ = livergrade.nosuch
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def tiny(small: list[str], manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a cohort and images in which everything that is trained is tiny."""
+    shutil.copytree(manifest.parent, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(manifest.parent / "well", tmp_path / "images" / "new")
+    monkeypatch.chdir(tmp_path)
+    made = module.make_config
+
+    def tiny_config(*words: str, **named: Any) -> Any:
+        if any(word.startswith("train.resume") for word in words):
+            return made(*words, "trainer.accelerator=cpu", **named)
+        kept = [word for word in words if not word.startswith(("model=", "experiment=", "data"))]
+        return made(*kept, *TINY, *small, f"data.manifest={tmp_path / 'cohort.csv'}", **named)
+
+    monkeypatch.setattr(module, "make_config", tiny_config)
+    monkeypatch.setattr("livergrade.api.parts.make_config", tiny_config)
+    return tmp_path
+
+
+def test_the_page_runs_as_it_stands(tiny: Path, undrawn: None) -> None:
+    code = blocks(ROOT / "docs" / "python.md", "python")
+    assert len(code[0].strip().splitlines()) <= 15
+    names: dict[str, Any] = {}
+    for block in code:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert isinstance(names["run"], LoadedRun)
+    assert names["table"]["p_well"].tolist() == pytest.approx(names["answers"]["p_well"].tolist())
+    assert (tiny / "confusion.png").is_file()
+    assert (tiny / "answers.csv").is_file()
+
+
+def test_the_page_names_every_name() -> None:
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    assert [name for name in livergrade.__all__ if name not in page] == []
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_has_no_output(tiny: Path, undrawn: None) -> None:
+    cells = json.loads((ROOT / "examples" / "first_run.ipynb").read_text("utf-8"))["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+    names: dict[str, Any] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), "first_run.ipynb", "exec"), names)
+    assert "test patients" in names["run"]._repr_html_()
+
+
+def test_the_experiment_of_the_page_is_composed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ROOT / "docs" / "experiments.md"
+    experiment, model, local = blocks(page, "yaml")
+    for name, text in (("experiment/small", experiment), ("model/light", model), ("local/default", local)):
+        file = tmp_path / "mine" / f"{name}.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    config = livergrade.make_config("experiment=small", config_dir="mine")
+    assert (config.model.reduction, config.optim.name, config.optim.lr, config.seed) == (32, "sgd", 0.05, 3)
+    assert config.data.cache_dir == "/scratch/cache"
+    command("train", "-cd", "mine", "experiment=small", "--cfg", "job", outputs=tmp_path)
+    assert "reduction: 32" in capsys.readouterr().out
+    (tmp_path / "mine" / "experiment" / "small.yaml").write_text(experiment.replace("  lr:", "  lrr:"))
+    with pytest.raises(livergrade.UserError) as raised:
+        livergrade.make_config("experiment=small", config_dir="mine")
+    assert str(raised.value).replace(f"{tmp_path}/", "") in page.read_text("utf-8")

@@ -37,7 +37,8 @@ class Command:
         schema: the options, a dataclass with their defaults.
         words: list option that collects the arguments without ``key=``; none if empty.
         all_words: it also collects ``key=value`` if the key is no option of the command.
-        refused: options of the schema that the command refuses; its help leaves them out.
+        refused: options that the command refuses, of its schema or, with ``all_words``, of ``train``; its help
+            and completion leave them out.
     """
 
     name: str
@@ -120,6 +121,7 @@ _EVERY = (
         TuneConfig(),
         words="space",
         all_words=True,
+        refused=("split.val_folds", "split.val_fold", "split.fold", "split.folds"),
     ),
 )
 

@@ -130,7 +130,7 @@ def _keys(command: Command, current: str, own: Sequence[Path]) -> list[str]:
     for each in _schemas(command):
         found += [f"{group}=" for group in groups(each.name, own)]
         for key, _, _ in options(each.schema):
-            if key in each.refused or not key.startswith(current):
+            if key in command.refused or not key.startswith(current):
                 continue
             head, dot, _ = key[len(current) :].partition(".")
             found.append(f"{current}{head}{dot or '='}")

@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import OverrideParseException
 
+from livergrade.cli.commands import COMMANDS
 from livergrade.cli.refusals import unreadable
 from livergrade.errors import UserError
 from livergrade.evaluation.estimate import Estimate
@@ -119,7 +120,7 @@ def refuse_own_folds(fixed: Sequence[str], searched: Sequence[Override], *, oute
     Raises:
         UserError: lists them.
     """
-    own = {"split.val_folds", "split.val_fold", "split.fold", "split.folds"}
+    own = {*COMMANDS["tune"].refused}
     own |= {"split", "split.name", "data.split_file"} if outer else set()
     other = [f"{key}={name}" for key in ("split", "split.name") for name in ("kfold", "image")]
     taken = [word for word in fixed if word.partition("=")[0].lstrip("+") in own or word in other]

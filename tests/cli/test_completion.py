@@ -31,6 +31,7 @@ from livergrade.errors import UserError
         ("livergrade train exp", ["experiment="]),
         ("livergrade tune mod", ["model=", "model."]),
         ("livergrade tune tri", ["trials="]),
+        ("livergrade tune split.fold", []),
         ("livergrade evaluate data.icc", []),
         ("livergrade train --cf", ["--cfg "]),
         ("livergrade train --cfg j", ["job "]),
