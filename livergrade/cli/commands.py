@@ -37,7 +37,7 @@ class Command:
         schema: the options, a dataclass with their defaults.
         words: list option that collects the arguments without ``key=``; none if empty.
         all_words: it also collects ``key=value`` if the key is no option of the command.
-        refused: options that the command refuses, of its schema or, with ``all_words``, of ``train``; its help
+        refused: options that the command refuses, of its schema or, with ``all_words``, of ``train``: help
             and completion leave them out.
     """
 

@@ -31,7 +31,8 @@ _livergrade() {
     local -a found
     found=("${(@f)$("${words[1]}" completion complete "${(j: :)${(@)words[1,CURRENT]}}" 2>/dev/null)}")
     shift found
-    compadd -S '' -- "${(@)found}"
+    compadd -- "${(@)${(@M)found:#* }% }"
+    compadd -S '' -- "${(@)found:#* }"
 }
 compdef _livergrade livergrade
 """
@@ -169,5 +170,7 @@ def _files(start: str) -> list[str]:
     return [
         f"{head}{slash}{entry.name}{'/' if entry.is_dir() else ''}"
         for entry in entries
-        if entry.name.startswith(name) and entry.name.startswith(".") <= name.startswith(".")
+        if entry.name.startswith(name)
+        and entry.name.isprintable()
+        and entry.name.startswith(".") <= name.startswith(".")
     ]

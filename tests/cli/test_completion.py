@@ -49,6 +49,7 @@ def test_files_complete_where_files_are_meant(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "outputs").mkdir()
     (tmp_path / "out put.csv").touch()
     (tmp_path / ".outer").touch()
+    (tmp_path / "ou\x1b[2Jt").touch()  # what would steer the terminal is not offered
     assert complete("livergrade train data.manifest=o") == (
         True,
         ["data.manifest=out put.csv", "data.manifest=outputs/"],
@@ -124,3 +125,23 @@ def test_a_real_bash_completes(tmp_path: Path) -> None:
         tmp_path,
     )
     assert "livergrade train model=senet augment.border=reflect " in said.replace("\x07", "")  # the bell
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh")
+def test_a_real_zsh_completes(tmp_path: Path) -> None:
+    (tmp_path / "my images").mkdir()
+    start = 'autoload -U compinit; compinit -u -D; eval "$(livergrade completion zsh)"; echo s' + "''et\n"
+    said = typed(
+        ["zsh", "-f", "-i"],
+        [
+            ("ready> ", start),
+            ("set", "livergrade tra\t"),
+            ("in ", "mod\t=sen\t"),
+            ("et ", "augment.bor\tref\t"),
+            ("lect ", "\x15livergrade predict my\t"),
+            ("ages/", "\x15exit\n"),
+        ],
+        tmp_path,
+    )
+    assert "my\\ images/" in said
