@@ -16,6 +16,7 @@ from livergrade.data.kinds import read_cohort
 from livergrade.data.patient_alias import patient_names, refuse_changed_alias
 from livergrade.data.scale import refuse_other_scale
 from livergrade.data.split import external_split, read_split
+from livergrade.errors import UserError
 from livergrade.evaluation.splits import write_split
 from livergrade.io.earlier_start import set_aside
 from livergrade.multirun.ensemble import open_run
