@@ -338,8 +338,8 @@ def epochs(chosen: argparse.Namespace) -> Iterator[Row]:
     """What TensorBoard's files tell of each run in a folder."""
     for folder in sorted(chosen.sweep.rglob("tensorboard")):
         events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
-        known = "train/loss" in events.Tags()["scalars"]
-        losses = events.Scalars("train/loss") if known else []
+        known = "loss/train" in events.Tags()["scalars"]
+        losses = events.Scalars("loss/train") if known else []
         times = [each.wall_time for each in losses]
         yield {
             "job": folder.parent.name,

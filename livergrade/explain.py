@@ -69,14 +69,14 @@ def _explain_all(
     from livergrade.evaluation.ood import appearance
     from livergrade.explanations.explained import explain
     from livergrade.explanations.maps import with_random_weights
+    from livergrade.io.bars import bar as progress_bar
     from livergrade.io.images import ImageError
-    from livergrade.io.progress import tqdm
 
     randomized_net = with_random_weights(grader.net, config.seed)
     channels, reading = grader.normalisation, config.data.reading(grader.reading)
     explained: list[Explained] = []
     failed: dict[str, str] = {}
-    for image in tqdm(chosen, "explaining", unit="image"):
+    for image in progress_bar(chosen, "explaining", unit="image"):
         try:
             square = grader.read(image.path, image.mpp, reading)[None]
         except ImageError as error:

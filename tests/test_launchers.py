@@ -180,7 +180,7 @@ def test_a_job_that_slurm_takes_back_and_queues_again_goes_on(
     told = (tmp_path / "job.out").read_text()
     assert (run / "finished.json").is_file(), told
     assert "SIGTERM: saving after this batch" in told
-    assert pd.read_csv(run / "history.csv")["epoch"].tolist() == list(range(40))
+    assert pd.read_csv(run / "history.csv")["epoch"].tolist() == list(range(1, 41))
 
 
 @pytest.mark.slow

@@ -110,8 +110,10 @@ def test_values_of_others_are_written_by_one_writer_for_each_medium() -> None:
 def test_names_in_progress_lines_are_escaped() -> None:
     """tqdm writes to the terminal itself, past the log: its texts are fixed, or go through one_line()."""
     for where, call, name in calls():
-        if name == "tqdm":
-            texts = [option.value for option in call.keywords if option.arg == "desc"] + call.args[1:2]
+        if name in ("tqdm", "bar", "progress_bar"):
+            texts = [option.value for option in call.keywords if option.arg in ("desc", "text")] + call.args[
+                1:2
+            ]
             for text in texts:
                 plain = isinstance(text, ast.Constant) or ast.unparse(text) in ("text", "description")
                 assert plain or ast.unparse(text).startswith("one_line("), where

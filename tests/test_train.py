@@ -126,7 +126,7 @@ def test_reloaded_best_checkpoint_predicts_the_same(
     np.testing.assert_allclose(again[names], written[names], atol=1e-7)
 
 
-def test_torchmetrics_equal_ours_equal_scikit_learn(sweep: Path) -> None:
+def test_tensorboard_shows_ours_which_equal_scikit_learn(sweep: Path) -> None:
     run = next(sweep.glob("*_model-senet*"))
     ours = json.loads((run / "metrics.json").read_text())["view"]
     views = pd.read_csv(run / "predictions.csv").query("split == 'test'")
@@ -144,11 +144,11 @@ def test_torchmetrics_equal_ours_equal_scikit_learn(sweep: Path) -> None:
         ),
     }
     for name, value in expected.items():
-        assert events[f"test/{name}"] == pytest.approx(value, abs=1e-6), name
+        assert events[f"{name}/test"] == pytest.approx(value, abs=1e-6), name
         assert ours[name]["value"] == pytest.approx(value, abs=1e-9), name
     for grade in classes:
         recall = sk.recall_score(truth, told, labels=[grade], average="macro")
-        assert events[f"test/recall/{grade}"] == pytest.approx(recall, abs=1e-6)
+        assert events[f"recall/test/{grade}"] == pytest.approx(recall, abs=1e-6)
         assert ours["per_class"][grade]["recall"]["value"] == pytest.approx(recall, abs=1e-9)
 
 
@@ -159,23 +159,36 @@ def logged(folder: Path) -> dict[str, float]:
     return {tag: events.Scalars(tag)[-1].value for tag in events.Tags()["scalars"]}
 
 
-def test_tensorboard_has_scalars_figures_and_hyperparameters(sweep: Path) -> None:
+def test_tensorboard_has_curves_and_pictures_of_all_models(sweep: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.plugins.hparams import metadata
 
     run = next(sweep.glob("*_model-cbam*"))
     events = EventAccumulator(str(run / "tensorboard")).Reload()
-    scalars = set(events.Tags()["scalars"])
+    scalars, grades = set(events.Tags()["scalars"]), ("poor", "moderate", "well")
     for stage in ("train", "val", "test"):
-        for metric in ("precision", "recall", "f1", "accuracy"):
-            assert {f"{stage}/{metric}/{grade}" for grade in ("poor", "moderate", "well")} <= scalars
-    assert "lr" in scalars
-    assert {f"confusion/{stage}" for stage in ("train", "val", "test")} <= set(events.Tags()["images"])
+        for metric in ("precision", "recall", "f1"):
+            assert {f"{metric}/{stage}/{grade}" for grade in grades} <= scalars
+    pictures = {f"confusion/{part}" for part in ("train", "val", "test", "images", "patients")}
+    assert pictures <= set(events.Tags()["images"])
     (maps,) = events.Images("maps/val")  # of the first of its epochs
     # Two views of each grade below each other; beside each its map of every grade.
-    assert (maps.width, maps.height) == (4 * 32, 6 * 32)
-    assert {metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG} <= set(events.summary_metadata)
-    assert "patient/accuracy" in scalars
+    assert (maps.width, maps.height, maps.step) == (4 * 32, 6 * 32, 1)
+
+
+def test_the_row_of_a_sweeps_job_tells_what_varies(sweep: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata
+
+    rows = {}
+    for run in sweep.glob("*_model-*"):
+        events = EventAccumulator(str(run / "tensorboard")).Reload()
+        content = events.summary_metadata[metadata.SESSION_START_INFO_TAG].plugin_data.content
+        row = metadata.parse_session_start_info_plugin_data(content)
+        rows[run.name] = row.group_name, {key: value.string_value for key, value in row.hparams.items()}
+    names = [f"{number}_model-{name}" for number, name in enumerate(NAMES)]
+    assert rows == {
+        folder: (f"{name} ({folder})", {"model": name}) for folder, name in zip(names, NAMES, strict=True)
+    }
 
 
 @pytest.mark.slow
@@ -210,7 +223,7 @@ def test_resume_after_an_epoch_equals_the_unbroken_run(run, small, tmp_path: Pat
 
     unbroken, resumed = weights(whole), weights(folder)
     assert all(torch.equal(unbroken[name], resumed[name]) for name in unbroken)
-    assert read_history(folder / "tensorboard")["epoch"].tolist() == [0, 1]
+    assert read_history(folder / "tensorboard")["epoch"].tolist() == [1, 2]
     assert (folder / ".hydra" / "overrides.yaml").read_text() != (
         folder / ".hydra_resumed" / "overrides.yaml"
     ).read_text()
@@ -221,6 +234,14 @@ def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
     return {
         path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()
     }
+
+
+def test_an_epoch_is_a_line_of_the_log_and_nothing_steers_a_terminal(tiny_run: Path) -> None:
+    log = (tiny_run / "train.log").read_bytes()
+    lines = [line for line in log.decode().splitlines() if ": epoch " in line]
+    assert len(lines) == 1
+    assert "epoch 1 of 1: training loss " in lines[0]
+    assert not set(log) & {*range(9), 11, 12, 13, *range(14, 32)}
 
 
 def test_a_finished_run_is_left_as_it_is(tiny_run: Path, tmp_path: Path, capsys) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from livergrade.cli.output_folder import leave_as_found, make_folder
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.errors import UserError
+from livergrade.io.bars import bars_shown
 from livergrade.io.home import expanded, provide_home
-from livergrade.io.progress import bars_where_seen
 from livergrade.io.write_below import write_only_below
 from livergrade.runs.paths import recorded_as
 
@@ -29,7 +29,7 @@ def quietly(*, progress: bool = True) -> Iterator[None]:
     """
     provide_home()
     try:
-        with bars_where_seen(shown=progress):
+        with bars_shown(progress):
             yield
     except UserError:
         raise

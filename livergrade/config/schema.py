@@ -355,7 +355,10 @@ class TrainerConfig:
         10.0, "minutes between checkpoints within an epoch; each ends with one", low=0
     )
     figure_epochs: int = option(
-        10, "epochs between confusion matrices in TensorBoard, from the first on; 0: only the test's", low=0
+        10,
+        "epochs between confusion matrices and precision-recall curves in TensorBoard, from the first on; "
+        "0: only the test's",
+        low=0,
     )
     map_epochs: int = option(
         5, "epochs between class-activation maps of a few validation images in TensorBoard; 0: none", low=0
@@ -363,7 +366,11 @@ class TrainerConfig:
     map_patients: int = option(
         16, "test patients (one image each) for the faithfulness of maps in the report; 0: no maps", low=0
     )
-    progress: bool = option(True, "show a progress bar with the time left")
+    progress: bool = option(
+        True,
+        "show progress bars on a terminal, and where the output goes to a file or a pipe a line an epoch; "
+        "false: neither, and train.log has the lines",
+    )
 
 
 @dataclass

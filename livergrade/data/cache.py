@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from livergrade.data.cohort import Cohort
 from livergrade.errors import UserError
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.cache_folder import ARRAY, claim
 from livergrade.io.files import atomic_write, remove_parts
 from livergrade.io.images import ImageError, read_square
 from livergrade.io.kept import file_sha256
 from livergrade.io.locks import file_lock
 from livergrade.io.memory import reading_threads
-from livergrade.io.progress import tqdm
 from livergrade.io.write_below import is_plain_file
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,9 @@ def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
 
     log.info("decoding %d images once (%.0f MB)", len(array), array.nbytes / 1e6)
     with reading_threads() as pool:
-        for _ in tqdm(pool.map(fill, range(len(array)), cohort.paths), "decoding", len(array), leave=False):
+        for _ in progress_bar(
+            pool.map(fill, range(len(array)), cohort.paths), "decoding", len(array), leave=False
+        ):
             pass
     if broken:
         raise UserError(

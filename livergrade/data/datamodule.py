@@ -27,7 +27,7 @@ from livergrade.data.views import (
     identity_collate,
     view_params,
 )
-from livergrade.io.progress import tqdm
+from livergrade.io.bars import bar as progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ class GradingData(L.LightningDataModule):
         """
         self.embedded = None
         embeddings = []
-        for batch in tqdm(self._loader(keys), "embedding", leave=False):
+        for batch in progress_bar(self._loader(keys), "embedding", leave=False):
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
             embeddings.append(embedded(self.on_after_batch_transfer(on_device, 0)["view"]).float().cpu())
         assert self.views is not None

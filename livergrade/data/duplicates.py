@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.memory import reading_threads
-from livergrade.io.progress import tqdm
 
 SIDE = 48
 """Pixels a side of a thumbnail."""
@@ -86,7 +86,7 @@ def near_duplicates(
 
     with reading_threads() as pool:
         similarities = list(
-            tqdm(pool.map(similarity, pairs), "near duplicates", len(pairs), leave=False, delay=2)
+            progress_bar(pool.map(similarity, pairs), "near duplicates", len(pairs), leave=False, delay=2)
         )
     return sorted(
         (
@@ -120,7 +120,7 @@ def _alike(
     cells = np.arange(CELLS**2).reshape(CELLS, CELLS)
     turned = [_oriented(cells, orientation).ravel() for orientation in _ORIENTATIONS]
     start = 0
-    with tqdm(total=len(rows), desc="comparing images", leave=False, delay=2) as bar:
+    with progress_bar(total=len(rows), text="comparing images", leave=False, delay=2) as bar:
         while start < len(rows):
             size = max(1, BLOCK // (len(rows) - start))
             block, rest = grids[start : start + size], grids[start:]

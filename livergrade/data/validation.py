@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from livergrade.evaluation.grade_counts import mixed_grades
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.grade_map import NO_MAP, GradeMap, unknown_grades
 from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.memory import reading_threads
 from livergrade.io.patient_names import patient_key
 from livergrade.io.pixel_reading import PixelReading
-from livergrade.io.progress import tqdm
 from livergrade.io.row_messages import row_messages
 from livergrade.io.visible import one_line
 
@@ -97,7 +97,9 @@ def broken_files(paths: dict[int, Path], *, opened_only: bool, reading: PixelRea
 
     with reading_threads() as pool:
         results = pool.map(reason, paths.values())
-        reasons = list(tqdm(results, "checking images", len(paths), leave=False, disable=len(paths) < 500))
+        reasons = list(
+            progress_bar(results, "checking images", len(paths), leave=False, hidden=len(paths) < 500)
+        )
     return {row: reason for row, reason in zip(paths, reasons, strict=True) if reason}
 
 

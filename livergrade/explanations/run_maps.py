@@ -26,10 +26,10 @@ from livergrade.explanations.maps import (
     score_maps,
     with_random_weights,
 )
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.files import atomic_write, write_json
 from livergrade.io.images import ImageError, read_square
 from livergrade.io.inside import Inside, OutsideError
-from livergrade.io.progress import tqdm
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
 from livergrade.reports.overlay import overlay
@@ -70,7 +70,7 @@ def write_run_maps(
     net.eval().to(device)
     channels = normalisation(config.model.name, **config.model.architecture())
     steps = len(worst) + len(sampled)
-    with tqdm(total=steps, desc="mapping", unit="image", disable=not config.trainer.progress) as bar:
+    with progress_bar(total=steps, text="mapping", unit="image") as bar:
         for indices, views in _upright_views(worst["image"], config, channels, root, device):
             montages = _error_montages(net, classes, views, worst.iloc[indices], channels)
             _write_montages(dict(zip(indices, montages, strict=True)), run / "mistakes")

@@ -20,8 +20,8 @@ from livergrade.inference.grader import Grader
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import ReadBatch
 from livergrade.inference.scale import log_unknown_scale
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.kept import Kept, identity
-from livergrade.io.progress import tqdm
 from livergrade.io.run_tables import read_run_table
 from livergrade.io.tables import write_table
 from livergrade.io.visible import shown
@@ -98,7 +98,7 @@ def grade_images(
         return grader.read(remaining[index], mpp[remaining[index]], reading)
 
     try:
-        with tqdm(total=len(remaining), desc="grading", unit="image", disable=not remaining) as bar:
+        with progress_bar(total=len(remaining), text="grading", unit="image", hidden=not remaining) as bar:
             for graded, errors in graded_ahead(read, len(remaining), grader, config):
                 failed.update({str(remaining[index]): reason for index, reason in errors.items()})
                 for index, row in graded.items():

@@ -19,8 +19,8 @@ from livergrade.inference.grader import Grader
 from livergrade.inference.images import graded_ahead, make_answers
 from livergrade.inference.inputs import Input, find_inputs
 from livergrade.inference.scale import log_unknown_scale
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.pixel_size import LIKELY_UM
-from livergrade.io.progress import tqdm
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def grade_pictures(
         return grader.read(pictures[index].source, pictures[index].mpp, reading)
 
     rows, failed = [], dict[str, str]()
-    with tqdm(total=len(pictures), desc="grading", unit="image", leave=False, delay=2) as bar:
+    with progress_bar(total=len(pictures), text="grading", unit="image", leave=False, delay=2) as bar:
         for graded, errors in graded_ahead(read, len(pictures), grader, config):
             rows += [
                 {"image": pictures[index].name, "patient": pictures[index].patient} | row

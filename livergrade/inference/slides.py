@@ -18,10 +18,10 @@ from livergrade.inference.grader import Grader
 from livergrade.inference.images import graded_rows, read_graded
 from livergrade.inference.inputs import Input
 from livergrade.inference.readers import SlideTiles
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.kept import Kept, digest, slide_identity
-from livergrade.io.progress import tqdm
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
@@ -188,7 +188,7 @@ def _grade_tiles(
     read = SlideTiles(slide, cells.corners, cells.tile, grader.size)
     rows: list[dict[str, Any]] = []
     activations: dict[int, NDArray[np.float32]] = {}
-    with tqdm(total=count, desc=one_line(slide.path.stem), unit="tile") as bar:
+    with progress_bar(total=count, text=one_line(slide.path.stem), unit="tile") as bar:
         for batch in grader.read_ahead(read, count, config):
             if batch.errors:
                 raise SlideError(next(iter(batch.errors.values())))

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from livergrade.errors import UserError
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.files import atomic_write
 from livergrade.io.json_files import read_json
 from livergrade.io.kept import FileState, file_sha256, file_state
 from livergrade.io.memory import reading_threads
-from livergrade.io.progress import tqdm
 from livergrade.io.regular_files import MEGABYTE
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Fingerprints:
             digests = pool.map(_digest, new)
             for path, state_and_digest in zip(
                 new,
-                tqdm(digests, "reading images", len(new), leave=False, disable=len(new) < 500),
+                progress_bar(digests, "reading images", len(new), leave=False, hidden=len(new) < 500),
                 strict=True,
             ):
                 self.known[str(path.absolute())] = state_and_digest

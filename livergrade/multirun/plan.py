@@ -25,9 +25,9 @@ from livergrade.evaluation.study_plan import (
     width_plan,
 )
 from livergrade.evaluation.two_models import TwoModels
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.earlier_start import remove_made
 from livergrade.io.files import write_json
-from livergrade.io.progress import tqdm
 from livergrade.multirun.studied import studied
 from livergrade.reports.plan_plots import plot_plan
 from livergrade.reports.plan_text import plan_text
@@ -115,7 +115,9 @@ def _plan(
 ) -> Plan:
     """Compute all parts of a plan, with a progress bar: studies are simulated for each design."""
     todo = designs(parts)
-    with tqdm(desc="simulating studies", total=len(todo) * (2 if patients else 1), leave=False) as bar:
+    with progress_bar(
+        text="simulating studies", total=len(todo) * (2 if patients else 1), leave=False
+    ) as bar:
         comparisons = []
         for seeds, folds in todo:
             comparisons.append(comparison_plan(seeds, folds, models, parts, config.studies))

@@ -70,7 +70,7 @@ class Environment(TypedDict, total=False):
         initialisation: origin of the initial weights.
         weights_sha256: SHA-256 of the file of the initial weights, if it is one.
         epochs: number of epochs.
-        best_epoch: the tested epoch, from 0.
+        best_epoch: the tested epoch, from 1.
         seconds: sum of the durations of its starts; null if one of them is not known.
         starts: its starts, the first one first.
         trained_run: for an evaluation, the folder of the run whose network was evaluated.

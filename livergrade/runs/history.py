@@ -16,6 +16,8 @@ MOST_EPOCHS = 10**6
 def read_curves(path: Path) -> pd.DataFrame:
     """Read a run's ``history.csv``: one row per epoch, numbers alone; a cell may be empty.
 
+    Epochs are counted from 1; those of a file of an earlier version, which counted from 0, are raised by one.
+
     Raises:
         UserError: the file is missing or damaged.
     """
@@ -31,4 +33,5 @@ def read_curves(path: Path) -> pd.DataFrame:
     epochs = numbers["epoch"]
     if ((epochs < 0) | (epochs > MOST_EPOCHS) | (epochs % 1 != 0)).any():
         in_file(path, [f"epoch: is no whole number from 0 to {MOST_EPOCHS:,}"])
-    return pd.read_csv(path, dtype=np.float64).astype({"epoch": np.int64})  # as pandas rounds numbers
+    curves = pd.read_csv(path, dtype=np.float64).astype({"epoch": np.int64})  # as pandas rounds numbers
+    return curves.assign(epoch=curves["epoch"] + 1) if (curves["epoch"] == 0).any() else curves

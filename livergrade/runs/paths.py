@@ -67,15 +67,31 @@ def _argv() -> list[str]:
     return words
 
 
-def job_name(number: int, overrides: list[str]) -> str:
-    """Folder name of a sweep job: its number and the varied options, not those that all jobs share."""
+def varied(overrides: list[str]) -> list[str]:
+    """Overrides of a sweep job whose options vary over the sweep, not those that all jobs share."""
     from hydra.core.override_parser.overrides_parser import OverridesParser  # not needed to list commands
 
     typed = OverridesParser.create().parse_overrides([word for word in _argv()[1:] if "=" in word])
     shared = {override.key_or_group for override in typed if not override.is_sweep_override()}
     # Compared by key, since Hydra passes parsed values: False for false, without quotes.
-    varied = [override for override in overrides if override.partition("=")[0].lstrip("+~") not in shared]
-    words = [re.sub(r"[^\w.+-]+", "-", word).strip("-") for word in varied]  # keeps the path easy to type
+    return [override for override in overrides if override.partition("=")[0].lstrip("+~") not in shared]
+
+
+def distinguishing_words() -> list[str]:
+    """Overrides that tell this run from others: those that vary over its sweep, or all that were typed."""
+    from hydra.core.hydra_config import HydraConfig  # not needed to list commands
+    from hydra.types import RunMode
+
+    if not HydraConfig.initialized():  # a call from Python
+        return []
+    config = HydraConfig.get()
+    words = list(config.overrides.task)
+    return varied(words) if config.mode == RunMode.MULTIRUN else words
+
+
+def job_name(number: int, overrides: list[str]) -> str:
+    """Folder name of a sweep job: its number and the varied options."""
+    words = [re.sub(r"[^\w.+-]+", "-", word).strip("-") for word in varied(overrides)]  # easy to type
     return "_".join([str(number), *words])[:120]
 
 

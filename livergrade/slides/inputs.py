@@ -14,6 +14,7 @@ from livergrade.config.schema import PrepareConfig
 from livergrade.data.validation import reserved_columns
 from livergrade.errors import UserError
 from livergrade.evaluation.subgroups import OF_REGIONS
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.cells import cell_problem
 from livergrade.io.file_kind import is_image_alone
 from livergrade.io.folder_walk import Walk, log_passed_over
@@ -22,7 +23,6 @@ from livergrade.io.inside import Inside, OutsideError, same_on_disk
 from livergrade.io.named_files import as_named
 from livergrade.io.patient_names import WRITE_ONE_NAME, family_problems
 from livergrade.io.pixel_size import read_mpp
-from livergrade.io.progress import tqdm
 from livergrade.io.regular_files import is_folder, is_there
 from livergrade.io.row_messages import row_messages
 from livergrade.io.slide_files import SlideFiles, image_sets, is_slide_part, log_links, mirax_of, own_name
@@ -176,7 +176,7 @@ def each_slide(slides: Sequence[Path], process: Callable[[Path], None], descript
         One line for each failed slide.
     """
     failed = []
-    for path in tqdm(slides, description, unit="slide"):
+    for path in progress_bar(slides, description, unit="slide"):
         try:
             process(path)
         except (SlideError, UserError) as error:

@@ -1,4 +1,4 @@
-"""Callbacks of a training run: two checkpoints, maps of a few validation images, and a progress bar."""
+"""Callbacks of a training run: two checkpoints, maps of a few validation images, and how far it is."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from livergrade.io.progress import tqdm
 from livergrade.models.hooks import has_maps
 from livergrade.training.checkpoints import LastCheckpoint
 from livergrade.training.ema import AveragedWeights
+from livergrade.training.run_progress import EpochLines, RunProgress
 
 
 def run_callbacks(
@@ -30,7 +30,7 @@ def run_callbacks(
     Args:
         checkpoints: folder for ``best.ckpt`` and ``last.ckpt``.
         validated: there is a validation split; the best epoch has the lowest ``val/loss_smooth``.
-        progress: show a progress bar.
+        progress: show a progress bar on a terminal, and elsewhere a line an epoch.
         minutes: time between two checkpoints within an epoch.
         map_epochs: epochs between maps of validation images; 0: none.
         ema: decay of the moving average of the weights; None: no average.
@@ -50,6 +50,7 @@ def run_callbacks(
         callbacks.insert(0, AveragedWeights(ema))
     if validated and map_epochs:
         callbacks.append(ValidationMaps(map_epochs))
+    callbacks.append(EpochLines(on_screen=progress))
     return [*callbacks, RunProgress()] if progress else callbacks
 
 
@@ -113,68 +114,5 @@ class ValidationMaps(Callback):
             overlays = [overlay(pixels, heatmap, limit) for heatmap in heatmaps]
             rows.append(np.concatenate([pixels, *overlays], axis=1))
         assert isinstance(trainer.logger, TensorBoardLogger)
-        image = np.concatenate(rows)
-        trainer.logger.experiment.add_image("maps/val", image, trainer.global_step, dataformats="HWC")
-
-
-class RunProgress(Callback):
-    """One progress bar over all epochs, so that the time left is that of the run, not of the epoch."""
-
-    bar: "tqdm[Any]"
-
-    def _open(self, trainer: L.Trainer, text: str, total: int, done: int = 0) -> None:
-        hidden = not trainer.is_global_zero
-        self.bar = tqdm(total=total, initial=done, desc=text, unit="step", mininterval=1, disable=hidden)
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open the bar; a resumed run starts at its current step."""
-        epochs, steps = trainer.max_epochs or 1, int(trainer.num_training_batches)
-        self._open(trainer, "training", epochs * steps, trainer.global_step)
-
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's signature
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-    ) -> None:
-        """Advance by one step; tqdm redraws at most once a second."""
-        self.bar.update()
-
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Show the epoch and the validation accuracy of the previous epoch."""
-        self.bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
-        if (accuracy := trainer.callback_metrics.get("val/accuracy")) is not None:
-            self.bar.set_postfix_str(f"val/accuracy {accuracy:.3f}", refresh=False)
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Close the bar."""
-        self.bar.close()
-
-    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open a bar over all test loaders."""
-        self._open(trainer, "grading", int(sum(trainer.num_test_batches)))
-
-    def on_test_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Advance by one step."""
-        self.bar.update()
-
-    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Close the bar."""
-        self.bar.close()
-
-    def on_exception(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
-    ) -> None:
-        """Close the bar, so that the error message starts on a new line."""
-        if hasattr(self, "bar"):
-            self.bar.close()
+        image, epoch = np.concatenate(rows), trainer.current_epoch + 1
+        trainer.logger.experiment.add_image("maps/val", image, epoch, dataformats="HWC")

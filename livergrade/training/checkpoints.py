@@ -184,7 +184,8 @@ class LastCheckpoint(Checkpoint):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """After a resume, log the last epoch's metrics again: they may not have reached the log."""
         if self.last_metrics and trainer.logger:
-            trainer.logger.log_metrics(self.last_metrics, self.step)
+            named = dict(self.last_metrics)
+            trainer.logger.log_metrics(named, int(named.pop("epoch", 0)) + 1)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Install the signal handlers, and have weights copied until the optimizer changes them."""
@@ -225,8 +226,10 @@ class LastCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save, after the epoch's metrics were computed."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.last_metrics = metrics | {"epoch": float(trainer.current_epoch)}
-        self.step = trainer.global_step - 1  # as Lightning counts it
+        self.last_metrics = metrics | {
+            "epoch": float(trainer.current_epoch)
+        }  # from 0, as all in a checkpoint
+        self.step = trainer.global_step - 1  # likewise
         self._save(trainer)
         self._stop_if_signalled(trainer, self._max_over_processes(trainer, self.received_signal))
 

@@ -46,7 +46,7 @@ def evaluate_trained(config: EvaluateConfig, out: Path) -> None:
     assert config.run
     trained = open_run(config.run, config.network)
     options = _options(config, trained)
-    prepare_libraries(options.seed)
+    prepare_libraries(options.seed, bars=options.trainer.progress)
 
     cohort, split = _opened(config, trained, options)
     task = make_task(options, cohort.classes, describe_split(split, cohort.classes))

@@ -16,10 +16,10 @@ from livergrade.config.schema import TrainConfig
 from livergrade.data.cohort import Cohort
 from livergrade.data.duplicates import near_duplicates, thumbnail
 from livergrade.data.quality import BLACK, IMPLAUSIBLE, UM, implausible, measure
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.images import ImageError, read_header, read_rgb
 from livergrade.io.memory import reading_threads
 from livergrade.io.pixel_reading import PixelReading
-from livergrade.io.progress import tqdm
 from livergrade.io.tables import write_table
 from livergrade.training.findings import FAIL, PASS, WARN, Finding, join_some, warn_if
 from livergrade.training.near_duplicates import FILE, pair_lines, pairs_table
@@ -49,7 +49,7 @@ def check_images(
     """
     with reading_threads() as pool:
         measured = pool.map(_measure_image, cohort.paths, repeat(cohort.reading))
-        results = list(tqdm(measured, "checking images", len(cohort.paths), leave=False))
+        results = list(progress_bar(measured, "checking images", len(cohort.paths), leave=False))
     broken = [
         f"{path} {result}"
         for path, result in zip(cohort.paths, results, strict=True)

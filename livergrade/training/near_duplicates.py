@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from livergrade.data.datamodule import GradingData
 from livergrade.data.duplicates import SIDE, NearDuplicate, near_duplicates, thumbnail
 from livergrade.evaluation.splits import UNUSED
-from livergrade.io.progress import tqdm
+from livergrade.io.bars import bar as progress_bar
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
 
@@ -57,7 +57,7 @@ def _thumbnails(data: GradingData) -> NDArray[np.uint8]:
     """Thumbnails of all images of a cohort, ``uint8 [images, SIDE, SIDE]``."""
     found = np.zeros((len(data.split), SIDE, SIDE), np.uint8)
     starts = range(0, len(found), _CHUNK)
-    for start in tqdm(starts, "looking for near duplicates", leave=False, delay=2):
+    for start in progress_bar(starts, "looking for near duplicates", leave=False, delay=2):
         rows = np.arange(start, min(start + _CHUNK, len(found)))
         found[rows] = [thumbnail(square) for square in data.squares(rows)]
     return found

@@ -18,9 +18,11 @@ from livergrade.io.files import write_json
 from livergrade.io.tables import write_table
 from livergrade.reports.results import write_results
 from livergrade.runs.environment import Environment, environment
-from livergrade.runs.paths import command_line
+from livergrade.runs.paths import command_line, distinguishing_words
 from livergrade.runs.run import Run
+from livergrade.training.board_outcome import log_outcome
 from livergrade.training.history import read_history
+from livergrade.training.projector import write_projector
 from livergrade.training.task import GradingTask
 
 
@@ -56,8 +58,9 @@ def write_outputs(
 ) -> RunMetrics:
     """Write the outputs of a test pass: predictions, OOD statistics, maps, metrics, figures and the report.
 
-    Folds that graded their own cohort have neither OOD statistics nor maps: both would be about images that
-    the ensemble was trained on, and on which its OOD threshold was fitted.
+    TensorBoard shows them, too. Folds that graded their own cohort have neither OOD statistics nor maps nor
+    embeddings: all would be about images that the ensemble was trained on, and on which its OOD threshold was
+    fitted.
 
     Args:
         out: the output folder.
@@ -82,7 +85,9 @@ def write_outputs(
     write_scale(out, trained.scale if trained else training_scale(config, cohort, data.split))
     if folds is None:
         write_appearance(out, data.split, data.squares, seed=config.seed, reference=reference)
-        write_run_maps(out, task.net, task.classes, config, cohort.root, trainer.strategy.root_device)
+        device = trainer.strategy.root_device
+        write_run_maps(out, task.net, task.classes, config, cohort.root, device)
+        write_projector(out / "tensorboard", task, data, predictions, device)
     recorded = facts()
     if not trained:
         epochs, best = write_history(out)
@@ -91,14 +96,18 @@ def write_outputs(
     # Another cohort, or all folds, have no validation part: the calibration is that of what was evaluated.
     external = config.split.name == "external"
     calibration = trained.calibration if trained and (external or folds is not None) else None
-    return write_results(out, cohort.root, calibration, outside=config.data.outside, recalibrate=recalibrate)
+    metrics = write_results(
+        out, cohort.root, calibration, outside=config.data.outside, recalibrate=recalibrate
+    )
+    log_outcome(trainer, out, () if trained else distinguishing_words())
+    return metrics
 
 
 def write_history(run: Path) -> tuple[int, int]:
     """Write ``history.csv`` from the run's TensorBoard files.
 
     Returns:
-        Number of epochs, and the epoch that was tested, counted from 0.
+        Number of epochs, and the epoch that was tested, counted from 1.
     """
     history = read_history(run / "tensorboard")
     write_table(history, run / "history.csv", None)

@@ -27,7 +27,7 @@ from livergrade.models import layers
 from livergrade.models.trained import OF_RUN
 from livergrade.training.checkpoints import LastCheckpoint, give_checkpoint, with_own_paths
 from livergrade.training.ema import AveragedWeights, averaged_tensors
-from livergrade.training.fitting import Fitting, UnfitError, kind
+from livergrade.training.fitting import MOST_COUNT, Fitting, UnfitError, kind
 from livergrade.training.optim import cosine_schedule, make_optimizer
 from livergrade.training.pass_record import FACTS
 from livergrade.training.task import GradingTask
@@ -227,6 +227,8 @@ def _measured(stored: object) -> dict[str, float]:
         for name, value in stored.items()
     ):
         raise UnfitError("callbacks.LastCheckpoint.measured holds no metrics by name")
+    if not 0 <= stored.get("epoch", 0) <= MOST_COUNT:  # not NaN, either
+        raise UnfitError("callbacks.LastCheckpoint.measured.epoch is no epoch")
     return dict(stored)
 
 

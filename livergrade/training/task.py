@@ -17,8 +17,8 @@ from livergrade.errors import UserError
 from livergrade.evaluation.predictions import GradedViews
 from livergrade.models import layers
 from livergrade.models.build import build
-from livergrade.reports.run_plots import confusion_matrix
-from livergrade.reports.style import literal
+from livergrade.training.board_figures import add_confusion, add_pr_curves
+from livergrade.training.board_tags import layout
 from livergrade.training.losses import grade_targets
 from livergrade.training.mixup import apply_mixup
 from livergrade.training.optim import cosine_schedule, make_optimizer
@@ -41,7 +41,7 @@ class GradingTask(L.LightningModule):
         class_weights: weight of each grade in the training loss; empty for equal weights.
         channels_last: memory format of images and weights.
         note: printed on every figure, for example a warning about leakage.
-        figure_epochs: epochs between two confusion matrices in TensorBoard; 0: none.
+        figure_epochs: epochs between confusion matrices and precision-recall curves in TensorBoard; 0: none.
         mark: which run this is, for its checkpoints, see :mod:`livergrade.runs.checkpoint_mark`.
     """
 
@@ -109,6 +109,11 @@ class GradingTask(L.LightningModule):
         self.seen.setdefault(stage, PassRecord()).add(batch, losses, detached.softmax(1))
         return logits
 
+    def on_fit_start(self) -> None:
+        """Tell TensorBoard which curves belong into one chart."""
+        if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
+            self.logger.experiment.add_custom_scalars(layout(self.classes))
+
     def on_train_start(self) -> None:
         """Keep the batch-norm statistics of a frozen network."""
         if self.model.frozen:
@@ -160,10 +165,8 @@ class GradingTask(L.LightningModule):
         self._log_metrics("val", seen, {"val/loss_smooth": smooth})
 
     def on_test_epoch_end(self) -> None:
-        """Log the metrics of the test views and keep all predictions, for ``predictions.csv``."""
-        gathered = {stage: self._gather(stage) for stage in list(self.seen)}
-        self.graded = {stage: seen.graded() for stage, seen in gathered.items()}
-        self._log_metrics("test", gathered["test"], {})
+        """Keep all predictions, for ``predictions.csv`` and all that is made of it."""
+        self.graded = {stage: self._gather(stage).graded() for stage in list(self.seen)}
 
     def _gather(self, stage: str) -> GradedBatchViews:
         """Return the results of a pass from all processes, and clear the record."""
@@ -197,7 +200,7 @@ class GradingTask(L.LightningModule):
 
     def _not_finite_error(self, stage: str) -> UserError:
         """Return an error that names this process's first batch with a non-finite value, and its images."""
-        where = f"epoch {self.current_epoch} ({stage})"
+        where = f"epoch {self.current_epoch + 1} ({stage})"
         if first := self.seen[stage].first_not_finite():
             batch_index, rows = first
             data = getattr(self.trainer, "datamodule", None)
@@ -211,7 +214,7 @@ class GradingTask(L.LightningModule):
         )
 
     def _log_metrics(self, stage: str, seen: GradedBatchViews, more: dict[str, Tensor]) -> None:
-        """Log a pass: metrics per grade and overall, and in some epochs the confusion matrix as a figure.
+        """Log a pass: metrics per grade and overall, and in some epochs figures.
 
         They go to callbacks and logger at once, since Lightning's own ``log`` takes a millisecond for each,
         and sends numbers to the device and reads them back.
@@ -219,17 +222,17 @@ class GradingTask(L.LightningModule):
         values, confusion = measure(*self.metrics, seen, self.classes)
         logged = {f"{stage}/{name}": value for name, value in values.items()} | more
         self.trainer.callback_metrics.update(logged)
+        epoch = self.current_epoch + 1  # counted from 1, as in all that people read
         if self.logger is not None:
-            scalars = {name: float(value) for name, value in logged.items()} | {"epoch": self.current_epoch}
-            # In training the step that was taken last, as Lightning counts it.
-            step = self.global_step - (self.trainer.state.fn == TrainerFn.FITTING)
-            self.logger.log_metrics(scalars, step)
-        due = stage == "test" or (self.figure_epochs and self.current_epoch % self.figure_epochs == 0)
+            self.logger.log_metrics({name: float(value) for name, value in logged.items()}, epoch)
+        due = self.figure_epochs and self.current_epoch % self.figure_epochs == 0
         if due and isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
-            title = "test: views" if stage == "test" else f"{stage}, epoch {self.current_epoch}: views"
-            figure = confusion_matrix(confusion, self.classes, title=title, note=self.note)
-            literal(figure)
-            self.logger.experiment.add_figure(f"confusion/{stage}", figure, self.global_step)
+            writer = self.logger.experiment
+            title = f"{stage}, epoch {epoch}: views"
+            add_confusion(writer, stage, confusion, self.classes, title, self.note, epoch)
+            if stage == "val":
+                scores = seen.probabilities.numpy()
+                add_pr_curves(writer, stage, seen.grade.numpy(), scores, self.classes, epoch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Within an epoch, store its results so far, so that its metrics are complete after a resume.

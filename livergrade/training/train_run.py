@@ -17,7 +17,7 @@ from livergrade.training.outputs import run_facts, write_outputs
 from livergrade.training.setup import check_start, choose_split, make_data, make_task, start_weights
 from livergrade.training.start_record import StartRecord
 from livergrade.training.stored_state import restore
-from livergrade.training.trainer import log_outcome, make_trainer, prepare_libraries
+from livergrade.training.trainer import make_trainer, prepare_libraries
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def train_run(config: TrainConfig, run: Path) -> None:
         SystemExit: the run was stopped: 130 for an interrupt, 143 for SIGTERM.
     """
     started = time.monotonic()
-    prepare_libraries(config.seed)
+    prepare_libraries(config.seed, bars=config.trainer.progress)
     check_start(config)
     cohort = open_cohort(config)
     split, note = choose_split(config, cohort, run)
@@ -54,6 +54,5 @@ def train_run(config: TrainConfig, run: Path) -> None:
         if not trainer.is_global_zero:
             return
         metrics = write_outputs(run, trainer, task, data, config, record.facts)
-    log_outcome(trainer, config, metrics)
     mark_finished(run)
     log.info("\n%s\n\n%s", table(metrics), run)

@@ -8,13 +8,11 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers import TensorBoardLogger
 
-from livergrade.config.fields import options
-from livergrade.config.schema import TrainConfig, TrainerConfig
+from livergrade.config.schema import TrainerConfig
 from livergrade.errors import UserError
-from livergrade.evaluation.levels import LevelName
-from livergrade.evaluation.summary import RunMetrics
+from livergrade.io.bars import show_bars
+from livergrade.training.board import Board
 from livergrade.training.callbacks import run_callbacks
 from livergrade.training.checkpoints import checkpoint_writer
 from livergrade.training.near_duplicates import NearDuplicatesAcrossSplit
@@ -23,9 +21,15 @@ REFUSED = (MisconfigurationException, ValueError, TypeError, RuntimeError)
 """What Lightning raises for a device, strategy or precision that can't be used."""
 
 
-def prepare_libraries(seed: int) -> None:
-    """Hide messages of the libraries, and seed all random numbers, those of loader processes too."""
+def prepare_libraries(seed: int, *, bars: bool) -> None:
+    """Hide messages of the libraries, and seed all random numbers, those of loader processes too.
+
+    Args:
+        seed: of the random numbers.
+        bars: whether progress bars are shown on a terminal.
+    """
     quiet_libraries()
+    show_bars(bars)
     L.seed_everything(seed, workers=True, verbose=False)
 
 
@@ -62,7 +66,7 @@ def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: floa
             limit_train_batches=config.limit_batches,
             limit_val_batches=config.limit_batches,
             limit_test_batches=config.limit_batches,
-            logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
+            logger=Board(run),
             plugins=[checkpoint_writer()],
             callbacks=[
                 *run_callbacks(
@@ -133,24 +137,3 @@ def _precision(config: TrainerConfig) -> str:
 def channels_last(config: TrainerConfig) -> bool:
     """Return whether images and weights are channels-last; ``auto``: on a GPU, where it is faster."""
     return on_gpu(config) if config.channels_last == "auto" else config.channels_last == "yes"
-
-
-def log_outcome(trainer: L.Trainer, config: TrainConfig, metrics: RunMetrics) -> None:
-    """Fill TensorBoard's HPARAMS tab: every option, and the metrics to sort runs by.
-
-    Log once, together with the metrics: if options are logged without metrics first, the tab stays empty.
-    """
-    hparams = {
-        key: str(value) if isinstance(value, list | dict) else value for key, _, value in options(config)
-    }
-    levels: tuple[LevelName, ...] = ("image", "patient")
-    scores = {
-        f"{level}/{name}": metrics[level][name]["value"]
-        for level in levels
-        for name in ("accuracy", "balanced_accuracy", "macro_f1", "quadratic_kappa")
-    }
-    assert isinstance(trainer.logger, TensorBoardLogger)
-    trainer.logger.log_hyperparams(
-        hparams, {name: value for name, value in scores.items() if value is not None}
-    )
-    trainer.logger.experiment.close()  # a sweep runs many jobs in one process

@@ -119,7 +119,7 @@ def test_epochs_are_read_from_tensorboard(measured, tmp_path: Path) -> None:
     for job, start in (("0_model-senet", 100.0), ("1_model-sknet", 500.0)):
         with SummaryWriter(tmp_path / "sweep" / job / "tensorboard") as writer:
             for epoch in range(3):
-                writer.add_scalar("train/loss", 1 / (1 + epoch), epoch, walltime=start + epoch * 2.5)
+                writer.add_scalar("loss/train", 1 / (1 + epoch), epoch, walltime=start + epoch * 2.5)
     with SummaryWriter(tmp_path / "sweep" / "2_broken" / "tensorboard") as writer:
         writer.add_scalar("lr", 0.1, 0)
     first, second, broken = measured("epochs", str(tmp_path / "sweep"))

@@ -12,10 +12,15 @@ from livergrade.runs.history import read_curves
 
 def test_curves_are_numbers_and_may_have_gaps(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
-    path.write_text("epoch,val/loss\n0,\n1,0.123456789012345678\n")
+    path.write_text("epoch,val/loss\n1,\n2,0.123456789012345678\n")
     curves = read_curves(path)
     pd.testing.assert_frame_equal(curves, pd.read_csv(path))
     assert np.isnan(curves["val/loss"][0])
+
+
+def test_a_file_of_an_earlier_version_counted_from_0(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text("epoch,val/loss\n0,3\n1,2\n")
+    assert read_curves(tmp_path / "history.csv")["epoch"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(

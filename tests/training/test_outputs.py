@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from livergrade.runs.run import Run
+from livergrade.training.board import Board
 from livergrade.training.outputs import evaluation_facts, run_facts, write_history
 from tests.conftest import finished_run
 
@@ -29,9 +29,9 @@ def test_an_evaluation_says_what_is_known_of_the_network(
 
 
 def test_the_epoch_that_was_tested_is_the_one_of_the_lowest_smoothed_loss(tmp_path: Path) -> None:
-    logger = TensorBoardLogger(tmp_path, name="tensorboard", version="")
-    for epoch, loss in enumerate((3.0, 1.0, 2.0)):
-        logger.log_metrics({"epoch": epoch, "val/loss_smooth": loss}, step=epoch)
+    logger = Board(tmp_path)
+    for epoch, loss in enumerate((3.0, 1.0, 2.0), 1):
+        logger.log_metrics({"val/loss_smooth": loss}, step=epoch)
     logger.finalize("success")
-    assert write_history(tmp_path) == (3, 1)
+    assert write_history(tmp_path) == (3, 2)
     assert (tmp_path / "history.csv").read_text().splitlines()[0].startswith("epoch,")

@@ -33,14 +33,14 @@ def test_one_grade_alone_has_neither_kappa_nor_auroc(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"not a finite number in epoch 0 \(train\), batch 1, images .*optim\.lr"
+        UserError, match=r"not a finite number in epoch 1 \(train\), batch 1, images .*optim\.lr"
     ):
         trainer(tmp_path).fit(task(), loader([0, 1, 2, 0], spoil=True))
 
 
 def test_answers_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
     """torchmetrics would count them as the first grade."""
-    with pytest.raises(UserError, match=r"not a finite number in epoch 0 \(val\), batch 1, images"):
+    with pytest.raises(UserError, match=r"not a finite number in epoch 1 \(val\), batch 1, images"):
         trainer(tmp_path).validate(task(), loader([0, 1, 2, 0], spoil=True))
 
 

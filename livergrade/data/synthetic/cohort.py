@@ -26,7 +26,7 @@ import numpy as np
 from livergrade.data.synthetic.anatomy import Patient
 from livergrade.data.synthetic.tissue import draw_region
 from livergrade.errors import UserError
-from livergrade.io.progress import tqdm
+from livergrade.io.bars import bar as progress_bar
 
 GENERATOR_VERSION = 1
 """Increase it with every change of the images: it is part of the key in the cohort's folder name."""
@@ -147,7 +147,7 @@ def _draw(folder: Path, cohort: _Cohort, workers: int) -> None:
     numbers = range(1, len(grades) + 1)
     with (
         ThreadPoolExecutor(workers) as pool,  # OpenCV and numpy release the GIL
-        tqdm(total=len(grades), desc="drawing the synthetic cohort", unit="patient") as bar,
+        progress_bar(total=len(grades), text="drawing the synthetic cohort", unit="patient") as bar,
     ):
         rows: list[dict[str, str | int]] = []
         for patient_rows in pool.map(lambda n: _draw_patient(folder, cohort, n, str(grades[n - 1])), numbers):
