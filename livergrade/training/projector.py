@@ -66,7 +66,8 @@ def write_projector(
     if len(places) > MOST_IMAGES:
         places = np.sort(np.random.default_rng(0).choice(places, MOST_IMAGES, replace=False))
     names = [level.names[place] for place in places]
-    rows = pd.Series(np.arange(len(data.cohort.table)), index=data.cohort.table["image"])[names].to_numpy()
+    row_of = {name: row for row, name in enumerate(data.cohort.table["image"])}
+    rows = np.array([row_of[name] for name in names])
     patients = tested.drop_duplicates("image").set_index("image")["patient"]
     table = pd.DataFrame(
         {
