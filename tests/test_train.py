@@ -379,9 +379,11 @@ def test_two_processes_leave_one_complete_run(small, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_with_the_same_global_batch(small, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_two_processes_equal_one_with_the_same_global_batch(small, tmp_path: Path, frozen: int) -> None:
     """With a network that has no batch norm, whose statistics are each process's own."""
     network = ["model=timm", "model.backbone=convnext_atto", "trainer.max_epochs=2"]
+    network.append(f"model.frozen_epochs={frozen}")
     for name, words in (
         ("one", ["data.batch_size=6"]),
         ("two", ["data.batch_size=3", "trainer.devices=2", "trainer.strategy=ddp"]),

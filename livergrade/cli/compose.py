@@ -23,6 +23,7 @@ from livergrade.io.grade_map import typed_grades
 from livergrade.io.home import expanded
 from livergrade.io.regular_files import is_regular
 from livergrade.io.visible import shown
+from livergrade.models.packaged import NAMED_WEIGHTS
 from livergrade.runs.folder import options_here, read_options
 from livergrade.runs.paths import (
     comparison_dir,
@@ -146,7 +147,7 @@ def parse_config(composed: DictConfig, typed: Sequence[str] | None = None) -> Tr
 def make_paths_absolute(config: TrainConfig) -> None:
     """Make the paths of a training run absolute: those of its cohort, and that of its initial weights."""
     make_absolute(config.data)
-    if config.model.weights and config.model.weights != "imagenet":
+    if config.model.weights and config.model.weights not in NAMED_WEIGHTS:
         config.model.weights = str(expanded(config.model.weights))
 
 
@@ -231,7 +232,7 @@ def _require_weights(recorded: TrainConfig, typed: list[str]) -> None:
         UserError: they are not typed.
     """
     weights = recorded.model.weights
-    if recorded.model.frozen and weights not in (None, "imagenet") and "model.weights" not in typed:
+    if recorded.model.frozen and weights not in (None, *NAMED_WEIGHTS) and "model.weights" not in typed:
         raise UserError(
             "model.weights: the checkpoints of a frozen network hold its head alone; give the file of the "
             f"others again, as it was: model.weights={shown(weights)}"

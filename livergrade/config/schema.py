@@ -21,7 +21,8 @@ class ModelConfig:
     name: str = option("senet", "network", choices=MODELS)
     weights: str | None = option(
         None,
-        "initial weights: null (random), imagenet (published), or a file (.pt .pth .bin .ckpt .safetensors)",
+        "initial weights: null (random), imagenet (published), efficientnet_lite0 (of an installed package), "
+        "or a file (.pt .pth .bin .ckpt .safetensors)",
     )
     head: str = option(
         "softmax",
@@ -32,6 +33,12 @@ class ModelConfig:
     frozen: bool = option(
         False,
         "train only the head; the frozen network computes the embedding of each view once, not every epoch",
+    )
+    frozen_epochs: int = option(
+        0,
+        "first epochs in which the head alone is trained, at optim.lr, and everything below it stays as it "
+        "is; then all layers are, and warm-up and schedule begin",
+        low=0,
     )
     backbone: str | None = option(
         None, "a timm network, e.g. convnext_tiny, or a pathology model, e.g. uni2-h (model=timm)"

@@ -184,8 +184,26 @@ def _model_errors(config: TrainConfig) -> list[str]:
         errors.append(
             "optim.layer_decay: has no effect with model.frozen=true, where only the head is trained"
         )
+    errors += _frozen_epochs_errors(config)
     if model.frozen and (config.trainer.devices != "1" or config.trainer.num_nodes > 1):
         errors.append("model.frozen: embeddings are computed by one process; set trainer.devices=1")
+    return errors
+
+
+def _frozen_epochs_errors(config: TrainConfig) -> list[str]:
+    key, trainer = f"model.frozen_epochs={config.model.frozen_epochs}", config.trainer
+    if not config.model.frozen_epochs:
+        return []
+    if config.model.frozen:
+        return [f"{key}: has no effect with model.frozen=true, where the head alone is trained in all epochs"]
+    errors = []
+    if config.model.frozen_epochs >= trainer.max_epochs:
+        errors.append(
+            f"{key}: none of the {trainer.max_epochs} epochs (trainer.max_epochs) is left to train all "
+            "layers in; set fewer, or model.frozen=true to train the head alone"
+        )
+    if trainer.strategy not in ("auto", "ddp"):
+        errors.append(f"{key}: can't be had with trainer.strategy={trainer.strategy}; set auto or ddp")
     return errors
 
 

@@ -182,3 +182,58 @@ def translate_dinov2(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         translated[joined] = torch.cat([translated.pop(part) for part in parts])
     # The mask token is used in pretraining only.
     return {key: tensor for key, tensor in translated.items() if not key.endswith("mask_token")}
+
+
+LITE0 = frozenset({"_conv_stem.weight", "_blocks.15._project_conv.weight", "_fc.weight"})
+"""Tensor names of EfficientNet-Lite0 as efficientnet_lite_pytorch names them."""
+
+_LITE0_BLOCKS = [
+    (stage, block) for stage, blocks in enumerate((1, 2, 2, 3, 3, 4, 1)) for block in range(blocks)
+]
+_LITE0_TOP = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
+_LITE0_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_LITE0_BLOCK = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+
+
+def translate_lite0(tensors: dict[str, Tensor], source: str, network: str) -> dict[str, Tensor]:
+    """Convert a state dict of efficientnet_lite_pytorch's EfficientNet-Lite0 to timm's names.
+
+    Args:
+        tensors: the state dict; names that Lite0 does not have stay as they are, and fit no network.
+        source: what the weights are called in the message.
+        network: timm's name of the network that they are for, or ours.
+
+    Raises:
+        UserError: it is another network, among them timm's ``efficientnet_lite0``, which all tensors would
+            fit, but which pads its convolutions otherwise: its logits would be off by up to 3.
+    """
+    if network != "tf_efficientnet_lite0":
+        raise UserError(
+            f"model.weights: {source} is of EfficientNet-Lite0 as TensorFlow pads it, which is timm's "
+            f"tf_efficientnet_lite0, not {network}; set model=timm model.backbone=tf_efficientnet_lite0"
+        )
+    translated = {}
+    for name, tensor in tensors.items():
+        inner = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
+        if inner and int(inner[1]) < len(_LITE0_BLOCKS):
+            stage, block = _LITE0_BLOCKS[int(inner[1])]
+            layer = (_LITE0_BLOCK if stage else _LITE0_FIRST).get(inner[2], inner[2])
+            key = f"blocks.{stage}.{block}.{layer}.{inner[3]}"
+        else:
+            layer, _, what = name.partition(".")
+            key = f"{_LITE0_TOP.get(layer, layer)}.{what}"
+        translated[key] = tensor
+    return translated

@@ -16,8 +16,9 @@ from livergrade.io.regular_files import no_file
 from livergrade.io.safe_load import MOST_PICKLE_BYTES, NUMBERS, safe_load
 from livergrade.io.visible import shown
 from livergrade.models.backbone import published
-from livergrade.models.keymaps import recognise, translate, translate_dinov2
+from livergrade.models.keymaps import LITE0, recognise, translate, translate_dinov2, translate_lite0
 from livergrade.models.layers import head
+from livergrade.models.packaged import PACKAGED, packaged_file
 
 IMAGENET = {"vgg16": "VGG16_Weights.IMAGENET1K_V1", "resnet50": "ResNet50_Weights.IMAGENET1K_V2"}
 """Torchvision's published weights, by our name of the model. They expect images scaled to [0, 1], then
@@ -43,7 +44,8 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     Args:
         model: The network.
         source: ``"imagenet"`` for published weights, torchvision's or timm's (downloaded once, then cached),
-            or the path of a file: ``.safetensors``, or ``.pt``, ``.pth``, ``.bin``, ``.ckpt`` or ``.pth.tar``
+            a name of :data:`livergrade.models.packaged.PACKAGED` for the file of an installed package, or the
+            path of a file: ``.safetensors``, or ``.pt``, ``.pth``, ``.bin``, ``.ckpt`` or ``.pth.tar``
             with a state dict, bare or under the key ``state_dict`` (a Lightning checkpoint of this package)
             or ``model``. Only tensors are read: a file that would run code on loading is refused.
         name: The model's name in :data:`livergrade.models.catalog.MODELS`.
@@ -58,10 +60,13 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     if source == "imagenet":
         source, found = _imagenet(model, name)
     else:
-        found = _read(expanded(source))
+        found = _read(packaged_file(source) if source in PACKAGED else expanded(source))
     expected = model.state_dict()
     zeros, names = 0, ""
-    if name == "timm":
+    if LITE0.issubset(found):
+        network = getattr(model, "pretrained_cfg", {}).get("architecture", name)
+        found, names = translate_lite0(found, source, network), " (names as in efficientnet_lite_pytorch)"
+    elif name == "timm":
         if any(key.endswith("embeddings.cls_token") for key in found):
             found, names = translate_dinov2(found), " (names as in Hugging Face's Dinov2Model)"
     elif known := recognise(found, source, name):

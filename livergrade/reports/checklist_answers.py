@@ -178,13 +178,15 @@ def _trained(run: Run, config: TrainConfig, environment: Environment) -> dict[st
     )
     initial = environment.get("initialisation")
     epochs = environment.get("epochs", config.trainer.max_epochs)
+    first = config.model.frozen_epochs
+    frozen = f" (the head alone in the first {first})" if first else ""
     return {
         "network": f"{run.model}{size}, head {config.model.head}, input {config.data.image_size} px, "
         f"{len(config.data.classes)} grades.",
         "initial": f"Initial weights: {initial}." if initial else "",
         "training": f"{optim.name}, peak learning rate {optim.lr:g} ({optim.schedule}), weight decay "
-        f"{optim.weight_decay:g}, batches of {config.data.batch_size}, {epochs} epochs, seed {config.seed}; "
-        "all options are in config.yaml.",
+        f"{optim.weight_decay:g}, batches of {config.data.batch_size}, {epochs} epochs{frozen}, seed "
+        f"{config.seed}; all options are in config.yaml.",
         "chosen": chosen,
         "software": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "code": f"livergrade {versions.get('livergrade', '')}{f', commit {commit}' if commit else ''}; "

@@ -37,12 +37,18 @@ def _layer_groups(net: nn.Module, lr: float, decay: float) -> list[dict[str, Any
 
 
 def cosine_schedule(
-    optimizer: torch.optim.Optimizer, steps: int, *, warmup: int
+    optimizer: torch.optim.Optimizer, steps: int, *, warmup: int, frozen: int = 0
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Linear warm-up over the first ``warmup`` of ``steps`` steps, then cosine decay to zero."""
+    """Linear warm-up over the first ``warmup`` of ``steps`` steps, then cosine decay to zero.
+
+    Before them come ``frozen`` steps at the full rate, in which the head alone is trained.
+    """
     warmup = min(warmup, steps - 1)
 
     def factor(step: int) -> float:
+        if step < frozen:
+            return 1.0
+        step -= frozen
         if step < warmup:
             return (step + 1) / (warmup + 1)
         progress = min(1.0, (step - warmup) / max(1, steps - warmup))

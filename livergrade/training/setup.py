@@ -140,6 +140,12 @@ def start_weights(net: nn.Module, config: TrainConfig, earlier: Environment | No
         initial = load_weights(net, config.model.weights, name=config.model.name)
     if config.model.frozen and not config.model.weights:
         log.warning("model.frozen: the frozen layers keep random weights; set model.weights=<file>")
+    if config.model.frozen_epochs and initial == "random":
+        log.warning(
+            "model.frozen_epochs=%d: the head is first trained on layers with random weights; set "
+            "model.weights=<file>",
+            config.model.frozen_epochs,
+        )
     parameters, trained = count(net)
     log.info(
         "%s: %s parameters, %s of them trainable; initial weights: %s",

@@ -102,6 +102,13 @@ class GradingTask(L.LightningModule):
         """
         if "embedding" in batch:
             logits: Tensor = layers.head(self.net)[1](batch["embedding"]).float()
+        elif stage == "train" and self.is_frozen:
+            # No gradient leaves the head, so the optimizer passes over the other weights. They still require
+            # one: the weight average and the exchange between processes know all of them from the start.
+            with torch.compiler.set_stance("force_eager"):  # the embedding is caught by a hook
+                embedding = self.embed(batch["view"])
+            torch.clear_autocast_cache()  # it holds the head's weights as they were cast without gradient
+            logits = layers.head(self.net)[1](embedding).float()
         else:
             logits = self(batch["view"]).float()
         detached = logits.detach()
@@ -114,13 +121,18 @@ class GradingTask(L.LightningModule):
         if isinstance(self.logger, TensorBoardLogger) and self.trainer.is_global_zero:
             self.logger.experiment.add_custom_scalars(layout(self.classes))
 
-    def on_train_start(self) -> None:
-        """Keep the batch-norm statistics of a frozen network."""
-        if self.model.frozen:
-            self.net.eval()
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the head alone is trained in the current epoch."""
+        return self.model.frozen or self.current_epoch < self.model.frozen_epochs
 
     def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Seed dropout and mixup by step, so that a resumed run draws the same numbers."""
+        """Keep the batch-norm statistics of a frozen network, and seed dropout and mixup.
+
+        They are seeded by step, so that a resumed run draws the same numbers.
+        """
+        if self.net.training == self.is_frozen:  # when a run starts or is resumed, and when all layers begin
+            self.net.train(not self.is_frozen)
         seeds = np.random.SeedSequence([self.seed, self.global_step, self.global_rank])
         torch.manual_seed(int(seeds.generate_state(1)[0]))
 
@@ -264,5 +276,7 @@ class GradingTask(L.LightningModule):
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         per_epoch = steps / max(self.trainer.max_epochs or 1, 1)
-        schedule = cosine_schedule(optimizer, steps, warmup=int(self.optim.warmup_epochs * per_epoch))
+        frozen = round(self.model.frozen_epochs * per_epoch)
+        warmup = int(self.optim.warmup_epochs * per_epoch)
+        schedule = cosine_schedule(optimizer, steps - frozen, warmup=warmup, frozen=frozen)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

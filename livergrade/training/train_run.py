@@ -41,7 +41,7 @@ def train_run(config: TrainConfig, run: Path) -> None:
     data, task = make_data(config, cohort, split), make_task(config, cohort.classes, note, split)
     earlier = facts_before(run) if config.train.resume else None
     weight_facts = start_weights(task.net, config, earlier)
-    trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema)
+    trainer = make_trainer(config.trainer, run, validated="val" in data.test_splits, trained=config)
     resumed = restore(trainer, task, data, config, run)
     record = StartRecord(run, run_facts(trainer) | weight_facts, earlier, resumed, started)
     if trainer.is_global_zero:

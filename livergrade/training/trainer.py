@@ -9,7 +9,7 @@ import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from livergrade.config.schema import TrainerConfig
+from livergrade.config.schema import TrainConfig, TrainerConfig
 from livergrade.errors import UserError
 from livergrade.io.bars import show_bars
 from livergrade.training.board import Board
@@ -40,14 +40,16 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", module=r"(lightning|torchmetrics)\.")
 
 
-def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: float | None = None) -> L.Trainer:
+def make_trainer(
+    config: TrainerConfig, run: Path, *, validated: bool, trained: TrainConfig | None = None
+) -> L.Trainer:
     """Return a trainer that writes only into the run folder.
 
     Args:
         config: ``trainer.*``.
         run: the run folder.
         validated: there is a validation split.
-        ema: ``optim.ema``.
+        trained: the options of a run that is trained; None if its network is tested alone.
 
     Raises:
         UserError: this machine or Lightning does not support the device, strategy or precision.
@@ -59,7 +61,7 @@ def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: floa
         return L.Trainer(
             default_root_dir=run,
             max_epochs=config.max_epochs,
-            **_hardware(config),
+            **_hardware(config) | _strategy(config, trained),
             deterministic=config.deterministic,
             sync_batchnorm=config.sync_batchnorm and on_gpu(config),  # not available on a CPU
             benchmark=not config.deterministic,  # cuDNN's fastest kernels for the one batch size
@@ -75,7 +77,7 @@ def make_trainer(config: TrainerConfig, run: Path, *, validated: bool, ema: floa
                     progress=config.progress,
                     minutes=config.save_minutes,
                     map_epochs=config.map_epochs,
-                    ema=ema,
+                    ema=trained.optim.ema if trained else None,
                 ),
                 NearDuplicatesAcrossSplit(run),
             ],
@@ -115,6 +117,13 @@ def _hardware(config: TrainerConfig) -> dict[str, Any]:
         "strategy": config.strategy,
         "precision": _precision(config),
     }
+
+
+def _strategy(config: TrainerConfig, trained: TrainConfig | None) -> dict[str, str]:
+    """Have several processes not wait for the gradients of layers that are frozen at first."""
+    several = config.devices != "1" or config.num_nodes > 1
+    frozen = trained is not None and trained.model.frozen_epochs > 0
+    return {"strategy": "ddp_find_unused_parameters_true"} if frozen and several else {}
 
 
 def _refusal(config: TrainerConfig, error: Exception) -> UserError:

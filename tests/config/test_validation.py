@@ -61,6 +61,9 @@ def test_view_counts_are_checked(views: str) -> None:
         (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),
         (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: has no effect"),
         (["model.frozen=true", "trainer.devices=2"], "set trainer.devices=1"),
+        (["model.frozen=true", "model.frozen_epochs=2"], "model.frozen_epochs=2: has no effect with"),
+        (["model.frozen_epochs=10"], "none of the 10 epochs (trainer.max_epochs) is left"),
+        (["model.frozen_epochs=1", "trainer.strategy=fsdp"], "trainer.strategy=fsdp; set auto or ddp"),
     ],
 )
 def test_options_of_the_network_that_do_not_fit(words: list[str], told: str) -> None:

@@ -1,11 +1,13 @@
 """State dicts of other implementations, told by their names and brought to ours."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from livergrade.errors import UserError
 from livergrade.models.build import build
-from livergrade.models.keymaps import KeyMap, recognise, translate, translate_dinov2
+from livergrade.models.keymaps import LITE0, KeyMap, recognise, translate, translate_dinov2, translate_lite0
 from livergrade.models.weights import load_weights
 
 
@@ -70,3 +72,36 @@ def test_query_key_and_value_of_a_dinov2_are_one_layer() -> None:
     )
     assert set(found) == {"blocks.3.attn.qkv.weight", "patch_embed.proj.bias", "blocks.3.ls1.gamma"}
     assert found["blocks.3.attn.qkv.weight"][:, 0].tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_blocks_of_lite0_are_numbered_by_stage() -> None:
+    pairs = {
+        "_conv_stem.weight": "conv_stem.weight",
+        "_bn0.running_mean": "bn1.running_mean",
+        "_blocks.0._project_conv.weight": "blocks.0.0.conv_pw.weight",
+        "_blocks.0._bn2.bias": "blocks.0.0.bn2.bias",
+        "_blocks.4._expand_conv.weight": "blocks.2.1.conv_pw.weight",
+        "_blocks.4._bn0.bias": "blocks.2.1.bn1.bias",
+        "_blocks.15._project_conv.weight": "blocks.6.0.conv_pwl.weight",
+        "_blocks.16._bn2.bias": "_blocks.16._bn2.bias",  # of a larger one: it fits nowhere, and is told
+        "_conv_head.weight": "conv_head.weight",
+        "_bn1.weight": "bn2.weight",
+        "_fc.bias": "classifier.bias",
+    }
+    theirs = {name: torch.tensor(float(place)) for place, name in enumerate(pairs)}
+    found = translate_lite0(theirs, "a.pth", "tf_efficientnet_lite0")
+    assert {name: float(tensor) for name, tensor in found.items()} == {
+        name: float(place) for place, name in enumerate(pairs.values())
+    }
+
+
+@pytest.mark.parametrize(("name", "options"), [("timm", {"backbone": "test_resnet"}), ("vgg16", {})])
+def test_lite0_is_for_one_network_alone(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+    torch.save(dict.fromkeys(LITE0, torch.zeros(1)), tmp_path / "a.pth")
+    with torch.device("meta"):
+        net = build(name, 3, **options)
+    network = options.get("backbone", name)
+    with pytest.raises(
+        UserError, match=rf"a\.pth is of EfficientNet-Lite0 .*, not {network}; set model=timm"
+    ):
+        load_weights(net, str(tmp_path / "a.pth"), name=name)

@@ -67,7 +67,7 @@ def resumed(run: Path) -> tuple[L.Trainer, GradingTask, GradingData, TrainConfig
     split, note = choose_split(config, cohort, run)
     data = make_data(config, cohort, split)
     return (
-        make_trainer(config.trainer, run, validated="val" in data.test_splits, ema=config.optim.ema),
+        make_trainer(config.trainer, run, validated="val" in data.test_splits, trained=config),
         make_task(config, cohort.classes, note, split),
         data,
         config,

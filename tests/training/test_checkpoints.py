@@ -227,3 +227,20 @@ def test_averaged_weights_and_mixed_views_go_on_to_the_same_end(
     assert all(
         torch.equal(tensor, averages[1]["other"][name]) for name, tensor in averages[0]["other"].items()
     )
+
+
+FIRST_FROZEN = ("model.frozen_epochs=1", "optim.layer_decay=0.8", "optim.ema=0.9")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [STEPS - 1, STEPS, STEPS + 1, STEPS + 2])
+def test_a_network_that_is_frozen_at_first_goes_on_to_the_same_end(
+    words: list[str], during_step, step: int, tmp_path: Path
+) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(*words, *FIRST_FROZEN, f"hydra.run.dir={whole}", outputs=tmp_path)
+    during_step(step, functools.partial(signal.raise_signal, signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        train(*words, *FIRST_FROZEN, f"hydra.run.dir={run}", outputs=tmp_path)
+    train(f"train.resume={run}", outputs=tmp_path)
+    assert_same(whole, run)

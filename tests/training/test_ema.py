@@ -55,6 +55,20 @@ def test_the_average_of_weights_and_statistics_is_validated_and_left(tmp_path: P
     assert_averaged(watch, 0.3, held(module))
 
 
+def test_the_average_of_layers_that_are_frozen_at_first_is_what_they_are(tmp_path: Path) -> None:
+    network = {"model": "timm", "backbone": "test_resnet"}
+    module, watch = task(lr=0.01, frozen_epochs=1, warmup_epochs=0.0, **network), Watch()
+    run = trainer(tmp_path)
+    run.fit_loop.max_epochs = 2
+    run.callbacks = [AveragedWeights(0.3), watch]
+    training = torch.utils.data.DataLoader(batches([0, 1, 2, 0]) * 3, batch_size=None)
+    run.fit(module, training, loader([0, 1, 2]))
+    for name in ("layer1.0.conv1.weight", "bn1.running_mean"):
+        assert torch.equal(watch.validated[0][name], watch.start[name])
+    assert not torch.equal(watch.validated[0]["fc.weight"], watch.start["fc.weight"])
+    assert_averaged(watch, 0.3, held(module))
+
+
 def test_without_validation_the_average_is_left_too(tmp_path: Path) -> None:
     module, watch = task(lr=0.01), Watch()
     run = trainer(tmp_path)

@@ -63,3 +63,14 @@ def test_rates_rise_over_the_warmup_and_fall_along_a_cosine() -> None:
     assert rates[7] == pytest.approx(0.5)  # half-way between the warm-up and the end
     assert rates[11] == pytest.approx(0)
     assert rates[3:] == sorted(rates[3:], reverse=True)
+
+
+def test_while_the_head_alone_is_trained_the_rate_stays_and_warmup_comes_after() -> None:
+    optimizer = make_optimizer(torch.nn.Linear(2, 1), OptimConfig(name="sgd", lr=1.0), fused=False)
+    schedule, rates = cosine_schedule(optimizer, 11, warmup=3, frozen=4), []
+    for _ in range(16):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:8] == pytest.approx([1, 1, 1, 1, 0.25, 0.5, 0.75, 1.0])
+    assert rates[15] == pytest.approx(0)

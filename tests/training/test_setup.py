@@ -59,6 +59,10 @@ def test_a_run_begins_with_the_weights_of_a_file(tmp_path: Path, caplog: pytest.
     config.model.name, config.model.frozen = "resnet50", True
     assert start_weights(net, config)["initialisation"] == "random"
     assert "the frozen layers keep random weights" in caplog.text
+    config.model.frozen, config.model.frozen_epochs = False, 2
+    start_weights(net, config)
+    assert "model.frozen_epochs=2: the head is first trained on layers with random weights" in caplog.text
+    config.model.frozen, config.model.frozen_epochs = True, 0
     torch.save(donor.state_dict(), tmp_path / "a.pt")
     config.model.weights = str(tmp_path / "a.pt")
     facts = start_weights(net, config)

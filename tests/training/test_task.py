@@ -83,6 +83,60 @@ def test_a_frozen_network_keeps_its_weights_and_statistics(tmp_path: Path) -> No
     assert changed == {"fc.weight", "fc.bias"}
 
 
+class Watch(L.Callback):
+    """What the network and the optimizer hold after each epoch, and the rate of each."""
+
+    def __init__(self) -> None:
+        self.held: list[dict[str, torch.Tensor]] = []
+        self.remembered: list[int] = []
+        self.rates: list[float] = []
+
+    def on_train_batch_start(self, trainer, module, *_: object) -> None:
+        self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_train_epoch_end(self, trainer, module) -> None:
+        self.held.append({name: tensor.clone() for name, tensor in module.net.state_dict().items()})
+        self.remembered.append(len(trainer.optimizers[0].state))
+
+
+def watched(folder: Path, epochs: int, precision: str = "32-true", **changed: object) -> Watch:
+    """What epochs of two steps each leave, the start in front."""
+    module, watch = task(model="timm", backbone="test_resnet", lr=0.01, **changed), Watch()
+    watch.held.append({name: tensor.clone() for name, tensor in module.net.state_dict().items()})
+    run = trainer(folder, precision=precision)
+    run.fit_loop.max_epochs = epochs
+    run.callbacks.append(watch)
+    training = torch.utils.data.DataLoader(batches([0, 1, 2, 0]) * 2, batch_size=None)
+    run.fit(module, training, loader([0, 1, 2]))
+    return watch
+
+
+def changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    return {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_in_the_first_epochs_the_head_alone_is_trained_and_then_everything(
+    tmp_path: Path, precision: str
+) -> None:
+    watch = watched(
+        tmp_path,
+        3,
+        precision,
+        frozen_epochs=2,
+        layer_decay=0.5,
+        warmup_epochs=0.0,
+        weight_decay=0.1,
+        mixup=0.2,
+    )
+    start, first, second, third = watch.held
+    head = {"fc.weight", "fc.bias"}
+    assert changed(start, first) == changed(first, second) == head  # neither statistics nor weight decay
+    assert changed(second, third) == set(start)
+    assert watch.remembered == [2, 2, len(list(task(model="timm", backbone="test_resnet").net.parameters()))]
+    assert watch.rates == pytest.approx([0.01] * 5 + [0.005])  # of the cosine's two steps, the second is half
+
+
 def fitted(folder: Path, grades: list[int], **changed: object) -> tuple[float, float]:
     """The loss that a step makes small, and the one that is logged."""
     module, made_small = task(lr=0.0, **changed), []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from livergrade.config.schema import TrainerConfig
+from livergrade.config.schema import TrainConfig, TrainerConfig
 from livergrade.errors import UserError
 from livergrade.training.checkpoints import LastCheckpoint
 from livergrade.training.trainer import channels_last, make_trainer, on_gpu
@@ -30,6 +30,16 @@ def test_it_writes_into_the_runs_folder_alone(tmp_path: Path) -> None:
 def test_what_the_machine_does_not_have_is_told(tmp_path: Path, wrong: dict[str, str]) -> None:
     with pytest.raises(UserError, match=r"trainer\.\*: "):
         make_trainer(replace(CPU, **wrong), tmp_path, validated=True)
+
+
+@pytest.mark.parametrize("frozen", [0, 2])
+def test_several_processes_wait_for_no_gradient_of_layers_that_are_frozen_at_first(
+    tmp_path: Path, frozen: int
+) -> None:
+    config = TrainConfig()
+    config.model.frozen_epochs = frozen
+    trainer = make_trainer(replace(CPU, devices="2"), tmp_path, validated=True, trained=config)
+    assert trainer.strategy._ddp_kwargs.get("find_unused_parameters", False) is (frozen > 0)
 
 
 def test_on_a_cpu_channels_come_last_where_that_is_asked_for() -> None:
