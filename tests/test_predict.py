@@ -146,6 +146,7 @@ def test_where_no_set_can_be_promised_the_reason_is_told(
 def test_a_run_of_an_earlier_version_grades_as_it_did(trained: Path, manifest: Path, tmp_path: Path) -> None:
     run = calibrated(trained, tmp_path / "run")
     (run / "calibration.json").unlink()
+    as_own(run)
     predict(f"run={run}", str(manifest.parent / "poor"), out=tmp_path / "out")
     images = pd.read_csv(tmp_path / "out" / "images.csv", keep_default_na=False)
     assert set(images["set"]) == {""}

@@ -18,7 +18,7 @@ from livergrade.inference.inputs import find_inputs
 from livergrade.reports.run_plots import confusion_matrix
 from livergrade.reports.style import save
 from livergrade.runs.paths import CONF
-from tests.conftest import GRADES, command, draw_image, finished_run, write_cohort
+from tests.conftest import GRADES, as_own, command, draw_image, finished_run, write_cohort
 
 PACKAGE = Path(livergrade.__file__).parent
 FORBIDDEN_IMPORTS = {
@@ -179,6 +179,7 @@ def test_names_reach_no_picture_or_page_as_code(tmp_path: Path) -> None:
         named["patient"] += HOSTILE
         named["image"] = HOSTILE + named["image"]
         named.to_csv(path, index=False)
+    as_own(run)
     page = write_report(run).read_text("utf-8")
     assert "<script" not in page
     assert "&lt;script&gt;" in page

@@ -212,7 +212,8 @@ def open_run(folder: str | Path, network: str | None = None) -> Run:
         refuse_cut_files(runs)
         groups, left_out = arms(runs)
     except UserError as error:
-        reason = str(error).removeprefix("nothing to compare:\n")
+        lines = str(error).removeprefix("nothing to compare:\n").splitlines()
+        reason = "\n".join(line if line.startswith("  ") else f"  {line}" for line in lines)
         raise UserError(f"{shown(path)}: holds no runs that could answer together:\n{reason}") from None
     found = {
         f"{name}, split={group.kind}" if len(groups) > 1 else name: (group.kind, name, group.models[name])
