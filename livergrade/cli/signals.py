@@ -22,7 +22,7 @@ def heard_signals() -> Iterator[None]:
     """
     with contextlib.suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _on_sigterm)
-    before = sys.unraisablehook
+    before, waiting = sys.unraisablehook, list[threading.Timer]()
 
     def not_heard(lost: sys.UnraisableHookArgs) -> None:
         if not isinstance(lost.exc_value, SystemExit | KeyboardInterrupt):
@@ -31,6 +31,7 @@ def heard_signals() -> Iterator[None]:
         number = signal.SIGINT if isinstance(lost.exc_value, KeyboardInterrupt) else signal.SIGTERM
         again = threading.Timer(AGAIN, os.kill, (os.getpid(), number))  # not here: it would be lost as well
         again.daemon = True
+        waiting.append(again)
         again.start()
 
     sys.unraisablehook = not_heard
@@ -38,6 +39,8 @@ def heard_signals() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+        for again in waiting:  # what runs next in this process was not told to stop
+            again.cancel()
 
 
 def _on_sigterm(number: int, _frame: object) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from livergrade.cli.signals import heard_signals
+from livergrade.cli.signals import AGAIN, heard_signals
 
 
 class Slow:
@@ -38,3 +38,19 @@ def test_a_signal_in_a_destructor_is_heard(
         signal.signal(signal.SIGTERM, before[0])
     assert sys.unraisablehook == before[1]
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_signal_that_was_not_heard_does_not_reach_what_runs_next() -> None:
+    from types import SimpleNamespace
+
+    before = signal.getsignal(signal.SIGTERM)
+    told: list[int] = []
+    try:
+        with heard_signals():
+            lost = SimpleNamespace(exc_value=SystemExit(143))
+            sys.unraisablehook(lost)  # type: ignore[arg-type]
+        signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+        time.sleep(3 * AGAIN)
+        assert told == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
