@@ -13,6 +13,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "deploy/parity.py": "tests/test_export.py: takes an exported network, which is made once there",
     "errors.py": "an exception without code of its own",
     "evaluation/arrays.py": "types alone",
+    "inference/predict_files.py": "tests/test_predict.py: is what the command does",
     "inference/slides.py": "tests/test_predict.py: takes a trained network and a slide",
     "io/image_error.py": "an exception without code of its own",
     "models/architecture.py": "types, and ImageNet's two constants",
@@ -53,7 +54,11 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
 """Files of tests that mirror no module of the package, and what they test."""
 
 
-WORK = {"train": "train_run.py", "evaluate": "evaluate_trained.py"}
+WORK = {
+    "train": "training/train_run.py",
+    "evaluate": "training/evaluate_trained.py",
+    "predict": "inference/predict_files.py",
+}
 """What does the work of commands that only start it."""
 
 
@@ -74,7 +79,7 @@ def is_reached(module: str, text: str) -> bool:
     dotted = re.compile(rf"\blivergrade\.{module.removesuffix('.py').replace('/', '.')}\b")
     commands = re.findall(r"\bcommand\(\s*\"(\w+)\"", text) + ["train"] * bool(re.search(r"\btrain\(", text))
     sources = [path for name in commands if (path := PACKAGE / f"{name}.py").is_file()]
-    sources += [PACKAGE / "training" / WORK[name] for name in commands if name in WORK]
+    sources += [PACKAGE / WORK[name] for name in commands if name in WORK]
     return (
         bool(dotted.search(text))
         or ("/" in module and f'"{Path(module).name}"' in text)

@@ -18,7 +18,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.multirun.ensemble import Ensemble, open_run
 from livergrade.reports.format import bounds, value
-from livergrade.reports.verdict import verdict
+from livergrade.reports.verdict import limits, verdict
 from livergrade.runs.run import Run
 
 if TYPE_CHECKING:
@@ -127,8 +127,11 @@ class LoadedRun(Run):
             if metrics["patient"][metric.name]["value"] is not None
         )
         head = "<tr><th>Test patients</th><th>value</th><th>95 % interval</th></tr>"
+        told = verdict(metrics, model)
+        if self.config.data.name == "synthetic":
+            told += f" {limits(metrics, self.config)[0]}"  # that nothing is about patients
         return (
-            f"<div><p><b>{html.escape(model)}</b>: {html.escape(verdict(metrics, model))}</p>"
+            f"<div><p><b>{html.escape(model)}</b>: {html.escape(told)}</p>"
             f"<table>{head}{rows}</table>{self._link()}</div>"
         )
 
@@ -192,8 +195,8 @@ def predict_images(
         run: the run, or its folder or that of a sweep. :meth:`LoadedRun.predict` is the same, and keeps the
             network loaded from call to call.
         images: what is graded: a path, or several, of images, folders, patterns and tables as the command
-            takes them; or an image in memory, or several: arrays ``uint8 [H, W, 3]`` (RGB), or pictures of
-            Pillow.
+            takes them; or an image in memory, or several: arrays ``uint8 [H, W, 3]`` (RGB), one of
+            ``[N, H, W, 3]``, or pictures of Pillow.
         mpp: µm per pixel of images of which no table says it, a number or one for each image in memory; None:
             unknown, and it counts as of the run's scale.
         views: views that grade an image: ``all``, ``upright`` or a number as text; None: the run's.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 Named = str | Path
 Pixels = NDArray[np.uint8] | Image.Image
 Images = Named | Pixels | Sequence[Named] | Sequence[Pixels]
-"""Names of images, folders, patterns and tables; or arrays ``uint8 [H, W, 3]`` and pictures of Pillow."""
+"""Names of images, folders, patterns and tables; or arrays ``uint8 [H, W, 3]`` or ``[N, H, W, 3]``, and
+pictures of Pillow."""
 Sizes = float | Sequence[float | None] | None
 
 
@@ -58,7 +60,12 @@ def pictures_of(images: Images, mpp: Sizes = None) -> list[Picture]:
     Raises:
         UserError: names that match nothing or are of slides, or what is no image; all are listed.
     """
-    given = [images] if isinstance(images, str | Path | Image.Image | np.ndarray) else list(images)
+    if isinstance(images, np.ndarray) and images.ndim == 4:
+        given: list[Any] = [*images]
+    elif isinstance(images, Iterable) and not isinstance(images, str | Path | Image.Image | np.ndarray):
+        given = list(images)
+    else:
+        given = [images]
     named = [item for item in given if isinstance(item, str | Path)]
     if not given:
         raise UserError("images: none were given; name files, or give arrays or pictures")

@@ -57,3 +57,15 @@ def test_groups_of_ones_own_are_found(tmp_path: Path) -> None:
         make_config("experiment=min", config_dir=tmp_path)
     with pytest.raises(UserError, match="there is no such folder"):
         make_config(config_dir=tmp_path / "none")
+
+
+def test_ones_own_defaults_are_read_by_each_command(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "predict.yaml").write_text("views: upright\n")
+    (tmp_path / "local" / "default.yaml").write_text("trainer:\n  max_epochs: 3\n")
+    assert make_config("run=a", "b.png", command="predict", config_dir=tmp_path).views == "upright"
+    assert make_config("run=a", "b.png", "views=all", command="predict", config_dir=tmp_path).views == "all"
+    assert make_config(config_dir=tmp_path).trainer.max_epochs == 3
+    with pytest.raises(UserError, match=r"predict\.yaml, line 1: viwes: .* did you mean views"):
+        (tmp_path / "local" / "predict.yaml").write_text("viwes: upright\n")
+        make_config("run=a", "b.png", command="predict", config_dir=tmp_path)

@@ -24,8 +24,8 @@ from PIL import Image
 from livergrade.config.fields import options
 from livergrade.config.schema import PredictConfig, PrepareConfig
 from livergrade.errors import UserError
+from livergrade.inference.predict_files import predict
 from livergrade.io.write_below import write_only_below
-from livergrade.predict import predict
 from livergrade.prepare import prepare
 from livergrade.runs.finished import mark_finished
 from livergrade.slides.regions import Region, write_regions

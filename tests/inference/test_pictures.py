@@ -22,6 +22,7 @@ def test_images_keep_their_order_and_have_their_size(manifest: Path) -> None:
     in_memory = pictures_of([ARRAY, Image.fromarray(ARRAY)], [0.25, None])
     assert [(picture.name, picture.mpp) for picture in in_memory] == [("0", 0.25), ("1", None)]
     assert [picture.mpp for picture in pictures_of([ARRAY, ARRAY], 0.5)] == [0.5, 0.5]
+    assert len(pictures_of(np.stack([ARRAY, ARRAY]))) == 2
     assert len(pictures_of(ARRAY)) == len(pictures_of(Image.fromarray(ARRAY))) == 1
 
 
@@ -32,6 +33,7 @@ def test_what_is_no_image_is_told_with_its_number(manifest: Path, tmp_path: Path
         ([ARRAY, 7], None, "image 1: is of type int"),
         ([ARRAY, str(manifest)], None, "some are names and others are in memory"),
         ([], None, "none were given"),
+        (7, None, "image 0: is of type int"),
         ([ARRAY], [0.5, 0.5], "2 numbers for 1 images"),
         ([ARRAY], 500.0, "image 0: mpp=500.0: must be at least"),
         ([manifest], [0.5], "of files it is one number"),

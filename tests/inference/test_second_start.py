@@ -16,8 +16,8 @@ import yaml
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
+from livergrade.inference.predict_files import predict
 from livergrade.io.grades import UNLIKE
-from livergrade.predict import predict
 from livergrade.runs.finished import mark_finished
 from tests.conftest import as_own, draw_image, write_slide
 
