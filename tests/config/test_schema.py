@@ -91,3 +91,13 @@ def test_the_split_follows_the_seed_of_training_only_where_it_is_asked_to(
     words: list[str], split: int
 ) -> None:
     assert composed(*words).split.seed == split
+
+
+def test_transfer_begins_with_published_weights_whatever_the_network() -> None:
+    config = composed("experiment=transfer")
+    assert problems(config) == []
+    assert (config.model.name, config.model.backbone) == ("timm", "tf_efficientnet_lite0")
+    assert (config.model.weights, config.model.frozen_epochs) == ("efficientnet_lite0", 2)
+    assert config.optim.layer_decay == 0.8
+    other = composed("experiment=transfer", "model=senet", "model.weights=imagenet")
+    assert (other.model.name, other.model.backbone, other.model.frozen_epochs) == ("senet", None, 2)
