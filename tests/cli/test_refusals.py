@@ -34,7 +34,10 @@ from tests.conftest import command
         (["~"], "~: there is no such option"),
         (["+optim.lr=1"], "optim.lr: is an option already; write optim.lr=<value>, without +"),
         (["+model=senet"], "model: is an option already; write model=<value>, without +"),
-        (["model=nosuch"], "model=nosuch: must be one of cbam, resnet50, senet, sknet, timm, vgg16"),
+        (
+            ["model=nosuch"],
+            "model=nosuch: must be one of cbam, efficientnet_lite0, resnet50, senet, sknet, timm, vgg16",
+        ),
         (["optim.lr=fast"], "optim.lr=fast: Value 'fast' of type 'str' could not be converted to Float"),
         (["data.classes=[a"], "data.classes=[a: can't be read (no viable alternative at input '[a'); write"),
         (

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from livergrade.config.schema import PredictConfig
+from livergrade.inference.grader import Grader
 from livergrade.inference.images import grade_images, graded_row
 from livergrade.inference.inputs import Input
 from livergrade.io.images import read_square
@@ -44,6 +45,9 @@ class ByBrightness:
     def __init__(self) -> None:
         self.classes, self.size, self.shown = list(GRADES), 16, 0
         self.scale, self.reading, self.ensemble = None, AS_FILED, False
+        self.appearance, self.device = None, torch.device("cpu")
+
+    read_ahead = Grader.read_ahead
 
     def read(self, path: Path, mpp: float | None, reading: PixelReading) -> np.ndarray:
         return read_square(path, self.size, reading)
@@ -53,8 +57,8 @@ class ByBrightness:
         better = squares.float().mean((1, 2, 3)).numpy() / 255
         return np.stack([1 - better, 0 * better, better], 1)[:, None], np.full(len(squares), np.nan)
 
-    def distances(self, squares: torch.Tensor) -> np.ndarray:
-        return np.zeros(len(squares))
+    def distances(self, appearance: np.ndarray) -> np.ndarray:
+        return np.zeros(len(appearance))
 
     def ood_score(self, distance: float) -> dict[str, float]:
         return {"distance": distance, "unlike": 0.0}

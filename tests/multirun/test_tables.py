@@ -19,7 +19,7 @@ from livergrade.reports.run_report import cohort_counts
 from livergrade.runs.find import find_runs
 from livergrade.runs.run import Run
 from livergrade.training.preflight import check_test_patients
-from tests.conftest import GRADES, finished_run
+from tests.conftest import GRADES, as_own, finished_run
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,7 @@ def test_patients_of_several_grades_are_counted_alike_everywhere(tmp_path: Path)
     write_split(split, folder / "split.csv")
     write_predictions(table, folder / "predictions.csv")
     write_json(evaluate(table, split, resamples=20), folder / "metrics.json")
+    as_own(folder)
 
     run = Run(folder)
     scores = run.metrics["patient"]["per_class"]
