@@ -176,9 +176,10 @@ def _one_line(command: Command, own: Sequence[Path]) -> Iterator[None]:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
     except Exception as error:
-        if isinstance(error, CompactHydraException) or (
-            isinstance(error, READING) and not _is_of_task(error)
-        ):
+        of_options = not _is_of_task(error)
+        if isinstance(error, BrokenPipeError) and of_options:  # who reads the help has seen enough of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        elif isinstance(error, CompactHydraException) or (isinstance(error, READING) and of_options):
             told = mistake(error, command.schema, groups(command.name, own), own)
             sys.stderr.write(f"\n{printable(told)}\n")
         else:

@@ -47,3 +47,11 @@ def test_a_mistake_leaves_no_folder(tmp_path: Path) -> None:
     assert told.returncode == 1
     assert "data.image_size=1: must be at least 32" in told.stderr
     assert not list(tmp_path.rglob("*.log"))
+
+
+@pytest.mark.slow
+def test_a_help_of_which_the_begin_is_read_has_no_traceback() -> None:
+    line = f'"{sys.executable}" -m livergrade.plan --help | head -1'
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Plan a study")
+    assert done.stderr == ""
