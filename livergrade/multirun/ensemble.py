@@ -169,6 +169,7 @@ class Ensemble(Run):
         seconds = [one.get("seconds") for one in facts]
         known = [taken for taken in seconds if taken is not None]
         summed: Environment = {
+            "members": len(facts),
             "parameters": sum(one.get("parameters", 0) for one in facts),
             "trained_parameters": sum(one.get("trained_parameters", 0) for one in facts),
             "seconds": round(sum(known), 1) if len(known) == len(facts) else None,

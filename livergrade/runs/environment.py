@@ -73,6 +73,7 @@ class Environment(TypedDict, total=False):
         best_epoch: the tested epoch, from 1.
         seconds: sum of the durations of its starts; null if one of them is not known.
         starts: its starts, the first one first.
+        members: number of networks that answered together, as their mean; missing for a single one.
         trained_run: for an evaluation, the folder of the run whose network was evaluated.
         trained_by: command line of that training run.
     """
@@ -94,6 +95,7 @@ class Environment(TypedDict, total=False):
     best_epoch: int
     seconds: float | None
     starts: list[Start]
+    members: int
     trained_run: str
     trained_by: str | None
 
