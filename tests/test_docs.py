@@ -1,11 +1,18 @@
 """The tests that the documentation names exist, and every fault has one."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NAMED = re.compile(r"`(?:tests/)?([\w/]+\.py)(?:::(\w+))?`")
+
+
+@functools.cache
+def functions(path: Path) -> set[str]:
+    """Names of the functions that a file defines."""
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_test_that_is_named_exists() -> None:
@@ -16,16 +23,7 @@ def test_every_test_that_is_named_exists() -> None:
                 continue
             found += 1
             path = ROOT / "tests" / file
-            defined = (
-                {
-                    node.name
-                    for node in ast.walk(ast.parse(path.read_text()))
-                    if isinstance(node, ast.FunctionDef)
-                }
-                if path.is_file()
-                else set()
-            )
-            if not path.is_file() or (test and test not in defined):
+            if not path.is_file() or (test and test not in functions(path)):
                 lacking.append(f"{page.name}: {file}::{test}")
     assert lacking == []
     assert found > 50

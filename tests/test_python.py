@@ -89,7 +89,6 @@ def test_the_page_names_every_name() -> None:
     assert [name for name in livergrade.__all__ if name not in page] == []
 
 
-@pytest.mark.slow
 def test_the_notebook_runs_and_has_no_output(tiny: Path, undrawn: None) -> None:
     cells = json.loads((ROOT / "examples" / "first_run.ipynb").read_text("utf-8"))["cells"]
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)

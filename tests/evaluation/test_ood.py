@@ -69,6 +69,7 @@ def test_so_many_alarms_come_by_mistake_at_most(patients: int, each: int) -> Non
     assert np.mean(alarms) > (ranks - 3 * error if each == 1 else 0)
 
 
+@pytest.mark.slow
 def test_what_is_no_tissue_of_this_kind_lies_beyond(squares: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     patient = np.repeat(np.arange(18), 3)

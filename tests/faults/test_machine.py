@@ -30,6 +30,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_cohort_that_can_only_be_read_is_trained_on(
     small: list[str], read_only: Path, tmp_path: Path
 ) -> None:

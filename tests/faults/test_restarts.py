@@ -28,6 +28,7 @@ def test_what_predict_takes_over(tiny_run: Path) -> None:
     hold(predicting(tiny_run), 2, steps=6)
 
 
+@pytest.mark.slow
 def test_what_prepare_takes_over() -> None:
     hold(preparing(), 2, steps=4)
 

@@ -69,7 +69,10 @@ def test_unknown_name_lists_the_names():
         build("vgg19", 3)
 
 
-@pytest.mark.parametrize("name", list(NAMES))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in ("vgg16", "sknet"))) for name in NAMES],
+)
 @pytest.mark.parametrize(
     "size", [(96, 224), *(pytest.param(size, marks=pytest.mark.slow) for size in ((32, 32), (512, 512)))]
 )

@@ -183,6 +183,7 @@ def test_a_run_that_is_told_to_stop_goes_on_to_the_same_end(
     assert_same(unbroken, run)
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_within_an_epoch_goes_on_from_within_it(
     words: list[str], unbroken: Path, during_step, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_two_scales_show_the_same_patients_and_tissue(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_concurrent_processes_share_one_cohort(tiny, tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
@@ -154,6 +155,7 @@ def test_interrupted_drawing_is_not_taken_for_a_cohort(tiny, tmp_path, how):
     assert digests(synthetic_cohort(tmp_path, **TINY).parent) == digests(tiny.parent)
 
 
+@pytest.mark.slow
 def test_density_rises_with_loss_of_differentiation(many):
     """Red light is absorbed by haematoxylin and hardly by eosin."""
     table = rows(many)
