@@ -116,15 +116,15 @@ def _chosen(run: Run, config: ExplainConfig) -> list[Chosen]:
         cohort = read_cohort(run.config.data, outside=config.data.outside, run=run.members[0].folder)
         if len(run.members) > 1 and run.config.split.name == "kfold":
             log.warning(
-                "no images are named: those of the cross-validation are explained, of which each was trained "
-                "on by some of its folds"
+                "no images were named: images of the cross-validation are explained, and some networks of "
+                "the ensemble were trained on them; name new images to avoid this"
             )
         chosen = choose(run, cohort, config.n, outside=config.data.outside)
         refuse_changed_images(
             run,
             cohort,
             [image.name for image in chosen],
-            fix="restore them, or name the images that are to be explained",
+            fix="restore them, or name the images to explain",
         )
         return chosen
     inputs = find_inputs(

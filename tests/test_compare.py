@@ -47,12 +47,14 @@ def test_the_page_stands_alone_and_says_what_leaks(compared: Path) -> None:
     assert all(link.startswith("data:image/") for link in page.links)
     assert not re.search(r"@import|url\(|https?://", html)
     assert page.text.count("This split leaks") == 1
-    assert "What leakage is worth" in page.text
+    assert "Effect of leakage" in page.text
     assert "7_sknet: not finished" in page.text
     assert page.text.count("Two trainings were compared, one of each model.") == 2
     assert "says nothing about the architectures" in page.text
-    assert "Which difference this study could have found can't be told: the two models differ in" in page.text
-    assert page.text.count("A best of 2 that the test patients chose is expected to look") == 2
+    assert (
+        "The difference that this study could have detected is unknown: the two models differ in" in page.text
+    )
+    assert page.text.count("The best of 2 was chosen by the test patients, so it is expected to look") == 2
 
 
 @pytest.mark.slow

@@ -260,7 +260,7 @@ def test_a_metric_of_ones_own_is_in_metrics_report_and_comparison(
     for name, level in aggregate(views).items():
         assert metrics[name]["undergraded"]["value"] == pytest.approx((level.predicted > level.truth).mean())
     by_patient = metrics["patient"]["undergraded"]
-    assert by_patient["reason"].endswith("test patients: an interval that holds takes 12")
+    assert by_patient["reason"].endswith("test patients: a reliable interval needs 12")
     assert "undergraded" in metrics["how"]["wilson"]
     assert "Graded better than it is" in (first / "report.html").read_text()
     words = (

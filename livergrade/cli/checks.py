@@ -16,7 +16,7 @@ from livergrade.errors import UserError
 _AS = "Give a run's folder, as in run=outputs/senet/<time>"
 NEEDED = {
     "evaluate": {
-        "run": "which run should be evaluated? Give its folder, as in run=outputs/senet/<time>",
+        "run": "run: is missing; give the folder of the run to evaluate, as in run=outputs/senet/<time>",
     },
     "predict": {
         "run": f"which network should grade? {_AS}",

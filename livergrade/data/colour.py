@@ -12,7 +12,7 @@ from livergrade.io.memory import reading_threads
 
 log = logging.getLogger(__name__)
 
-NONE = "all images are sRGB, or say nothing of their colours"
+NONE = "all images are sRGB or carry no colour profile"
 
 
 def count_other_colours(paths: Sequence[Path]) -> int:
@@ -44,7 +44,7 @@ def check_colours(paths: Sequence[Path], icc: str) -> tuple[bool, str, str, str]
     found = f"{count} of {len(paths)} images carry a profile other than sRGB"
     if icc == "apply":
         return False, what, f"{found}; they are converted to sRGB (data.icc=apply)", ""
-    fix = "it is not applied, and their colours count as sRGB; train with data.icc=apply to convert them"
+    fix = "it is not applied, and their colours are read as sRGB; train with data.icc=apply to convert them"
     return True, what, found, fix
 
 
@@ -60,8 +60,8 @@ def log_slide_colours(slides: Sequence[Path], icc: str, option: str) -> None:
 
     if icc == "ignore" and (count := sum(map(has_other_colours, slides))):
         log.warning(
-            "colour profiles: %d of %d slides carry a profile other than sRGB; it is not applied, and their "
-            "colours count as sRGB; %s to convert them",
+            "colour profiles: %d of %d slides carry a profile other than sRGB; it is not applied, and "
+            "their colours are read as sRGB; %s to convert them",
             count,
             len(slides),
             option,

@@ -56,8 +56,8 @@ def grade_folders(root: Path, classes: list[str], grades: GradeMap = NO_MAP) -> 
     if missing and (others or not of_grade):
         listed = ", ".join(map(one_line, folders))
         raise UserError(
-            f"{root}: no folder named {', '.join(missing)}; its folders are {listed}. Rename those that are "
-            "meant, or give the grades, worst to best, as in "
+            f"{root}: no folder named {', '.join(missing)}; its folders are {listed}. Rename the folders "
+            "of the grades, or give the grades, worst to best, as in "
             f"{typed_list('data.classes', folders)}, or the grades that they are, as in "
             f"'data.grades={{{one_line((*others, 'G1')[0])}: {missing[0]}}}'; if there is no image of a "
             "grade, make an empty folder of its name"

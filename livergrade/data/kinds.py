@@ -72,7 +72,9 @@ def _synthetic(options: DataConfig, names: PatientNames) -> Cohort:
         folder = cache_folder(options.cache_dir)
         manifest = synthetic_cohort(folder, seed=synthetic.seed, scale=synthetic.scale)
     except OSError as error:
-        raise UserError(f"the embedded cohort can't be drawn: {error}; set data.cache_dir=<folder>") from None
+        raise UserError(
+            f"the embedded cohort can't be generated: {error}; set data.cache_dir=<folder>"
+        ) from None
     return from_manifest(manifest, options.classes, memory=folder / "fingerprints", names=names)
 
 

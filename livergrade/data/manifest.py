@@ -71,7 +71,9 @@ def read_manifest(path: Path, root: Path, options: TableOptions) -> UserTable:
     except UserError as error:
         if options.pattern or "no column" not in str(error) or "data.columns.patient=" not in str(error):
             raise
-        raise UserError(f"{error}; or data.patient_pattern, if the images' names tell the patient") from None
+        raise UserError(
+            f"{error}; or data.patient_pattern, if the images' names contain the patient"
+        ) from None
     cells = table.cells.apply(lambda column: column.str.strip())
     words = Counter(cells["grade"])
     meant = cells["grade"].map(options.grades.of)

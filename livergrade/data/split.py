@@ -221,7 +221,9 @@ def external_split(
         )
     if messages:
         listed = "\n".join(f"  {line}" for line in messages)
-        raise UserError(f"leakage: the run of {file} has seen what it would be tested on:\n{listed}")
+        raise UserError(
+            f"leakage: the run of {file} was trained on images or patients of this test set:\n{listed}"
+        )
     in_both = training["patient"].isin([seen for _, seen in common])
     renamed = training.assign(
         patient=training["patient"].where(~in_both, training["patient"] + " (of training)")
@@ -304,6 +306,8 @@ def read_split(path: Path, cohort: Cohort) -> pd.DataFrame:
             ]
     if messages:
         listed = "\n".join(f"  {line}" for line in messages)
-        raise UserError(f"{path}: does not fit this cohort; draw a new split or restore the data:\n{listed}")
+        raise UserError(
+            f"{path}: does not match this cohort; make a new split or restore the data:\n{listed}"
+        )
     split = split.set_index("image").loc[cohort.table["image"]].reset_index()
     return split[[name for name in COLUMNS if name in split]]

@@ -175,7 +175,7 @@ def make_thresholds(
     if few := [f"{grade} {number}" for grade, number in counts.items() if number < least]:
         return Thresholds(
             common,
-            fallback=f"one threshold for all grades: {100 * coverage:g} % coverage of each grade takes "
+            fallback=f"one threshold for all grades: {100 * coverage:g} % coverage of each grade needs "
             f"{least} validation patients of each, and there are {', '.join(few)}",
         )
     limits = {

@@ -20,7 +20,7 @@ from livergrade.evaluation.intervals import (
     too_few_patients,
 )
 
-UNDEFINED_WITHOUT_ONE = "undefined without one of the patients, so that nothing tells how it varies"
+UNDEFINED_WITHOUT_ONE = "undefined without one of the patients, so that its variance is unknown"
 """Why a metric that one patient alone defines has no interval."""
 
 

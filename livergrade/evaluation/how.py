@@ -89,8 +89,8 @@ def how_measured(mixed: int, resamples: int, seed: int, mix: GradeMix) -> How:
         f"independent patients and get Wilson's {share} score interval, which holds for few patients and for "
         "a perfect score.",
         "naive": "naive_low and naive_high of accuracy draw the rows of the level as if each were a patient "
-        f"of its own, {resamples} times (seed {seed}). They show what ignoring the patients would claim, "
-        "and are not to be quoted.",
+        f"of its own, {resamples} times (seed {seed}). They show the interval that ignores the patients, "
+        "and must not be reported.",
         "calibration": "The Brier score sums squared errors over the grades (0 is best, 2 worst). The "
         "calibration error (ECE) is the mean distance of accuracy from the probability given to the "
         "predicted grade, in 15 bins of equal width; ece_debiased is the same less what chance adds to it "

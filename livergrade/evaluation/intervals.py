@@ -190,14 +190,14 @@ def too_few_patients(patients: int, of: str = "", least: int = LEAST) -> str:
     if patients >= least:
         return ""
     noun = f"test patient{'s' * (patients != 1)}{' ' * bool(of)}{of}"
-    return f"{patients} {noun}: an interval that holds takes {least}"
+    return f"{patients} {noun}: a reliable interval needs {least}"
 
 
 def too_few_of_a_grade(grades: Ints, classes: Sequence[str]) -> str:
     """Reason why a metric that is no share of rows has no interval; empty if it has one."""
     counts = np.bincount(grades, minlength=len(classes))
     few = [f"{grade} {n}" for grade, n in zip(classes, counts, strict=True) if 0 < n < LEAST_OF_GRADE]
-    reason = f"too few test patients of a grade ({', '.join(few)}): an interval that holds takes"
+    reason = f"too few test patients of a grade ({', '.join(few)}): a reliable interval needs"
     return f"{reason} {LEAST_OF_GRADE} of each" if few else ""
 
 
@@ -212,8 +212,8 @@ def too_few_differ(patients: int, level: Literal["image", "patient"]) -> str:
         return ""
     of = "images of " * (level == "image")
     return (
-        f"the two models differ in {of}{patients} test patient{'s' * (patients != 1)}: an interval that "
-        f"holds takes {LEAST_DIFFERING[level]}"
+        f"the two models differ in {of}{patients} test patient{'s' * (patients != 1)}: a reliable interval "
+        f"needs {LEAST_DIFFERING[level]}"
     )
 
 

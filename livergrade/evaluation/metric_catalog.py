@@ -204,7 +204,7 @@ METRICS: tuple[Metric, ...] = (
         compared=False,
         paired=False,
         least=0,
-        no_interval="no interval holds: few certain mistakes decide it",
+        no_interval="no interval is reliable: a few confident errors decide it",
     ),
     Metric(
         "ece",
@@ -214,7 +214,7 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=False,
         paired=False,
         least=0,
-        no_interval="no interval holds: with few rows it is too high; see the calibration slope",
+        no_interval="no interval is reliable: with few rows it is too high; see the calibration slope",
     ),
     Metric(
         "ece_debiased",
@@ -223,7 +223,7 @@ METRICS: tuple[Metric, ...] = (
         "score",
         higher_is_better=False,
         least=0,
-        no_interval="no interval holds; see the calibration slope",
+        no_interval="no interval is reliable; see the calibration slope",
         undefined="needs two test patients",
         compared=False,
         paired=False,

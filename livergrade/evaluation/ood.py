@@ -179,7 +179,7 @@ def fit_threshold(scores: list[list[float]]) -> OodThreshold:
         ``reason``.
     """
     if not scores:
-        why = "the split has no validation patients to fit the OOD threshold on; set split.val_fraction"
+        why = "the split has no validation patients to fit the limit on; set split.val_fraction"
         return {"scores": None, "limit": None, "alarm": None, "reason": why}
     alarm = max(ALARM, 1 / (len(scores) + 1))
     ascending = sorted(np.sort(distances).tolist() for distances in scores)

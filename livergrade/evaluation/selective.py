@@ -21,7 +21,7 @@ from livergrade.evaluation.estimate import Estimate, estimate, paired_difference
 from livergrade.evaluation.intervals import LEAST_OF_RANKS, Jackknife, share_of_patients, too_few_patients
 from livergrade.evaluation.levels import Level
 
-NO_GAIN_INTERVAL = "no interval holds: few mistakes decide it"
+NO_GAIN_INTERVAL = "no interval is reliable: a few errors decide it"
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7)
 """Coverages (shares of patients accepted) at which the error is reported."""

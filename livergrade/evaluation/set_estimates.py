@@ -139,8 +139,8 @@ def set_estimates(
         result["fallback"] = chosen.fallback
     if n < least:
         result["reason"] = (
-            f"{n} validation patients are too few to guarantee {100 * coverage:g} % coverage, which "
-            f"takes {least}: each set contains all grades. Set a higher split.val_fraction"
+            f"{n} validation patients are too few to guarantee {100 * coverage:g} % coverage, which needs "
+            f"{least}: each set contains all grades. Set a higher split.val_fraction"
         )
     elif not chosen.by_grade:
         # The coverage of one calibration set has a beta distribution (Vovk, ACML 2012, proposition 2a).

@@ -28,7 +28,7 @@ def read_split_table(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file can't be read, or a column is missing.
     """
-    return read_run_table(path, needed=_REQUIRED, called="a split", fix="give the split.csv that a run wrote")
+    return read_run_table(path, needed=_REQUIRED, called="a split", fix="give the split.csv of a run")
 
 
 def fingerprint(split: pd.DataFrame) -> str | None:

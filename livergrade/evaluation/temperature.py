@@ -28,8 +28,8 @@ PRIOR_SD = 0.25
 """Standard deviation of log T under the prior, whose mean is 0 (T = 1); chosen by simulation."""
 
 NO_INTERVAL = (
-    "no interval of a temperature is printed: of those tried, none held the best one in 93 to 98 % of "
-    "simulated cohorts"
+    "no interval of a temperature is given: no method contained the best one in 93 to 98 % of simulated "
+    "cohorts"
 )
 
 

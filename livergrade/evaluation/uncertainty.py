@@ -223,7 +223,7 @@ def _prediction_sets(
     if views != calibration["views"]:
         return {
             "reason": f"the validation images were graded over {calibration['views']} views and these over "
-            f"{views}: their scores can't be compared"
+            f"{views}: their scores are not comparable"
         }
     found = set_estimates(
         calibrated,

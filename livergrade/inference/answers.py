@@ -56,7 +56,8 @@ def conformal_thresholds(
     )
     if np.isinf(thresholds.limits["patient"]).all():
         return thresholds, (
-            f"a coverage of {coverage:.0%} needs {least_patients(coverage)} validation patients, the run had "
+            f"a coverage of {coverage:.0%} needs {least_patients(coverage)} validation patients, and there "
+            "are "
             f"{calibration['patients']}: each set contains all grades"
         )
     return thresholds, ""

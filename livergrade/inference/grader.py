@@ -98,7 +98,7 @@ class Grader:
         if calibrated and not self.temperature:
             lines.append(f"probabilities are not calibrated: {self.calibration.get('reason')}")
         if math.isinf(self.limit):
-            lines.append("pictures unlike those of training are not told: the run has no limit for them")
+            lines.append("images unlike the training images are not detected: the run has no limit for them")
         return lines
 
     def read(self, image: Path | Image, mpp: float | None, reading: PixelReading) -> NDArray[np.uint8]:

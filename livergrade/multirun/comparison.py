@@ -42,7 +42,7 @@ def _warnings(runs: Sequence[Run]) -> list[str]:
             "Synthetic cohort: every image is computer-generated. Nothing here is about patients."
         )
     if any(run.config.trainer.limit_batches for run in runs):
-        messages.append("A trial: passes were stopped after a few batches, so no metric is a result.")
+        messages.append("Test run: passes were stopped after a few batches, so no metric is a result.")
     return messages
 
 

@@ -83,10 +83,10 @@ def _optimism(arm: ArmMeasures, level: ReportedLevel) -> str:
     """How much too good the best looks, since the test patients chose it."""
     points = number(arm["optimism"][level], "share")
     expected = "less than 0.1" if points in ("0.0", "−0.0") else points
-    luck = " The luck of a single training comes on top." if _once(arm) else ""
+    luck = " The variation between trainings is not included." if _once(arm) else ""
     return (
-        f" A best of {len(arm['models'])} that the test patients chose is expected to look {expected} points "
-        f"too good.{luck}"
+        f" The best of {len(arm['models'])} was chosen by the test patients, so it is expected to look "
+        f"{expected} points too good.{luck}"
     )
 
 
@@ -109,7 +109,7 @@ def _verdicts(arm: ArmMeasures, level: ReportedLevel) -> str:
     undecided = len(pairs) - len(better) - len(equivalent)
     if undecided == len(pairs):
         return (
-            f"Undecided: no two of the {compared} can be told apart on these patients, nor are any shown to "
+            f"Undecided: no two of the {compared} differ clearly on these patients, and none are shown to "
             f"be within {margin} of each other ({total})."
         )
     told = [
@@ -129,10 +129,10 @@ def _detectable(pairs: Sequence[Pair], level: ReportedLevel) -> list[str]:
     found = [one for pair in pairs if (one := pair[level]["decision"]["detectable"]) is not None]
     if not found:
         reason = pairs[0][level]["difference"]["accuracy"].get("reason", "no pair has an interval")
-        return [f"Which difference this study could have found can't be told: {reason}."]
+        return [f"The difference that this study could have detected is unknown: {reason}."]
     low, high = number(min(found), "share"), number(max(found), "share")
     span = f"{low} points" if low == high else f"{low} to {high} points, depending on the pair"
-    return [f"With a power of 80 % this study could have found a true difference of {span}."]
+    return [f"With a power of 80 % this study could have detected a true difference of {span}."]
 
 
 def _listed(names: Sequence[str]) -> str:

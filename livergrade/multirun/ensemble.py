@@ -206,7 +206,9 @@ def open_run(folder: str | Path, network: str | None = None) -> Run:
     path = Path(folder)
     if os.path.lexists(path / "config.yaml") or not _holds_runs(path):
         if network:
-            raise UserError(f"network={network}: {shown(path)} is no folder of a sweep; leave network= out")
+            raise UserError(
+                f"network={network}: {shown(path)} is not the folder of a sweep; leave out network="
+            )
         return Run(path)
     try:
         runs, unfinished = find_runs([path])
@@ -215,7 +217,7 @@ def open_run(folder: str | Path, network: str | None = None) -> Run:
     except UserError as error:
         lines = str(error).removeprefix("nothing to compare:\n").splitlines()
         reason = "\n".join(line if line.startswith("  ") else f"  {line}" for line in lines)
-        raise UserError(f"{shown(path)}: holds no runs that could answer together:\n{reason}") from None
+        raise UserError(f"{shown(path)}: contains no runs that could form an ensemble:\n{reason}") from None
     found = {
         f"{name}, split={group.kind}" if len(groups) > 1 else name: (group.kind, name, group.models[name])
         for group in groups
@@ -231,8 +233,9 @@ def open_run(folder: str | Path, network: str | None = None) -> Run:
     refuse_spellings(repeats.values())
     refuse_different(path, members, kind)
     log.info(
-        "%s: %d runs of %s answer together, by the mean of their probabilities; calibration, sets and OOD "
-        "threshold are fitted on predictions for patients that a run never trained on",
+        "%s: %d runs of %s grade as one ensemble (mean of their probabilities); calibration, prediction "
+        "sets and the limit for unlike images are fitted on predictions for patients that a run was not "
+        "trained on",
         path,
         len(members),
         name,
@@ -266,7 +269,7 @@ def _refuse_missing(path: Path, model: str, lines: Sequence[str]) -> None:
     if missing:
         listed = "\n".join(missing)
         raise UserError(
-            f"{shown(path)}: not all of its runs can answer together; finish them by its command with "
+            f"{shown(path)}: not all of its runs can form one ensemble; finish them by its command with "
             f"hydra.sweep.dir={shown(path)}, move them out of the folder, or name one run:\n{listed}"
         )
 

@@ -140,7 +140,7 @@ def would_more_help(name: str, curve: LearningCurve, level: ReportedLevel) -> st
     accuracy = curve["last_step"][level]
     before, after = (point[level]["log_loss"]["value"] for point in (fewer, most))
     loss = f", the log-loss from {before:.3f} to {after:.3f}" if None not in (before, after) else ""
-    alone = " Of single trainings: others may do otherwise."
+    alone = " These are single trainings; others may behave differently."
     once = alone if min(fewer["trainings"], most["trainings"]) < 2 else ""
     return (
         f"{name}: {step} the accuracy changed by {_signed(accuracy)} points{loss}. {_answer(accuracy)}{once}"
@@ -150,12 +150,12 @@ def would_more_help(name: str, curve: LearningCurve, level: ReportedLevel) -> st
 def _answer(accuracy: Estimate) -> str:
     low, high = accuracy["low"], accuracy["high"]
     if low is None or high is None:
-        return "Whether more patients would help can't be told: that change has no interval."
+        return "Whether more patients would help is unknown: the change has no interval."
     if low > 0:
-        return "It still rises, so more patients would probably help."
+        return "The accuracy still rises, so more patients would probably help."
     if high < 0:
-        return "It fell: this model made no use of the further patients."
-    return "The interval holds zero: whether more patients would help can't be told from this."
+        return "The accuracy fell: this model did not profit from the further patients."
+    return "The interval contains zero: it does not show whether more patients would help."
 
 
 def _signed(change: Estimate) -> str:

@@ -53,5 +53,9 @@ def plot_learning_curves(
     figure.legend(
         handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False, fontsize=8.5
     )
-    heading(figure, "Learning curve over training patients, with 95 % intervals of the accuracy", note)
+    intervals = any(
+        point[level]["accuracy"]["low"] is not None for curve in learned.values() for point in curve["points"]
+    )
+    title = "Learning curve over training patients" + ", with 95 % intervals of the accuracy" * intervals
+    heading(figure, title, note)
     return figure

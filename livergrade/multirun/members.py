@@ -26,8 +26,8 @@ def refuse_different(path: Path, members: Sequence[Run], kind: str) -> None:
     """
     if kind not in ("patient", "kfold"):
         raise UserError(
-            f"{shown(path)}: its runs are split by image, so that none of them has patients it never saw; "
-            "name one run, or train with split=kfold"
+            f"{shown(path)}: its runs are split by image, so that no run has patients that it was not "
+            "trained on; name one run, or train with split=kfold"
         )
     lines, first = _splits_differ(members, kind), members[0]
     for run in members[1:]:
@@ -36,9 +36,7 @@ def refuse_different(path: Path, members: Sequence[Run], kind: str) -> None:
                 f"{run.folder}: its training images are of another scale than those of {first.folder}"
             )
         if (first.appearance is None) != (run.appearance is None):
-            lines.append(
-                f"{run.folder}: knows the look of its images, and {first.folder} does not, or reversed"
-            )
+            lines.append(f"{run.folder}: one of this run and {first.folder} has no appearance.json")
     _refuse(path, lines)
 
 
@@ -50,7 +48,7 @@ def _refuse(path: Path, lines: Sequence[str]) -> None:
     """
     if lines:
         listed = "\n".join(f"  {line}" for line in lines)
-        raise UserError(f"{shown(path)}: these runs can't answer together; name one run:\n{listed}")
+        raise UserError(f"{shown(path)}: these runs can't form one ensemble; name one run:\n{listed}")
 
 
 def refuse_cut_files(runs: Sequence[Run]) -> None:

@@ -59,8 +59,13 @@ def accuracy(
         axes.set_xlim(0, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_title(f"by {level}", loc="left", fontsize=10, color=INK)
+    intervals = any(
+        estimate(measured["models"][name], level, "accuracy")["low"] is not None
+        for name in models
+        for level in REPORTED_LEVELS
+    )
     rings_are = "; rings: the paper's, over images and views" if rings else ""
-    heading(figure, f"Accuracy with 95 % intervals{rings_are}", note)
+    heading(figure, f"Accuracy{' with 95 % intervals' * intervals}{rings_are}", note)
     return figure
 
 

@@ -15,14 +15,15 @@ from livergrade.multirun.tables import Table
 from livergrade.reports.html import inlined_figures, write_page
 
 CAPTIONS = {
-    "accuracy": "Accuracy of each model with its 95 % interval over patients, and over trainings where there "
-    "are several; then a stroke stands for each seed.",
-    "pairs": "Difference in accuracy of each pair of models on the same patients, with its 95 % interval.",
+    "accuracy": "Accuracy of each model. A line is the 95 % interval, where there is one: over patients, "
+    "and over trainings where there are several; short strokes are seeds.",
+    "pairs": "Difference in accuracy of each pair of models on the same patients. A line is the 95 % "
+    "interval, where there is one.",
     "confusion": "Confusion matrices, summed over repeats.",
     "learning_curve": "Accuracy and log-loss against the number of training patients, on the same test "
-    "patients, with the 95 % interval of the accuracy; the strokes are seeds.",
-    "curves": "Accuracy over the epochs, of views, the mean over folds and repeats. Validation stands where "
-    "the paper followed the test images.",
+    "patients. A line is the 95 % interval of the accuracy, where there is one; short strokes are seeds.",
+    "curves": "Accuracy of views over the epochs, mean over folds and repeats. Validation is shown here, "
+    "where the paper shows test images.",
 }
 
 

@@ -88,7 +88,7 @@ def how_good(table: pd.DataFrame, outer: OuterEstimate | None) -> str:
     if table["value"].isna().all():
         return "No trial was trained to its end so far."
     chosen = (
-        f"The best value, {table['value'].min():.3f}, is too good: the trial was chosen by it out of "
+        f"The best value, {table['value'].min():.3f}, is optimistic: the trial was chosen by it out of "
         f"{len(table)}, and the epoch of each network by the same patients"
     )
     if outer is None:

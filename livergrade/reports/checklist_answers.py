@@ -93,9 +93,9 @@ def facts_of(run: Run) -> Facts:
         "copies": _copies(run),
         "images": _images(run, config),
         "output": _output(metrics),
-        "imbalance": "Grades were weighed inversely to their number of training images."
+        "imbalance": "Grades were weighted inversely to their number of training images."
         if config.loss.class_weights
-        else "Grades were not weighed or drawn more often.",
+        else "Grades were neither weighted nor oversampled.",
         "metrics": "Accuracy, balanced accuracy, macro F1, AUROC, quadratic kappa, mean absolute error, "
         "Brier score, log-loss and calibration, by patient, image and view; net benefit of the worst grade.",
         "intervals": metrics["how"].get("intervals", ""),
@@ -223,8 +223,8 @@ def _performance(metrics: RunMetrics) -> dict[str, str]:
             for grade, of in patient["per_class"].items()
         )
         + ".",
-        "failures": f"{wrong} of {patient['accuracy']['n']} test patients were graded wrongly; report.html "
-        "lists every patient and shows the worst images.",
+        "failures": f"{wrong} of {patient['accuracy']['n']} test patients were graded incorrectly; "
+        "report.html lists every patient and shows the largest errors.",
     }
 
 

@@ -17,8 +17,8 @@ from livergrade.runs.run import Run
 FILE = "reporting_checklists.md"
 BLANK = "*for the authors*"
 _INTRODUCTION = (
-    "Filled in by livergrade from the files of this run, as far as they tell. Copy it into the supplement of "
-    f"your paper, check each line, and fill in what is {BLANK}. What is asked is in our words; the "
+    "Filled in by livergrade from the files of this run, as far as possible. Copy it into the supplement of "
+    f"your paper, check each line, and fill in what is {BLANK}. The items are paraphrased; the "
     "publications have the full text.\n"
 )
 _ITEMS = Path(__file__).with_name("checklist_items.json")
@@ -85,7 +85,7 @@ def _table(name: str, checklist: Checklist, answers: dict[str, str]) -> str:
     filled = sum(item["number"] in answers for item in checklist["items"])
     lines = [
         f"## {name}\n",
-        f"{checklist['citation']}. The run tells something of {filled} of {len(checklist['items'])} lines.\n",
+        f"{checklist['citation']}. The run answers {filled} of {len(checklist['items'])} lines.\n",
         "| Item | Section | Topic | What is asked | This run |",
         "| --- | --- | --- | --- | --- |",
     ]

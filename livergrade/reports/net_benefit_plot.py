@@ -34,7 +34,7 @@ def plot_net_benefit(benefit: NetBenefit, *, title: str, note: str = "") -> Figu
         axes.set(xlim=(0, 1), ylim=(-0.35 * highest, 1.35 * highest))  # room for the legend
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(axis="y", color=RULE, linewidth=0.6)
-        axes.set_xlabel("probability from which one acts")
+        axes.set_xlabel("threshold probability")
         axes.set_title(
             f"{level} level ({measured['positives']:,} of {measured['n']:,})",
             loc="left",

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, MultipleLocator, NullLocator, Percen
 
 from livergrade.evaluation.decision import POWER
 from livergrade.evaluation.study_plan import Plan
-from livergrade.reports.palette import BLUE, GREEN, INK, MUTED, ORANGE, RULE
+from livergrade.reports.palette import BLUE, GREEN, INK, MUTED, ORANGE, RULE, WARNING
 from livergrade.reports.style import heading, hide_spines
 
 COLOURS = (ORANGE, BLUE, GREEN)
@@ -51,8 +51,11 @@ def _over_patients(axes: Axes, plan: Plan) -> None:
     """A logarithmic axis of test patients; the known number is marked."""
     known = plan["known"]
     if known:
-        axes.axvline(known["test_patients"], color=RULE, lw=5, zorder=0)
-        axes.axvline(known["patients"], color=RULE, lw=5, zorder=0)
+        tested, everyone = known["test_patients"], known["patients"]
+        axes.axvline(tested, color=RULE, lw=5, zorder=0, label=f"held out: {tested} of {everyone} patients")
+        axes.axvline(
+            everyone, color=WARNING, alpha=0.15, lw=5, zorder=0, label=f"with folds: all {everyone} patients"
+        )
     hide_spines(axes)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(TICKS))

@@ -188,7 +188,9 @@ def roc(predictions: pd.DataFrame, metrics: RunMetrics, *, title: str, note: str
             f"{level} level (n = {len(levels[level].truth):,})", loc="left", fontsize=10, color=INK
         )
         legend = axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
-        legend.set_title("area under the curve (95 % CI)", FontProperties(size=8))
+        areas = [metrics[level]["per_class"][grade]["auroc"] for grade in class_names(predictions)]
+        ci = " (95 % CI)" * any(area["low"] is not None for area in areas)
+        legend.set_title(f"area under the curve{ci}", FontProperties(size=8))
     heading(figure, title, note)
     return figure
 
@@ -282,9 +284,14 @@ def plot_run(
         )
         for level in REPORTED_LEVELS
     }
-    figures["class_bars"] = class_bars(
-        metrics, title=f"Scores by grade with 95 % intervals{suffix}", note=note
+    intervals = any(
+        score["low"] is not None
+        for level in REPORTED_LEVELS
+        for scores in metrics[level]["per_class"].values()
+        for score in (scores["precision"], scores["recall"], scores["f1"])
     )
+    title = f"Scores by grade{' with 95 % intervals' * intervals}{suffix}"
+    figures["class_bars"] = class_bars(metrics, title=title, note=note)
     figures["roc"] = roc(predictions, metrics, title=f"ROC, one grade against the rest{suffix}", note=note)
     title = f"Reliability of the probabilities{suffix}"
     figures["reliability"] = reliability(metrics, title=title, note=note)

@@ -35,22 +35,22 @@ from livergrade.runs.run import Run, display_name
 _FIGURES = {
     "confusion_patient": "Patients: truth by row, prediction by column, with the share of the row.",
     "confusion_image": "Images: truth by row, prediction by column, with the share of the row.",
-    "class_bars": "Precision, recall and F1 of each grade; the line is the 95 % interval.",
+    "class_bars": "Precision, recall and F1 of each grade; a line is the 95 % interval, where there is one.",
     "roc": "ROC curves at image and patient level, each grade against the rest.",
     "reliability": "Share graded correctly against the predicted probability; below, the number in each bin.",
     "curves": "Accuracy and loss over the epochs.",
 }
 _BENEFIT_FIGURE = {
-    "net_benefit": "Net benefit, in true positives for each patient or image, against the probability of the "
-    "worst grade from which one would act.",
+    "net_benefit": "Net benefit, in true positives for each patient or image, against the threshold "
+    "probability of the worst grade.",
 }
 _UNCERTAINTY_FIGURES = {
-    "calibrated_reliability": "Share graded correctly against the predicted probability, as graded and "
-    "calibrated; larger points have more cases. The dotted line is perfect calibration.",
+    "calibrated_reliability": "Share graded correctly against the predicted probability, before and after "
+    "calibration; larger points have more cases. The dotted line is perfect calibration.",
     "set_sizes": "Number of prediction sets by the number of grades in them.",
     "familiarity": "Distance of each image from the training images, by colour and sharpness.",
-    "risk_coverage": "Error among the patients answered, most confident first, with Wilson's interval "
-    "where there are enough of them; the points are the rows of the table.",
+    "risk_coverage": "Error of the patients answered, most confident first; the band is Wilson's interval, "
+    "where there are enough patients; the points are the rows of the table.",
 }
 
 

@@ -95,7 +95,7 @@ def plot_risk_coverage(abstention: RiskCoverage, *, title: str, note: str = "") 
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.set_xlabel("patients answered")
-    axes.set_ylabel("of these graded wrongly")
+    axes.set_ylabel("error of these patients")
     axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left", ncols=3)
     heading(figure, title, note)
     return figure
@@ -121,7 +121,7 @@ def set_sizes(conformal: PredictionSets, *, title: str, note: str = "") -> Figur
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.set_xlabel("grades in the set")
         covered = value(conformal[level]["covered"], "share")
-        axes.set_title(f"{level}s: {covered} hold the true grade", loc="left", fontsize=10, color=INK)
+        axes.set_title(f"{level}s: {covered} contain the true grade", loc="left", fontsize=10, color=INK)
     figure.axes[0].set_ylabel("number", color=MUTED, fontsize=9)
     heading(figure, title, note)
     return figure
@@ -183,6 +183,6 @@ def plot_uncertainty(metrics: RunMetrics, *, synthetic: bool = False) -> dict[st
     if "familiarity" in metrics:
         title = f"Distance of images from the training images{suffix}"
         figures["familiarity"] = plot_ood(metrics["familiarity"], title=title, note=note)
-    title = f"Error among the patients answered{suffix}"
+    title = f"Error of the patients answered{suffix}"
     figures["risk_coverage"] = plot_risk_coverage(metrics["abstention"], title=title, note=note)
     return figures

@@ -37,9 +37,9 @@ def verdict(metrics: RunMetrics, model: str) -> str:
     text = f"{model} graded {right} of {accuracy['n']} test patients correctly"
     against = f"always answering {majority_grade['answer']} ({100 * majority_grade['share']:.1f} %)"
     if metrics["leakage"]["leaking"]:
-        return f"{text}, but it had seen other images of theirs: for new patients this shows nothing."
+        return f"{text}, but it was trained on other images of these patients: not valid for new patients."
     if accuracy["low"] is None:
-        return f"{text}; they are too few for an interval."
+        return f"{text}; these are too few patients for an interval."
     if accuracy["low"] > majority_grade["share"]:
         return f"{text}, more than {against} would; the whole 95 % interval lies above that."
     if accuracy["high"] < majority_grade["share"]:
@@ -64,15 +64,14 @@ def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
     if config.data.name == "synthetic":
         sentences.append("The images are computer-generated. Nothing here is about patients.")
     if config.trainer.limit_batches is not None:
-        sentences.append("The run was a trial on a few batches.")
+        sentences.append("The run was stopped after a few batches and is only a test of the software.")
     if metrics["leakage"]["leaking"]:
         sentences.append("The split leaks, so the metrics do not hold for new patients.")
     accuracy = metrics["patient"]["accuracy"]
     if accuracy["low"] is not None:
         width = 100 * (accuracy["high"] - accuracy["low"])
         sentences.append(
-            f"{accuracy['n']} test patients leave the accuracy uncertain by {width:.0f} points from end to "
-            "end of its interval."
+            f"{accuracy['n']} test patients: the 95 % interval of the accuracy is {width:.0f} points wide."
         )
     counts = {
         grade: metrics["patient"]["per_class"][grade]["support"]["value"] for grade in metrics["classes"]

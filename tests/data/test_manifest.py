@@ -240,7 +240,11 @@ def test_patients_come_from_a_column_or_from_the_names_and_not_from_both(tmp_pat
     with pytest.raises(UserError, match=r"has a column of patients; leave out data\.patient_pattern"):
         read_manifest(tmp_path / "t.csv", tmp_path, pattern)
     (tmp_path / "t.csv").write_text("image,grade\na-1.png,poor\nb.png,poor\n")
-    with pytest.raises(UserError, match=r"or data\.patient_pattern, if the images' names tell the patient"):
+    with pytest.raises(
+        UserError,
+        match=r"or data\.patient_pattern, if the images' names contain the "
+        "patient",
+    ):
         read_manifest(tmp_path / "t.csv", tmp_path, TableOptions())
     table = read_manifest(tmp_path / "t.csv", tmp_path, pattern)
     assert table.cells["patient"].tolist() == ["1", ""]

@@ -1,4 +1,4 @@
-"""Sets of grades: they hold what they promise, have no gaps, and say when they can promise nothing."""
+"""Prediction sets: they hold what they promise, have no gaps, and say when they can promise nothing."""
 
 import itertools
 import json
@@ -183,7 +183,7 @@ def test_a_grade_with_too_few_patients_falls_back_to_one_threshold():
     found = make_thresholds(true_scores(known), by_grade, GRADES, 0.9, ask_by_grade=True)
     assert not found.by_grade
     np.testing.assert_array_equal(found.limits["patient"], common.limits["patient"])
-    assert "90 % coverage of each grade takes 9 validation patients of each, and there are" in found.fallback
+    assert "90 % coverage of each grade needs 9 validation patients of each, and there are" in found.fallback
     assert found.fallback.endswith("well 3")
     earlier = make_thresholds(true_scores(known), None, GRADES, 0.9, ask_by_grade=True)
     assert "no scores by grade" in earlier.fallback

@@ -30,7 +30,7 @@ def test_a_share_of_independent_patients_is_wilsons() -> None:
 def test_patients_out_of_the_denominator_do_not_count() -> None:
     found = estimate(VALUES, 30, jackknife_of(15), share=True, patients=np.arange(15) < 5)
     assert found["low"] is None
-    assert found["reason"] == "5 test patients: an interval that holds takes 12"
+    assert found["reason"] == "5 test patients: a reliable interval needs 12"
 
 
 def test_an_obstacle_leaves_the_value_without_an_interval() -> None:
@@ -54,7 +54,7 @@ def test_a_metric_without_bounds_gets_a_t_interval() -> None:
 def test_a_difference_of_nothing_has_a_width_and_too_few_have_a_reason() -> None:
     found = paired_difference(np.zeros(16), 15, jackknife_of(15))
     assert found["low"] < 0 < found["high"]
-    assert "takes 12" in paired_difference(np.zeros(5), 4, jackknife_of(4))["reason"]
+    assert "needs 12" in paired_difference(np.zeros(5), 4, jackknife_of(4))["reason"]
 
 
 @pytest.mark.parametrize("pseudo", [0, 1])

@@ -16,7 +16,7 @@ def test_patient_level_shares_get_wilsons_interval():
     assert found["macro_f1"]["method"] == "score interval, jackknife of patients"
     few = found["per_class"]["well"]["recall"]
     assert few["low"] is None
-    assert few["reason"] == "6 test patients: an interval that holds takes 12"
+    assert few["reason"] == "6 test patients: a reliable interval needs 12"
 
 
 def test_a_grade_never_predicted_has_no_precision():

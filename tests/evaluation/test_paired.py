@@ -144,7 +144,7 @@ def test_a_lone_patient_of_a_grade_leaves_no_interval() -> None:
     (pair,) = compare({"a": [a], "b": [b]})
     found = pair["patient"]["difference"]["accuracy"]
     assert found["low"] is None
-    assert "5 test patients: an interval that holds takes 12" in found["reason"]
+    assert "5 test patients: a reliable interval needs 12" in found["reason"]
 
 
 def test_trainings_widen_what_patients_alone_would_say() -> None:

@@ -71,5 +71,5 @@ def test_nothing_wrong_claims_no_certainty():
 
 def test_too_few_patients_are_told():
     found = risk_coverage(level_of([0.9, 0.8, 0.7], [0, 1, 0]), jackknife_of(3))
-    assert found["aurc"]["reason"] == "3 test patients: an interval that holds takes 30"
+    assert found["aurc"]["reason"] == "3 test patients: a reliable interval needs 30"
     assert {point["high"] for point in found["curve"]} == {None}

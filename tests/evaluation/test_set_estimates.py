@@ -69,7 +69,7 @@ def test_too_few_patients_promise_nothing_and_say_why():
     assert found["patient"]["covered"]["value"] == 1
     assert found["patient"]["single_right"]["value"] is None
     assert found["patient"]["single_right"]["reason"] == "no set contains exactly one grade"
-    assert "8 validation patients are too few to guarantee 90 % coverage, which takes 9" in found["reason"]
+    assert "8 validation patients are too few to guarantee 90 % coverage, which needs 9" in found["reason"]
     assert "split.val_fraction" in found["reason"]
     assert "range" not in found
 

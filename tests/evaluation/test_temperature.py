@@ -47,7 +47,7 @@ def test_a_known_temperature_is_found_again(temperature: float) -> None:
     found = fit_temperature(answers(300, temperature))
     assert found["temperature"] == pytest.approx(temperature, rel=0.15)
     assert found["low"] is found["high"] is None
-    assert found["reason"].startswith("no interval of a temperature is printed")
+    assert found["reason"].startswith("no interval of a temperature is given")
 
 
 def test_it_minimises_the_loss_of_the_patients_and_the_prior() -> None:

@@ -1,4 +1,4 @@
-"""What turned views buy, against the same computed from the table directly."""
+"""Effect of test-time augmentation, against the same computed from the table directly."""
 
 import numpy as np
 import pandas as pd
@@ -69,5 +69,5 @@ def test_views_that_agree_claim_no_certainty():
     assert accuracy["value"] == 0
     assert accuracy["low"] is None
     assert accuracy["reason"].startswith(
-        "the two models differ in 0 test patients: an interval that holds takes 6"
+        "the two models differ in 0 test patients: a reliable interval needs 6"
     )

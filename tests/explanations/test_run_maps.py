@@ -39,7 +39,7 @@ def test_the_report_says_what_the_maps_are_worth(mapped: Path) -> None:
         assert by[method, "gain"] == pytest.approx(by[method, "insertion"] - by[method, "deletion"], abs=1e-6)
     page = (mapped / "report.html").read_text()
     assert f"{by['occlusion', 'insertion']:.3f}" in page
-    assert "An image each of 2 test patients" in page
+    assert "One image of each of 2 test patients" in page
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ def test_without_maps_the_report_has_none(mapped: Path, small: list[str], tmp_pa
     command("evaluate", f"run={mapped}", "trainer.map_patients=0", "trainer.progress=false", outputs=tmp_path)
     out = next((mapped / "evaluations").iterdir())
     assert not (out / "sanity.json").exists()
-    assert "Do maps of this network mean anything?" not in (out / "report.html").read_text()
+    assert "Faithfulness of the maps" not in (out / "report.html").read_text()
 
 
 def test_an_image_that_went_away_is_left_out(mapped: Path, tmp_path: Path) -> None:

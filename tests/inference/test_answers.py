@@ -50,7 +50,7 @@ def test_any_coverage_can_be_asked_for():
         assert limits[-1] <= 1
     none, reason = asked(0.96)
     assert (none.limits["patient"] == np.inf).all()
-    assert "24 validation patients, the run had 19" in reason
+    assert "24 validation patients, and there are 19" in reason
 
 
 def test_sets_by_grade_are_answered_or_why_not():
@@ -62,7 +62,7 @@ def test_sets_by_grade_are_answered_or_why_not():
     by_grade = {"poor": many, "moderate": few, "well": many}
     answers = Answers(facts | {"scores_by_grade": by_grade}, GRADES, **options)
     assert not answers.thresholds.by_grade
-    told = "takes 9 validation patients of each, and there are moderate 8"
+    told = "needs 9 validation patients of each, and there are moderate 8"
     assert [told in line for line in answers.warnings()] == [True]
     assert list(answers(table([0.2, 0.7, 0.1]), "patient")["set"]) == ["moderate"]
     answers = Answers(facts | {"scores_by_grade": by_grade | {"moderate": scores}}, GRADES, **options)

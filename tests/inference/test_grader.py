@@ -64,7 +64,7 @@ def test_without_a_limit_nothing_is_said_to_be_like_the_training_images(tiny_run
     grader.appearance = {**grader.appearance, "limit": None}
     assert np.isnan(grader.ood_score(3.0)["unlike"])
     assert grader.warnings(calibrated=False) == [
-        "pictures unlike those of training are not told: the run has no limit for them"
+        "images unlike the training images are not detected: the run has no limit for them"
     ]
 
 

@@ -41,17 +41,17 @@ def test_one_training_of_each_is_two_trainings_and_nothing_about_architectures()
     assert about.startswith("Two trainings were compared, one of each model.")
     assert "says nothing about the architectures or recipes themselves" in about
     assert best.startswith("The training of a graded most patients correctly: 80.0 (70.0–90.0) % of 20.")
-    assert best.endswith("The luck of a single training comes on top.")
+    assert best.endswith("The variation between trainings is not included.")
     assert verdicts == "Better: the training of a than the training of b (1 pair, Holm)."
-    assert power == "With a power of 80 % this study could have found a true difference of 10.0 points."
+    assert power == "With a power of 80 % this study could have detected a true difference of 10.0 points."
 
 
 def test_several_trainings_are_about_the_models() -> None:
     about, best, verdicts, power = conclusions(arm(0.8, 0.7, 0.6, verdict="better"), "patient")
     assert about.startswith("3 trainings of each model were compared. Patients and trainings both count")
     assert best == (
-        "a graded most patients correctly: 80.0 (70.0–90.0) %. A best of 3 that the test patients chose is "
-        "expected to look 3.1 points too good."
+        "a graded most patients correctly: 80.0 (70.0–90.0) %. The best of 3 was chosen by the test "
+        "patients, so it is expected to look 3.1 points too good."
     )
     assert verdicts == "Better: a than b; a than c; b than c (3 pairs, Holm)."
     assert power.endswith("a true difference of 10.0 to 14.0 points, depending on the pair.")
@@ -77,7 +77,7 @@ def test_equivalent_and_undecided() -> None:
         "Equivalent, less than 5 points apart: a and b (1 pair, Holm)."
     )
     assert conclusions(arm(0.8, 0.7), "patient")[2] == (
-        "Undecided: no two of the models can be told apart on these patients, nor are any shown to be within "
+        "Undecided: no two of the models differ clearly on these patients, and none are shown to be within "
         "5 points of each other (1 pair, Holm)."
     )
     assert "no two of the trainings" in conclusions(arm(0.8, 0.7, trainings=(1, 1)), "patient")[2]

@@ -81,7 +81,7 @@ def test_a_run_and_a_sweep_of_one_are_runs(tiny_run: Path, tmp_path: Path) -> No
     assert open_run(tiny_run).members[0].folder == tiny_run
     job = of_seed(tiny_run, tmp_path, 0)
     assert open_run(tmp_path).folder == job
-    with pytest.raises(UserError, match=r"network=senet: .* is no folder of a sweep"):
+    with pytest.raises(UserError, match=r"network=senet: .* is not the folder of a sweep"):
         open_run(tiny_run, "senet")
 
 
@@ -122,7 +122,7 @@ def test_a_fold_that_is_missing_or_not_finished_is_named(folds: Path, tmp_path: 
     for seed in (0, 1):
         finished_run(tmp_path / "seeds" / f"{seed}", "senet", seed=seed, split_seed=0)
     (tmp_path / "seeds" / "1" / "finished.json").unlink()
-    with pytest.raises(UserError, match=r"not all of its runs can answer together.*\n  .*1: not finished"):
+    with pytest.raises(UserError, match=r"not all of its runs can form one ensemble.*\n  .*1: not finished"):
         open_run(tmp_path / "seeds")
 
 
@@ -131,7 +131,7 @@ def test_members_of_other_splits_labels_or_of_a_leaking_split_are_refused(tmp_pa
         finished_run(tmp_path / "splits" / f"{seed}", "senet", seed=seed)
         finished_run(tmp_path / "leaking" / f"{seed}", "senet", seed=seed, kind="image")
         finished_run(tmp_path / "labels" / f"{seed}", "senet", seed=seed, split_seed=0, patients=30 + seed)
-    with pytest.raises(UserError, match=r"can't answer together; name one run:\n  .*1: has another split"):
+    with pytest.raises(UserError, match=r"can't form one ensemble; name one run:\n  .*1: has another split"):
         open_run(tmp_path / "splits")
     with pytest.raises(UserError, match="its runs are split by image"):
         open_run(tmp_path / "leaking")

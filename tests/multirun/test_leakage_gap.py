@@ -1,4 +1,4 @@
-"""What leakage is worth, with its interval."""
+"""Effect of leakage, with its interval."""
 
 from pathlib import Path
 

@@ -63,9 +63,9 @@ def estimate(value: float, low: float | None, high: float | None) -> Estimate:
     ("change", "told"),
     [
         (estimate(0.2, 0.1, 0.3), "would probably help"),
-        (estimate(-0.2, -0.3, -0.1), "made no use of the further patients"),
-        (estimate(0.1, -0.1, 0.3), "can't be told from this"),
-        (estimate(0.1, None, None), "that change has no interval"),
+        (estimate(-0.2, -0.3, -0.1), "did not profit from the further patients"),
+        (estimate(0.1, -0.1, 0.3), "does not show whether more"),
+        (estimate(0.1, None, None), "the change has no interval"),
     ],
 )
 def test_no_more_is_claimed_than_the_interval_allows(change: Estimate, told: str) -> None:

@@ -66,7 +66,7 @@ def finished(number: int, value: float) -> SimpleNamespace:
 def test_the_best_value_is_said_to_be_too_good(tmp_path: Path) -> None:
     config = TuneConfig(space=["model=senet,cbam"], trials=2, folds=2)
     told = conclude(tmp_path, [finished(0, 0.7), finished(1, 0.5)], config)
-    assert told.startswith("The best value, 0.500, is too good: the trial was chosen by it")
+    assert told.startswith("The best value, 0.500, is optimistic: the trial was chosen by it")
     assert "outer_folds=5 does it" in told
     assert told in " ".join(Page((tmp_path / "report.html").read_text()).text.split())
     study = json.loads((tmp_path / "study.json").read_text())

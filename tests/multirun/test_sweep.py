@@ -25,7 +25,7 @@ def test_a_sweep_ends_with_a_comparison(sweep: Path) -> None:
     compared = json.loads((sweep / "comparison" / "comparison.json").read_text())
     assert set(compared["arms"][0]["models"]) == {"vgg16", "resnet50", "cbam", "senet", "sknet"}
     assert "-m model=vgg16" in compared["command"]
-    assert "A trial: passes were stopped" in (sweep / "comparison" / "report.html").read_text()
+    assert "Test run: passes were stopped" in (sweep / "comparison" / "report.html").read_text()
 
 
 @pytest.mark.slow

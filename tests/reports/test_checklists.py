@@ -68,7 +68,7 @@ def test_a_run_fills_in_what_it_knows(tiny_run: Path) -> None:
     assert "none were found" in claim["20"]
     assert "accuracy 33.3 %" in claim["37"]
     assert "resnet" in claim["22"]
-    assert f"tells something of {sum(cell != BLANK for cell in claim.values())} of 44 lines" in text
+    assert f"The run answers {sum(cell != BLANK for cell in claim.values())} of 44 lines" in text
     assert FILE in (tiny_run / "report.html").read_text("utf-8")
 
 

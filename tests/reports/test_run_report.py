@@ -135,11 +135,11 @@ def test_names_are_escaped(run):
 def test_the_headline_is_the_patient_level(run):
     text = page_of(run).text
     accuracy = json.loads((run / "metrics.json").read_text())["patient"]["accuracy"]
-    assert accuracy["reason"] == "9 test patients: an interval that holds takes 12"
+    assert accuracy["reason"] == "9 test patients: a reliable interval needs 12"
     assert "88.9 % accuracy by patient , no interval" in text
-    assert "8 of 9 test patients right; always answering “poor” or “" in text  # a tie has no winner
-    assert "” would score 33.3 %" in text
-    assert "8 of 9 test patients right" in text
+    assert "8 of 9 test patients correct; always answering “poor” or “" in text  # a tie has no winner
+    assert "” would reach 33.3 %" in text
+    assert "8 of 9 test patients correct" in text
     assert text.index("88.9 %") < text.index("Cohort and split")
 
 
@@ -169,8 +169,8 @@ def test_wrong_patients_come_first_and_are_marked(run):
     html = write_report(run).read_text("utf-8")
     assert html.count('<tr class="wrong">') == 1
     text = Page(html).text
-    assert "1 of 9 patients were graded wrongly, 1 by two grades or more" in text
-    assert "Verdict 00 poor well & good 0.600 2 0 ✗ wrong by 2 grades 03 poor poor 0.600 2 2 right" in text
+    assert "1 of 9 patients were graded incorrectly, 1 by two grades or more" in text
+    assert "Result 00 poor well & good 0.600 2 0 ✗ wrong by 2 grades 03 poor poor 0.600 2 2 correct" in text
 
 
 def test_a_synthetic_cohort_is_named_in_the_title(run):
@@ -267,12 +267,12 @@ def test_the_same_folder_gives_the_same_page(run):
 
 def test_the_verdict_claims_what_the_interval_holds(run):
     text = page_of(run).text
-    assert "senet graded 8 of 9 test patients correctly; they are too few for an interval" in text
+    assert "senet graded 8 of 9 test patients correctly; these are too few patients for an interval" in text
 
 
 def test_the_worst_images_are_shown_with_their_probabilities(run):
     text = page_of(run).text
-    assert text.count("poor, called well & good") == 2
+    assert text.count("true poor, predicted well & good") == 2
     assert "patient 00, images/00_0.png" in text
     write_thumbnails(["gone.png", "gone.png"], run, run / "mistakes")
     assert page_of(run).tags.count("img") == 5
@@ -299,7 +299,7 @@ def test_metrics_of_an_earlier_version_have_their_page(run):
 
 
 def test_groups_of_the_test_set_have_their_table(run):
-    assert "Parts of the test set" not in page_of(run).text
+    assert "Subgroups of the test set" not in page_of(run).text
     predictions = pd.read_csv(run / "predictions.csv", dtype={"patient": str})
     predictions["<i>site"] = np.where(predictions["patient"] < "04", "=north", "south")
     predictions.to_csv(run / "predictions.csv", index=False)
@@ -351,28 +351,31 @@ def measured(run, *, val):
 
 
 def test_caution_has_its_sections(run):
-    assert "If it may decline to answer" not in page_of(run).text  # a run of an earlier version
+    assert "Selective prediction" not in page_of(run).text  # a run of an earlier version
     metrics = measured(run, val=15)
     page = page_of(run)
     assert page.tags.count("img") == 8
     calibration, sets = metrics["calibration"], metrics["conformal"]
     assert f"One temperature, {calibration['temperature']:.2f}, fitted on 15" in page.text
-    assert "No interval of a temperature is printed" in page.text
+    assert "No interval of a temperature is given" in page.text
     assert "fitted on 15 validation patients (60 images)" in page.text
     covered = sets["patient"]["covered"]
-    row = (
-        f"Sets that hold the true grade, asked 90 % {100 * covered['value']:.1f} % {100 * covered['low']:.1f}"
+    shares = f"{100 * covered['value']:.1f} % {100 * covered['low']:.1f}"
+    assert f"Sets that contain the true grade, target 90 % {shares}" in page.text
+    assert "Answered Patients Probability from Incorrect 100 % 21" in page.text
+    assert (
+        f"(AURC), the mean error over all shares answered, is {metrics['abstention']['aurc']['value']:.3f}"
+        in page.text
     )
-    assert row in page.text
-    assert "Answered Patients Sure from Graded wrongly 100 % 21" in page.text
-    assert f"(AURC) is {metrics['abstention']['aurc']['value']:.3f}" in page.text
-    assert "augment.test_views=all shows what more of them buy" in page.text
+    assert "augment.test_views=all measures the effect of more views" in page.text
     assert "The split leaks: none of this" not in page.text
     of_poor = sets["patient"]["by_grade"]["poor"]["covered"]
     assert f"poor {of_poor['n']} {100 * of_poor['value']:.1f} %" in page.text
-    assert "No interval: poor, 7 test patients: an interval that holds takes 12" in page.text
-    assert "conformal.by_grade=true asks it of each, with 9 validation patients of each grade" in page.text
-    assert "Calibration is off" not in page.text
+    assert "No interval: poor, 7 test patients: a reliable interval needs 12" in page.text
+    assert (
+        "conformal.by_grade=true requires it for each, with 9 validation patients of each grade" in page.text
+    )
+    assert "The run's calibration does not fit" not in page.text
 
 
 def test_recalibration_is_offered_or_marked(run):
@@ -381,8 +384,8 @@ def test_recalibration_is_offered_or_marked(run):
     calibration = fit_calibration(cohort(val=40))
     metrics = json.loads((run / "metrics.json").read_text())
     for recalibrate, told in (
-        (False, "Calibration is off on this cohort: temperatures of its own"),
-        (True, "Recalibrated on this cohort. Each patient has the temperature that was fitted on all other"),
+        (False, "The run's calibration does not fit this cohort: temperatures"),
+        (True, "Recalibrated on this cohort. The temperature of each patient was fitted on all other"),
     ):
         found = uncertainty_metrics(predictions, calibration, recalibrate=recalibrate)
         write_json(metrics | found, run / "metrics.json")
@@ -392,7 +395,7 @@ def test_recalibration_is_offered_or_marked(run):
 def test_sets_by_grade_or_why_not_are_told(run):
     for val, told in (
         (30, "with 30 validation patients and a threshold for each grade"),
-        (15, "One threshold for all grades: 90 % coverage of each grade takes 9 validation patients"),
+        (15, "One threshold for all grades: 90 % coverage of each grade needs 9 validation patients"),
     ):
         metrics = measured(run, val=val)
         predictions = cohort(val=val)
@@ -406,12 +409,12 @@ def test_without_validation_the_sections_say_so(run):
     text = page_of(run).text
     assert "Nothing was calibrated: the split has no validation patients to fit on" in text
     assert "No sets can be given: the split has no validation patients" in text
-    assert "as it was graded, since nothing was calibrated" in text
+    assert "predicted grade, which was not calibrated" in text
 
 
 def test_few_validation_patients_are_told_how_to_be_more(run):
     measured(run, val=6)
-    assert "6 validation patients are too few to guarantee 90 % coverage, which takes 9" in page_of(run).text
+    assert "6 validation patients are too few to guarantee 90 % coverage, which needs 9" in page_of(run).text
 
 
 def test_the_scale_is_told_or_that_it_is_unknown(run):

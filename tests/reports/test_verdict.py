@@ -28,8 +28,8 @@ def metrics(low: float | None, high: float | None, *, leaking: bool = False) -> 
         (metrics(0.81, 0.9), "more than always answering “poor” (80.0 %) would"),
         (metrics(0.5, 0.9), "does not differ clearly from always answering “poor” (80.0 %)"),
         (metrics(0.5, 0.7), "fewer than always answering “poor” (80.0 %) would"),
-        (metrics(None, None), "too few for an interval"),
-        (metrics(0.81, 0.9, leaking=True), "for new patients this shows nothing"),
+        (metrics(None, None), "too few patients for an interval"),
+        (metrics(0.81, 0.9, leaking=True), "not valid for new patients"),
     ],
 )
 def test_the_sentence_follows_the_interval(found: dict[str, Any], told: str) -> None:
@@ -53,7 +53,7 @@ def test_limits_are_the_runs_own() -> None:
     config = TrainConfig()
     config.data.name, config.split.name = "manifest", "patient"
     one = " ".join(limits(metrics(0.5, 0.9), config))
-    assert "uncertain by 40 points" in one
+    assert "interval of the accuracy is 40 points wide" in one
     assert "Fewer than 5 test patients of well (4)" in one
     assert "One split of one cohort" in one
     assert "computer-generated" not in one

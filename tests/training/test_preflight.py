@@ -32,7 +32,7 @@ def test_a_sound_cohort_passes(small: list[str], tmp_path: Path) -> None:
     assert found["cohort"]["message"] == "24 images of 12 patients"
     assert found["sizes"]["message"] == "24 of 44 × 40 px"
     assert found["scale"]["message"].startswith("not known; give the column mpp")
-    assert found["colour profiles"]["message"] == "all images are sRGB, or say nothing of their colours"
+    assert found["colour profiles"]["message"] == "all images are sRGB or carry no colour profile"
     assert not any(finding["level"] == "FAIL" for finding in found.values())
 
 

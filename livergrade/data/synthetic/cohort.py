@@ -52,9 +52,9 @@ AGE_AND_SEX = {"poor": (7, 3, 6, 1, 4, 3), "moderate": (8, 0, 12, 2, 5, 1), "wel
 README = """\
 SYNTHETIC COHORT
 
-A program (livergrade.data.synthetic) drew these images from a seed. They show no person's tissue; ages and
-sexes were drawn at random. The cohort exists so that livergrade runs, and can be tested, without data.
-Nothing measured on it says anything about liver cancer.
+A program (livergrade.data.synthetic) generated these images from a seed. They show no person's tissue; ages
+and sexes are random. The cohort exists so that livergrade can be run and tested without data.
+No result on it says anything about liver cancer.
 
 {arguments}
 """
@@ -132,7 +132,7 @@ def synthetic_cohort(
             building.rename(folder)
         except OSError as error:
             if not manifest.is_file():
-                raise UserError(f"{folder} is in the way and is no cohort: {error}; remove it") from error
+                raise UserError(f"{folder} already exists and is not a cohort: {error}; remove it") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return manifest
@@ -147,7 +147,7 @@ def _draw(folder: Path, cohort: _Cohort, workers: int) -> None:
     numbers = range(1, len(grades) + 1)
     with (
         ThreadPoolExecutor(workers) as pool,  # OpenCV and numpy release the GIL
-        progress_bar(total=len(grades), text="drawing the synthetic cohort", unit="patient") as bar,
+        progress_bar(total=len(grades), text="generating the synthetic cohort", unit="patient") as bar,
     ):
         rows: list[dict[str, str | int]] = []
         for patient_rows in pool.map(lambda n: _draw_patient(folder, cohort, n, str(grades[n - 1])), numbers):

@@ -200,5 +200,5 @@ def test_arguments_out_of_range(tmp_path, arguments, fault):
 def test_a_folder_in_the_way_is_told(tmp_path, tiny):
     (tmp_path / tiny.parent.name).mkdir()
     (tmp_path / tiny.parent.name / "something").touch()
-    with pytest.raises(UserError, match="in the way"):
+    with pytest.raises(UserError, match="already exists and is not a cohort"):
         synthetic_cohort(tmp_path, **TINY)
