@@ -41,20 +41,23 @@ def plot_plan(plan: Plan) -> Figure:
     right.set_ylim(0, 1.02)
     apart = plan["expected"]["apart"]
     right.set_title(f"power at {apart:g} points apart", loc="left", fontsize=10, color=INK)
-    for axes in (left, right):
-        _over_patients(axes, plan)
+    _over_patients(left, plan, bands=True)
+    _over_patients(right, plan, bands=False)
     heading(figure, f"What test patients show, at an accuracy of {plan['expected']['accuracy']:.0f} %", "")
     return figure
 
 
-def _over_patients(axes: Axes, plan: Plan) -> None:
-    """A logarithmic axis of test patients; the known number is marked."""
+def _over_patients(axes: Axes, plan: Plan, *, bands: bool) -> None:
+    """A logarithmic axis of test patients; the known numbers have a band, in the legend with ``bands``."""
     known = plan["known"]
     if known:
         tested, everyone = known["test_patients"], known["patients"]
-        axes.axvline(tested, color=RULE, lw=5, zorder=0, label=f"held out: {tested} of {everyone} patients")
+        hidden = "" if bands else "_"  # what begins with _ is not in a legend
+        axes.axvline(tested, color=RULE, lw=5, zorder=0, label=f"{hidden}held out: {tested} of {everyone} "
+        "patients")
         axes.axvline(
-            everyone, color=WARNING, alpha=0.15, lw=5, zorder=0, label=f"with folds: all {everyone} patients"
+            everyone, color=WARNING, alpha=0.15, lw=5, zorder=0, label=f"{hidden}with folds: all "
+            f"{everyone} patients"
         )
     hide_spines(axes)
     axes.set_xscale("log")

@@ -60,7 +60,7 @@ def test_limits_are_the_runs_own() -> None:
     config.data.name, config.split.name, config.trainer.limit_batches = "synthetic", "external", 2
     two = " ".join(limits(metrics(None, None, leaking=True), config))
     assert "computer-generated" in two
-    assert "trial" in two
+    assert "only a test of the software" in two
     assert "The split leaks" in two
     assert "same source" not in two
 
