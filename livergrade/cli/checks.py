@@ -20,7 +20,7 @@ NEEDED = {
     },
     "predict": {
         "run": f"which network should grade? {_AS}",
-        "inputs": "what should be graded? Give images, slides, folders, or a CSV",
+        "inputs": "inputs: are missing; give images, slides, folders, or a CSV",
     },
     "explain": {"run": f"which network should be explained? {_AS}"},
     "export": {"run": f"which network should be exported? {_AS}"},

@@ -219,7 +219,9 @@ def _tell_other_devices(recorded: TrainConfig, here: object) -> None:
     )
     if before != now:
         log.warning(
-            "the run was started with %s, and goes on with %s: type what it needs", shown(before), now
+            "the run was started with %s and continues with %s: set other values if needed",
+            shown(before),
+            now,
         )
 
 

@@ -26,8 +26,8 @@ class ModelConfig:
     )
     head: str = option(
         "softmax",
-        "last layer: an output for each grade (softmax), or for each step up, whether it is reached once the "
-        "steps before are (corn)",
+        "last layer: one output for each grade (softmax), or ordered grades by conditional probabilities "
+        "(corn)",
         choices=HEADS,
     )
     frozen: bool = option(
@@ -36,8 +36,8 @@ class ModelConfig:
     )
     frozen_epochs: int = option(
         0,
-        "first epochs in which the head alone is trained, at optim.lr, and everything below it stays as it "
-        "is; then all layers are, and warm-up and schedule begin",
+        "number of first epochs in which only the head is trained, at optim.lr; then all layers are "
+        "trained, and warm-up and schedule begin",
         low=0,
     )
     backbone: str | None = option(
@@ -80,10 +80,10 @@ def _pixel_size(meaning: str) -> Any:  # noqa: ANN401 - as option
     return option(None, meaning, low=LIKELY_UM[0], high=LIKELY_UM[1])
 
 
-_SUFFIX = "what a table leaves out at the end of each file's name, as .png; null: nothing"
+_SUFFIX = "suffix to add to file names of a table that have none, as .png; null: none"
 _GRADES = (
-    "the grades of a table's or folder's own words, as {G1: well, G2: moderate, GX: null}, in quotes; null: "
-    "left out; words that are not named are grades already"
+    "grades for the words of a table or for folder names, as {G1: well, G2: moderate, GX: null}, in "
+    "quotes; null: rows left out; other words must be grades"
 )
 
 
@@ -96,12 +96,13 @@ class DataConfig:
     manifest: str | None = option(
         None, "CSV or .xlsx with the columns image, patient, grade (data=manifest)", path=True
     )
-    columns: ColumnsConfig = option(ColumnsConfig, "the manifest's names of its columns (data=manifest)")
+    columns: ColumnsConfig = option(ColumnsConfig, "column names of the manifest (data=manifest)")
     grades: Any = option(None, _GRADES)
     suffix: str | None = option(None, f"{_SUFFIX} (data=manifest)")
     root: str | None = option(
         None,
-        "folder of <grade>/**/image files (data=folder); for a manifest: where its relative paths start",
+        "folder of <grade>/**/image files (data=folder); for a manifest: folder that its relative paths "
+        "start in",
         path=True,
     )
     patient_pattern: str | None = option(
@@ -110,25 +111,28 @@ class DataConfig:
         "manifest without patients)",
     )
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
-    image_size: int = option(64, "network input, pixels a side", low=32, high=2048)
-    batch_size: int = option(16, "views a step and device", low=2, high=2**16)
-    workers: int = option(0, "loader processes; 0 is right for a cached cohort", low=0, high=1024)
+    image_size: int = option(64, "side of the network input, pixels", low=32, high=2048)
+    batch_size: int = option(16, "batch size: views for each step and device", low=2, high=2**16)
+    workers: int = option(0, "data loader processes; 0 is best for a cached cohort", low=0, high=1024)
     cache: str = option(
         "auto",
-        "decoded images: disk (a memory map that runs share), device (that, copied to the GPU), ram, none "
-        "(decoded for each view), or auto (device where they take up to a quarter of its memory, else disk)",
+        "where decoded images are kept: disk (memory map shared by runs), device (copied to the GPU), ram, "
+        "none (decoded for each view), or auto (device if they need at most a quarter of its memory, else "
+        "disk)",
         choices=("auto", "disk", "device", "ram", "none"),
     )
     cache_limit: float = option(
-        100.0, "GB that decoded images may take on the disk; the longest unused make room", low=0.01
+        100.0,
+        "maximum disk space of decoded images, GB; those not used for longest are removed first",
+        low=0.01,
     )
     cache_dir: str | None = option(
-        None, "where caches lie; null: $LIVERGRADE_CACHE or ~/.cache/livergrade", path=True
+        None, "folder of caches; null: $LIVERGRADE_CACHE or ~/.cache/livergrade", path=True
     )
-    split_file: str | None = option(None, "reuse this split.csv instead of drawing a split", path=True)
+    split_file: str | None = option(None, "reuse this split.csv instead of a new split", path=True)
     mpp: float | None = _pixel_size(
-        "µm per pixel of the images as they are on the disk, where the column mpp of a manifest does not say "
-        "it; null: unknown. A run with it grades only what shows as much tissue in a network pixel"
+        "µm per pixel of the image files, for rows without mpp in the manifest; null: unknown. A run with "
+        "a known scale grades only images of a similar scale"
     )
     patient_names: str = option(
         "ask",
@@ -138,28 +142,29 @@ class DataConfig:
     )
     patient_alias: str | None = option(
         None,
-        "CSV with the columns patient, same_as: a name of the cohort, and the patient's other name, which it "
-        "gets; null: none",
+        "CSV with the columns patient, same_as: a name in the cohort, and the name of the same patient to "
+        "use instead; null: none",
         path=True,
     )
     mixed_grades: bool = option(
         False,
-        "allow patients with images of several grades; each counts by the most frequent, a tie by the worse",
+        "allow patients with images of several grades; the most frequent grade counts, of equally frequent "
+        "ones the worse",
     )
     outside: bool = option(
         False, "allow images outside the cohort's folder: absolute paths, .. and links that lead out"
     )
     bits: int | None = option(
         None,
-        "bits that the values of 16-bit images really use, as 12 of a camera's; null: what the files say, "
-        "and dark ones that do not say it are refused",
+        "bits used by the values of 16-bit images, as 12 for many cameras; null: as stated in the files, "
+        "and dark images without this information are refused",
         low=8,
         high=16,
     )
     icc: str = option(
         "ignore",
-        "colour profiles of the images, other than sRGB: ignored, or applied, that is the image is converted "
-        "to sRGB (relative colorimetric) or refused; a run's images are always read as it read them",
+        "colour profiles other than sRGB: ignore, or apply (convert the image to sRGB, relative "
+        "colorimetric; refuse it if that fails); all commands read images as in the training of the run",
         choices=("ignore", "apply"),
     )
     synthetic: SyntheticConfig = option(SyntheticConfig, "the embedded cohort")
@@ -185,7 +190,7 @@ class NamedConfig:
         choices=("ask", "exact"),
     )
 
-    columns: ColumnsConfig = option(ColumnsConfig, "the tables' names of their columns")
+    columns: ColumnsConfig = option(ColumnsConfig, "column names of the tables")
     suffix: str | None = option(None, _SUFFIX)
 
 
@@ -195,7 +200,8 @@ class ImagesConfig(NamedConfig):
 
     bits: int | None = option(
         None,
-        "bits that the values of 16-bit images really use, as 12 of a camera's; null: as of the run's images",
+        "bits that the values of 16-bit images really use, as 12 of a camera's; null: as for the run's "
+        "images",
         low=8,
         high=16,
     )
@@ -215,21 +221,21 @@ class SplitConfig:
     )
     val_fraction: float = option(
         0.2,
-        "share of the rest held out to pick the best epoch and to calibrate; sets of grades at 90 % take 9 "
-        "patients; 0: none (split=kfold of three folds or more: the next fold, unless 0)",
+        "share of the rest held out to select the epoch and to calibrate; prediction sets at 90 % need 9 "
+        "patients; 0: none (split=kfold with three or more folds: the next fold, unless 0)",
         low=0,
         high=0.9,
     )
     train_patients: int | None = option(
         None,
-        "patients to train on, drawn by grade from the training patients, 20 of them among the 30; "
+        "number of training patients, a random subset stratified by grade (20 are a part of 30); "
         "validation and test stay the same; null: all (not for split=image)",
         low=2,
     )
     val_folds: int | None = option(
         None,
-        "number of folds of the patients that are not tested, one of which validates in place of "
-        "val_fraction; null: none",
+        "number of folds of the patients that are not tested; one of them is the validation set in place "
+        "of val_fraction; null: none",
         low=2,
         high=1000,
     )
@@ -238,7 +244,7 @@ class SplitConfig:
     fold: int = option(0, "the fold that is tested, from 0 (split=kfold)", low=0)
     seed: int = option(
         0,
-        "seed of the split, whatever the seed of training; ${seed}: another split for each",
+        "seed of the split, independent of the seed of training; ${seed}: another split for each seed",
         low=0,
         high=2**63,
     )
@@ -250,13 +256,14 @@ class AugmentConfig:
 
     step_degrees: float = option(10.0, "angle between views, degrees; 10 gives 36 views", low=1, high=360)
     train_views: str = option(
-        "sample", "views a training image shows each epoch: all, sample (one at random), upright, or a number"
+        "sample", "views of a training image in each epoch: all, sample (one at random), upright, or a number"
     )
     val_views: str = option("upright", "views of a validation image in training: all, upright, or a number")
     test_views: str = option("4", "views that grade a test image: all, upright, or a number spread evenly")
     border: str = option(
         "reflect",
-        "outside the frame: black (as in the paper), reflect, or crop (largest square inside at any angle)",
+        "pixels outside the image: black (as in the paper), reflect, or crop (largest square that is "
+        "inside at any angle)",
         choices=("black", "reflect", "crop"),
     )
     flip: bool = option(True, "mirror training views at random")
@@ -276,8 +283,8 @@ class AugmentConfig:
     brightness: float = option(0.0, "jitter in training: sd of the brightness, share of white", low=0, high=1)
     mixup: float = option(
         0.0,
-        "mix each training view, and its target, with another of the batch, in shares drawn from "
-        "Beta(mixup, mixup); with model.frozen their embeddings; 0: none",
+        "mixup: mix each training view and its target with another of the batch, with shares from "
+        "Beta(mixup, mixup); with model.frozen the embeddings are mixed; 0: none",
         low=0,
         high=10,
     )
@@ -293,9 +300,7 @@ class LossConfig:
         low=0,
         high=0.5,
     )
-    class_weights: bool = option(
-        False, "weigh grades inversely to their number of training images, so that all count alike"
-    )
+    class_weights: bool = option(False, "weight grades inversely to their number of training images")
 
 
 @dataclass
@@ -305,11 +310,11 @@ class OptimConfig:
     name: str = option("adamw", "optimiser", choices=("sgd", "adamw"))
     lr: float = option(1e-3, "peak learning rate", low=0)
     momentum: float = option(0.9, "momentum (sgd)", low=0, high=1)
-    nesterov: bool = option(False, "look ahead along the momentum (sgd)")
+    nesterov: bool = option(False, "Nesterov momentum (sgd)")
     weight_decay: float = option(0.01, "weight decay", low=0)
     layer_decay: float = option(
         1.0,
-        "learning rate of a layer as a share of the next one's, up to the head; 1: all alike",
+        "learning rate of a layer as a share of that of the next layer, up to the head; 1: the same for all",
         low=0.01,
         high=1,
     )
@@ -331,15 +336,21 @@ class TrainerConfig:
     """The Lightning trainer (group ``trainer``)."""
 
     max_epochs: int = option(10, "epochs", low=1, high=10**6)
-    accelerator: str = option("auto", "auto, cpu, gpu, mps, ... as Lightning has them")
+    accelerator: str = option("auto", "accelerator of Lightning: auto, cpu, gpu, mps, ...")
     devices: str = option("1", "number of devices, or auto for all")
     num_nodes: int = option(1, "machines", low=1)
-    strategy: str = option("auto", "auto, ddp, ... as Lightning has them")
-    precision: str = option("auto", "auto (bf16-mixed on GPUs that have it, else 32-true) or Lightning's own")
-    channels_last: str = option(
-        "auto", "memory format: auto (where it pays), yes, no", choices=("auto", "yes", "no")
+    strategy: str = option("auto", "strategy of Lightning: auto, ddp, ...")
+    precision: str = option(
+        "auto", "precision: auto (bf16-mixed on GPUs that support it, else 32-true) or a name of Lightning"
     )
-    tf32: bool = option(True, "float32 products with 10 bits of mantissa on GPUs that have it (faster)")
+    channels_last: str = option(
+        "auto",
+        "channels-last memory format: auto (where it is faster), yes, no",
+        choices=("auto", "yes", "no"),
+    )
+    tf32: bool = option(
+        True, "TF32: float32 products with 10 bits of mantissa on GPUs that support it (faster)"
+    )
     compile: str | None = option(
         None,
         "torch.compile of the network: null, default, reduce-overhead (with CUDA graphs) or max-autotune",
@@ -359,7 +370,7 @@ class TrainerConfig:
         None, "stop each pass after this many batches; for a quick test", low=1
     )
     save_minutes: float = option(
-        10.0, "minutes between checkpoints within an epoch; each ends with one", low=0
+        10.0, "minutes between checkpoints within an epoch; each epoch also ends with one", low=0
     )
     figure_epochs: int = option(
         10,
@@ -375,20 +386,20 @@ class TrainerConfig:
     )
     progress: bool = option(
         True,
-        "show progress bars on a terminal, and where the output goes to a file or a pipe a line an epoch; "
-        "false: neither, and train.log has the lines",
+        "show progress bars on a terminal, and one line for each epoch where the output goes to a file or "
+        "a pipe; false: neither, only the lines in train.log",
     )
 
 
 @dataclass
 class ConformalConfig:
-    """Sets of grades that hold the true one (group ``conformal``)."""
+    """Prediction sets: sets of grades that contain the true one (group ``conformal``)."""
 
     by_grade: bool | None = option(
         None,
-        "a threshold of its own for each grade, so that each grade, not only their mean, is in as many sets "
-        "as required; where a grade has too few validation patients for it, one for all; null: as the run, "
-        "in train no",
+        "a separate threshold for each grade, so that the coverage holds for each grade and not only on "
+        "average; if a grade has too few validation patients, one threshold for all; null: as in the run, "
+        "in train false",
     )
 
     def sets_by_grade(self, run: "ConformalConfig") -> bool:
@@ -400,7 +411,7 @@ class ConformalConfig:
 class ResumeConfig:
     """How this run starts (``train``)."""
 
-    resume: str | None = option(None, "run folder to continue, with its own options, where it was last saved")
+    resume: str | None = option(None, "run folder to continue from its last checkpoint, with its own options")
 
 
 @dataclass
@@ -417,13 +428,11 @@ class TrainConfig:
     loss: LossConfig = option(LossConfig, "the loss")
     optim: OptimConfig = option(OptimConfig, "the optimiser")
     trainer: TrainerConfig = option(TrainerConfig, "the trainer")
-    conformal: ConformalConfig = option(ConformalConfig, "sets of grades")
+    conformal: ConformalConfig = option(ConformalConfig, "prediction sets")
     train: ResumeConfig = option(ResumeConfig, "how this run starts")
 
 
-_NETWORK = (
-    "which model of a sweep's folder, by the name that its comparison has; null: the folder holds one model"
-)
+_NETWORK = "model of a sweep's folder, by its name in the comparison; null: the folder has only one model"
 
 
 @dataclass
@@ -432,7 +441,7 @@ class EvaluateConfig:
 
     run: str | None = option(
         None,
-        "folder of the finished run whose network grades, or of a sweep, whose members answer together",
+        "folder of a finished run, or of a sweep, whose runs grade as one ensemble",
     )
     network: str | None = option(None, _NETWORK)
     data: DataConfig | None = option(
@@ -444,10 +453,10 @@ class EvaluateConfig:
     )
     recalibrate: bool = option(
         False,
-        "calibrate on another cohort itself: the probabilities of each patient by one temperature, fitted on "
-        "all its other patients",
+        "calibrate on the other cohort: the temperature for each patient is fitted on all other patients "
+        "of that cohort",
     )
-    conformal: ConformalConfig = option(ConformalConfig, "sets of grades")
+    conformal: ConformalConfig = option(ConformalConfig, "prediction sets")
     trainer: TrainerConfig = option(TrainerConfig, "the trainer")
 
 
@@ -456,12 +465,14 @@ class CompareConfig:
     """All options of ``python -m livergrade.compare``."""
 
     runs: list[str] = option([], "folders of runs or of sweeps; may be typed without runs=")
-    level: str = option("patient", "level of the headline and of the order", choices=("patient", "image"))
+    level: str = option(
+        "patient", "level of the summary, and of the order of the models", choices=("patient", "image")
+    )
     resamples: int = option(2000, "resamples of the naive interval, which ignores the patients", low=100)
     permutations: int = option(10_000, "label swaps of the permutation test", low=100)
     equivalence_margin: float = option(
         5.0,
-        "accuracies that differ by less are as good as equal (equivalent), percentage points",
+        "models whose accuracies differ by less are equivalent, percentage points",
         low=0.1,
         high=50,
     )
@@ -474,51 +485,51 @@ class PlanConfig:
 
     run: str | None = option(
         None,
-        "folder of a finished run or of a sweep: what its cohort can show, with the accuracy, images and "
-        "correlation that it has; null: a study that is still to be made",
+        "folder of a finished run or of a sweep: plan with its cohort, accuracy, images and correlation; "
+        "null: plan a new study",
     )
-    out: str | None = option(None, "folder to write, a new one or one to write over; null: a new one")
-    accuracy: float = option(80.0, "accuracy that is expected, %", low=34, high=99)
+    out: str | None = option(None, "folder to write, new or to be overwritten; null: a new one")
+    accuracy: float = option(80.0, "expected accuracy, %", low=34, high=99)
     half_width: float = option(
-        7.5, "half the width that its 95 % interval may have, percentage points", low=1, high=40
+        7.5, "half the maximum width of its 95 % interval, percentage points", low=1, high=40
     )
     patients: int | None = option(
-        None, "patients that there are, in all: what they can show; null: not known", low=12, high=5000
+        None, "number of patients of the cohort, to see what it can show; null: not known", low=12, high=5000
     )
     images: float = option(6.0, "mean number of images of a patient", low=1, high=1000)
     correlation: float = option(
         0.25,
-        "how alike images of a patient are graded: intra-class correlation of correct and wrong, 0 to 1; the "
-        "default is that of the simulated cohorts of docs/comparisons.md",
+        "intra-class correlation of correctly graded images of a patient, 0 to 1; default: that of the "
+        "simulated cohorts of docs/comparisons.md",
         low=0,
         high=1,
     )
     grades: int = option(3, "number of grades", low=2, high=20)
-    rarest: float = option(30.0, "share of the patients that have the rarest grade, %", low=1, high=50)
+    rarest: float = option(30.0, "share of patients with the rarest grade, %", low=1, high=50)
     test_fraction: float = option(
         SplitConfig.test_fraction,
-        "share of patients that is tested, as split.test_fraction",
+        "share of test patients, as split.test_fraction",
         low=0.01,
         high=0.9,
     )
     val_fraction: float = option(
-        SplitConfig.val_fraction, "share of the rest that validates, as split.val_fraction", low=0, high=0.9
+        SplitConfig.val_fraction, "share of the rest for validation, as split.val_fraction", low=0, high=0.9
     )
     folds: int = option(SplitConfig.folds, "folds of a cross-validation, as split.folds", low=2, high=100)
     apart: float = option(
-        10.0, "difference in accuracy of two models that is to be found, percentage points", low=1, high=50
+        10.0, "difference in accuracy of two models to detect, percentage points", low=1, high=50
     )
     discordance: float | None = option(
         None,
-        "patients whom a training of each of the two models grades differently, one of them correctly, %; "
-        "null: as in the simulations of docs/comparisons.md, 16 for equally good models of 80 %",
+        "patients graded correctly by only one of two trainings, one of each model, %; null: as in the "
+        "simulations of docs/comparisons.md, 16 for equally good models of 80 %",
         low=0.1,
         high=50,
     )
     seed_discordance: float | None = option(
         None,
-        "the same of two trainings of one model, %; null: as many as of equally good models, so that more "
-        "seeds help most",
+        "the same for two trainings of one model, %; null: as for equally good models, where more seeds "
+        "help most",
         low=0.1,
         high=50,
     )
@@ -530,10 +541,13 @@ class PlanConfig:
         high=20,
     )
     equivalence_margin: float = option(
-        5.0, "accuracies that differ by less are as good as equal, percentage points", low=0.1, high=50
+        5.0, "models whose accuracies differ by less are equivalent, percentage points", low=0.1, high=50
     )
     studies: int = option(
-        400, "simulated studies for each power; 400: ± 2 points (standard error)", low=50, high=100_000
+        400,
+        "simulated studies for each estimate of power; 400: ± 2 points (standard error)",
+        low=50,
+        high=100_000,
     )
 
 
@@ -541,24 +555,26 @@ class PlanConfig:
 class TuneConfig:
     """All options of ``python -m livergrade.tune``."""
 
-    space: list[str] = option([], "options of livergrade.train, fixed or searched; typed without space=")
-    trials: int = option(20, "trials in all, those of an earlier start counted", low=1)
-    study: str | None = option(None, "folder of the study, a new one or one to go on with; null: a new one")
-    sampler_seed: int = option(0, "seed of what is drawn", low=0, high=2**32 - 1)
+    space: list[str] = option(
+        [], "options of livergrade.train, fixed or searched; may be typed without space="
+    )
+    trials: int = option(20, "total number of trials, with those of an earlier start", low=1)
+    study: str | None = option(None, "folder of the study, new or to be continued; null: a new one")
+    sampler_seed: int = option(0, "seed of the search", low=0, high=2**32 - 1)
     folds: int = option(
         5,
-        "folds of the patients that are not tested: a trial trains one network for each, and counts by the "
-        "log-loss of all these patients, each graded by the network that was not trained on them",
+        "folds of the patients that are not tested: a trial trains one network for each fold; its value is "
+        "the log-loss of all these patients, each graded by the network that was not trained on them",
         low=2,
         high=100,
     )
     prune: bool = option(
-        True, "stop a trial after a fold if it is worse so far than the median of the earlier trials"
+        True, "stop a trial after a fold if it is worse than the median of the earlier trials"
     )
     outer_folds: int = option(
         0,
-        "also repeat the whole search without each of so many folds of all patients, which then tell how "
-        "good what it finds really is: costs as many times the search; 0: off",
+        "nested cross-validation: repeat the search without each of this many folds of all patients, and "
+        "evaluate the best trial on the fold; takes as many times as long; 0: off",
         low=0,
         high=100,
     )
@@ -573,44 +589,57 @@ class PrepareConfig:
         None, "CSV or .xlsx with slide (file name, suffix optional), patient, grade, and any other columns"
     )
     regions: str | None = option(
-        None, "folder of <slide>.geojson, as QuPath exports; null: propose regions, for a person to confirm"
+        None,
+        "folder of <slide>.geojson, as exported by QuPath; null: propose regions, to be confirmed by "
+        "a person",
     )
     region_class: str | None = option(
         None,
-        "what a region's class means that is no grade, in quotes: {Necrosis: skip, 'Tumor: G3': poor}. It "
-        "means a grade, skip (not cut), table (it has the table's grade), or first or last (that part of a "
-        "class such as Tumor: poor is the grade); else is for all other classes that are no grade, and last "
-        "alone is {else: last}; null: they are refused",
+        "meaning of region classes that are not grades, in quotes: {Necrosis: skip, 'Tumor: G3': poor}. A "
+        "meaning is a grade, skip (not cut), table (grade of the table), or first or last (part of a class "
+        "such as Tumor: poor that is the grade); else: all other classes; last without braces: "
+        "{else: last}; null: such classes are refused",
     )
     grade_conflict: str = option(
         "refuse",
-        "where a region's class is another grade than the table's: refuse, or region (its class counts)",
+        "if a region's class and the table have different grades: refuse, or region (use the class)",
         choices=("refuse", "region"),
     )
-    out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
+    out: str | None = option(None, "folder to write, new or to be continued; null: a new one")
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
-    grades: Any = option(None, _GRADES.replace("folder's", "region's"))
-    exclude: str | None = option(None, "text file of image names to leave out, one a line")
+    grades: Any = option(None, _GRADES.replace("folder names", "region classes"))
+    exclude: str | None = option(None, "text file of image names to leave out, one name in each line")
     slide_mpp: float | None = _pixel_size("µm per pixel of slides that do not state it")
-    mpp: float = option(0.275, "µm a pixel, of the images", low=0.05, high=20)
+    mpp: float = option(0.275, "µm per pixel of the images", low=0.05, high=20)
     icc: str = option(
         "ignore",
-        "a slide's colour profile other than sRGB: ignored, or applied, that is the images are converted to "
-        "sRGB (relative colorimetric) or the slide is refused",
+        "colour profile of a slide other than sRGB: ignore, or apply (convert the images to sRGB, relative "
+        "colorimetric; refuse the slide if that fails)",
         choices=("ignore", "apply"),
     )
-    width: int = option(1665, "pixels of an image", low=64)
-    height: int = option(1393, "pixels of an image", low=64)
-    rows: int = option(2, "images of a region, one above the other", low=1)
-    columns: int = option(3, "images of a region, side by side", low=1)
+    width: int = option(1665, "width of an image, pixels", low=64)
+    height: int = option(1393, "height of an image, pixels", low=64)
+    rows: int = option(2, "rows of images in a region", low=1)
+    columns: int = option(3, "columns of images in a region", low=1)
     proposals: int = option(1, "regions to propose on a slide", low=1)
-    min_inside: float = option(0.5, "least share of an image that lies within its region", low=0, high=1)
-    min_tissue: float = option(0.3, "least share of an image that is tissue", low=0, high=1)
-    min_focus: float = option(6.0, "least detail: standard deviation of the Laplacian at 1 µm a pixel", low=0)
-    max_pen: float = option(0.02, "most of an image in hues that haematoxylin and eosin lack", low=0, high=1)
-    max_fold: float = option(0.1, "most of the tissue as dark as two sections", low=0, high=1)
-    max_burnt: float = option(0.02, "most of an image at the end of the scale, within tissue", low=0, high=1)
-    data: NamedConfig = option(NamedConfig, "what tables may name")
+    min_inside: float = option(0.5, "minimum share of an image inside its region", low=0, high=1)
+    min_tissue: float = option(0.3, "minimum share of tissue in an image", low=0, high=1)
+    min_focus: float = option(
+        6.0, "minimum sharpness: standard deviation of the Laplacian at 1 µm per pixel", low=0
+    )
+    max_pen: float = option(
+        0.02,
+        "maximum share of an image in hues that haematoxylin and eosin do not have (pen marks)",
+        low=0,
+        high=1,
+    )
+    max_fold: float = option(
+        0.1, "maximum share of the tissue as dark as two sections (folds)", low=0, high=1
+    )
+    max_burnt: float = option(
+        0.02, "maximum share of an image that is overexposed within tissue", low=0, high=1
+    )
+    data: NamedConfig = option(NamedConfig, "files named by tables")
 
 
 @dataclass
@@ -619,7 +648,7 @@ class PredictConfig:
 
     run: str | None = option(
         None,
-        "folder of the finished run whose network grades, or of a sweep, whose members answer together",
+        "folder of a finished run, or of a sweep, whose runs grade as one ensemble",
     )
     network: str | None = option(None, _NETWORK)
     inputs: list[str] = option(
@@ -627,12 +656,12 @@ class PredictConfig:
         "images, slides, folders, patterns, or a table (CSV, .xlsx) with the column image or slide, and "
         "patient and mpp if known; may be typed without inputs=",
     )
-    out: str | None = option(None, "folder to write, a new one or one to go on with; null: a new one")
+    out: str | None = option(None, "folder to write, new or to be continued; null: a new one")
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
     slide_mpp: float | None = _pixel_size("µm per pixel of slides that do not state it")
     mpp: float | None = _pixel_size(
-        "µm per pixel of images as they are on the disk, where no table says it; null: unknown. An image "
-        "that shows much more or less tissue than the run's training images is not graded"
+        "µm per pixel of image files for which no table has mpp; null: unknown. An image that shows much "
+        "more or less tissue than the run's training images is not graded"
     )
     tile_um: float | None = option(
         None,
@@ -640,8 +669,8 @@ class PredictConfig:
         "their scale is not known",
         low=1,
     )
-    stride: float = option(1.0, "distance of tiles, in sides of a tile", low=0.05, high=1)
-    min_tissue: float = option(0.5, "least share of a tile that is tissue", low=0, high=1)
+    stride: float = option(1.0, "distance between tiles, in sides of a tile", low=0.05, high=1)
+    min_tissue: float = option(0.5, "minimum share of tissue in a tile", low=0, high=1)
     why: bool = option(False, "also overlay class-activation maps on slides")
     calibrated: bool = option(
         True, "report probabilities calibrated with the temperature fitted on the run's validation patients"
@@ -649,17 +678,17 @@ class PredictConfig:
     coverage: float = option(
         0.9, "share of new patients whose prediction set must contain the true grade", low=0.5, high=0.99
     )
-    conformal: ConformalConfig = option(ConformalConfig, "sets of grades")
+    conformal: ConformalConfig = option(ConformalConfig, "prediction sets")
     abstain: float | None = option(
         None,
         "probability of the predicted grade below which the answer is unsure; null: never",
         low=0,
         high=1,
     )
-    batch_size: int = option(32, "images or tiles at once", low=1)
-    workers: int = option(4, "threads that read images and tiles while others are graded", low=1)
-    accelerator: str = option("auto", "where to grade", choices=("auto", "cpu", "gpu"))
-    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
+    batch_size: int = option(32, "images or tiles in a batch", low=1)
+    workers: int = option(4, "threads that read images and tiles", low=1)
+    accelerator: str = option("auto", "device that grades", choices=("auto", "cpu", "gpu"))
+    data: ImagesConfig = option(ImagesConfig, "files named by tables, and how images are read")
 
 
 @dataclass
@@ -668,7 +697,7 @@ class ExplainConfig:
 
     run: str | None = option(
         None,
-        "folder of the finished run whose network is explained, or of a sweep, whose members answer together",
+        "folder of the finished run whose network is explained, or of a sweep, whose runs form one ensemble",
     )
     network: str | None = option(None, _NETWORK)
     images: list[str] = option(
@@ -676,20 +705,21 @@ class ExplainConfig:
         "images, folders or patterns; may be typed without images=; none: of each grade the best, the worst "
         "and the least certain test image of the run",
     )
-    n: int = option(1, "images of each kind and grade, where none are named", low=1)
+    n: int = option(1, "number of images of each kind and grade, if none are named", low=1)
     out: str | None = option(None, "folder to write; null: a new one")
     views: str | None = option(
-        None, "rotated views that a map is compared over: all, upright, or a number; null: the run's"
+        None, "rotated views over which maps are compared: all, upright, or a number; null: the run's"
     )
     mpp: float | None = _pixel_size(
-        "µm per pixel of named images, where no table says it; null: unknown. An image that shows much more "
+        "µm per pixel of named images for which no table has mpp; null: unknown. An image that shows much "
+        "more "
         "or less tissue than the run's training images is not explained"
     )
-    places: int = option(7, "occlusion positions along each side", low=2, high=64)
-    steps: int = option(16, "steps in which a view is deleted and inserted", low=2)
+    places: int = option(7, "number of occlusion positions along each side", low=2, high=64)
+    steps: int = option(16, "number of steps of deletion and insertion", low=2)
     seed: int = option(0, "seed of random weights, random maps and resampling", low=0, high=2**32 - 1)
-    accelerator: str = option("auto", "where the network runs", choices=("auto", "cpu", "gpu"))
-    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
+    accelerator: str = option("auto", "device of the network", choices=("auto", "cpu", "gpu"))
+    data: ImagesConfig = option(ImagesConfig, "files named by tables, and how images are read")
 
 
 @dataclass
@@ -698,7 +728,7 @@ class ExportConfig:
 
     run: str | None = option(
         None,
-        "folder of the finished run whose network is exported, or of a sweep, whose members answer together",
+        "folder of the finished run whose network is exported, or of a sweep, whose runs form one ensemble",
     )
     network: str | None = option(None, _NETWORK)
     out: str | None = option(None, "folder to write; null: export/ in the run's folder")
@@ -706,14 +736,17 @@ class ExportConfig:
     images: list[str] = option(
         [],
         "images, folders or patterns that the file is checked on; may be typed without images=; none: the "
-        "run's own test images, or noise where those are gone",
+        "run's own test images, or noise if those no longer exist",
     )
-    n: int = option(16, "test images to check on, where none are named", low=1)
+    n: int = option(16, "number of test images for the check, if none are named", low=1)
     tolerance: float = option(
-        0.01, "maximum difference of a probability from PyTorch's; above it no file is written", low=0, high=1
+        0.01,
+        "maximum difference of a probability from that of PyTorch; above it no file is written",
+        low=0,
+        high=1,
     )
-    opset: int = option(18, "version of ONNX's operators", low=18, high=25)
-    data: ImagesConfig = option(ImagesConfig, "what tables may name, and how images are read")
+    opset: int = option(18, "version of the ONNX operators (opset)", low=18, high=25)
+    data: ImagesConfig = option(ImagesConfig, "files named by tables, and how images are read")
 
 
 MACHINE = (

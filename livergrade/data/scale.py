@@ -123,7 +123,7 @@ def refuse_other_scale(cohort: Cohort, mpp: float | None, scale: Scale | None) -
         return
     if unknown:
         log.warning(
-            "the scale of %d of %d images is not known; they count as images of the run's %.0f µm; %s",
+            "the scale of %d of %d images is not known; they are treated as images of the run's %.0f µm; %s",
             unknown,
             len(fields),
             scale["median"],

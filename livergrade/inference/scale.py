@@ -28,8 +28,8 @@ def with_tile_side(config: PredictConfig, scale: Scale | None, inputs: Sequence[
     if scale is None:
         if slides and config.tile_um is None:
             log.warning(
-                "the run's scale is not known: tiles of %g µm, as the paper's images; tile_um=<µm> says how "
-                "much the run's training images showed",
+                "the run's scale is not known: tiles of %g µm, as the paper's images; set tile_um=<µm> to "
+                "the field of view of the run's training images",
                 PAPER_UM,
             )
         return replace(config, tile_um=config.tile_um or PAPER_UM)
@@ -57,7 +57,8 @@ def log_unknown_scale(images: Sequence[Input], mpp: float | None, scale: Scale |
     unknown = sum(image.mpp is None for image in images) if mpp is None else 0
     if scale and unknown:
         log.warning(
-            "the scale of %d of %d images is not known; they count as images of the run's %.0f µm; give "
+            "the scale of %d of %d images is not known; they are treated as images of the run's %.0f µm; "
+            "give "
             "mpp=<µm per pixel>, or the column mpp of a table",
             unknown,
             len(images),

@@ -55,7 +55,7 @@ def table(metrics: RunMetrics) -> str:
         loss = calibration["test"]["image"]["log_loss"]
         lines += textwrap.wrap(
             f"Recalibrated on these {calibration['patients']} patients, each by all others: log-loss by "
-            f"image {value(loss['after'], 'score')}, as graded {value(loss['before'], 'score')}.",
+            f"image {value(loss['after'], 'score')}, before {value(loss['before'], 'score')}.",
             80,
         )
     if metrics["leakage"]["leaking"]:

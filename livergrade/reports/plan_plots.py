@@ -53,11 +53,16 @@ def _over_patients(axes: Axes, plan: Plan, *, bands: bool) -> None:
     if known:
         tested, everyone = known["test_patients"], known["patients"]
         hidden = "" if bands else "_"  # what begins with _ is not in a legend
-        axes.axvline(tested, color=RULE, lw=5, zorder=0, label=f"{hidden}held out: {tested} of {everyone} "
-        "patients")
         axes.axvline(
-            everyone, color=WARNING, alpha=0.15, lw=5, zorder=0, label=f"{hidden}with folds: all "
-            f"{everyone} patients"
+            tested, color=RULE, lw=5, zorder=0, label=f"{hidden}held out: {tested} of {everyone} patients"
+        )
+        axes.axvline(
+            everyone,
+            color=WARNING,
+            alpha=0.15,
+            lw=5,
+            zorder=0,
+            label=f"{hidden}with folds: all {everyone} patients",
         )
     hide_spines(axes)
     axes.set_xscale("log")

@@ -154,7 +154,7 @@ def why_figure(
     figure, (plain, reasons) = _side_by_side(thumbnail, _withheld_handles(tiles))
     plain.set_title("the slide", fontsize=9)
     reasons.imshow(overlay(thumbnail, np.nan_to_num(heat), most), interpolation="bilinear")
-    reasons.set_title(f"red speaks for {grade}, blue against it", fontsize=9)
+    reasons.set_title(f"red supports {grade}, blue opposes it", fontsize=9)
     _hatch_withheld(reasons, tiles, scale, side)
     given = f"why {grade}" if answer == grade else f"{answer}; the most probable grade would be {grade}"
     heading(figure, f"{title}: {given}", NOTE)

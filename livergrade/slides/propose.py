@@ -78,12 +78,12 @@ def _stays(target: Path, made_from: dict[str, Any], kept: Kept) -> bool:
         return False
     before = kept.made_from(_name(target))
     if before is None:
-        log.warning("%s: is kept as it is; nothing tells what it was made from", target)
+        log.warning("%s: is not changed; it is not known what it was made from", target)
         return True
     edited = kept.find(_name(target), before) is None
     if before == made_from:
         if edited:
-            log.info("%s: was edited and is kept as it is", target)
+            log.info("%s: was edited and is not changed", target)
         return edited or target.with_suffix(".png").is_file()
     if edited:
         raise SlideError(

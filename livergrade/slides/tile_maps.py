@@ -59,7 +59,7 @@ def read_maps(archive: Path) -> TileMaps:
     numbers = all(part.dtype.kind == "f" for part in (maps, x, y, side)) and classes.dtype.kind == "U"
     shapes = (maps.ndim, x.shape, y.shape, side.shape, classes.shape)
     if not numbers or shapes != (4, maps.shape[:1], maps.shape[:1], (), maps.shape[1:2]) or not maps.size:
-        raise UserError(f"{shown(archive)}: holds no map of each grade for each tile; {_FIX}")
+        raise UserError(f"{shown(archive)}: does not have a map of each grade for each tile; {_FIX}")
     if not all(np.isfinite(part).all() for part in (maps, x, y, side)) or not 0 < side < 1e6:
         raise UserError(f"{shown(archive)}: holds numbers that are not finite; {_FIX}")
     return TileMaps(maps, x, y, float(side), [str(name) for name in classes])

@@ -100,7 +100,10 @@ def test_another_cohort_of_another_scale_is_refused_with_all_images(
 ) -> None:
     of_run = scale_of(np.array([20.0]), 20)
     refuse_other_scale(cohort(tmp_path, "0.5", "0.25", "0.55", ""), None, of_run)
-    assert "the scale of 1 of 4 images is not known; they count as images of the run's 20 µm" in caplog.text
+    assert (
+        "the scale of 1 of 4 images is not known; they are treated as images of the run's 20 µm"
+        in caplog.text
+    )
     refuse_other_scale(cohort(tmp_path, "0.5", "0.25", "0.5", ""), None, None)
     assert "the run's scale is not known" in caplog.text
     with pytest.raises(UserError) as told:

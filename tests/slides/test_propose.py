@@ -95,7 +95,7 @@ def test_what_a_person_edited_is_kept_and_never_written_over(
     assert target.read_text() == edited
     (slide.parent / "out" / "kept.json").unlink()
     assert propose([slide], config, slide.parent / "out") == []
-    assert f"{target}: is kept as it is; nothing tells what it was made from" in caplog.text
+    assert f"{target}: is not changed; it is not known what it was made from" in caplog.text
     assert target.read_text() == edited
 
 
