@@ -236,7 +236,7 @@ def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
     [
         (["images/*.png"], "run: which network should grade?"),
         (["run=nowhere", "{manifest}"], "nowhere"),
-        (["run={trained}"], "inputs: what should be graded?"),
+        (["run={trained}"], "inputs: are missing; give images"),
         (["run={trained}", "nowhere.png", "/none/*.svs"], "nowhere.png: there is no such file"),
         (["run={trained}", "{manifest}", "views=37"], "views=37"),
     ],

@@ -9,12 +9,12 @@ from livergrade.errors import UserError
 @pytest.mark.parametrize(
     ("command", "words", "told"),
     [
-        ("evaluate", [], "^run: which run should be evaluated"),
+        ("evaluate", [], "^run: is missing; give the folder of the run to evaluate"),
         ("evaluate", ["run=a", "data.icc=apply"], r"^data\.icc: is the trained run's; leave it out$"),
         ("evaluate", ["run=a", "data.workers=2"], r"^data\.workers=2: is of another cohort"),
         ("evaluate", ["run=a", "recalibrate=true"], "^recalibrate: is for another cohort"),
         ("predict", ["a.png"], "^run: which network should grade"),
-        ("predict", ["run=a"], "^inputs: what should be graded"),
+        ("predict", ["run=a"], "^inputs: are missing; give images"),
         ("explain", [], "^run: which network should be explained"),
         ("export", [], "^run: which network should be exported"),
         ("prepare", [], "^slides: which ones"),
