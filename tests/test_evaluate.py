@@ -124,7 +124,7 @@ def test_what_was_trained_on_is_no_other_cohort(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "run: is missing; give the folder of the run to evaluate"),
+        ([], "run: is missing; give the folder of a run"),
         (["run=nowhere"], "is no run"),
         (["run={trained}", "data=manifest"], "data.manifest: data=manifest needs the CSV file"),
         (["run={trained}", "data=synthetic", "data.image_size=96"], "data.image_size: is the trained run's"),

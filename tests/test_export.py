@@ -220,7 +220,7 @@ def test_a_file_that_grades_otherwise_is_not_left(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "run: which network should be exported?"),
+        ([], "run: is missing; give the folder of a run"),
         (["run=nowhere"], "nowhere"),
         (["run={trained}", "nowhere.png"], "nowhere.png: there is no such file"),
         (["run={trained}", "views=37"], "views=37"),

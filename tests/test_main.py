@@ -16,7 +16,7 @@ WRONG = (
     ("train", "model=sent", "model=sent: did you mean senet? one of: cbam, "),
     ("train", "--hlep", "--hlep: there is no such flag; did you mean --help?"),
     ("check", "trainer.max_epoch=3", "trainer.max_epoch: there is no such option; did you mean trainer."),
-    ("evaluate", "data.icc=apply", "run: is missing; give the folder of the run to evaluate"),
+    ("evaluate", "data.icc=apply", "run: is missing; give the folder of a run"),
     ("predict", "abstian=0.5", "abstian: there is no such option; did you mean abstain?"),
     ("explain", "places=1", "places=1: must be at least 2"),
     ("export", "opset=1", "opset=1: must be at least 18"),

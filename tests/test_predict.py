@@ -234,7 +234,7 @@ def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["images/*.png"], "run: which network should grade?"),
+        (["images/*.png"], "run: is missing; give the folder of a run"),
         (["run=nowhere", "{manifest}"], "nowhere"),
         (["run={trained}"], "inputs: are missing; give images"),
         (["run={trained}", "nowhere.png", "/none/*.svs"], "nowhere.png: there is no such file"),

@@ -13,20 +13,15 @@ from livergrade.cli.compose import make_absolute, parse_config, to_dataclass, ty
 from livergrade.config.schema import EvaluateConfig
 from livergrade.errors import UserError
 
-_AS = "Give a run's folder, as in run=outputs/senet/<time>"
+_RUN = "is missing; give the folder of a run, as in run=outputs/senet/<time>"
 NEEDED = {
-    "evaluate": {
-        "run": "run: is missing; give the folder of the run to evaluate, as in run=outputs/senet/<time>",
-    },
-    "predict": {
-        "run": f"which network should grade? {_AS}",
-        "inputs": "inputs: are missing; give images, slides, folders, or a CSV",
-    },
-    "explain": {"run": f"which network should be explained? {_AS}"},
-    "export": {"run": f"which network should be exported? {_AS}"},
-    "prepare": {"slides": "which ones? Name files or a folder, as in livergrade.prepare slides/"},
+    "evaluate": {"run": _RUN},
+    "predict": {"run": _RUN, "inputs": "are missing; give images, slides, folders, or a CSV"},
+    "explain": {"run": _RUN},
+    "export": {"run": _RUN},
+    "prepare": {"slides": "are missing; give files or a folder, as in livergrade prepare slides/"},
 }
-"""Options that a command can't do without, and what is asked if one of them is not given."""
+"""Options that a command needs, and the message if one of them is not given."""
 
 
 def checked_options(name: str, composed: DictConfig, typed: Sequence[str] | None = None) -> Any:  # noqa: ANN401
@@ -43,9 +38,9 @@ def checked_options(name: str, composed: DictConfig, typed: Sequence[str] | None
     if name in ("train", "check"):
         return parse_config(composed, typed)
     config = to_dataclass(composed, type(COMMANDS[name].schema))
-    for key, question in NEEDED.get(name, {}).items():
+    for key, message in NEEDED.get(name, {}).items():
         if not getattr(config, key):
-            raise UserError(f"{key}: {question}")
+            raise UserError(f"{key}: {message}")
     if isinstance(config, EvaluateConfig):
         _check_evaluation(config, typed_words(typed))
     if name == "prepare" and config.regions and not config.table:

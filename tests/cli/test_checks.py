@@ -9,15 +9,15 @@ from livergrade.errors import UserError
 @pytest.mark.parametrize(
     ("command", "words", "told"),
     [
-        ("evaluate", [], "^run: is missing; give the folder of the run to evaluate"),
+        ("evaluate", [], "^run: is missing; give the folder of a run"),
         ("evaluate", ["run=a", "data.icc=apply"], r"^data\.icc: is the trained run's; leave it out$"),
         ("evaluate", ["run=a", "data.workers=2"], r"^data\.workers=2: is of another cohort"),
         ("evaluate", ["run=a", "recalibrate=true"], "^recalibrate: is for another cohort"),
-        ("predict", ["a.png"], "^run: which network should grade"),
+        ("predict", ["a.png"], "^run: is missing; give the folder of a run"),
         ("predict", ["run=a"], "^inputs: are missing; give images"),
-        ("explain", [], "^run: which network should be explained"),
-        ("export", [], "^run: which network should be exported"),
-        ("prepare", [], "^slides: which ones"),
+        ("explain", [], "^run: is missing; give the folder of a run"),
+        ("export", [], "^run: is missing; give the folder of a run"),
+        ("prepare", [], "^slides: are missing; give files or a folder"),
         ("prepare", ["slides/", "regions=r"], "^table: images need patient and grade"),
     ],
 )
