@@ -23,6 +23,7 @@ def main(config: ExportConfig) -> None:
 
     require()
 
+    from livergrade.deploy.answer_rules import make_answers
     from livergrade.deploy.bundle import write_checked_onnx, write_companions
     from livergrade.inference.grader import Grader
     from livergrade.multirun.ensemble import open_run
@@ -31,9 +32,12 @@ def main(config: ExportConfig) -> None:
     run, out = open_run(config.run, config.network), Path(HydraConfig.get().runtime.output_dir)
     run.require_measured()
     grader, target = Grader(run, config.views, "cpu", calibrated=True), out / "model.onnx"
+    answers = make_answers(run, grader, config)
     log.info("writing %s as ONNX", grader.model)
-    agreement = write_checked_onnx(target, run, grader, config)
-    write_companions(target, run, grader, agreement, config)
+    agreement, lower = write_checked_onnx(target, run, grader, answers, config)
+    write_companions(target, run, grader, answers, agreement, lower, config)
+    if lower:
+        log.info("%s", lower.sentence())
     log.info(
         "%.1f MB; probabilities differ from PyTorch's by at most %.1e, over %d images (%s)\n\n%s",
         target.stat().st_size / 1e6,

@@ -1,7 +1,7 @@
 import hashlib
 import importlib.util
+import io
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,11 +15,12 @@ import torch
 import yaml
 from PIL import Image
 
+from livergrade.config.schema import ExportConfig
+from livergrade.deploy.answer_rules import answer_rules, make_answers
 from livergrade.deploy.onnx_file import MOST_BYTES, open_session, write_onnx
 from livergrade.deploy.parity import check_parity, images_to_check
 from livergrade.errors import UserError
 from livergrade.inference.grader import Grader
-from livergrade.io.images import read_square
 from livergrade.models.catalog import NAMES
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, TINY, as_own, command, made_once, train
@@ -128,32 +129,102 @@ def test_what_the_file_holds_of_itself(exported: Path) -> None:
     assert str(Path(__file__).parents[1]).encode() not in (exported / "model.onnx").read_bytes()
 
 
-def test_the_example_needs_no_torch(exported: Path, grader: Grader, manifest: Path, tmp_path: Path) -> None:
-    example = (exported / "example.py").read_text()
-    assert len(example.splitlines()) <= 26
-    images = sorted((manifest.parent / "well").glob("*.png"))[:3]
-    barred = ("torch", "torchvision", "livergrade", "lightning", "cv2")
+def run_example(exported: Path, *images: Path) -> subprocess.CompletedProcess[str]:
+    """Run the example where PyTorch, OpenCV and livergrade can't be imported."""
+    barred = ("torch", "torchvision", "livergrade", "lightning", "cv2", "pandas")
     code = (
         f"import runpy, sys; sys.modules |= dict.fromkeys({barred}); "
         f"sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
-    deep = tmp_path / "deep.png"  # which Pillow would clip
-    Image.fromarray(np.full((40, 40), 40_000, np.uint16)).save(deep)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(exported / "example.py"), *map(str, (*images, deep))],
+    return subprocess.run(
+        [sys.executable, "-c", code, str(exported / "example.py"), *map(str, images)],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stderr == f"{deep}: is of mode I;16; save it as RGB of 8 bits without transparency\n"
-    lines = done.stdout.splitlines()
-    assert len(lines) == len(images)
-    for path, line in zip(images, lines, strict=True):
-        square = torch.tensor(read_square(path, grader.size))[None]
-        mean = grader.grade(square)[0].mean(0)
-        assert line.startswith(f"{path}: {grader.classes[mean.argmax()]} (")
-        told = [float(p) for p in re.findall(r" (\d\.\d{3})[,)]", line)]
-        assert told == pytest.approx(mean, abs=2e-3)
+
+
+def unlike_training(folder: Path) -> list[Path]:
+    """Images of other colours and sizes than those of training, a very long one among them."""
+    paths = []
+    for name, size, colour in (("green", (60, 41), (20, 160, 60)), ("long", (700, 40), (250, 250, 250))):
+        paths.append(folder / f"{name}.png")
+        Image.new("RGB", size, colour).save(paths[-1])
+    return paths
+
+
+def same_table(exported: Path, run: Path, images: list[Path], *words: str, outputs: Path) -> pd.DataFrame:
+    """Compare the table of the example with that of the command; returns it."""
+    command("predict", f"run={run}", *map(str, images), *words, f"out={outputs / 'out'}", outputs=outputs)
+    text = {"dtype": {"set": str, "answer": str}, "keep_default_na": True}
+    expected = pd.read_csv(outputs / "out" / "images.csv", **text)
+    done = run_example(exported, *sorted(images, key=str))
+    assert (done.stderr, done.returncode) == ("", 0)
+    found = pd.read_csv(io.StringIO(done.stdout), **text)
+    expected = expected.drop(columns=["patient", "member_spread"], errors="ignore")
+    assert list(found) == list(expected)
+    for name in ("image", "predicted", "unlike", "set", "answer"):
+        assert found[name].equals(expected[name]), name
+    np.testing.assert_allclose(found["distance"], expected["distance"], rtol=0, atol=1e-6)
+    numbers = [*(name for name in found if name.startswith("p_")), "spread"]
+    np.testing.assert_allclose(found[numbers], expected[numbers], atol=2e-3)
+    return expected
+
+
+def test_the_example_answers_as_predict_does_without_torch(
+    exported: Path, trained: Path, manifest: Path, tmp_path: Path
+) -> None:
+    assert len((exported / "example.py").read_text().splitlines()) <= 90
+    images = [*sorted((manifest.parent).glob("*/*_0.png")), *unlike_training(tmp_path)]
+    p = same_table(exported, trained, images, "views=3", "accelerator=cpu", outputs=tmp_path)
+    assert set(p["answer"][p["image"].isin(map(str, images[-2:]))]) == {"unlike training"}
+    assert not (p["answer"] == "unlike training").all()
+
+
+@pytest.mark.slow
+def test_an_ensemble_answers_as_predict_does(folds: Path, manifest: Path, tmp_path: Path) -> None:
+    out = tmp_path / "export"
+    export(f"run={folds}", "abstain=0.4", f"out={out}", outputs=tmp_path)
+    images = [*sorted((manifest.parent).glob("*/*_0.png")), *unlike_training(tmp_path)]
+    words = ("abstain=0.4", "accelerator=cpu")
+    answered = same_table(out, folds, images, *words, outputs=tmp_path)
+    assert set(answered["answer"][answered["image"].isin(map(str, images[-2:]))]) == {"unlike training"}
+
+
+def test_what_is_set_by_hand_is_withheld_too(
+    exported: Path, trained: Path, manifest: Path, tmp_path: Path
+) -> None:
+    """Limits that this tiny run has no patients for, and a least probability between its images'."""
+    images = sorted((manifest.parent).glob("*/*_1.png"))
+    best = pd.read_csv(io.StringIO(run_example(exported, *images).stdout)).filter(like="p_").max(axis=1)
+    abstain = float(np.sort(best)[len(best) // 2 - 1 : len(best) // 2 + 1].mean())
+    calibration = {"temperature": TEMPERATURE, "views": 3, "patients": 9, "scores_by_grade": {}}
+    calibration["scores"] = {"patient": [0.5] * 9, "image": [[1 - abstain]] * 9}
+    run = shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("export"))
+    stored = run / "calibration.json"
+    stored.write_text(json.dumps(json.loads(stored.read_text()) | calibration))
+    as_own(run)
+    out, config = shutil.copytree(exported, tmp_path / "export"), ExportConfig(abstain=abstain)
+    grader = Grader(Run(run), "3", "cpu", calibrated=True)
+    rules = answer_rules(grader, make_answers(Run(run), grader, config))
+    (out / "answer_rules.json").write_text(json.dumps(rules))
+    words = ("views=3", "accelerator=cpu", f"abstain={abstain}")
+    answered = same_table(out, run, images, *words, outputs=tmp_path)
+    assert 0 < (answered["answer"] == "unsure").sum() < len(answered)
+    assert answered["set"].str.contains("|", regex=False).any()
+
+
+def test_what_the_example_cannot_read_is_told_of_each(exported: Path, manifest: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "deep.png"  # which Pillow would clip
+    Image.fromarray(np.full((40, 40), 40_000, np.uint16)).save(deep)
+    (tmp_path / "no.png").write_bytes(b"nothing")
+    good = next((manifest.parent / "well").glob("*.png"))
+    done = run_example(exported, deep, good, tmp_path / "no.png")
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first == f"{deep}: is of mode I;16; save it as RGB of 8 bits without transparency"
+    assert second.startswith(f"{tmp_path / 'no.png'}: cannot identify image file")
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["image", str(good)]
 
 
 def test_the_card_is_read_as_yaml_and_markdown(exported: Path) -> None:
@@ -198,15 +269,18 @@ def test_images_that_were_replaced_are_not_called_the_runs(
     assert f"1 image differs: {images[1].relative_to(cohort)} (sha256 " in caplog.text
 
 
-def test_a_file_that_grades_otherwise_is_not_left(
-    exported: Path, trained: Path, tmp_path: Path, monkeypatch, capfd
-) -> None:
-    """With a file that was written before, since to write one takes seconds."""
+@pytest.fixture
+def written_before(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network is not written but copied from what the export left, since to write one takes seconds."""
 
     def copy(net: object, path: Path, **_: object) -> None:
         shutil.copy(exported / "model.onnx", path)
 
     monkeypatch.setattr("livergrade.deploy.bundle.write_onnx", copy)
+
+
+@pytest.mark.usefixtures("written_before")
+def test_a_file_that_grades_otherwise_is_not_left(trained: Path, tmp_path: Path, capfd) -> None:
     out = tmp_path / "out"
     with pytest.raises(SystemExit):
         export(f"run={trained}", f"out={out}", "tolerance=0", "views=3", outputs=tmp_path)
@@ -215,6 +289,45 @@ def test_a_file_that_grades_otherwise_is_not_left(
     assert "tolerance=0" in told
     assert "Traceback" not in told
     assert not out.exists()
+
+
+@pytest.mark.usefixtures("written_before")
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_lower_precision_is_measured_on_real_images(trained: Path, precision: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bounds = ("lower.difference=0.2", "lower.changed=0.5")
+    words = ("views=3", "data.outside=true", f"precision={precision}", f"out={out}")
+    export(f"run={trained}", *words, *bounds, outputs=tmp_path)
+    told = json.loads((out / "export.json").read_text())
+    lower, split = told["lower"], pd.read_csv(trained / "split.csv")["split"]
+    assert told["precision"] == lower["name"] == precision
+    assert lower["images"] == split.isin(["val", "test"]).sum()
+    assert lower["calibration_images"] == (split == "val").sum() * (precision == "int8")
+    assert 0 < lower["max_difference_of_means"] <= lower["max_difference"] < 0.2
+    assert lower["bytes"] == told["bytes"] == (out / "model.onnx").stat().st_size < lower["float32_bytes"]
+    assert f"{precision}: " in (out / "README.md").read_text("utf-8")
+    facts = {fact.key: fact.value for fact in onnx.load(out / "model.onnx").metadata_props}
+    assert json.loads(facts["views"]) == [0, 120, 240]
+
+
+@pytest.mark.usefixtures("written_before")
+def test_lower_precision_that_is_too_far_is_not_left(trained: Path, tmp_path: Path, capfd) -> None:
+    out, stored = tmp_path / "out", trained / "config.yaml"
+    words = ("views=3", "data.outside=true", "precision=float16", f"out={out}")
+    with pytest.raises(SystemExit):
+        export(f"run={trained}", *words, "lower.difference=0", outputs=tmp_path)
+    told = capfd.readouterr().err
+    assert "precision=float16: not written, because an image's probability differs" in told
+    assert not out.exists()
+    run = shutil.copytree(trained, tmp_path / "moved", ignore=shutil.ignore_patterns("export"))
+    (run / "config.yaml").write_text(stored.read_text().replace("cohort.csv", "gone.csv"))
+    as_own(run)
+    with pytest.raises(SystemExit):
+        export(f"run={run}", *words, outputs=tmp_path)
+    told = capfd.readouterr().err
+    assert "precision=float16: is compared with float32 on real images, and the run's can't be used" in told
+    assert "gone.csv" in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize(

@@ -723,6 +723,27 @@ class ExplainConfig:
 
 
 @dataclass
+class LowerPrecisionConfig:
+    """How far an exported file of another precision may be from the one of float32 (``export``)."""
+
+    images: int = option(
+        100, "validation and test images of the run that both are compared on, where none are named", low=1
+    )
+    difference: float = option(
+        0.05, "maximum difference of an image's probability; above it no file is written", low=0, high=1
+    )
+    changed: float = option(
+        0.02,
+        "maximum share of images with another grade or answer; above it no file is written",
+        low=0,
+        high=1,
+    )
+    calibration: int = option(
+        64, "validation images of the run from which the ranges of int8 are measured", low=1
+    )
+
+
+@dataclass
 class ExportConfig:
     """All options of ``python -m livergrade.export``."""
 
@@ -746,6 +767,20 @@ class ExportConfig:
         high=1,
     )
     opset: int = option(18, "version of the ONNX operators (opset)", low=18, high=25)
+    precision: str = option(
+        "float32", "numbers of the network in the file", choices=("float32", "float16", "int8")
+    )
+    lower: LowerPrecisionConfig = option(LowerPrecisionConfig, "how a lower precision is compared")
+    coverage: float = option(
+        0.9, "share of new patients whose prediction set must contain the true grade", low=0.5, high=0.99
+    )
+    conformal: ConformalConfig = option(ConformalConfig, "sets of grades")
+    abstain: float | None = option(
+        None,
+        "probability of the predicted grade below which the answer is unsure; null: never",
+        low=0,
+        high=1,
+    )
     data: ImagesConfig = option(ImagesConfig, "files named by tables, and how images are read")
 
 

@@ -1,4 +1,4 @@
-"""Files of an export: the ONNX file, an example, the model card and ``export.json``."""
+"""Files of an export: the ONNX file, rules of the answer, an example, the model card and ``export.json``."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from livergrade import __version__
 from livergrade.config.schema import ExportConfig
+from livergrade.deploy.answer_rules import answer_rules
 from livergrade.deploy.exportable import exportable
 from livergrade.deploy.model_card import write_card
 from livergrade.deploy.onnx_file import write_onnx
 from livergrade.deploy.parity import Agreement, check_parity, images_to_check
 from livergrade.errors import UserError
 from livergrade.evaluation.splits import fingerprint
+from livergrade.inference.answers import Answers
 from livergrade.inference.grader import Grader
 from livergrade.inference.input_tables import named_by
 from livergrade.io.files import atomic_write, write_json
 from livergrade.runs.paths import command_line
 from livergrade.runs.run import Run, display_name
 
+if TYPE_CHECKING:
+    from livergrade.deploy.precision import Precision
 
-def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportConfig) -> Agreement:
+
+def write_checked_onnx(
+    target: Path, run: Run, grader: Grader, answers: Answers, config: ExportConfig
+) -> tuple[Agreement, Precision | None]:
     """Write the network as ONNX and keep the file only if it agrees with PyTorch.
 
     Returns:
-        The agreement of the two.
+        The agreement of the two; and of a file of lower precision how far it is from that of float32.
 
     Raises:
-        UserError: probabilities differ by more than ``tolerance``; no file is written then.
+        UserError: probabilities differ by more than ``tolerance``, or those of a lower precision by more than
+            ``lower`` allows; no file is written then.
     """
     images, source = images_to_check(
         run, config.images, config.n, outside=config.data.outside, named=named_by(config.data)
     )
-    facts = {
-        "classes": json.dumps(grader.classes, ensure_ascii=False),
-        "model": grader.model,
-        "image_size": str(grader.image_size),
-        "views": json.dumps(grader.degrees),
-        "temperature": repr(grader.temperature or 1.0),
-        "icc": grader.reading.icc,
-        "livergrade": __version__,
-        "split_fingerprint": fingerprint(run.split) or "unknown",
-        "use": "research use only; not a medical device",
-    }
+    lower = None
     with atomic_write(target) as part:
-        write_onnx(exportable(grader), part, opset=config.opset, facts=facts)
+        write_onnx(exportable(grader), part, opset=config.opset, facts=_metadata(run, grader, config))
         reading = config.data.reading(grader.reading)
         agreement = check_parity(part, grader, images, source, reading)
         if not agreement.max_difference <= config.tolerance:
@@ -56,16 +56,44 @@ def write_checked_onnx(target: Path, run: Run, grader: Grader, config: ExportCon
                 f"{agreement.max_difference:.2g} ({agreement.images} {source}), more than "
                 f"tolerance={config.tolerance:g}; try another opset, or raise tolerance if your use allows it"
             )
+        if config.precision != "float32":
+            from livergrade.deploy.precision import write_lower
+
+            with TemporaryDirectory() as folder:
+                first = Path(shutil.copyfile(part, Path(folder) / "float32.onnx"))
+                lower = write_lower(first, part, run, grader, answers, config)
         # Of an earlier export: it is written again last, so that it never tells of another file.
         target.with_name("export.json").unlink(missing_ok=True)
-    return agreement
+    return agreement, lower
+
+
+def _metadata(run: Run, grader: Grader, config: ExportConfig) -> dict[str, str]:
+    """What the file says of itself."""
+    return {
+        "classes": json.dumps(grader.classes, ensure_ascii=False),
+        "model": grader.model,
+        "image_size": str(grader.image_size),
+        "views": json.dumps(grader.degrees),
+        "temperature": repr(grader.temperature or 1.0),
+        "icc": grader.reading.icc,
+        "precision": config.precision,
+        "livergrade": __version__,
+        "split_fingerprint": fingerprint(run.split) or "unknown",
+        "use": "research use only; not a medical device",
+    }
 
 
 def write_companions(
-    target: Path, run: Run, grader: Grader, agreement: Agreement, config: ExportConfig
+    target: Path,
+    run: Run,
+    grader: Grader,
+    answers: Answers,
+    agreement: Agreement,
+    lower: Precision | None,
+    config: ExportConfig,
 ) -> None:
-    """Write ``example.py``, ``README.md`` and ``export.json`` beside the ONNX file ``target``."""
-    out = target.parent
+    """Write the rules of the answer, an example, the card and ``export.json`` beside ``target``."""
+    out, rules = target.parent, answer_rules(grader, answers)
     exported = {
         "run": display_name(run.folder),
         "command": command_line(),
@@ -81,9 +109,12 @@ def write_companions(
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
         "tolerance": config.tolerance,
         "agreement": agreement.facts(),
+        "precision": config.precision,
+        "lower": lower.facts() if lower else None,
         "versions": {name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript")},
     }
+    write_json(rules, out / "answer_rules.json")
     with atomic_write(out / "example.py") as part:
         shutil.copyfile(Path(__file__).with_name("example.py"), part)
-    write_card(run, exported, out / "README.md")
+    write_card(run, exported, rules, lower.sentence() if lower else None, out / "README.md")
     write_json(exported, out / "export.json")

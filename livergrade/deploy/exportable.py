@@ -1,4 +1,4 @@
-"""The full pipeline in one module: preprocessing, test-time augmentation, network and temperature."""
+"""The full pipeline in one module: preprocessing, views, network, temperature, and distance from training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.data.augment import ViewParams, sampled, view_grids
+from livergrade.deploy.distance import TrainingDistance
 from livergrade.deploy.resize import center_crop
+from livergrade.evaluation.ood import Reference
 from livergrade.models.architecture import Normalisation
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class ExportableModel(nn.Module):
         degrees: angles of the views, anticlockwise.
         normalisation: mean and standard deviation of the channels, for images scaled to [0, 1].
         temperature: divisor of the logits (temperature scaling, Guo et al., ICML 2017); 1: no scaling.
+        reference: appearance of the training images; None: no distance to them is computed.
     """
 
     grids: Tensor
@@ -44,6 +47,7 @@ class ExportableModel(nn.Module):
         degrees: Sequence[float],
         normalisation: Normalisation,
         temperature: float,
+        reference: Reference | None = None,
     ) -> None:
         super().__init__()
         self.net, self.size, self.border, self.temperature = net, size, border, temperature
@@ -51,27 +55,42 @@ class ExportableModel(nn.Module):
         self.register_buffer("grids", view_grids(params, source=size, size=image_size, border=border))
         for name, values in zip(("mean", "deviation"), normalisation, strict=True):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255)
+        self.distance = TrainingDistance(reference) if reference else None
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Grade images of the same size.
 
         Args:
             images: ``uint8 [B, height, width, 3]``, RGB.
 
         Returns:
-            Mean probabilities over the views, ``float32 [B, classes]``, and the probabilities of each view,
-            ``float32 [B, views, classes]``.
+            Mean probabilities over the views, ``float32 [B, classes]``; the probabilities of each view,
+            ``float32 [B, views, classes]``; and with a reference the distance from the training images,
+            ``float64 [B]``.
         """
         crops = center_crop(images, self.size)
+        per_view = self.grade(crops)
+        graded = (per_view.mean(1), per_view)
+        return (*graded, self.distance(crops)) if self.distance else graded
+
+    def grade(self, crops: Tensor) -> Tensor:
+        """Grade center crops.
+
+        Args:
+            crops: integer pixel values from 0 to 255, ``float32 [B, 3, size, size]``.
+
+        Returns:
+            Calibrated probabilities of each view, ``float32 [B, views, classes]``.
+        """
         views = len(self.grids)
         source = crops.unsqueeze(1).expand(-1, views, -1, -1, -1).flatten(0, 1)
-        grids = self.grids.unsqueeze(0).expand(images.shape[0], -1, -1, -1, -1).flatten(0, 1)
+        grids = self.grids.unsqueeze(0).expand(crops.shape[0], -1, -1, -1, -1).flatten(0, 1)
         # Round to integer pixel values, as on the CPU; otherwise probabilities differ ten times as much.
         levels = sampled(source, grids, self.border).round()
         inputs = (levels - self.mean) / self.deviation
-        logits = self.net(inputs).float().unflatten(0, (images.shape[0], views))
-        per_view = (logits / self.temperature).softmax(2)
-        return per_view.mean(1), per_view
+        logits = self.net(inputs).float().unflatten(0, (crops.shape[0], views))
+        per_view: Tensor = (logits / self.temperature).softmax(2)
+        return per_view
 
 
 def exportable(grader: Grader) -> ExportableModel:
@@ -84,4 +103,5 @@ def exportable(grader: Grader) -> ExportableModel:
         degrees=grader.degrees,
         normalisation=grader.normalisation,
         temperature=grader.temperature or 1.0,
+        reference=grader.appearance,
     ).eval()

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from livergrade import __version__
+from livergrade.deploy.answer_rules import AnswerRules
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.evaluation.scale import in_words
 from livergrade.evaluation.splits import fingerprint
@@ -24,12 +25,14 @@ from livergrade.reports.verdict import limits, majority, verdict
 from livergrade.runs.run import Run, display_name
 
 
-def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
+def write_card(run: Run, exported: dict[str, Any], rules: AnswerRules, lower: str | None, path: Path) -> None:
     """Write the card atomically: YAML front matter for Hugging Face, then Markdown for people.
 
     Args:
         run: the finished run.
         exported: content of ``export.json``.
+        rules: content of ``answer_rules.json``.
+        lower: sentence on a file of lower precision; None: it is of float32.
         path: the file.
 
     Raises:
@@ -72,6 +75,8 @@ def write_card(run: Run, exported: dict[str, Any], path: Path) -> None:
         starts=start_lines(environment),
         time=duration(environment.get("seconds")),
         exported=exported,
+        rules=rules,
+        lower=lower,
         version=__version__,
     )
     with atomic_write(path) as part:

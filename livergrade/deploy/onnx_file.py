@@ -12,6 +12,7 @@ from torch import nn
 
 from livergrade.errors import UserError
 from livergrade.io.images import LEAST_SIDE
+from livergrade.models.mean_network import MeanNetwork
 
 if TYPE_CHECKING:
     import onnx
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 2**31 - 2**20
 """Limit of the weights in a single file: the format counts bytes with 32 bits, and the graph needs some."""
+
+NETWORK = "network/"
+"""How the names of the network's own nodes begin; the others prepare images and average probabilities."""
 
 
 def require() -> None:
@@ -38,7 +42,8 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
     """Write a network that grades whole images as ONNX.
 
     Args:
-        net: ``uint8 [images, height, width, 3]`` to ``probabilities`` and ``per_view``, on the CPU.
+        net: ``uint8 [images, height, width, 3]`` to ``probabilities``, ``per_view`` and, if it computes it,
+            ``distance``, on the CPU.
         path: the file.
         opset: version of ONNX's operator set.
         facts: metadata, name → text.
@@ -55,6 +60,7 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
         )
     # Two images with different sides: torch.export treats a size of 1 and equal sizes as constants.
     example = torch.zeros(2, LEAST_SIDE + 4, LEAST_SIDE + 8, 3, dtype=torch.uint8)
+    outputs = ["probabilities", "per_view", *(["distance"] if getattr(net, "distance", None) else [])]
     images = torch.export.Dim("images", min=1, max=2**16)
     height, width = (torch.export.Dim(name, min=LEAST_SIDE, max=2**16) for name in ("height", "width"))
     try:
@@ -68,7 +74,7 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
                 external_data=False,
                 opset_version=opset,
                 input_names=["image"],
-                output_names=["probabilities", "per_view"],
+                output_names=outputs,
                 dynamic_shapes=({0: images, 1: height, 2: width},),
             )
     except torch.onnx.errors.OnnxExporterError as error:
@@ -78,10 +84,24 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
         ) from error
     assert program is not None
     model = program.model_proto
+    _mark_network(model, "net.members." if isinstance(getattr(net, "net", None), MeanNetwork) else "net")
     _remove_source_locations(model)
     onnx.helper.set_model_props(model, facts)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
+
+
+def _mark_network(model: onnx.ModelProto, below: str) -> None:
+    """Mark the nodes of the network, or of the members of an ensemble, by the module that the exporter names.
+
+    Args:
+        model: as exported.
+        below: how the name of the network's module begins.
+    """
+    for node in model.graph.node:
+        facts = {fact.key: fact.value for fact in node.metadata_props}
+        if f"'{below}" in facts.get("pkg.torch.onnx.name_scopes", ""):
+            node.name = f"{NETWORK}{node.name}"
 
 
 def _remove_source_locations(model: onnx.ModelProto) -> None:

@@ -78,11 +78,8 @@ def images_to_check(
             raise UserError(f"{', '.join(slides)}: is a whole slide; name images")
         return [item.path for item in inputs], "named images"
     try:
-        tested = sorted(set(run.tested["image"]))
-        indices = np.linspace(0, len(tested) - 1, min(n, len(tested))).round().astype(int)
-        names = [tested[index] for index in indices]
-        cohort = read_cohort(run.config.data, outside=outside, run=run.members[0].folder)
-        refuse_changed_images(run, cohort, names, fix="restore them")
+        names = spread_over(sorted(set(run.tested["image"])), n)
+        below = unchanged(run, names, outside=outside)
     except UserError as error:
         log.warning(
             "the run's test images can't be used, so the check uses noise images; set images= to use others"
@@ -90,8 +87,29 @@ def images_to_check(
             error,
         )
         return [], "noise"
-    below = Inside(cohort.root, outside=outside)
     return [run.image(name, below) for name in names], "test images of the run"
+
+
+def spread_over(names: Sequence[str], n: int) -> list[str]:
+    """Up to ``n`` names, evenly spaced in the list."""
+    indices = np.linspace(0, len(names) - 1, min(n, len(names))).round().astype(int)
+    return [names[index] for index in indices]
+
+
+def unchanged(run: Run, names: Sequence[str], *, outside: bool = False) -> Inside:
+    """The folder of a run's cohort, in which the named images are those of the run.
+
+    Args:
+        run: the run.
+        names: of images, as the run's tables have them.
+        outside: whether they may lie outside the cohort's folder.
+
+    Raises:
+        UserError: they are no longer available, or are others now.
+    """
+    cohort = read_cohort(run.config.data, outside=outside, run=run.members[0].folder)
+    refuse_changed_images(run, cohort, names, fix="restore them")
+    return Inside(cohort.root, outside=outside)
 
 
 def check_parity(

@@ -115,7 +115,7 @@ class Answers:
         by_grade: bool,
         abstain: float | None,
     ) -> None:
-        self.classes, self.abstain = classes, abstain
+        self.classes, self.coverage, self.abstain = classes, coverage, abstain
         self.thresholds, self.no_sets_reason = conformal_thresholds(
             calibration, classes, coverage, calibrated=calibrated, views=views, by_grade=by_grade
         )

@@ -14,9 +14,17 @@ from livergrade.errors import UserError
 from livergrade.io.pixel_reading import AS_FILED
 from livergrade.runs.run import Run
 from tests.conftest import GRADES, finished_run
+from tests.deploy.test_answer_rules import SCORES, answers_of
 
 GRADER = SimpleNamespace(
-    classes=list(GRADES), model="senet", image_size=32, degrees=[0, 90], temperature=None, reading=AS_FILED
+    classes=list(GRADES),
+    model="senet",
+    image_size=32,
+    size=51,
+    degrees=[0, 90],
+    temperature=None,
+    reading=AS_FILED,
+    limit=4.5,
 )
 
 
@@ -43,10 +51,10 @@ def test_a_file_is_kept_where_it_agrees_with_the_network(
     target, config = tmp_path / "out" / "model.onnx", ExportConfig(tolerance=1e-3)
     target.parent.mkdir()
     if kept:
-        assert bundle.write_checked_onnx(target, run, GRADER, config) == agreement  # type: ignore[arg-type]
+        assert bundle.write_checked_onnx(target, run, GRADER, None, config) == (agreement, None)  # type: ignore[arg-type]
     else:
         with pytest.raises(UserError, match=r"model\.onnx: not written.*tolerance=0\.001"):
-            bundle.write_checked_onnx(target, run, GRADER, config)  # type: ignore[arg-type]
+            bundle.write_checked_onnx(target, run, GRADER, None, config)  # type: ignore[arg-type]
     assert [path.name for path in target.parent.iterdir()] == (["model.onnx"] if kept else [])
     assert json.loads(told["classes"]) == list(GRADES)
     assert told["temperature"] == "1.0"
@@ -60,10 +68,12 @@ def test_the_files_beside_it_tell_the_same(run: Run, tmp_path: Path, monkeypatch
     target = tmp_path / "model.onnx"
     target.write_bytes(b"network")
     agreement = Agreement(3, "named images", 1e-4, 1e-5, 0)
-    bundle.write_companions(target, run, GRADER, agreement, ExportConfig())  # type: ignore[arg-type]
+    answers = answers_of(SCORES)
+    bundle.write_companions(target, run, GRADER, answers, agreement, None, ExportConfig())  # type: ignore[arg-type]
     told = json.loads((tmp_path / "export.json").read_text())
     assert told["sha256"] == hashlib.sha256(b"network").hexdigest()
     assert told["sha256"] in (tmp_path / "README.md").read_text()
     assert told["agreement"] == agreement.facts()
+    assert json.loads((tmp_path / "answer_rules.json").read_text())["distance_limit"] == pytest.approx(4.5)
     example = Path(bundle.__file__).with_name("example.py")
     assert (tmp_path / "example.py").read_bytes() == example.read_bytes()
