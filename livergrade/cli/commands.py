@@ -89,7 +89,8 @@ _EVERY = (
     Command(
         "export",
         "run=outputs/senet/<time>",
-        "Write a trained network as one ONNX file that grades images without PyTorch, with a model card.",
+        "Write a trained network as one ONNX file that grades images without PyTorch, with a model card,\n"
+        "or as a folder for WSInfer and QuPath.",
         ExportConfig(),
         words="images",
     ),

@@ -752,7 +752,19 @@ class ExportConfig:
         "folder of the finished run whose network is exported, or of a sweep, whose runs form one ensemble",
     )
     network: str | None = option(None, _NETWORK)
-    out: str | None = option(None, "folder to write; null: export/ in the run's folder")
+    out: str | None = option(
+        None, "folder to write; null: export/ in the run's folder, or export/wsinfer/ there"
+    )
+    to: str = option(
+        "onnx",
+        "one file for ONNX Runtime (onnx), or a folder for WSInfer and QuPath's WSInfer extension (wsinfer)",
+        choices=("onnx", "wsinfer"),
+    )
+    tile_um: float | None = option(
+        None,
+        "side of a patch, µm (to=wsinfer); null: the shorter side of the run's training images",
+        low=1,
+    )
     views: str | None = option(None, "views that grade an image: all, upright, or a number; null: the run's")
     images: list[str] = option(
         [],

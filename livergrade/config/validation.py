@@ -53,11 +53,21 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
         errors += grade_map_problems(config.grades, "grades", config.classes)
     if isinstance(config, EvaluateConfig) and config.data:
         errors += _data_errors(config.data, known=False)
+    if isinstance(config, ExportConfig):
+        errors += _export_errors(config)
     if isinstance(config, ExplainConfig | ExportConfig) and config.data.bits and not config.images:
         errors.append(
             f"data.bits={config.data.bits}: the run's own images are read as it read them; leave it out"
         )
     return errors
+
+
+def _export_errors(config: ExportConfig) -> list[str]:
+    """Options that what is exported has no use for."""
+    if config.to == "onnx":
+        return ["tile_um: is of to=wsinfer; leave it out"] if config.tile_um is not None else []
+    given = {"precision": config.precision != "float32", "abstain": config.abstain is not None}
+    return [f"{name}: has no effect with to={config.to}; leave it out" for name in given if given[name]]
 
 
 def stored_problems(config: TrainConfig) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from livergrade import __version__
 from livergrade.config.schema import ExportConfig
-from livergrade.deploy.answer_rules import answer_rules
+from livergrade.deploy.answer_rules import answer_rules, make_answers
 from livergrade.deploy.exportable import exportable
 from livergrade.deploy.model_card import write_card
 from livergrade.deploy.onnx_file import write_onnx
@@ -28,6 +29,34 @@ from livergrade.runs.run import Run, display_name
 
 if TYPE_CHECKING:
     from livergrade.deploy.precision import Precision
+
+log = logging.getLogger(__name__)
+
+
+def write_bundle(out: Path, run: Run, grader: Grader, config: ExportConfig) -> str:
+    """Write the checked ONNX file and all that lies beside it.
+
+    Args:
+        out: the folder.
+        run: the run.
+        grader: its network, on the CPU.
+        config: the options.
+
+    Returns:
+        A sentence on what was written and how far it is from PyTorch.
+
+    Raises:
+        UserError: as `write_checked_onnx`.
+    """
+    target, answers = out / "model.onnx", make_answers(run, grader, config)
+    log.info("writing %s as ONNX", grader.model)
+    agreement, lower = write_checked_onnx(target, run, grader, answers, config)
+    write_companions(target, run, grader, answers, agreement, lower, config)
+    told = (
+        f"{target.stat().st_size / 1e6:.1f} MB; probabilities differ from PyTorch's by at most "
+        f"{agreement.max_difference:.1e}, over {agreement.images} images ({agreement.source})"
+    )
+    return f"in float32: {told.partition('; ')[2]}\n{lower.sentence()}" if lower else told
 
 
 def write_checked_onnx(

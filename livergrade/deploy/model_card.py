@@ -42,6 +42,43 @@ def write_card(run: Run, exported: dict[str, Any], rules: AnswerRules, lower: st
     # A line break could end the front matter.
     cohort = one_line(" ".join(cohort_name(config.data).split()))
     synthetic = config.data.name == "synthetic"
+    text = (
+        card_pages()
+        .get_template("model_card.md.j2")
+        .render(
+            front_matter=Markup(front_matter(run, metrics, cohort)),  # noqa: S704 - already quoted by YAML
+            model=run.model,
+            members=len(run.members),
+            folds=len(run.members) > 1 and config.split.name == "kfold",
+            run_name=display_name(run.folder),
+            cohort=cohort,
+            synthetic=synthetic,
+            split=config.split.name,
+            counts=cohort_counts(run.split, metrics["classes"], run.folder / "split.csv"),
+            fingerprint=fingerprint(run.split),
+            scale=in_words(run.scale),
+            icc=config.data.icc,
+            metrics=metrics,
+            calibration=metrics.get("calibration", {}),
+            overall_metrics=[(metric.name, metric.heading, metric.unit) for metric in overall()],
+            majority=majority(metrics),
+            verdict=verdict(metrics, run.model),
+            limits=limits(metrics, config),
+            environment=environment,
+            starts=start_lines(environment),
+            time=duration(environment.get("seconds")),
+            exported=exported,
+            rules=rules,
+            lower=lower,
+            version=__version__,
+        )
+    )
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def card_pages() -> Environment:
+    """Templates of Markdown pages, whose values can't break tables, headings or links."""
     pages = Environment(
         loader=PackageLoader("livergrade.deploy", ""),
         autoescape=False,  # noqa: S701 - _escaped() replaces HTML autoescaping
@@ -52,35 +89,7 @@ def write_card(run: Run, exported: dict[str, Any], rules: AnswerRules, lower: st
         keep_trailing_newline=True,
     )
     pages.filters |= {"value": value, "bounds": bounds}
-    text = pages.get_template("model_card.md.j2").render(
-        front_matter=Markup(front_matter(run, metrics, cohort)),  # noqa: S704 - already quoted by YAML
-        model=run.model,
-        members=len(run.members),
-        folds=len(run.members) > 1 and config.split.name == "kfold",
-        run_name=display_name(run.folder),
-        cohort=cohort,
-        synthetic=synthetic,
-        split=config.split.name,
-        counts=cohort_counts(run.split, metrics["classes"], run.folder / "split.csv"),
-        fingerprint=fingerprint(run.split),
-        scale=in_words(run.scale),
-        icc=config.data.icc,
-        metrics=metrics,
-        calibration=metrics.get("calibration", {}),
-        overall_metrics=[(metric.name, metric.heading, metric.unit) for metric in overall()],
-        majority=majority(metrics),
-        verdict=verdict(metrics, run.model),
-        limits=limits(metrics, config),
-        environment=environment,
-        starts=start_lines(environment),
-        time=duration(environment.get("seconds")),
-        exported=exported,
-        rules=rules,
-        lower=lower,
-        version=__version__,
-    )
-    with atomic_write(path) as part:
-        part.write_text(text, encoding="utf-8")
+    return pages
 
 
 def front_matter(run: Run, metrics: RunMetrics, cohort: str) -> str:

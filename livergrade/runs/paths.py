@@ -45,12 +45,12 @@ def evaluation_dir(run: str | None) -> str:
     return f"{parent}/evaluations/{_timestamp()}"
 
 
-def export_dir(run: str | None, given: str | None) -> str:
-    """Folder of an export: the given one, else inside the exported run."""
+def export_dir(run: str | None, given: str | None, to: str) -> str:
+    """Folder of an export: the given one, else inside the exported run, below that of ONNX for others."""
     if given:
         return str(Path(given).absolute())
     if run and is_regular(Path(run) / "config.yaml"):
-        return f"{Path(run).absolute()}/export"
+        return f"{Path(run).absolute()}/export" + ("" if to == "onnx" else f"/{to}")
     return f"{output_root()}/exports/{_timestamp()}"
 
 

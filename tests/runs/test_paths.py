@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from livergrade.runs.paths import comparison_dir, evaluation_dir, job_name
+from livergrade.runs.paths import comparison_dir, evaluation_dir, export_dir, job_name
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
@@ -40,3 +40,5 @@ def test_folders_of_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert evaluation_dir(str(run)).startswith(f"{tmp_path}/outputs/evaluations/")  # no run yet
     (run / "config.yaml").touch()
     assert evaluation_dir(str(run)).startswith(f"{run}/evaluations/")
+    assert export_dir(str(run), None, "onnx") == f"{run}/export"
+    assert export_dir(str(run), None, "wsinfer") == f"{run}/export/wsinfer"
