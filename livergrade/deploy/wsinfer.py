@@ -7,12 +7,14 @@ logarithm of the calibrated probabilities, which softmax leaves as they are.
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypedDict
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -168,11 +170,15 @@ def wsinfer_config(grader: Grader, side: float) -> WsinferConfig:
 
 def _trace(net: nn.Module, size: int, target: Path) -> None:
     """Write a network as TorchScript: the older format, as PyTorch warns, but the one the programs read."""
-    example = torch.rand(2, 3, size, size)
+    example, buffer = torch.rand(2, 3, size, size), io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(net.eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
-        traced.save(str(target))
+        torch.jit.save(traced, buffer)
+    with ZipFile(buffer) as whole, ZipFile(target, "w") as kept:
+        for entry in whole.infolist():
+            if not entry.filename.endswith(".debug_pkl"):  # source lines, with folders of this machine
+                kept.writestr(entry, whole.read(entry))
 
 
 def _check(

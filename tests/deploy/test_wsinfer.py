@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from livergrade.evaluation.scale import Scale
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
 from livergrade.runs.run import Run
-from tests.conftest import GRADES, command, write_slide
+from tests.conftest import GRADES, command
 
 SCALE: Scale = {"images": 9, "low": 180.0, "median": 200.0, "high": 220.0, "network_um": 200 / 51}
 UM = 128.0
@@ -52,6 +53,16 @@ def test_the_folder_holds_what_both_programs_read(exported: Path, tiny_run: Path
     assert {path.name for path in exported.iterdir()} >= {"torchscript_model.pt", "config.json", "README.md"}
 
 
+def test_it_holds_no_folder_of_the_machine_that_made_it(exported: Path) -> None:
+    here = (str(Path(__file__).parents[2]), str(Path(torch.__file__).parent))
+    with ZipFile(exported / "torchscript_model.pt") as archive:
+        names = archive.namelist()
+        content = b"".join(archive.read(name) for name in names)
+    assert not [folder for folder in here if folder.encode() in content]
+    assert {name.partition("/")[0] for name in names} == {"archive"}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 def test_softmax_of_what_it_returns_is_the_runs_probability(
     exported: Path, tiny_run: Path, manifest: Path
 ) -> None:
@@ -105,17 +116,17 @@ def test_nothing_is_left_where_it_is_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("LIVERGRADE_WSINFER" not in os.environ, reason="needs the Python of an environment of it")
+@pytest.mark.skipif(
+    not {"LIVERGRADE_WSINFER", "LIVERGRADE_WSINFER_SLIDE"} <= os.environ.keys(),
+    reason="needs the Python of an environment with wsinfer, and a slide",
+)
 def test_wsinfer_grades_a_slide_as_the_run_does(exported: Path, tiny_run: Path, tmp_path: Path) -> None:
-    """In its own environment: LIVERGRADE_WSINFER is its Python, LIVERGRADE_WSINFER_SLIDE a slide of yours."""
+    """In its own environment: LIVERGRADE_WSINFER is its Python, LIVERGRADE_WSINFER_SLIDE a real slide."""
     import openslide
 
     programs, slides, home = Path(os.environ["LIVERGRADE_WSINFER"]).parent, tmp_path / "slides", tmp_path
     slides.mkdir()
-    if given := os.environ.get("LIVERGRADE_WSINFER_SLIDE"):
-        slide = Path(shutil.copy(given, slides))
-    else:
-        slide = write_slide(slides / "slide.tif", grain=30)
+    slide = Path(shutil.copy(os.environ["LIVERGRADE_WSINFER_SLIDE"], slides))
     (home / ".wsinfer-zoo").mkdir()
     (home / ".wsinfer-zoo" / "wsinfer-zoo-registry.json").write_text('{"models": {}}')
     without = {"PYTHONPATH", "PYTEST_CURRENT_TEST"}
