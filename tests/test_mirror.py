@@ -18,6 +18,10 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "io/image_error.py": "an exception without code of its own",
     "models/architecture.py": "types, and ImageNet's two constants",
     "multirun/comparison.py": "tests/test_compare.py: puts together what the modules beside it make",
+    "reading/plots.py": "tests/test_agreement.py: the figure that the command draws",
+    "reading/results.py": "tests/test_agreement.py: is what the command does",
+    "reading/sentences.py": "tests/test_agreement.py: what the command prints",
+    "reading/tables.py": "tests/test_agreement.py: the tables that the command leaves",
     "reports/palette.py": "colours alone",
     "training/evaluate_trained.py": "tests/test_evaluate.py: is what the command does",
     "training/fit.py": "tests/training/test_checkpoints.py: takes a run that is stopped and gone on with",
@@ -55,6 +59,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
 
 
 WORK = {
+    "agreement": "reading/results.py",
     "train": "training/train_run.py",
     "evaluate": "training/evaluate_trained.py",
     "predict": "inference/predict_files.py",

@@ -19,6 +19,7 @@ NEEDED = {
     "predict": {"run": _RUN, "inputs": "are missing; give images, slides, folders, or a CSV"},
     "explain": {"run": _RUN},
     "export": {"run": _RUN},
+    "agreement": {"readings": "is missing; give a table of readings, as in readings=readings.csv"},
     "prepare": {"slides": "are missing; give files or a folder, as in livergrade prepare slides/"},
 }
 """Options that a command needs, and the message if one of them is not given."""

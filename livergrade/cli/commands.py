@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livergrade.config.schema import (
+    AgreementConfig,
     CompareConfig,
     DataConfig,
     EvaluateConfig,
@@ -113,6 +114,12 @@ _EVERY = (
         "Plan a study: patients for an interval, patients and trainings for a comparison; or, with run=, "
         "what\nthe cohort of a finished run or sweep can show.",
         PlanConfig(),
+    ),
+    Command(
+        "agreement",
+        "readings=readings.csv run=outputs/senet/<time>",
+        "Measure how well readers agree, and how well a network agrees with them as one more reader.",
+        AgreementConfig(),
     ),
     Command(
         "tune",

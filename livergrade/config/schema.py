@@ -552,6 +552,51 @@ class PlanConfig:
 
 
 @dataclass
+class ReadingColumnsConfig:
+    """Which columns of a table of readings are meant (``columns``), where they have other names."""
+
+    reader: str | None = option(None, "column of the readers; null: reader")
+    image: str | None = option(None, "column of the images; null: image")
+    grade: str | None = option(None, "column of the grades; null: grade")
+    patient: str | None = option(None, "column of the patients; null: patient")
+
+
+@dataclass
+class AgreementConfig:
+    """All options of ``python -m livergrade.agreement``."""
+
+    readings: str | None = option(
+        None,
+        "CSV or .xlsx with a row for each reading (reader, image, grade), or a manifest with a column "
+        "grade_<reader> for each reader",
+    )
+    run: str | None = option(
+        None,
+        "folder of a finished run or of an evaluation: its network is one more reader of the images that it "
+        "was tested on; null: readers alone",
+    )
+    manifest: str | None = option(
+        None, "CSV or .xlsx with image and patient, where neither readings nor run has the patients"
+    )
+    out: str | None = option(None, "folder to write, a new one or one to write over; null: a new one")
+    classes: list[str] = option([], "grades, worst to best; []: those of the run, else poor,moderate,well")
+    columns: ReadingColumnsConfig = option(ReadingColumnsConfig, "the readings' names of their columns")
+    consensus: str = option(
+        "majority",
+        "one grade of several: that of most readers (a tie: the worse), the worst, the adjudicated one (else "
+        "that of all), or the most probable by Dawid & Skene",
+        choices=("majority", "worst", "adjudicated", "dawid_skene"),
+    )
+    epsilon: float = option(
+        0.2,
+        "what a reader costs more than the network, for the alternative annotator test, a share; 0.2 for "
+        "experts",
+        low=0,
+        high=0.5,
+    )
+
+
+@dataclass
 class TuneConfig:
     """All options of ``python -m livergrade.tune``."""
 

@@ -15,12 +15,13 @@ from livergrade.io.visible import visible
 from livergrade.reports.format import bounds, value
 
 
-def write_page(folder: Path, template: str, **values: object) -> Path:
-    """Write ``report.html`` into a folder atomically.
+def write_page(folder: Path, template: str, *, page: str = "report.html", **values: object) -> Path:
+    """Write a page into a folder atomically.
 
     Args:
         folder: output folder.
         template: file name in this package.
+        page: file name of the page.
         values: variables of the template. Each is escaped; a missing one is an error.
 
     Returns:
@@ -35,10 +36,10 @@ def write_page(folder: Path, template: str, **values: object) -> Path:
         lstrip_blocks=True,
     )
     pages.filters |= {"value": value, "bounds": bounds}
-    page = pages.get_template(template).render(version=__version__, **values)
-    target = folder / "report.html"
+    text = pages.get_template(template).render(version=__version__, **values)
+    target = folder / page
     with atomic_write(target) as part:
-        part.write_text(page, encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
     return target
 
 

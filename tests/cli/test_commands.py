@@ -32,6 +32,7 @@ NEEDED = {
     "explain": {"run": "a"},
     "export": {"run": "a"},
     "prepare": {"slides": "[a.svs]"},
+    "agreement": {"readings": "a.csv"},
 }
 """What a command can't do without."""
 

@@ -94,6 +94,7 @@ def test_a_run_that_is_there_keeps_its_record(tmp_path: Path, capfd, monkeypatch
         ("tune", ["optim.lr=1"]),
         ("export", ["run=nowhere"]),
         ("plan", ["run=nowhere"]),
+        ("agreement", ["readings=nowhere.csv"]),
     ],
 )
 def test_a_refused_command_leaves_no_folder(tmp_path: Path, capfd, name: str, words: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""What people graded, and how well they and a network agree."""
