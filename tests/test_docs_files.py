@@ -177,3 +177,19 @@ def test_every_key_of_a_scale_is_told() -> None:
     from livergrade.evaluation.scale import Scale
 
     assert lacking(rows("### `scale.json`"), list(Scale.__annotations__)) == ([], [])
+
+
+def test_every_file_and_key_of_an_agreement_is_told(tmp_path: Path) -> None:
+    run, out = finished_run(tmp_path / "run", "senet"), tmp_path / "out"
+    split = pd.read_csv(run / "split.csv", dtype=str)
+    tested = split[split["split"] == "test"][["image", "grade"]]
+    readings = pd.concat([tested.assign(reader=name) for name in ("A", "A", "B", "C")])
+    readings.to_csv(tmp_path / "readings.csv", index=False)
+    words = [f"readings={tmp_path / 'readings.csv'}", f"run={run}", f"out={out}"]
+    command("agreement", *words, outputs=tmp_path)
+    keys = list(json.loads((out / "agreement.json").read_text()))
+    assert lacking(rows("### `agreement.json`"), keys) == ([], [])
+    told = PAGE.partition("## An agreement\n")[2].partition("### ")[0]
+    for path in out.rglob("*"):
+        if path.suffix in (".csv", ".json", ".png", ".html") and ".hydra" not in path.parts:
+            assert re.sub(r"\d+", "<number>", path.name) in told, path.name

@@ -41,23 +41,27 @@ class Network:
         An image is found by its content where the readings have the SHA-256, else by its name.
 
         Args:
-            readings: all readings.
+            readings: all readings, each with its patient.
             images: names of the images, as in the readings.
 
         Raises:
-            UserError: images were trained or validated on, or have another content than in the run; all are
-                told. Or the network graded none of them.
+            UserError: images were trained or validated on, or have another content or patient than in the
+                run; all are told. Or the network graded none of them.
         """
         own = dict(zip(readings["image"], readings["sha256"], strict=True))
         own |= {image: sha for image, sha in zip(readings["image"], readings["sha256"], strict=True) if sha}
         by_content = dict(zip(self.split["sha256"], self.split["image"], strict=True))
         content = dict(zip(self.split["image"], self.split["sha256"], strict=True))
         side = dict(zip(self.split["image"], self.split["split"], strict=True))
-        found, seen, other = np.full(len(images), NONE, np.int64), [], []
+        patient = dict(zip(self.split["image"], self.split["patient"], strict=True))
+        patients = dict(zip(readings["image"], readings["patient"], strict=True))
+        found, seen, other, another = np.full(len(images), NONE, np.int64), [], [], []
         for row, image in enumerate(images):
             name = by_content.get(own[image], image) if own[image] else image
             if own[image] and content.get(name, own[image]) != own[image]:
                 other.append(image)
+            elif not own[image] and patient.get(name, patients[image]) != patients[image]:
+                another.append(image)
             elif side.get(name, "test") != "test":
                 seen.append(image)
             else:
@@ -69,6 +73,11 @@ class Network:
             )
         if other:
             lines.append(f"{self.name}: has another content (sha256) under the names of {_some(other)}")
+        if another:
+            lines.append(
+                f"{self.name}: has images of another patient under the names of {_some(another)}; add a "
+                "column sha256, by which images are found under any name"
+            )
         if lines:
             raise UserError("\n  ".join(lines))
         if (found == NONE).all():

@@ -49,7 +49,7 @@ MADE = {
     "figures": r"agreement\.(png|svg)",
 }
 """Names of the files of a measurement, by folder."""
-CAPTION = "Agreement of each pair of readers, and of the network with each reader, with 95 % intervals."
+CAPTION = "Agreement of each pair of readers{}, with 95 % intervals."
 HOW = (
     "Intervals: a jackknife that leaves out one patient at a time, as all images of a patient may be read "
     "alike; how often they hold the truth was simulated (docs/agreement.md). Cohen’s kappa corrects for "
@@ -181,7 +181,10 @@ def _write(found: Agreement, agreed: pd.DataFrame, out: Path) -> Path:
         out,
         "agreement.html.j2",
         page="agreement.html",
-        figures=inlined_figures(out / "figures", {"agreement": CAPTION}),
+        figures=inlined_figures(
+            out / "figures",
+            {"agreement": CAPTION.format(" and of the network with each reader" * bool(network))},
+        ),
         tables=tables,
         confusion=confusion,
         how=f"{HOW}Consensus ({found['consensus']}): {RULES[found['consensus']]}.",

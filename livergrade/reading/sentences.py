@@ -47,10 +47,13 @@ def _of_network(machine: Machine) -> list[str]:
         return []
     told = [f"The network gives the same grade as a reader to {_percent(mean)} of the images, on average."]
     if between is not None and machine["lowest"] is not None and machine["highest"] is not None:
-        told[0] = told[0][:-1] + (
-            f"; that is {machine['inside']} the band of the pairs of readers on the same images "
-            f"({_percent(machine['lowest'])} to {_percent(machine['highest'])}, mean {_percent(between)})."
-        )
+        if len(machine["human"]) == 1:
+            told[0] = told[0][:-1] + f"; the two readers agree on {_percent(between)} of the same images."
+        else:
+            told[0] = told[0][:-1] + (
+                f"; that is {machine['inside']} the band of the pairs of readers on the same images ("
+                f"{_percent(machine['lowest'])} to {_percent(machine['highest'])}, mean {_percent(between)})."
+            )
     if "difference" in machine and machine["difference"]["value"] is not None:
         item = machine["difference"]
         beside = (
@@ -58,6 +61,8 @@ def _of_network(machine: Machine) -> list[str]:
         )
         apart = number(item["value"] or 0.0, "share")
         told.append(f"Network with reader less reader with reader: {apart} points{beside}.")
+        if item["low"] is not None and item["high"] is not None and item["low"] <= 0 <= item["high"]:
+            told[-1] = told[-1][:-1] + ": this does not tell the network apart from a reader."
     if "alternative" in machine and (rate := machine["alternative"]["winning_rate"]) is not None:
         test = machine["alternative"]
         done = "passes" if test["passed"] else "does not pass"

@@ -18,7 +18,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def given(images: list[str], contents: list[str] | None = None) -> pd.DataFrame:
-    return pd.DataFrame({"image": images, "sha256": contents or [""] * len(images)})
+    patients = [image.partition("_")[0] for image in images]
+    return pd.DataFrame(
+        {
+            "image": images,
+            "sha256": contents or [""] * len(images),
+            "patient": [f"P{patient}" for patient in patients],
+        }
+    )
 
 
 def test_its_grades_are_found_by_name_and_by_content(folder: Path) -> None:
@@ -41,6 +48,9 @@ def test_what_it_was_trained_on_is_refused_under_any_name(folder: Path) -> None:
     tested = network.split[network.split["split"] == "test"]["image"].iloc[0]
     with pytest.raises(UserError, match="another content"):
         network.grades_of(given([tested], ["f" * 64]), [tested])
+    stranger = given([tested]).assign(patient="somebody")
+    with pytest.raises(UserError, match=r"another patient under the names of 1 image.*sha256"):
+        network.grades_of(stranger, [tested])
     with pytest.raises(UserError, match=r"graded none of the 1 images.*livergrade\.evaluate"):
         network.grades_of(given(["new.png"]), ["new.png"])
 
