@@ -43,7 +43,9 @@ def test_the_table_says_when_the_cohort_was_recalibrated():
     text = table(found)
     after = found["calibration"]["test"]["image"]["log_loss"]["after"]["value"]
     line = " ".join(text.split())
-    assert f"Recalibrated on these 6 patients, each by all others: log-loss by image {after:.3f}, before" in line
+    assert (
+        f"Recalibrated on these 6 patients, each by all others: log-loss by image {after:.3f}, before" in line
+    )
     assert max(map(len, text.splitlines())) <= 80
 
 
