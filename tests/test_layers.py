@@ -24,6 +24,7 @@ FLOORS = (
     (
         *("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "tune", "plan"),
         "agreement",
+        "review",
         "__main__",
     ),
 )

@@ -99,12 +99,14 @@ def test_values_of_others_are_written_by_one_writer_for_each_medium() -> None:
         assert found == allowed, words
     for page in (*PACKAGE.rglob("*.j2"), *PACKAGE.rglob("*.html")):
         text = page.read_text("utf-8")
-        assert not re.search(r"\|\s*(safe|forceescape)\b|autoescape|<script", text), page
+        assert not re.search(r"\|\s*(safe|forceescape)\b|autoescape", text), page
+        scripts = re.findall(r"<script[^>]*>.?", text, re.DOTALL)
+        assert all(re.fullmatch(r'<script src="/\w+\.js" defer><', one) for one in scripts), f"{page}: inline"
         assert not re.search(r"=\{\{", text), f"{page}: an attribute without quotes"
         for address in re.findall(r"(?:src|href)=\"([^\"]*)", text):
-            assert re.fullmatch(r"\w+\.md|\{\{ (\w+\.(uri|maps)|sheet\.sheet \| urlencode) \}\}", address), (
-                f"{page}: {address}"
-            )
+            assert re.fullmatch(
+                r"\w+\.md|/\w+\.(js|css)|\{\{ (\w+\.(uri|maps)|sheet\.sheet \| urlencode) \}\}", address
+            ), f"{page}: {address}"
 
 
 def test_names_in_progress_lines_are_escaped() -> None:

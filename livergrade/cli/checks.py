@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from livergrade.cli.commands import COMMANDS
 from livergrade.cli.compose import make_absolute, parse_config, to_dataclass, typed_words
-from livergrade.config.schema import EvaluateConfig
+from livergrade.config.schema import EvaluateConfig, ReviewConfig
 from livergrade.errors import UserError
 
 _RUN = "is missing; give the folder of a run, as in run=outputs/senet/<time>"
@@ -44,9 +44,45 @@ def checked_options(name: str, composed: DictConfig, typed: Sequence[str] | None
             raise UserError(f"{key}: {message}")
     if isinstance(config, EvaluateConfig):
         _check_evaluation(config, typed_words(typed))
+    if isinstance(config, ReviewConfig):
+        _check_review(config, typed_words(typed))
     if name == "prepare" and config.regions and not config.table:
         raise UserError("table: images need patient and grade; give table=<CSV with slide,patient,grade>")
     return config
+
+
+def _check_review(config: ReviewConfig, words: Sequence[str]) -> None:
+    """Check that the images of a review are named once, or the folder of one that is gone on with.
+
+    Raises:
+        UserError: several sources are named or none, or options have no effect.
+    """
+    assert config.data
+    for key in COMMANDS["review"].refused:
+        if any(word.startswith(f"{key}=") for word in words):
+            raise UserError(f"{key}: has no effect on a review; leave it out")
+    if config.manifest:
+        if config.data.name or config.data.manifest:
+            raise UserError("manifest: and data= both name images; leave out one of the two")
+        config.data.name, config.data.manifest = "manifest", config.manifest
+    named = {"manifest or data": config.data.name, "run": config.run, "of": config.of}
+    given = [key for key, value in named.items() if value]
+    if len(given) > 1:
+        raise UserError(f"{', '.join(given)}: both name images; leave out one of the two")
+    if not given and not config.out:
+        raise UserError(
+            "manifest: which images should be read? Give a table, as in manifest=cohort.csv, run=<folder> or "
+            "data=synthetic; or out=<folder> of a review to go on with"
+        )
+    if given and not config.readers:
+        raise UserError("readers: who reads? Give their names, as in readers=[anna,ben]")
+    if config.mode == "adjudicate" and given and not config.of:
+        raise UserError("of: mode=adjudicate needs the folder of the review whose readers differ")
+    if config.mode == "audit" and given and not config.run:
+        raise UserError("run: mode=audit needs the folder of a finished run")
+    if config.of and config.mode != "adjudicate":
+        raise UserError("of: is for mode=adjudicate; leave it out")
+    make_absolute(config.data)
 
 
 def _check_evaluation(config: EvaluateConfig, words: Sequence[str]) -> None:

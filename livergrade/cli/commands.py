@@ -19,6 +19,7 @@ from livergrade.config.schema import (
     PlanConfig,
     PredictConfig,
     PrepareConfig,
+    ReviewConfig,
     TrainConfig,
     TuneConfig,
 )
@@ -120,6 +121,16 @@ _EVERY = (
         "readings=readings.csv run=outputs/senet/<time>",
         "Measure how well readers agree, and how well a network agrees with them as one more reader.",
         AgreementConfig(),
+    ),
+    Command(
+        "review",
+        "manifest=cohort.csv readers=[anna,ben]",
+        "Let pathologists read images on a local page: blinded, several readers, every reading kept.",
+        ReviewConfig(data=DataConfig()),
+        refused=(
+            *("data.image_size", "data.batch_size", "data.workers", "data.cache", "data.cache_limit"),
+            *("data.split_file", "data.mixed_grades"),
+        ),
     ),
     Command(
         "tune",

@@ -16,7 +16,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from livergrade.cli.refusals import unknown_option
 from livergrade.config.fields import options
-from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, TrainConfig
+from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, ReviewConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
 from livergrade.io.grade_map import typed_grades
@@ -111,7 +111,9 @@ def _empty_names(config: object) -> list[str]:
 
 def _cohort_problems(config: object) -> list[str]:
     data = getattr(config, "data", None)
-    if not isinstance(data, DataConfig) or (isinstance(config, EvaluateConfig) and not data.name):
+    if not isinstance(data, DataConfig) or (
+        isinstance(config, EvaluateConfig | ReviewConfig) and not data.name
+    ):
         return []  # an evaluation's own cohort is the run's
     from livergrade.data.kinds import cohort_problems  # imports pandas, too slow for --help
 

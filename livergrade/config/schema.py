@@ -597,6 +597,45 @@ class AgreementConfig:
 
 
 @dataclass
+class ReviewConfig:
+    """All options of ``python -m livergrade.review``."""
+
+    manifest: str | None = option(
+        None,
+        "table of the images (CSV, .xlsx), whose grades need not be known yet, or the folder of "
+        "livergrade.prepare; the same as data=manifest data.manifest=…",
+    )
+    run: str | None = option(None, "folder of a finished run: its test images are read")
+    of: str | None = option(None, "folder of an earlier review, whose readers differ (mode=adjudicate)")
+    data: DataConfig | None = option(
+        None, "a cohort, as data=synthetic or data=folder; null: what manifest, run or of names"
+    )
+    readers: list[str] = option([], "names of the readers, as [anna,ben]; each gets a link of their own")
+    mode: str = option(
+        "read",
+        "read: grade blinded and independently; adjudicate: decide where the readers of an earlier review "
+        "differ; confirm: keep an image or leave it out; audit: grade a run's test images, those first that "
+        "the network contradicts most, and see its answer afterwards",
+        choices=("read", "adjudicate", "confirm", "audit"),
+    )
+    repeats: int = option(
+        0, "images that each reader gets twice, to see how far a reader agrees with themselves", low=0
+    )
+    seed: int = option(0, "seed of the order, which is another one for each reader", low=0, high=2**32 - 1)
+    out: str | None = option(
+        None, "folder to write, a new one or that of a review to go on with; null: a new one"
+    )
+    export: bool = option(False, "only write the tables of the review in out, and start no page")
+    host: str | None = option(
+        None,
+        "name or address at which other machines reach the page, with TLS alone; null: this machine only",
+    )
+    port: int = option(8765, "port of the page; 0: any that is free", low=0, high=65535)
+    tls_cert: str | None = option(None, "file of the TLS certificate with its chain, PEM (host)")
+    tls_key: str | None = option(None, "file of its private key, PEM, without a password (host)")
+
+
+@dataclass
 class TuneConfig:
     """All options of ``python -m livergrade.tune``."""
 

@@ -14,6 +14,7 @@ from livergrade.config.schema import (
     ExportConfig,
     ModelConfig,
     PrepareConfig,
+    ReviewConfig,
     TrainConfig,
 )
 from livergrade.config.views import view_count
@@ -33,8 +34,8 @@ LONGEST_PATTERN = 1000
 def problems(config: Any) -> list[str]:  # noqa: ANN401
     """Validate all values; returns one message for each error."""
     errors = []
-    if isinstance(config, EvaluateConfig) and config.data and not config.data.name:
-        config = replace(config, data=None)  # the run's own cohort, with the run's options
+    if isinstance(config, EvaluateConfig | ReviewConfig) and config.data and not config.data.name:
+        config = replace(config, data=None)  # no cohort of its own: that of a run, or a table
     for key, item, value in options(config):
         choices, low, high = (item.metadata[name] for name in ("choices", "low", "high"))
         if value is None:
@@ -51,7 +52,7 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
         errors += _class_errors("classes", config.classes)
         errors += rule_problems(config.region_class, config.classes)
         errors += grade_map_problems(config.grades, "grades", config.classes)
-    if isinstance(config, EvaluateConfig) and config.data:
+    if isinstance(config, EvaluateConfig | ReviewConfig) and config.data:
         errors += _data_errors(config.data, known=False)
     if isinstance(config, ExportConfig):
         errors += _export_errors(config)

@@ -13,7 +13,7 @@ from pathlib import Path
 from livergrade.errors import UserError
 from livergrade.io.home import expanded
 
-IN_PLACE = re.compile(r".*\.(log|yaml|db|db-journal)")
+IN_PLACE = re.compile(r".*\.(log|yaml|db|db-journal|db-wal|db-shm)")
 """Files that are written in place, not renamed: a second hard link to one would be written as well."""
 LAUNCHER = ".submitit"
 """Folder of the SLURM launcher in a sweep's folder; it links its submission files to each other."""

@@ -1,1 +1,1 @@
-"""What people graded, and how well they and a network agree."""
+"""Pathologists read images, and how well they and a network agree."""

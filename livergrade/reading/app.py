@@ -1,0 +1,173 @@
+"""The answers of the page's server: who reads, what comes next, and what was read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from livergrade.io.pixel_reading import PixelReading
+from livergrade.reading.answers import SentReading, SentToken, SentUndo, checked, choices, parse
+from livergrade.reading.guard import Guard
+from livergrade.reading.pictures import picture
+from livergrade.reading.store import RefusedError, Store
+
+PAGE = Path(__file__).with_name("page")
+FILES = {
+    "/": ("review.html", "text/html; charset=utf-8"),
+    "/review.js": ("review.js", "text/javascript; charset=utf-8"),
+    "/picture.js": ("picture.js", "text/javascript; charset=utf-8"),
+    "/review.css": ("review.css", "text/css; charset=utf-8"),
+    "/words.json": ("words.json", "application/json"),
+}
+"""Address → file of the package and its type; nothing else is read by name."""
+COOKIE = "livergrade_review"
+_WEEK = 7 * 24 * 3600
+
+Answer = Callable[[Request, str], Awaitable[Response]]
+
+
+class Server:
+    """Answers requests about one review.
+
+    Args:
+        store: its database.
+        tokens: one-time token → reader. A token that was used is removed.
+        secure: whether the page is reached by TLS.
+    """
+
+    def __init__(self, store: Store, tokens: dict[str, str], *, secure: bool) -> None:
+        self.store, self.tokens, self.secure = store, tokens, secure
+        self.reading = PixelReading(**store.facts["reading"])
+        self.files = {url: ((PAGE / name).read_bytes(), kind) for url, (name, kind) in FILES.items()}
+
+    def app(self, hosts: Collection[str]) -> Guard:
+        """The ASGI application.
+
+        Args:
+            hosts: names that the server has, with the port.
+        """
+        routes = [
+            *(Route(url, self._file, methods=["GET"]) for url in FILES),
+            Route("/favicon.ico", self._no_icon, methods=["GET"]),
+            Route("/session", self._enter, methods=["POST"]),
+            Route("/state", self._of_reader(self._state), methods=["GET"]),
+            Route("/image/{place:int}", self._of_reader(self._image), methods=["GET"]),
+            Route("/reading", self._of_reader(self._read), methods=["POST"]),
+            Route("/undo", self._of_reader(self._undo), methods=["POST"]),
+            Route("/{path:path}", self._nothing, methods=["GET", "POST"]),
+        ]
+        return Guard(Starlette(routes=routes), "https" if self.secure else "http", hosts)
+
+    async def _nothing(self, request: Request) -> Response:
+        return _error(404, "there is no such page")
+
+    async def _no_icon(self, request: Request) -> Response:
+        return Response(status_code=204)
+
+    async def _file(self, request: Request) -> Response:
+        content, kind = self.files[request.url.path]
+        return Response(content, media_type=kind)
+
+    async def _enter(self, request: Request) -> Response:
+        """Exchange a link's token for the cookie of a session."""
+        try:
+            token = parse(await request.body(), SentToken).token
+        except RefusedError as error:
+            return _error(400, str(error))
+        reader = self.tokens.pop(token, None)
+        if reader is None:
+            return _error(403, "this link was used already, or is of an earlier start; ask for a new one")
+        value = secrets.token_urlsafe(32)
+        self.store.add_session(_digest(value), reader)
+        answer = JSONResponse({})
+        answer.set_cookie(
+            COOKIE, value, max_age=_WEEK, path="/", secure=self.secure, httponly=True, samesite="strict"
+        )
+        return answer
+
+    def _of_reader(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+        """Have a request answered only for a reader; what can't be done is told in one line."""
+
+        async def answered(request: Request) -> Response:
+            reader = self.store.session(_digest(request.cookies.get(COOKIE, "")))
+            if reader is None:
+                return _error(401, "open the link that you were given")
+            try:
+                return await answer(request, reader)
+            except RefusedError as error:
+                return _error(409, str(error))
+            except sqlite3.Error:
+                return _error(
+                    503, "this could not be stored, perhaps since the disk is full; it is tried again"
+                )
+
+        return answered
+
+    async def _state(self, request: Request, reader: str) -> Response:
+        return JSONResponse(state(self.store, reader))
+
+    async def _image(self, request: Request, reader: str) -> Response:
+        tasks, place = self.store.tasks(reader), request.path_params["place"]
+        if place >= len(tasks):
+            return _error(404, "there is no such image")
+        cells = self.store.images[tasks[place]]
+        path = Path(self.store.facts["root"]) / cells["image"]
+        content, kind = await run_in_threadpool(picture, path, cells["sha256"], self.reading)
+        return Response(content, media_type=kind)
+
+    async def _read(self, request: Request, reader: str) -> Response:
+        reading = checked(parse(await request.body(), SentReading), self.store.facts)
+        self.store.add(reader, reading)
+        image = self.store.tasks(reader)[reading.place]
+        return JSONResponse({"revealed": self.store.facts["revealed"].get(str(image))})
+
+    async def _undo(self, request: Request, reader: str) -> Response:
+        sent = parse(await request.body(), SentUndo)
+        self.store.undo(reader, sent.id, sent.reading)
+        return JSONResponse({})
+
+
+def state(store: Store, reader: str) -> dict[str, Any]:
+    """Where a reader is: what the page shows.
+
+    Returns:
+        ``reader``, ``mode``, ``classes``, ``choices``, ``total`` and ``done`` (images), ``place`` (the next
+        image in the reader's order; None: all are read), ``mpp`` (µm per pixel of that image; None: not
+        known), ``shown`` (the answers of others, if they are to be seen), and ``last`` (id of the reading
+        that can be undone, or None).
+    """
+    tasks, readings = store.tasks(reader), store.valid(reader)
+    done = {row["place"] for row in readings}
+    place = next((place for place in range(len(tasks)) if place not in done), None)
+    cells: Mapping[str, str] = {} if place is None else store.images[tasks[place]]
+    return {
+        "reader": reader,
+        "mode": store.facts["mode"],
+        "classes": store.facts["classes"],
+        "choices": choices(store.facts),
+        "total": len(tasks),
+        "done": len(done),
+        "place": place,
+        "mpp": float(cells["mpp"]) if cells.get("mpp") else None,
+        "shown": [] if place is None else store.facts["shown"].get(str(tasks[place]), []),
+        "last": readings[-1]["id"] if readings else None,
+    }
+
+
+def _error(status: int, reason: str) -> Response:
+    return Response(json.dumps({"error": reason}), status, media_type="application/json")
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()

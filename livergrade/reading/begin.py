@@ -1,0 +1,171 @@
+"""Begin a review, or open one to go on with: what is read, by whom, and in which order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from livergrade.config.schema import ReviewConfig
+from livergrade.errors import UserError
+from livergrade.io.inside import same_on_disk
+from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.visible import one_line
+from livergrade.reading.images import ReviewImages, images_of
+from livergrade.reading.store import NAME, Store, create
+from livergrade.reading.tasks import by_doubt, differing, shuffled
+from livergrade.runs.run import Run
+
+_READER = re.compile(r"\w[\w-]{0,39}")
+MOST_READERS = 100
+
+
+def begin(config: ReviewConfig, out: Path) -> Store:
+    """Open the review in a folder; make it first if there is none.
+
+    Args:
+        config: the options; with ``out`` alone, a review goes on with its own.
+        out: its folder.
+
+    Raises:
+        UserError: the images can't be used, or the folder holds a review of other images or options.
+    """
+    assert config.data
+    path = out / NAME
+    given = config.data.name or config.run or config.of
+    if not given:
+        return Store(path)
+    if problems := reader_problems(config.readers):
+        raise UserError("\n".join(problems))
+    facts, images, tasks, earlier = _adjudication(config) if config.of else _first_reading(config)
+    if not path.exists():
+        create(path, facts, images, tasks, earlier)
+        return Store(path)
+    store = Store(path)
+    others = [key for key in facts if store.facts.get(key) != facts[key]]
+    if store.images != images:
+        others.append("images")
+    if others:
+        store.close()
+        raise UserError(
+            f"{out}: holds a review with other {', '.join(others)}; go on with it by out={out} alone, or "
+            "choose another folder"
+        )
+    return store
+
+
+def reader_problems(readers: Sequence[str]) -> list[str]:
+    """What is wrong with the names of readers, one line each."""
+    problems = [
+        f"readers: {one_line(name)!r} must be up to 40 letters, digits, _ and -, as it names a column"
+        for name in readers
+        if not _READER.fullmatch(name)
+    ]
+    keys = [same_on_disk(name) for name in readers]
+    twice = sorted({name for name, key in zip(readers, keys, strict=True) if keys.count(key) > 1})
+    if twice:
+        problems.append(f"readers: {', '.join(map(one_line, twice))} name one reader twice")
+    if len(readers) > MOST_READERS:
+        problems.append(f"readers: {len(readers)} are named, and at most {MOST_READERS} can be")
+    return problems
+
+
+_Review = tuple[dict[str, Any], list[dict[str, str]], dict[str, list[int]], list[dict[str, Any]]]
+
+
+def _first_reading(config: ReviewConfig) -> _Review:
+    """Facts, images and tasks of a review of images, and no earlier readings."""
+    found = images_of(config)
+    if found.table.empty:
+        raise UserError("there is no image to be read")
+    images = [{str(name): str(cell) for name, cell in row.items()} for row in found.table.to_dict("records")]
+    if config.repeats > len(images) // 2:
+        raise UserError(f"repeats={config.repeats}: at most half of the {len(images)} images can come twice")
+    facts = _facts(config, found.classes, found.root, found.reading)
+    if config.mode == "audit":
+        assert config.run
+        order, facts["revealed"] = _audit(Run(Path(config.run)), found)
+        tasks = dict.fromkeys(config.readers, order)
+    else:
+        tasks = {
+            reader: shuffled(len(images), reader, config.seed, config.repeats) for reader in config.readers
+        }
+    return facts, images, tasks, []
+
+
+def _facts(config: ReviewConfig, classes: list[str], root: Path, reading: PixelReading) -> dict[str, Any]:
+    return {
+        "mode": config.mode,
+        "classes": classes,
+        "root": str(root),
+        "readers": list(config.readers),
+        "seed": config.seed,
+        "repeats": config.repeats,
+        "reading": asdict(reading),
+        "shown": {},
+        "revealed": {},
+    }
+
+
+def _audit(run: Run, found: ReviewImages) -> tuple[list[int], dict[str, Any]]:
+    """The order of an audit, and by image what is shown once it was answered."""
+    doubt = by_doubt(run.tested, found.classes)
+    names = found.table["image"].tolist()
+    order = sorted(range(len(names)), key=lambda number: (-doubt[names[number]], number))
+    columns = [f"p_{grade}" for grade in found.classes]
+    mean: pd.DataFrame = run.tested.groupby("image")[columns].mean()
+    told = {}
+    for number, name in enumerate(names):
+        shares = [round(float(value), 4) for value in mean.loc[name]]
+        told[str(number)] = {
+            "predicted": found.classes[shares.index(max(shares))],
+            "probabilities": shares,
+            "recorded": found.table["grade"].iloc[number],
+        }
+    return order, told
+
+
+def _adjudication(config: ReviewConfig) -> _Review:
+    """Facts, images and tasks where the readers of an earlier review differ, and its readings."""
+    assert config.of
+    first = Store(Path(config.of) / NAME)
+    try:
+        earlier = first.readings()
+        facts, images = dict(first.facts), first.images
+    finally:
+        first.close()
+    if facts["mode"] != "read":
+        raise UserError(f"of={config.of}: is a review of mode={facts['mode']}; give one of mode=read")
+    if both := sorted(set(config.readers) & set(facts["readers"])):
+        raise UserError(
+            f"readers: {', '.join(both)} read these images already; give who decides a name of their own, as "
+            "panel"
+        )
+    answers: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in earlier:
+        if not row["undone"]:
+            answers.setdefault(row["image"], {}).setdefault(row["reader"], row)
+    several = {
+        image: [of["grade"] for of in given.values()] for image, given in answers.items() if len(given) > 1
+    }
+    images_to_read = differing(several)
+    if not images_to_read:
+        raise UserError(
+            f"of={config.of}: no image was graded differently by two readers; nothing is to be decided"
+        )
+    told = ("grade", "excluded", "confidence", "comment")
+    own = _facts(config, facts["classes"], Path(facts["root"]), PixelReading(**facts["reading"]))
+    own["shown"] = {
+        str(image): [
+            {key: answers[image][reader][key] for key in told}
+            for reader in facts["readers"]
+            if reader in answers[image]
+        ]
+        for image in images_to_read
+    }
+    own["first_readers"] = facts["readers"]
+    return own, images, dict.fromkeys(config.readers, images_to_read), earlier

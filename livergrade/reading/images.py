@@ -1,0 +1,128 @@
+"""Which images are read: those of a table, of a cohort, of a finished run, or of an earlier review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from livergrade.config.schema import DataConfig, ReviewConfig
+from livergrade.data.kinds import read_cohort
+from livergrade.data.validation import broken_files, names_outside
+from livergrade.errors import UserError
+from livergrade.io.fingerprints import Fingerprints
+from livergrade.io.images import SUFFIXES
+from livergrade.io.inside import Inside
+from livergrade.io.named_files import as_named
+from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.pixel_size import read_mpp
+from livergrade.io.user_tables import Wanted, path_hint, read_user_table
+from livergrade.io.visible import one_line
+from livergrade.runs.run import Run
+
+MANIFEST = "manifest.csv"
+"""The table that ``livergrade.prepare`` leaves in its folder."""
+
+
+@dataclass(frozen=True)
+class ReviewImages:
+    """Images that are to be read.
+
+    Attributes:
+        table: one row per image, all text: ``image`` (path in ``root``), ``sha256``, ``patient``, ``grade``
+            and ``mpp`` (blank where not known), and the manifest's other columns.
+        root: folder of the ``image`` paths, absolute.
+        classes: the grades, worst to best.
+        reading: how the images are read.
+    """
+
+    table: pd.DataFrame
+    root: Path
+    classes: list[str]
+    reading: PixelReading
+
+
+def images_of(config: ReviewConfig) -> ReviewImages:
+    """The images that the options name.
+
+    Raises:
+        UserError: the source can't be read, or images are missing or damaged; all are listed.
+    """
+    assert config.data
+    if config.run:
+        return of_run(Run(Path(config.run)), outside=config.data.outside)
+    if config.data.name == "manifest":
+        return _of_table(config.data)
+    cohort = read_cohort(config.data, outside=config.data.outside)
+    return ReviewImages(_complete(cohort.table), cohort.root.absolute(), cohort.classes, cohort.reading)
+
+
+def of_run(run: Run, *, outside: bool) -> ReviewImages:
+    """The test images of a finished run, where its own cohort has them, with the run's content.
+
+    Raises:
+        UserError: the folder holds no run, or an image is missing or another one.
+    """
+    tested = run.tested.drop_duplicates("image")[["image", "patient", "grade"]]
+    cohort = read_cohort(run.config.data, outside=outside, run=run.folder)
+    below = Inside(cohort.root, outside=outside)
+    for image in tested["image"]:
+        run.image(image, below)
+    table = cohort.table[cohort.table["image"].isin(tested["image"])].reset_index(drop=True)
+    if lost := sorted(set(tested["image"]) - set(table["image"])):
+        raise UserError(
+            f"{run.folder}: {len(lost)} test images are no longer in its cohort, {one_line(lost[0])} among "
+            "them; put them back, or give a manifest"
+        )
+    return ReviewImages(_complete(table), cohort.root.absolute(), run.classes, cohort.reading)
+
+
+def _of_table(options: DataConfig) -> ReviewImages:
+    """Images of a table whose grades need not be known yet.
+
+    Raises:
+        UserError: with all problems, one per line.
+    """
+    path = Path(options.manifest or "")
+    path = path / MANIFEST if path.is_dir() else path
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such table{path_hint(str(path))}; give manifest=<file.csv>")
+    root = (Path(options.root) if options.root else path.parent).absolute()
+    known = ("image", "patient", "grade", "mpp", "sha256")
+    wanted = Wanted(known, ("image",), vars(options.columns), "data.columns", {"mpp": read_mpp})
+    found = read_user_table(path, wanted)
+    cells = found.cells.apply(lambda column: column.str.strip())
+    cells["image"] = [as_named(name, root, options.suffix, SUFFIXES) for name in cells["image"]]
+    problems = [*found.problems]
+    for row, (name, twice) in enumerate(zip(cells["image"], cells["image"].duplicated(), strict=True)):
+        if not name or twice:
+            problems.append(
+                f"{found.where(row)}: image {one_line(name) or 'is blank'}{' again' * bool(twice)}"
+            )
+    led_out = {} if options.outside else names_outside(cells["image"].tolist(), Inside(root))
+    problems += [f"{found.where(row)}: image {one_line(reason)}" for row, reason in led_out.items()]
+    checked = {row: root / name for row, name in enumerate(cells["image"]) if name and row not in led_out}
+    damaged = broken_files(checked, opened_only=True, reading=options.reading())
+    problems += [f"{found.where(row)}: image {one_line(checked[row])} {why}" for row, why in damaged.items()]
+    if not problems:
+        hashes = Fingerprints(None).of([root / name for name in cells["image"]])
+        for row, (told, real) in enumerate(zip(cells.get("sha256", hashes), hashes, strict=True)):
+            if told and told.lower() != real:
+                problems.append(f"{found.where(row)}: image does not match the sha256 in the manifest")
+        cells["sha256"] = hashes
+    if problems:
+        listed = "\n".join(f"  {line}" for line in problems)
+        raise UserError(f"{path}: {len(problems)} problem(s); correct those rows:\n{listed}")
+    return ReviewImages(_complete(cells), root, options.classes, options.reading())
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text, with a column for all that may be known, in a fixed order of columns and rows."""
+    first = ["image", "sha256", "patient", "grade", "mpp"]
+    text = table.fillna("").astype(str)
+    for name in first:
+        if name not in text:
+            text[name] = ""
+    others = [name for name in text if name not in first]
+    return text[[*first, *others]].sort_values("image", ignore_index=True)

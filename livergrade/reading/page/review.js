@@ -1,0 +1,322 @@
+"use strict";
+/* One reader's page. What is shown is set as text, never as HTML; every reading has a number of its own, so
+   that one that is sent again is the same reading. */
+
+const $ = (id) => document.getElementById(id);
+const PENDING = "livergrade-pending", LANGUAGE = "livergrade-language";
+const picture = new Picture($("stage"), $("picture"), $("scale"));
+let words, state, chosen, confidence, ahead, busy = false, finished = false;
+let watched = 0, since = null, paused = false, revealing = false;
+
+function word(name, values = {}) {
+  const text = words[language()][name] ?? name;
+  return text.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+}
+
+function language() {
+  const wanted = [stored(localStorage, LANGUAGE), ...navigator.languages].map((name) => (name || "").slice(0, 2));
+  return wanted.find((name) => name in words) ?? "en";
+}
+
+function stored(storage, key) {
+  try { return storage.getItem(key); } catch { return null; }
+}
+
+function store(storage, key, value) {
+  try { value === null ? storage.removeItem(key) : storage.setItem(key, value); } catch { /* not allowed */ }
+}
+
+const number = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/* Answer of the server; an Error with .final if it will not be another one later. */
+async function ask(address, sent) {
+  const options = sent
+    ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(sent) }
+    : {};
+  const answer = await fetch(address, options);
+  const content = await answer.json();
+  if (answer.ok) return content;
+  throw Object.assign(new Error(content.error ?? answer.statusText), { final: answer.status < 500 });
+}
+
+/* Send until it is answered for. A reading also outlives that the page is closed. */
+async function send(address, sent) {
+  store(sessionStorage, PENDING, JSON.stringify([address, sent]));
+  for (let pause = 500; ; pause = Math.min(5000, pause * 2)) {
+    try {
+      const answer = await ask(address, sent);
+      store(sessionStorage, PENDING, null);
+      return answer;
+    } catch (error) {
+      if (error.final) {
+        store(sessionStorage, PENDING, null);
+        throw error;
+      }
+      say(word("again"));
+      await wait(pause);
+    }
+  }
+}
+
+const say = (text) => { $("message").textContent = text; };
+
+/* ── time ─────────────────────────────────────────────────────────────────────────────── */
+
+function clock(on) {
+  if (since !== null) watched += performance.now() - since;
+  since = on && !document.hidden && !paused ? performance.now() : null;
+}
+
+function pause(on) {
+  paused = on && !finished;
+  clock(!paused);
+  cover(paused ? word("paused") : null);
+  $("pause").textContent = word(paused ? "resume" : "pause");
+  $("pause").setAttribute("aria-pressed", paused);
+}
+
+function cover(text) {
+  $("cover").hidden = text === null;
+  $("cover").textContent = text ?? "";
+}
+
+/* ── what is shown ────────────────────────────────────────────────────────────────────── */
+
+function button(text, key, pressed) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.setAttribute("aria-pressed", "false");
+  if (key) {
+    const hint = document.createElement("kbd");
+    hint.textContent = key;
+    hint.ariaHidden = "true";
+    made.append(hint);
+  }
+  made.append(text);
+  made.addEventListener("click", pressed);
+  return made;
+}
+
+function listed(list, lines) {
+  list.replaceChildren(...lines.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = line;
+    return item;
+  }));
+}
+
+function choose(at) {
+  if (busy || paused || revealing || finished || !state.choices[at]) return;
+  chosen = at;
+  mark("choices", at);
+  say("");
+}
+
+function mark(id, at) {
+  [...$(id).querySelectorAll("button")].forEach((made, place) =>
+    made.setAttribute("aria-pressed", String(place === at)));
+}
+
+function sure(value) {
+  confidence = confidence === value ? null : value;
+  mark("confidence", confidence === null ? -1 : confidence - 1);
+}
+
+function translate() {
+  document.documentElement.lang = language();
+  document.title = `${word("title")} – livergrade`;
+  for (const [id, name] of [["undo", "undo"], ["next", "next"], ["research", "research"], ["language-label", "language_label"]])
+    $(id).textContent = word(name);
+  for (const [id, name] of [["zoom-in", "zoom_in"], ["zoom-out", "zoom_out"], ["fit", "fit"]]) {
+    $(id).ariaLabel = word(name);
+    $(id).title = word(name);
+  }
+  $("choices").querySelector("legend").textContent = word("answer");
+  $("confidence").querySelector("legend").textContent = word("confidence");
+  $("confidence").querySelectorAll(".ends span").forEach((end, at) => { end.textContent = word(["unsure", "sure"][at]); });
+  $("comment").querySelector("span").textContent = word("comment");
+  $("shown").querySelector("h2").textContent = word("others");
+  $("pause").textContent = word(paused ? "resume" : "pause");
+  if (state) show();
+}
+
+function show() {
+  const at = Math.min(state.done + 1, state.total);
+  $("progress").textContent = word("of", { n: at, total: state.total });
+  $("reader").textContent = word("reader", { name: state.reader });
+  $("hint").textContent = word("hint", { keys: state.choices.map((_, place) => place + 1).join(" ") });
+  $("stage").ariaLabel = word("image", { n: at });
+  $("undo").disabled = !state.last || busy;
+  $("choices").querySelector(".row").replaceChildren(
+    ...state.choices.map((choice, place) => {
+      const made = button(word(choice.choice), String(place + 1), () => choose(place));
+      made.classList.toggle("excludes", choice.excluded);
+      return made;
+    }));
+  $("confidence").querySelector(".row").replaceChildren(
+    ...[1, 2, 3, 4, 5].map((value) => button(String(value), "", () => sure(value))));
+  mark("choices", chosen);
+  mark("confidence", (confidence ?? 0) - 1);
+  $("shown").hidden = !state.shown.length;
+  listed($("shown").querySelector("ul"), state.shown.map((other, place) => {
+    const told = [word(other.grade ?? other.excluded)];
+    if (other.confidence) told.push(`${word("confidence")} ${other.confidence}`);
+    if (other.comment) told.push(other.comment);
+    return `${word("other", { letter: String.fromCharCode(65 + place) })}: ${told.join(", ")}`;
+  }));
+  finished = state.place === null;
+  $("panel").classList.toggle("finished", finished);
+  if (finished) {
+    picture.hide();
+    cover(word("finished"));
+  }
+}
+
+/* Bytes of an image; fetched one ahead, so that the next one is there at once. */
+function load(place) {
+  if (ahead?.place === place) return ahead.loaded;
+  const loaded = fetch(`/image/${place}`).then(async (answer) => {
+    if (!answer.ok) throw Object.assign(new Error((await answer.json()).error), { final: answer.status < 500 });
+    return URL.createObjectURL(await answer.blob());
+  });
+  loaded.catch(() => {});
+  ahead = { place, loaded };
+  return loaded;
+}
+
+async function open() {
+  state = await patiently(() => ask("/state"));
+  chosen = confidence = null;
+  revealing = false;
+  $("revealed").hidden = true;
+  $("comment").querySelector("textarea").value = "";
+  watched = 0;
+  since = null;
+  show();
+  if (finished) return;
+  cover(word("loading"));
+  const place = state.place;
+  const address = await patiently(() => load(place));
+  await picture.show(address, state.mpp);
+  URL.revokeObjectURL(address);
+  ahead = null;
+  cover(null);
+  clock(true);
+  if (place + 1 < state.total) load(place + 1);
+}
+
+async function patiently(wanted) {
+  for (let pause = 500; ; pause = Math.min(5000, pause * 2)) {
+    try {
+      return await wanted();
+    } catch (error) {
+      if (error.final) throw error;
+      ahead = null;
+      await wait(pause);
+    }
+  }
+}
+
+/* ── what is done ─────────────────────────────────────────────────────────────────────── */
+
+async function once(work) {
+  if (busy) return;
+  busy = true;
+  try {
+    await work();
+  } catch (error) {
+    say(error.message);
+  } finally {
+    busy = false;
+    $("undo").disabled = !state?.last;
+  }
+}
+
+const next = () => once(async () => {
+  if (paused || finished) return;
+  if (revealing) return open();
+  if (chosen === null) return say(word("choose"));
+  clock(false);
+  say(word("saving"));
+  const { choice, excluded } = state.choices[chosen];
+  const comment = $("comment").querySelector("textarea").value;
+  const seconds = Math.round(watched) / 1000;
+  const answer = await send("/reading", { id: number(), place: state.place, choice, excluded, confidence, seconds, comment });
+  say("");
+  if (answer.revealed) return reveal(answer.revealed);
+  return open();
+});
+
+function reveal({ predicted, probabilities, recorded }) {
+  revealing = true;
+  const shares = state.classes.map((grade, at) => `${word(grade)} ${Math.round(100 * probabilities[at])} %`);
+  listed($("revealed").querySelector("ul"), [
+    `${word("network")}: ${word(predicted)} (${shares.join(", ")})`,
+    `${word("recorded")}: ${word(recorded)}`,
+  ]);
+  $("revealed").hidden = false;
+  say(word("no_answer"));
+}
+
+const undo = () => once(async () => {
+  if (paused || !state.last) return;
+  const last = revealing ? (await ask("/state")).last : state.last;
+  await send("/undo", { id: number(), reading: last });
+  say("");
+  ahead = null;
+  return open();
+});
+
+function key(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || !state) return;
+  if (event.target.matches("textarea, select")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const at = "123456789".indexOf(event.key);
+  const step = 60;
+  const keys = {
+    " ": next, u: undo, U: undo, Backspace: undo, p: () => pause(!paused), P: () => pause(!paused),
+    "+": () => picture.zoom(1.5), "=": () => picture.zoom(1.5), "-": () => picture.zoom(1 / 1.5),
+    0: () => picture.reset(), ArrowLeft: () => picture.pan(step, 0), ArrowRight: () => picture.pan(-step, 0),
+    ArrowUp: () => picture.pan(0, step), ArrowDown: () => picture.pan(0, -step),
+  };
+  if (at >= 0) choose(at);
+  else if (Object.hasOwn(keys, event.key)) keys[event.key]();
+  else return;
+  event.preventDefault();
+}
+
+async function start() {
+  words = await patiently(() => ask("/words.json"));
+  $("language").replaceChildren(...Object.entries(words).map(([name, of]) => new Option(of.language, name)));
+  $("language").value = language();
+  $("language").addEventListener("change", () => {
+    store(localStorage, LANGUAGE, $("language").value);
+    translate();
+  });
+  translate();
+  const token = location.hash.slice(1);
+  if (token) {
+    history.replaceState(null, "", "/");
+    await patiently(() => ask("/session", { token })).catch(async (error) => {
+      await ask("/state").catch(() => { throw error; }); // a used link of a reader who is in already
+    });
+  }
+  const pending = stored(sessionStorage, PENDING);
+  if (pending) await send(...JSON.parse(pending)).catch(() => {});
+  $("panel").addEventListener("submit", (event) => { event.preventDefault(); next(); });
+  $("undo").addEventListener("click", undo);
+  $("pause").addEventListener("click", () => pause(!paused));
+  $("zoom-in").addEventListener("click", () => picture.zoom(1.5));
+  $("zoom-out").addEventListener("click", () => picture.zoom(1 / 1.5));
+  $("fit").addEventListener("click", () => picture.reset());
+  document.addEventListener("keydown", key);
+  document.addEventListener("visibilitychange", () => clock(!document.hidden && !busy && !finished && !revealing));
+  await open();
+}
+
+start().catch((error) => { cover(error.message); say(error.message); });

@@ -1,0 +1,248 @@
+"""The database of a review: every reading is a row that is written once, before it is answered for.
+
+SQLite in WAL mode with ``synchronous=FULL``: what was answered for is on the disk, whatever ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from livergrade.errors import UserError
+from livergrade.io.regular_files import is_regular
+from livergrade.io.visible import shown
+from livergrade.io.write_below import require_writable
+
+NAME = "review.db"
+MARK = 0x4C475256
+"""SQLite's ``application_id`` of our databases."""
+_TABLES = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE images (number INTEGER PRIMARY KEY, cells TEXT NOT NULL) STRICT;
+CREATE TABLE tasks (reader TEXT NOT NULL, place INTEGER NOT NULL, image INTEGER NOT NULL,
+  PRIMARY KEY (reader, place)) STRICT;
+CREATE TABLE sessions (hash TEXT PRIMARY KEY, reader TEXT NOT NULL) STRICT;
+CREATE TABLE readings (id TEXT PRIMARY KEY, reader TEXT NOT NULL, place INTEGER NOT NULL,
+  image INTEGER NOT NULL, grade TEXT, excluded TEXT, confidence INTEGER, seconds REAL NOT NULL,
+  comment TEXT NOT NULL, mode TEXT NOT NULL, time TEXT NOT NULL) STRICT;
+CREATE INDEX of_place ON readings (reader, place);
+CREATE TABLE undone (id TEXT PRIMARY KEY, reading TEXT NOT NULL UNIQUE, time TEXT NOT NULL) STRICT;
+CREATE TRIGGER kept BEFORE UPDATE ON readings BEGIN SELECT RAISE(ABORT, 'readings stay as they are'); END;
+CREATE TRIGGER stays BEFORE DELETE ON readings BEGIN SELECT RAISE(ABORT, 'readings stay as they are'); END;
+"""
+
+
+class RefusedError(Exception):
+    """What a reader sent does not fit to what is stored; the message is one line for the page."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one reader said of one image.
+
+    Attributes:
+        id: made by the page, so that a reading that is sent again is the same one.
+        place: number of the image in the reader's order, from 0.
+        grade: the grade; None if the image was excluded, or kept without a grade.
+        excluded: why the image is left out; None if it is not.
+        confidence: 1 to 5; None: not told.
+        seconds: time for which the image was looked at.
+        comment: free text.
+    """
+
+    id: str
+    place: int
+    grade: str | None
+    excluded: str | None
+    confidence: int | None
+    seconds: float
+    comment: str
+
+
+class Store:
+    """An open database. To be used in one thread.
+
+    Args:
+        path: the file, which :func:`create` made.
+
+    Raises:
+        UserError: it is no database of a review, or is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not is_regular(path) or path.is_symlink():
+            raise UserError(f"{shown(path)}: there is no review; give the folder of one")
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db.row_factory = sqlite3.Row
+            for setting in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=FULL"):
+                self._db.execute(f"PRAGMA {setting}")
+            mark = self._db.execute("PRAGMA application_id").fetchone()[0]
+            found = (
+                self._db.execute("PRAGMA quick_check(1)").fetchone()[0] if mark == MARK else "another file"
+            )
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            self.facts: dict[str, Any] = {
+                row["name"]: json.loads(row["value"]) for row in self._db.execute("SELECT * FROM facts")
+            }
+            self.images: list[dict[str, str]] = [
+                json.loads(row["cells"]) for row in self._db.execute("SELECT * FROM images ORDER BY number")
+            ]
+        except (sqlite3.Error, ValueError) as error:
+            raise UserError(
+                f"{shown(path)}: is no database of a review, or is damaged ({shown(error)}); put it back "
+                "from a copy, or choose another folder"
+            ) from None
+
+    def close(self) -> None:
+        """Close the file; its journal is merged into it."""
+        self._db.close()
+
+    def tasks(self, reader: str) -> list[int]:
+        """Numbers of the images in the reader's order; empty if there is no such reader."""
+        found = self._db.execute("SELECT image FROM tasks WHERE reader = ? ORDER BY place", (reader,))
+        return [row["image"] for row in found]
+
+    def valid(self, reader: str) -> list[sqlite3.Row]:
+        """The reader's readings in this review that were not undone, in the order in which they were made."""
+        return self._db.execute(
+            "SELECT * FROM readings WHERE reader = ? AND mode = ? AND id NOT IN (SELECT reading FROM undone) "
+            "ORDER BY rowid",
+            (reader, self.facts["mode"]),
+        ).fetchall()
+
+    def readings(self) -> list[dict[str, Any]]:
+        """All readings, undone ones too (``undone``), in the order in which they were made."""
+        found = self._db.execute(
+            "SELECT *, id IN (SELECT reading FROM undone) AS undone FROM readings ORDER BY rowid"
+        )
+        return [dict(row) for row in found]
+
+    def add(self, reader: str, reading: Reading) -> None:
+        """Store a reading; if it is stored already, nothing changes.
+
+        Raises:
+            RefusedError: the reader has no such image or has answered it, or another reading has this id.
+        """
+        tasks = self.tasks(reader)
+        if not 0 <= reading.place < len(tasks):
+            raise RefusedError("there is no such image")
+        with self._write():
+            if row := self._db.execute("SELECT * FROM readings WHERE id = ?", (reading.id,)).fetchone():
+                if row["reader"] != reader or any(
+                    row[key] != value for key, value in asdict(reading).items()
+                ):
+                    raise RefusedError("another reading has this number; load the page again")
+                return
+            if any(row["place"] == reading.place for row in self.valid(reader)):
+                raise RefusedError(
+                    "this image was read already, perhaps in another window; load the page again"
+                )
+            values = asdict(reading) | {
+                "reader": reader,
+                "image": tasks[reading.place],
+                "mode": self.facts["mode"],
+                "time": now(),
+            }
+            self._insert("readings", values)
+
+    def undo(self, reader: str, number: str, reading: str) -> None:
+        """Mark a reader's own reading as undone; it stays in the table.
+
+        Args:
+            reader: whose it is.
+            number: made by the page, as of a reading.
+            reading: id of the reading.
+
+        Raises:
+            RefusedError: the reader has no such reading.
+        """
+        with self._write():
+            if self._db.execute("SELECT 1 FROM undone WHERE reading = ?", (reading,)).fetchone():
+                return
+            if all(row["id"] != reading for row in self.valid(reader)):
+                raise RefusedError("there is no such reading to be undone")
+            self._insert("undone", {"id": number, "reading": reading, "time": now()})
+
+    def add_session(self, digest: str, reader: str) -> None:
+        """Remember a reader's session by the hash of its cookie."""
+        with self._write():
+            self._insert("sessions", {"hash": digest, "reader": reader})
+
+    def session(self, digest: str) -> str | None:
+        """Whose session it is; None: nobody's."""
+        row = self._db.execute("SELECT reader FROM sessions WHERE hash = ?", (digest,)).fetchone()
+        return row["reader"] if row else None
+
+    def _insert(self, table: str, values: Mapping[str, Any]) -> None:
+        marks = ", ".join(f":{name}" for name in values)
+        self._db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", dict(values))  # noqa: S608
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def create(
+    path: Path,
+    facts: Mapping[str, Any],
+    images: Sequence[Mapping[str, str]],
+    tasks: Mapping[str, Sequence[int]],
+    earlier: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Make the database of a review, which its owner alone can read (mode 0600).
+
+    It is made under another name and renamed, so that a process that is killed leaves none that is half made.
+
+    Args:
+        path: the file.
+        facts: what the review is about: ``mode``, ``classes``, ``root`` and others.
+        images: cells of each image.
+        tasks: reader → numbers of images in their order.
+        earlier: readings of an earlier review, as :meth:`Store.readings` has them.
+    """
+    require_writable(path)
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
+    db = sqlite3.connect(part)
+    try:
+        db.executescript(_TABLES)
+        db.execute(f"PRAGMA application_id={MARK}")
+        db.executemany("INSERT INTO facts VALUES (?, ?)", [(key, json.dumps(facts[key])) for key in facts])
+        db.executemany("INSERT INTO images VALUES (?, ?)", list(enumerate(map(json.dumps, images))))
+        db.executemany(
+            "INSERT INTO tasks VALUES (?, ?, ?)",
+            [(who, place, image) for who, order in tasks.items() for place, image in enumerate(order)],
+        )
+        for row in earlier:
+            values = {key: row[key] for key in row if key != "undone"}
+            marks = ", ".join("?" * len(values))
+            columns = ", ".join(values)
+            db.execute(f"INSERT INTO readings ({columns}) VALUES ({marks})", list(values.values()))  # noqa: S608
+            if row["undone"]:
+                db.execute("INSERT INTO undone VALUES (?, ?, ?)", (f"of {row['id']}", row["id"], row["time"]))
+        db.commit()
+    finally:
+        db.close()
+    part.rename(path)
+
+
+def now() -> str:
+    """The time with its zone, ISO 8601, to the millisecond."""
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")

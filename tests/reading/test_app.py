@@ -1,0 +1,176 @@
+"""The server of the page, request by request."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.reading.client import ask, options, reading, started, write_images
+
+from livergrade.reading.app import FILES, PAGE  # isort: skip
+
+
+def test_a_reader_reads_all_images_and_goes_back_once(tmp_path: Path) -> None:
+    store, app, cookies = started(tmp_path)
+    cookie = cookies["anna"]
+    for place in range(4):
+        told = ask(app, "/state", cookie=cookie).json
+        assert (told["place"], told["done"], told["total"], told["mpp"]) == (place, place, 4, 0.5)
+        assert ask(app, f"/image/{place}", cookie=cookie).body[:4] == b"\x89PNG"
+        sent = reading(place, place, "well", confidence=2, comment="=1+1")
+        for _ in range(2):  # the first answer was lost
+            assert ask(app, "/reading", sent, cookie=cookie).status == 200
+    assert ask(app, "/undo", {"id": "f" * 32, "reading": told_last(app, cookie)}, cookie=cookie).status == 200
+    assert ask(app, "/state", cookie=cookie).json["place"] == 3
+    assert ask(app, "/reading", reading(9, 3, "poor"), cookie=cookie).status == 200
+    assert ask(app, "/state", cookie=cookie).json["place"] is None
+    assert ask(app, "/state", cookie=cookies["ben"]).json["done"] == 0
+    assert [row["undone"] for row in store.readings()] == [0, 0, 0, 1, 0]
+
+
+def told_last(app: object, cookie: str) -> str:
+    return str(ask(app, "/state", cookie=cookie).json["last"])
+
+
+def test_nothing_that_would_unblind_is_sent(tmp_path: Path) -> None:
+    _, app, cookies = started(tmp_path)
+    answers = [ask(app, "/state", cookie=cookies["anna"]), ask(app, "/image/0", cookie=cookies["anna"])]
+    for answer in answers:
+        told = answer.body + json.dumps(answer.headers).encode()
+        assert not re.search(rb"i\d\.png|P\d\b|sha256|ben", told)
+
+
+def test_a_link_works_once_and_its_cookie_is_kept_from_scripts_and_other_sites(tmp_path: Path) -> None:
+    _, app, _ = started(tmp_path)
+    again = ask(app, "/session", {"token": "token-anna"})
+    assert (again.status, "\n" in again.json["error"]) == (403, False)
+    for wrong in ({"token": "guess"}, {"token": 1}, {}):
+        assert ask(app, "/session", wrong).status in (400, 403)
+    from livergrade.reading.app import Server
+    from livergrade.reading.begin import begin
+
+    store = begin(options(None), tmp_path / "review")
+    for secure in (False, True):
+        server = Server(store, {"t": "anna"}, secure=secure).app(["127.0.0.1:8765"])
+        scheme = {"origin": f"http{'s' * secure}://127.0.0.1:8765"}
+        cookie = ask(server, "/session", {"token": "t"}, headers=scheme).headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert ("secure" in cookie) == secure
+
+
+def test_without_a_session_or_with_a_made_up_one_nothing_is_shown(tmp_path: Path) -> None:
+    _, app, cookies = started(tmp_path)
+    for cookie in ("", "livergrade_review=guess", cookies["anna"][:-1]):
+        for path, sent in (("/state", None), ("/image/0", None), ("/reading", reading(1, 0)), ("/undo", {})):
+            assert ask(app, path, sent, cookie=cookie).status == 401
+
+
+def test_a_reader_cannot_read_or_undo_as_another_one(tmp_path: Path) -> None:
+    store, app, cookies = started(tmp_path)
+    ask(app, "/reading", reading(1, 0), cookie=cookies["anna"])
+    assert ask(app, "/reading", reading(2, 0, reader="anna"), cookie=cookies["ben"]).status == 409
+    assert ask(app, "/reading", reading(1, 0), cookie=cookies["ben"]).status == 409
+    taken = ask(app, "/undo", {"id": "e" * 32, "reading": f"{1:032x}"}, cookie=cookies["ben"])
+    assert (taken.status, taken.json) == (409, {"error": "there is no such reading to be undone"})
+    assert [row["reader"] for row in store.readings()] == ["anna"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/image/../../etc/passwd",
+        "/image/%2e%2e%2fimages.csv",
+        "/image/i0.png",
+        "/image/-1",
+        "/image/4",
+        "/image/99999999999999999999999999",
+        "/../app.py",
+        "/page/review.html",
+        "/words.json/..",
+        "//etc/passwd",
+        "/review.db",
+    ],
+)
+def test_files_are_reached_by_their_number_alone(tmp_path: Path, path: str) -> None:
+    _, app, cookies = started(tmp_path)
+    answer = ask(app, path, cookie=cookies["anna"])
+    assert answer.status == 404
+    assert "\n" not in answer.json["error"]
+
+
+def test_a_full_disk_is_told_and_the_reading_can_be_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    store, app, cookies = started(tmp_path)
+
+    def full(*given: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_insert", full)
+        assert ask(app, "/reading", reading(1, 0), cookie=cookies["anna"]).status == 503
+    assert ask(app, "/reading", reading(1, 0), cookie=cookies["anna"]).status == 200
+    assert len(store.readings()) == 1
+
+
+def test_sessions_outlive_the_server(tmp_path: Path) -> None:
+    store, _, cookies = started(tmp_path)
+    store.close()
+    _, app, _ = started_again(tmp_path)
+    assert ask(app, "/state", cookie=cookies["ben"]).json["reader"] == "ben"
+
+
+def started_again(folder: Path) -> tuple[object, object, object]:
+    return started(folder, options(None))
+
+
+def test_the_page_has_no_inline_script_and_needs_nothing_from_elsewhere() -> None:
+    for name, _ in FILES.values():
+        text = (PAGE / name).read_text("utf-8")
+        wrong = r"https?:|innerHTML|insertAdjacent|document\.write|eval\(|\son\w+=|style="
+        assert not re.search(wrong, text), name
+    html = (PAGE / "review.html").read_text("utf-8")
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', html)) == {"/review.css", "/picture.js", "/review.js"}
+
+
+def test_all_languages_have_all_words_and_every_word_of_the_page_is_there() -> None:
+    from livergrade.reading.answers import REASONS
+
+    words = json.loads((PAGE / "words.json").read_text("utf-8"))
+    assert list(words) == ["en", "de", "zh"]
+    assert words["en"].keys() == words["de"].keys() == words["zh"].keys()
+    used = set(re.findall(r'word\("(\w+)"', (PAGE / "review.js").read_text("utf-8")))
+    assert used | set(REASONS) | {"keep", "ungradable", "poor", "moderate", "well"} <= words["en"].keys()
+    for name, text in words["en"].items():
+        for other in ("de", "zh"):
+            assert set(re.findall(r"\{\w+\}", words[other][name])) == set(re.findall(r"\{\w+\}", text)), name
+
+
+def test_adjudication_shows_the_answers_without_names(tmp_path: Path) -> None:
+    store, app, cookies = started(tmp_path)
+    for reader, choice in (("anna", "poor"), ("ben", "well")):
+        for place, image in enumerate(store.tasks(reader)):
+            sent = reading(100 * len(reader) + place, place, choice if image == 2 else "moderate")
+            ask(app, "/reading", sent, cookie=cookies[reader])
+    store.close()
+    folder = tmp_path / "second"
+    folder.mkdir()
+    config = options(None, ("panel",), mode="adjudicate", of=str(tmp_path / "review"))
+    second, app, cookies = started(folder, config)
+    told = ask(app, "/state", cookie=cookies["panel"]).json
+    assert (told["total"], [one["grade"] for one in told["shown"]]) == (1, ["poor", "well"])
+    assert "anna" not in json.dumps(told)
+    ask(app, "/reading", reading(999, 0, "well"), cookie=cookies["panel"])
+    assert [row["mode"] for row in second.readings()] == ["read"] * 8 + ["adjudicate"]
+
+
+def test_a_table_of_the_wrong_kind_is_not_begun(tmp_path: Path) -> None:
+    from livergrade.errors import UserError
+
+    table = write_images(tmp_path)
+    with pytest.raises(UserError, match="name one reader twice"):
+        started(tmp_path, options(table, ("Anna", "anna")))

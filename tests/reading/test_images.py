@@ -1,0 +1,54 @@
+"""Which images are read."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from livergrade.config.schema import DataConfig, ReviewConfig
+from livergrade.errors import UserError
+from livergrade.reading.images import images_of, of_run
+from livergrade.runs.run import Run
+from tests.conftest import write_cohort
+from tests.reading.client import options, write_images
+
+
+def test_a_table_needs_images_alone(tmp_path: Path) -> None:
+    table = write_images(tmp_path)
+    pd.read_csv(table)[["image"]].assign(site="A").to_csv(tmp_path / "manifest.csv", index=False)
+    for config in (options(table), options(tmp_path)):  # a folder that prepare left
+        found = images_of(config)
+        assert list(found.table.columns[:5]) == ["image", "sha256", "patient", "grade", "mpp"]
+        assert (found.table["sha256"].str.len() == 64).all()
+        assert found.root == tmp_path
+    assert found.table["site"].tolist() == ["A"] * 4
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    table = write_images(tmp_path)
+    (tmp_path / "i1.png").write_bytes(b"no image")
+    rows = pd.read_csv(table, dtype=str)
+    rows.loc[2, "image"], rows.loc[3, "image"] = "../x.png", "i0.png"
+    rows.to_csv(table, index=False)
+    with pytest.raises(UserError) as told:
+        images_of(options(table))
+    message = str(told.value)
+    assert "3 problem(s)" in message
+    assert "i0.png again" in message
+    assert "lies outside" in message
+    with pytest.raises(UserError, match="there is no such table"):
+        images_of(options(tmp_path / "none.csv"))
+
+
+def test_a_cohort_is_read_as_training_reads_it(tmp_path: Path) -> None:
+    write_cohort(tmp_path, patients=1, images=1)
+    data = DataConfig(name="folder", root=str(tmp_path), patient_pattern=r"(?P<patient>[PMW]\d+)_")
+    found = images_of(ReviewConfig(data=data, readers=["anna"]))
+    assert found.table["grade"].tolist() == ["moderate", "poor", "well"]
+
+
+def test_the_test_images_of_a_run(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    found = of_run(run, outside=False)
+    assert set(found.table["image"]) == set(run.tested["image"])
+    assert dict(zip(found.table["image"], found.table["sha256"], strict=True)).items() <= run.contents.items()
