@@ -129,7 +129,7 @@ _EVERY = (
         ReviewConfig(data=DataConfig()),
         refused=(
             *("data.image_size", "data.batch_size", "data.workers", "data.cache", "data.cache_limit"),
-            *("data.split_file", "data.mixed_grades"),
+            "data.split_file",
         ),
     ),
     Command(

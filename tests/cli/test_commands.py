@@ -33,6 +33,7 @@ NEEDED = {
     "export": {"run": "a"},
     "prepare": {"slides": "[a.svs]"},
     "agreement": {"readings": "a.csv"},
+    "review": {"readers": "[anna]", "data": "manifest", "data.manifest": "cohort.csv"},
 }
 """What a command can't do without."""
 

@@ -1,0 +1,208 @@
+"""The page in a browser: readers at keyboards and with a finger, while the server is killed."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from livergrade.reading.store import Store
+from tests.conftest import TINY, draw_image, train
+from tests.reading.chromium import Page, opened
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("uvicorn")
+
+READY = "document.querySelector('#picture')?.naturalWidth > 0 && document.querySelector('#cover').hidden"
+FINISHED = "document.querySelector('#panel').classList.contains('finished')"
+
+
+class Served:
+    """The command in a process of its own."""
+
+    def __init__(self, *words: str) -> None:
+        self.words, self.links = words, dict[str, str]()
+        self.start()
+
+    def start(self) -> None:
+        words = [sys.executable, "-m", "livergrade.review", *self.words]
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+        assert self.process.stdout
+        self.links.clear()
+        readers = 0
+        for line in self.process.stdout:
+            if found := re.fullmatch(r"  ([\w-]+): (http\S+)\n", line):
+                self.links[found[1]] = found[2]
+                readers += 1
+            if "readers" in self.words[0] and readers == self.words[0].count(",") + 1:
+                return
+        raise AssertionError("it ended")
+
+    def kill(self) -> None:
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> str:
+        os.kill(self.process.pid, signal.SIGINT)
+        told, _ = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, told
+        return told
+
+
+@contextlib.contextmanager
+def served(*words: str) -> Iterator[Served]:
+    server = Served(*words)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+
+
+def cohort(folder: Path) -> Path:
+    """An image of each of twenty patients, whose grades are not known yet."""
+    rows = []
+    for number in range(20):
+        draw_image(folder / f"{number}.png", number, number % 3, (200, 150))
+        rows.append((f"{number}.png", f"P{number}", "0.5"))
+    table = folder / "cohort.csv"
+    pd.DataFrame(rows, columns=["image", "patient", "mpp"]).to_csv(table, index=False)
+    return table
+
+
+async def read_all(page: Page, answers: str, *, finger: bool) -> None:
+    """Answer until all is read, the key of each image in turn."""
+    for at in range(200):
+        await page.until(f"({FINISHED}) || ({READY})", 90)
+        if await page.js(FINISHED):
+            return
+        before = await page.js("document.querySelector('#progress').textContent")
+        answer = answers[at % len(answers)]
+        if finger:
+            await page.tap(f"#choices button:nth-child({answer})")
+            await page.tap("#next")
+        else:
+            await page.key(answer)
+            await page.key(" ")
+        await page.until(
+            f"({FINISHED}) || document.querySelector('#progress').textContent !== '{before}'", 90
+        )
+    raise AssertionError("it goes on for ever")
+
+
+async def three_readers(server: Served, folder: Path) -> None:
+    async with contextlib.AsyncExitStack() as tabs:
+        pages = {}
+        for reader in ("anna", "ben", "chen"):
+            page = await tabs.enter_async_context(opened(folder / f"browser_{reader}"))
+            touch = reader == "chen"
+            await page.size(390 if touch else 1400, 844 if touch else 900, touch=touch)
+            await page.go(server.links[reader])
+            pages[reader] = page
+        reads = [
+            asyncio.create_task(read_all(page, answers, finger=reader == "chen"))
+            for (reader, page), answers in zip(pages.items(), ("1233", "123", "2"), strict=True)
+        ]
+        store = folder / "review" / "review.db"
+        for wanted in (10, 25, 45):
+            while len(Store(store).readings()) < wanted and not all(task.done() for task in reads):
+                await asyncio.sleep(0.05)
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+        await asyncio.gather(*reads)
+        for page in pages.values():
+            assert not [error for error in page.errors if "ERR_CONNECTION" not in error]
+            small = await page.js(
+                "[...document.querySelectorAll('button, select')].filter(e => e.offsetHeight && "
+                "(e.offsetHeight < 44 || e.offsetWidth < 44)).length"
+            )
+            assert small == 0
+
+
+def test_three_readers_and_a_server_that_is_killed_then_adjudication_and_training(
+    tmp_path: Path, small: list[str]
+) -> None:
+    table, out, port = cohort(tmp_path), tmp_path / "review", 18000 + os.getpid() % 2000
+    words = ("readers=[anna,ben,chen]", f"manifest={table}", f"out={out}", f"port={port}")
+    with served(*words) as server:
+        asyncio.run(three_readers(server, tmp_path))
+        told = server.stop()
+    assert "60 readings (0 undone)" in told
+    readings = pd.read_csv(out / "readings.csv", dtype=str, keep_default_na=False)
+    assert readings.groupby("reader")["image"].nunique().to_dict() == {"anna": 20, "ben": 20, "chen": 20}
+    assert len(readings) == 60
+    assert (readings["seconds"].astype(float) > 0).all()
+    assert readings.loc[readings["reader"] == "chen", "grade"].eq("moderate").all()
+    second = tmp_path / "second"
+    words = ("readers=[panel]", "mode=adjudicate", f"of={out}", f"out={second}", f"port={port}")
+    with served(*words) as server:
+        asyncio.run(adjudicated(server, tmp_path))
+        server.stop()
+    manifest = pd.read_csv(second / "manifest.csv", dtype=str)
+    assert len(manifest) == 20
+    assert {"adjudicated"} <= set(manifest["consensus_by"]) <= {"adjudicated", "all agree"}
+    words = [*TINY, "data=manifest", f"data.manifest={second / 'manifest.csv'}", f"data.root={tmp_path}"]
+    start = [word for word in small if not word.startswith(("data=", "data.manifest", "data.root"))]
+    train(*words, *start, f"hydra.run.dir={tmp_path / 'run'}", outputs=tmp_path)
+    assert (tmp_path / "run" / "finished.json").is_file()
+
+
+async def adjudicated(server: Served, folder: Path) -> None:
+    async with opened(folder / "browser_panel") as page:
+        await page.go(server.links["panel"])
+        await page.until(READY)
+        assert await page.js("document.querySelector('#shown').innerText.includes('Reader A')")
+        await read_all(page, "123", finger=False)
+
+
+def test_a_page_that_is_left_alone_waits(tmp_path: Path) -> None:
+    """Paused time is not counted, a comment can hold keys and tags, and a reading is taken back."""
+    table, out, port = cohort(tmp_path), tmp_path / "review", 20000 + os.getpid() % 2000
+    with served("readers=[anna]", f"manifest={table}", f"out={out}", f"port={port}") as server:
+        asyncio.run(left_alone(server, tmp_path))
+        server.stop()
+    first, second = pd.read_csv(out / "readings.csv", dtype=str, keep_default_na=False).to_dict("records")
+    assert first["undone"] == "true"
+    assert first["comment"] == "12 u<img src=x onerror=alert(1)>"
+    assert float(first["seconds"]) < 2
+    assert (first["image"], second["grade"], second["confidence"]) == (second["image"], "well", "4")
+
+
+async def left_alone(server: Served, folder: Path) -> None:
+    async with opened(folder / "browser") as page:
+        started = time.monotonic()
+        await page.go(server.links["anna"])
+        await page.until(READY)
+        await page.key("p")
+        await asyncio.sleep(3)
+        await page.key("2")  # nothing is chosen while it is paused
+        await page.key("p")
+        await page.key(" ")
+        assert await page.js("document.querySelector('#progress').textContent") == "1 of 20"
+        await page.key("1")
+        await page.js("document.querySelector('textarea').focus()")
+        await page.call("Input.insertText", text="12 u<img src=x onerror=alert(1)>")
+        await page.js("document.activeElement.blur()")
+        await page.key(" ")
+        await page.until("document.querySelector('#progress').textContent === '2 of 20'")
+        assert time.monotonic() - started > 3
+        await page.until(READY)
+        await page.key("u")
+        await page.until("document.querySelector('#progress').textContent === '1 of 20'")
+        await page.until(READY)
+        await page.key("3")
+        await page.tap("#confidence button:nth-child(4)")
+        assert await page.js("document.querySelector('#choices button:nth-child(3)').ariaPressed") == "true"
+        await page.tap("#next")
+        await page.until("document.querySelector('#progress').textContent === '2 of 20'")
+        assert page.errors == []
