@@ -162,7 +162,9 @@ def _listening(settings: Config, host: str, port: int) -> Any:  # noqa: ANN401 -
         UserError: it can't be opened.
     """
     try:
-        return settings.bind_socket()
+        listening = settings.bind_socket()
+        listening.listen()  # now, so that a link works as soon as it is printed
+        return listening
     except (SystemExit, OSError, ValueError):
         raise UserError(
             f"port={port}: can't be opened at {host}, perhaps since another program uses it; choose "

@@ -80,6 +80,7 @@ class Store:
         if not is_regular(path) or path.is_symlink():
             raise UserError(f"{shown(path)}: there is no review; give the folder of one")
         self.path = path
+        self._tasks: dict[str, list[int]] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
             self._db.row_factory = sqlite3.Row
@@ -109,8 +110,10 @@ class Store:
 
     def tasks(self, reader: str) -> list[int]:
         """Numbers of the images in the reader's order; empty if there is no such reader."""
-        found = self._db.execute("SELECT image FROM tasks WHERE reader = ? ORDER BY place", (reader,))
-        return [row["image"] for row in found]
+        if reader not in self._tasks:  # they never change
+            found = self._db.execute("SELECT image FROM tasks WHERE reader = ? ORDER BY place", (reader,))
+            self._tasks[reader] = [row["image"] for row in found]
+        return self._tasks[reader]
 
     def valid(self, reader: str) -> list[sqlite3.Row]:
         """The reader's readings in this review that were not undone, in the order in which they were made."""

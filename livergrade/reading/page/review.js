@@ -191,6 +191,7 @@ async function open() {
   state = await patiently(() => ask("/state"));
   chosen = confidence = null;
   revealing = false;
+  $("panel").classList.remove("revealing");
   $("revealed").hidden = true;
   $("comment").querySelector("textarea").value = "";
   watched = 0;
@@ -244,14 +245,17 @@ const next = () => once(async () => {
   const { choice, excluded } = state.choices[chosen];
   const comment = $("comment").querySelector("textarea").value;
   const seconds = Math.round(watched) / 1000;
-  const answer = await send("/reading", { id: number(), place: state.place, choice, excluded, confidence, seconds, comment });
+  const sent = { id: number(), place: state.place, choice, excluded, confidence, seconds, comment };
+  const answer = await send("/reading", sent);
   say("");
+  state.last = sent.id;
   if (answer.revealed) return reveal(answer.revealed);
   return open();
 });
 
 function reveal({ predicted, probabilities, recorded }) {
   revealing = true;
+  $("panel").classList.add("revealing");
   const shares = state.classes.map((grade, at) => `${word(grade)} ${Math.round(100 * probabilities[at])} %`);
   listed($("revealed").querySelector("ul"), [
     `${word("network")}: ${word(predicted)} (${shares.join(", ")})`,
@@ -263,8 +267,7 @@ function reveal({ predicted, probabilities, recorded }) {
 
 const undo = () => once(async () => {
   if (paused || !state.last) return;
-  const last = revealing ? (await ask("/state")).last : state.last;
-  await send("/undo", { id: number(), reading: last });
+  await send("/undo", { id: number(), reading: state.last });
   say("");
   ahead = null;
   return open();
