@@ -109,7 +109,7 @@ def test_few_rooms_on_few_floors() -> None:
         rooms[room(module)] |= {room(other) for other in others} - {room(module)}
     assert max(floors(rooms).values()) <= 11
     assert len(rooms) <= 30
-    assert sum(path.suffix == ".py" for path in PACKAGE.iterdir()) <= 14
+    assert sum(path.suffix == ".py" for path in PACKAGE.iterdir()) <= 15
 
 
 def test_a_folder_says_in_one_sentence_what_it_is() -> None:
