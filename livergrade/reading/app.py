@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +36,7 @@ FILES = {
 COOKIE = "livergrade_review"
 _WEEK = 7 * 24 * 3600
 
+Value = TypeVar("Value")
 Answer = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -49,6 +52,10 @@ class Server:
     def __init__(self, store: Store, tokens: dict[str, str], *, secure: bool) -> None:
         self.store, self.tokens, self.secure = store, tokens, secure
         self.reading = PixelReading(**store.facts["reading"])
+        self.tasks = {reader: store.tasks(reader) for reader in store.facts["readers"]}
+        self._sessions: dict[str, str] = {}  # hash of a cookie → reader, of those that were used
+        # One thread does all that is done with the database: only who writes waits for the disk.
+        self._one = ThreadPoolExecutor(1, thread_name_prefix="review")
         self.files = {url: ((PAGE / name).read_bytes(), kind) for url, (name, kind) in FILES.items()}
 
     def app(self, hosts: Collection[str]) -> Guard:
@@ -68,6 +75,18 @@ class Server:
             Route("/{path:path}", self._nothing, methods=["GET", "POST"]),
         ]
         return Guard(Starlette(routes=routes), "https" if self.secure else "http", hosts)
+
+    async def _stored(self, work: Callable[..., Value], *given: object) -> Value:
+        """What a function of the database returns; one after another."""
+        return await asyncio.get_running_loop().run_in_executor(self._one, work, *given)
+
+    async def _reader(self, cookie: str) -> str | None:
+        """Whose session a cookie is; None: nobody's."""
+        digest = _digest(cookie)
+        reader = self._sessions.get(digest) or await self._stored(self.store.session, digest)
+        if reader:
+            self._sessions[digest] = reader
+        return reader
 
     async def _nothing(self, request: Request) -> Response:
         return _error(404, "there is no such page")
@@ -89,7 +108,7 @@ class Server:
         if reader is None:
             return _error(403, "this link was used already, or is of an earlier start; ask for a new one")
         value = secrets.token_urlsafe(32)
-        self.store.add_session(_digest(value), reader)
+        await self._stored(self.store.add_session, _digest(value), reader)
         answer = JSONResponse({})
         answer.set_cookie(
             COOKIE, value, max_age=_WEEK, path="/", secure=self.secure, httponly=True, samesite="strict"
@@ -100,7 +119,7 @@ class Server:
         """Have a request answered only for a reader; what can't be done is told in one line."""
 
         async def answered(request: Request) -> Response:
-            reader = self.store.session(_digest(request.cookies.get(COOKIE, "")))
+            reader = await self._reader(request.cookies.get(COOKIE, ""))
             if reader is None:
                 return _error(401, "open the link that you were given")
             try:
@@ -115,10 +134,10 @@ class Server:
         return answered
 
     async def _state(self, request: Request, reader: str) -> Response:
-        return JSONResponse(state(self.store, reader))
+        return JSONResponse(await self._stored(state, self.store, reader))
 
     async def _image(self, request: Request, reader: str) -> Response:
-        tasks, place = self.store.tasks(reader), request.path_params["place"]
+        tasks, place = self.tasks[reader], request.path_params["place"]
         if place >= len(tasks):
             return _error(404, "there is no such image")
         cells = self.store.images[tasks[place]]
@@ -128,13 +147,13 @@ class Server:
 
     async def _read(self, request: Request, reader: str) -> Response:
         reading = checked(parse(await request.body(), SentReading), self.store.facts)
-        self.store.add(reader, reading)
-        image = self.store.tasks(reader)[reading.place]
+        await self._stored(self.store.add, reader, reading)
+        image = self.tasks[reader][reading.place]
         return JSONResponse({"revealed": self.store.facts["revealed"].get(str(image))})
 
     async def _undo(self, request: Request, reader: str) -> Response:
         sent = parse(await request.body(), SentUndo)
-        self.store.undo(reader, sent.id, sent.reading)
+        await self._stored(self.store.undo, reader, sent.id, sent.reading)
         return JSONResponse({})
 
 

@@ -67,7 +67,7 @@ class Reading:
 
 
 class Store:
-    """An open database. To be used in one thread.
+    """An open database. To be used by one thread at a time.
 
     Args:
         path: the file, which :func:`create` made.
@@ -82,7 +82,7 @@ class Store:
         self.path = path
         self._tasks: dict[str, list[int]] = {}
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
             self._db.row_factory = sqlite3.Row
             for setting in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=FULL"):
                 self._db.execute(f"PRAGMA {setting}")
