@@ -108,7 +108,7 @@ def test_few_rooms_on_few_floors() -> None:
     for module, others in imports().items():
         rooms[room(module)] |= {room(other) for other in others} - {room(module)}
     assert max(floors(rooms).values()) <= 11
-    assert len(rooms) <= 30
+    assert len(rooms) <= 31
     assert sum(path.suffix == ".py" for path in PACKAGE.iterdir()) <= 15
 
 
