@@ -107,11 +107,26 @@ def machine_reader(ratings: Ratings, network: Ints, rule: str, epsilon: float) -
         "inside": _place(mean, between),
         "left_out": [beside_others(ratings, network, reader, rule) for reader in readers if len(readers) > 1],
     }
+    if rule in ("worst", "dawid_skene"):
+        for one in found["left_out"]:
+            for key in ("of_reader", "of_network", "difference"):
+                one[key] = _value_alone(one[key])
+    if rule != "majority":
+        for name in ("agreement", "kappa", "quadratic_kappa"):
+            found["with_consensus"][name] = _value_alone(found["with_consensus"][name])
     if between:
         found["difference"] = mean_difference(ratings, network)
     if len(readers) > 2:
         found["alternative"] = alternative(ratings, network, epsilon)
     return found
+
+
+def _value_alone(item: Estimate) -> Estimate:
+    """The estimate without an interval, beside a consensus for which none was simulated."""
+    if item["value"] is None:
+        return item
+    reason = "the interval beside a consensus by this rule was not simulated; that by majority has one"
+    return {"value": item["value"], "n": item["n"], "low": None, "high": None, "reason": reason}
 
 
 def _mean(values: list[float]) -> float | None:

@@ -38,6 +38,16 @@ def test_neither_of_the_two_is_part_of_the_consensus() -> None:
     assert first["difference"]["value"] == 0
 
 
+@pytest.mark.parametrize("rule", ["worst", "dawid_skene"])
+def test_beside_a_consensus_that_was_not_simulated_values_stand_alone(rule: str) -> None:
+    grades = simulated(readers=4)
+    found = machine_reader(made(grades[:, :3], 3), grades[:, 3], rule, 0.2)
+    for item in (found["with_consensus"]["kappa"], found["left_out"][0]["difference"]):
+        assert item["value"] is not None
+        assert item["low"] is None
+        assert "was not simulated" in item["reason"]
+
+
 def test_one_reader_has_no_band_and_two_no_test() -> None:
     grades = simulated(readers=3)
     found = machine_reader(made(grades[:, :1], 3), grades[:, 2], "majority", 0.2)
