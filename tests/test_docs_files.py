@@ -146,6 +146,18 @@ def test_what_a_prediction_leaves_is_told(tiny_run: Path, manifest: Path, tmp_pa
     assert set(json.loads((tmp_path / "out" / "predictions.json").read_text())) == named
 
 
+def test_every_key_of_an_export_is_told() -> None:
+    from livergrade.deploy.answer_rules import AnswerRules
+    from livergrade.deploy.precision import Precision
+    from livergrade.deploy.wsinfer import WsinferConfig
+
+    assert lacking(rows("## An export", 2), list(AnswerRules.__annotations__)) == ([], [])
+    lower = rows("## An export", 1)["lower"]
+    assert [name for name in Precision.__dataclass_fields__ if f"`{name}`" not in lower] == []
+    config = rows("## An export for WSInfer")["config.json"]
+    assert [name for name in WsinferConfig.__annotations__ if f"`{name}`" not in config] == []
+
+
 def test_every_key_of_a_plan_is_told() -> None:
     from livergrade.evaluation.study_plan import (
         ComparisonPlan,

@@ -24,3 +24,5 @@ def test_a_file_is_timed_against_pytorch(tmp_path: Path) -> None:
     assert 90 < row["mb"] < 100
     assert 0 < row["max_difference"] < 0.02  # of random weights and noise
     assert "| resnet50 | 32 | 94 |" in done.stdout
+    assert row["int8"]["mb"] < row["float16"]["mb"] < 0.6 * row["mb"]
+    assert row["int8"]["ratio"] == pytest.approx(row["onnx_ms"] / row["int8_ms"])
