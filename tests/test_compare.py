@@ -50,7 +50,7 @@ def test_the_page_stands_alone_and_says_what_leaks(compared: Path) -> None:
     assert "Effect of leakage" in page.text
     assert "7_sknet: not finished" in page.text
     assert page.text.count("Two trainings were compared, one of each model.") == 2
-    assert "says nothing about the architectures" in page.text
+    assert "shows nothing about the architectures" in page.text
     assert (
         "The difference that this study could have detected is unknown: the two models differ in" in page.text
     )

@@ -125,7 +125,7 @@ def test_what_was_trained_on_is_no_other_cohort(
     ("words", "told"),
     [
         ([], "run: is missing; give the folder of a run"),
-        (["run=nowhere"], "is no run"),
+        (["run=nowhere"], "is not a run"),
         (["run={trained}", "data=manifest"], "data.manifest: data=manifest needs the CSV file"),
         (["run={trained}", "data=synthetic", "data.image_size=96"], "data.image_size: is the trained run's"),
         (["run={trained}", "views=500"], "augment.test_views=500"),

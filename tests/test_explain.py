@@ -82,7 +82,7 @@ def test_mistakes_are_told(tiny_run: Path, tmp_path: Path, capfd) -> None:
     slide = write_slide(tmp_path / "slide.tif")
     for words, told in (
         ([], "run: which network"),
-        ([f"run={tmp_path}"], "is no run"),
+        ([f"run={tmp_path}"], "is not a run"),
         ([f"run={tiny_run}", str(slide)], "livergrade.predict maps slides"),
     ):
         with pytest.raises(SystemExit):

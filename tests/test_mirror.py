@@ -52,6 +52,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "test_odd_names.py": "grades and patients called like numbers or missing values, to every command",
     "test_python.py": "the names that the package has, and docs/python.md",
     "test_readme.py": "the README",
+    "test_words.py": "the words of texts for users",
     "test_real_data.py": "real images, where they are at hand",
     "test_recipes.py": "the recipes of CONTRIBUTING, typed as they stand",
     "test_security.py": "what the package never does, and names that would be code",

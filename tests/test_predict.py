@@ -213,7 +213,7 @@ def test_one_bad_file_stops_no_other_and_a_second_start_does_the_rest(
         predict(f"run={trained}", str(folder), "tile_um=64", out=out)
     told = capfd.readouterr().err
     assert "2 of 4 files could not be graded" in told
-    assert "broken.svs is no slide" in told
+    assert "broken.svs is not a slide" in told
     assert "cut.png is damaged" in told
     assert "Traceback" not in told
     assert len(pd.read_csv(out / "images.csv")) == 1

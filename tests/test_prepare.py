@@ -133,7 +133,7 @@ def test_a_proposal_lies_on_the_bluest_tissue(case: Path, capfd: pytest.CaptureF
         ("slide,patient,grade\ncase,P1,poor\ncase,P1,poor\n", "in more than one row"),
         ("slide,patient,grade,image\ncase,P1,poor,old.png\n", "columns image: the manifest or a run writes"),
         ("slide,patient,grade,region_class\ncase,P1,poor,x\n", "columns region_class: the manifest or a run"),
-        ("slide,patient,grade,mpp\ncase,P1,poor,0.5um\n", "row 2: mpp '0.5um' is no number"),
+        ("slide,patient,grade,mpp\ncase,P1,poor,0.5um\n", "row 2: mpp '0.5um' is not a number"),
     ],
 )
 def test_a_wrong_table_is_told(case: Path, table: str, told: str, capfd) -> None:
@@ -161,8 +161,8 @@ def test_classes_are_graded_as_the_options_say(case: Path, capfd: pytest.Capture
     with pytest.raises(SystemExit):
         prepare(case, *words)
     told = capfd.readouterr().err
-    assert "class 'Größe (x)' is no grade (1 region: R02)" in told
-    assert "class 'Tumor: well' is no grade" in told
+    assert "class 'Größe (x)' is not a grade (1 region: R02)" in told
+    assert "class 'Tumor: well' is not a grade" in told
     out = prepare(case, *words, "region_class={Größe (x): skip, 'Tumor: well': last, else: table}")
     manifest = pd.read_csv(out / "manifest.csv", keep_default_na=False)
     assert manifest["image"].tolist() == [f"images/case_R0{n}_1.png" for n in (1, 3, 4)]

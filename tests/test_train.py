@@ -419,7 +419,7 @@ def test_a_mistake_leaves_the_folder_free(run, tmp_path: Path, capfd) -> None:
     [
         (["trainer.accelerator=gpu"], "set trainer.accelerator=cpu"),
         (["trainer.precision=foo"], "trainer.*"),
-        (["train.resume=nowhere"], "is no run"),
+        (["train.resume=nowhere"], "is not a run"),
         (["model.weights=nowhere.pt"], "nowhere.pt"),
         (["data=synthetic", "data.manifest=x.csv"], "set data=manifest"),
     ],

@@ -47,9 +47,9 @@ def fit(config: TrainConfig, out: str | Path | None = None) -> LoadedRun:
     resume = config.train.resume
     folder = absolute(out or run_dir(resume, config.model.name, config.model.backbone))
     if resume and folder != absolute(resume):
-        raise UserError(f"out={folder}: a resumed run goes on in its own folder {resume}; leave out= away")
+        raise UserError(f"out={folder}: a resumed run continues in its own folder {resume}; leave out= away")
     if resume and _is_finished(folder, config):
-        log.info("already finished, and left as it is: %s", folder)
+        log.info("already finished, not changed: %s", folder)
         return load_run(folder)
     from livergrade.training.train_run import train_run  # loads torch
 

@@ -188,7 +188,7 @@ def _resumed(composed: DictConfig, words: Sequence[str] | None) -> DictConfig:
     stored = Path(folder) / "config.yaml"
     if not os.path.lexists(stored):
         raise UserError(
-            f"train.resume={shown(folder)}: is no run (no config.yaml there); name a run's folder"
+            f"train.resume={shown(folder)}: is not a run (no config.yaml there); name a run's folder"
         )
     if not is_regular(Path(folder) / "checkpoints" / "last.ckpt"):
         raise UserError(f"train.resume={shown(folder)}: nothing of it was saved yet; start a new run")

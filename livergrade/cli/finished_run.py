@@ -46,7 +46,7 @@ def already_finished(composed: DictConfig) -> str | None:
     if "trainer.max_epochs" in typed and composed.trainer.max_epochs > stored.trainer.max_epochs:
         return None
     return (
-        f"already finished, and left as it is: {run}; for more epochs than its {stored.trainer.max_epochs}, "
+        f"already finished, not changed: {run}; for more epochs than its {stored.trainer.max_epochs}, "
         "raise trainer.max_epochs"
     )
 
@@ -64,7 +64,8 @@ def refuse_another_folder(composed: DictConfig, folder: Path) -> None:
     resume = OmegaConf.select(composed, "train.resume")
     if resume and is_regular(Path(resume) / "config.yaml") and not _is_same(Path(resume), folder):
         raise UserError(
-            f"hydra.run.dir={folder}: a resumed run goes on in its own folder {resume}; leave hydra.run.dir "
+            f"hydra.run.dir={folder}: a resumed run continues in its own folder {resume}; leave "
+            "hydra.run.dir "
             "out, or leave train.resume out for a new run"
         )
 

@@ -98,7 +98,7 @@ def _refuse_words(words: Sequence[str]) -> None:
     """
     for word in words:
         if not isinstance(word, str):
-            raise UserError(f"{word!r}: is no word; write 'key=value' for each option")
+            raise UserError(f"{word!r}: is not a word; write 'key=value' for each option")
         if word.startswith("-"):
             raise UserError(f"{word}: flags are of the command line; leave it out")
         if word.lstrip("+~").startswith(("hydra.", "hydra/")) and not word.startswith(SEARCHED):

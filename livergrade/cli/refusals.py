@@ -83,7 +83,7 @@ def unreadable(error: OverrideParseException) -> str:
     reason = reason or text.splitlines()[1]
     if reason.startswith("LexerNoViableAlt"):  # a class of the parser's
         ends = "a ' or \" begins a text in quotes that does not end"
-        reason = ends if re.search("['\"]", word) else "it is no key=value, or has a sign that needs quotes"
+        reason = ends if re.search("['\"]", word) else "it is not key=value, or has a sign that needs quotes"
     return (
         f"{word}: can't be read ({reason}); write key=value, and put a value with "
         "brackets or spaces in quotes"

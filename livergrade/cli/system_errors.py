@@ -17,7 +17,7 @@ _DISK = {
     errno.ENOTDIR: ("a file is where a folder should be", _ELSEWHERE),
     errno.EISDIR: ("a folder is where a file should be", _ELSEWHERE),
     errno.EEXIST: ("something else is there already", _ELSEWHERE),
-    errno.ELOOP: ("is a link, or lies behind links that lead in a circle", _ELSEWHERE),
+    errno.ELOOP: ("is a link, or is behind links that form a circle", _ELSEWHERE),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),
     errno.EMFILE: ("too many files are open", "raise ulimit -n, or lower data.workers"),
 }

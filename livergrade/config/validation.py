@@ -186,7 +186,7 @@ def _model_errors(config: TrainConfig) -> list[str]:
     if model.name == "timm" and not model.backbone:
         errors.append("model.backbone: model=timm needs the network, as in model.backbone=convnext_tiny")
     elif model.name == "timm" and not re.fullmatch(r"[\w.\-]{1,100}", model.backbone or "", re.ASCII):
-        errors.append(f"model.backbone={shown(model.backbone, 60)}: is no name of a network of timm")
+        errors.append(f"model.backbone={shown(model.backbone, 60)}: is not a name of a network of timm")
     if model.kernel_size % 2 == 0:
         errors.append(f"model.kernel_size={model.kernel_size}: must be odd")
     if model.groups < 1 or 128 % model.groups:

@@ -129,7 +129,7 @@ def _opened(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     if not path.exists():
         return None
     if not is_plain_file(path):  # to open a pipe would wait for ever
-        log.warning("%s: is no file; decoding again", path)
+        log.warning("%s: is not a file; decoding again", path)
         return None
     try:
         array: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r")  # refuses pickled objects

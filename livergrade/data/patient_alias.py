@@ -21,7 +21,7 @@ KEPT = "patient_alias.csv"
 
 _LARGEST = 256 * MEGABYTE
 _WHAT_TO_TYPE = (
-    "to go on: where they are one person, give data.patient_alias=<CSV with the columns "
+    "to continue: where they are one person, give data.patient_alias=<CSV with the columns "
     f"{', '.join(COLUMNS)}>, a row for each spelling and the one to keep (livergrade.check writes such a "
     "table); where they are different people, data.patient_names=exact"
 )
@@ -94,7 +94,7 @@ def _row_problems(name: str, same: str, known: Collection[str] | None) -> list[s
         if cell not in known:
             alike = [quoted(other) for other in sorted(known) if patient_key(other) == patient_key(cell)]
             hint = f"; it has {', '.join(alike)}" if alike else ""
-            problems.append(f"{column} {quoted(cell)} is no patient of the cohort{hint}")
+            problems.append(f"{column} {quoted(cell)} is not a patient of the cohort{hint}")
     return problems
 
 

@@ -217,7 +217,7 @@ def external_split(
         found = [name if name == seen else f"{name} (as {seen})" for name, seen in common]
         messages.append(
             f"{len(found)} patient{'s' * (len(found) > 1)} trained on: {', '.join(found[:10])}"
-            f"{', …' * (len(found) > 10)}; if these are other people, set same_names=true"
+            f"{', …' * (len(found) > 10)}; if these are different people, set same_names=true"
         )
     if messages:
         listed = "\n".join(f"  {line}" for line in messages)

@@ -65,7 +65,7 @@ def row_problems(
 def mixed_patients(table: pd.DataFrame) -> list[str]:
     """Patients with images of several grades: often two patients with the same name, or a wrong grade."""
     return [
-        f"patient {one_line(patient)}: images of {', '.join(grades)}; one grade a patient, or set "
+        f"patient {one_line(patient)}: images of {', '.join(grades)}; give each patient one grade, or set "
         "data.mixed_grades=true"
         for patient, grades in mixed_grades(table).items()
     ]

@@ -86,8 +86,8 @@ def how_measured(mixed: int, resamples: int, seed: int, mix: GradeMix) -> How:
         f"{LEAST_OF_GRADE} of each grade. The calibration slope and intercept get Student's t interval.",
         "mix": MIXES[mix],
         "wilson": f"At the patient level {', '.join(shares[:-1])} and {shares[-1]} are shares of "
-        f"independent patients and get Wilson's {share} score interval, which holds for few patients and for "
-        "a perfect score.",
+        f"independent patients and get Wilson's {share} score interval, which is reliable for few patients "
+        "and for a perfect score.",
         "naive": "naive_low and naive_high of accuracy draw the rows of the level as if each were a patient "
         f"of its own, {resamples} times (seed {seed}). They show the interval that ignores the patients, "
         "and must not be reported.",

@@ -238,7 +238,7 @@ def _reference_problems(reference: Appearance) -> list[str]:
     if any(abs(number) > _LARGEST for number in numbers):
         problems.append(f"centre, whitening: a number is beyond {_LARGEST:g}")
     if reference["images"] < 1:
-        problems.append(f"images: {reference['images']} is no number of images")
+        problems.append(f"images: {reference['images']} is not a number of images")
     limits = {"limit": (reference["limit"], _LARGEST), "alarm": (reference["alarm"], 1.0)}
     problems += [
         f"{key}: {value:g} is not from 0 to {most:g}"

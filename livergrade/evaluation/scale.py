@@ -82,7 +82,7 @@ def read_scale(path: Path) -> Scale | None:
     if not 0 < sides[0] <= sides[1] <= sides[2] <= 1e6:
         problems.append("low, median, high: are no rising fields of view in µm")
     if not 0 < scale["network_um"] <= sides[1]:
-        problems.append("network_um: is no size of a network pixel in µm")
+        problems.append("network_um: is not a size of a network pixel in µm")
     in_file(path, problems)
     return scale
 

@@ -295,7 +295,7 @@ def count_plan(cohort: ExpectedCohort, parts: Parts) -> list[CountPlan]:
         row("an interval of recall or F1 of each grade", tested, LEAST, rarest * parts.test, rarest),
         row("an interval of means over grades", tested, LEAST_OF_GRADE, rarest * parts.test, rarest),
         row(
-            f"{100 * COVERAGE:g} % prediction sets that need not hold all grades",
+            f"{100 * COVERAGE:g} % prediction sets smaller than all grades",
             "validation patients",
             sets,
             *validating,

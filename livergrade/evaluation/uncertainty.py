@@ -114,7 +114,7 @@ def _calibration_problems(calibration: Calibration) -> list[str]:
     for key in ("patients", "images", "views"):
         number = calibration[key]
         if number is not None and not 1 <= number < 2**31:
-            problems.append(f"{key}: {number} is no number of {key}")
+            problems.append(f"{key}: {number} is not a number of {key}")
     if scores is None:
         return problems if calibration.get("reason") else [*problems, "reason: is missing, as the scores are"]
     problems += _score_problems("scores", scores, empty=False)

@@ -155,7 +155,7 @@ def _merged(first: NamedFile, second: NamedFile, errors: list[str]) -> NamedFile
     for key in ("patient", "kind", "mpp"):
         one, other = getattr(first, key), getattr(second, key)
         if one and other and one != other:
-            errors.append(f"  {one_line(first.path)}: {key} {one!r} and {other!r}; which is it?")
+            errors.append(f"  {one_line(first.path)}: {key} {one!r} and {other!r}; correct one of them")
         values[key] = one or other
     return replace(first, path=own_name(first.path, second.path), **values)
 

@@ -67,7 +67,9 @@ def to_srgb(image: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
     if kind is None or image.mode == "LAB":  # which are no colours of a device
         return image
     if kind == "gamma":
-        raise ColourError("tells its colours by gAMA or cHRM, which are not applied; save it with a profile")
+        raise ColourError(
+            "describes its colours by gAMA or cHRM, which are not applied; save it with a profile"
+        )
     if image.mode in ("P", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     elif image.mode in ("1", "YCbCr"):

@@ -113,7 +113,7 @@ def grade_map_problems(given: object, option: str, classes: Sequence[str] | None
         if grade is not None and classes and _text(grade) not in classes
     ]
     return [
-        f"{option}: {shown(grade, 60)} is no grade; the grades are {', '.join(classes or ())}"
+        f"{option}: {shown(grade, 60)} is not a grade; the grades are {', '.join(classes or ())}"
         for grade in dict.fromkeys(unknown)
     ]
 

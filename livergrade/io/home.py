@@ -25,7 +25,7 @@ def expanded(path: str | Path) -> Path:
         return Path(path).expanduser().absolute()
     except RuntimeError:
         raise UserError(
-            f"{shown(path)}: nobody here has that home folder; write the path without ~"
+            f"{shown(path)}: there is no such home folder on this machine; write the path without ~"
         ) from None
 
 

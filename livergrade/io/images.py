@@ -160,7 +160,7 @@ def _check_size(size: tuple[int, int], images: int) -> None:
             f"is {width} × {height} px, more than {MOST_PIXELS // 10**6} megapixels; cut images from it"
         )
     if images > 1:
-        raise ImageError(f"holds {images} pages or frames; give one image a file")
+        raise ImageError(f"holds {images} pages or frames; save each image in a file of its own")
 
 
 def _reason(error: Exception) -> str:

@@ -42,7 +42,7 @@ class Inside:
             if "\0" in name:  # some functions of pathlib take it for a file that is missing
                 raise ValueError(name)
             if ELSEWHERE.match(name) or not self._is_inside(path):
-                raise OutsideError(f"lies outside {self.root}; set data.outside=true if that is meant")
+                raise OutsideError(f"lies outside {self.root}; set data.outside=true to allow this")
         except (OSError, ValueError, RuntimeError):
             raise OutsideError("can't be the name of a file") from None
         return path

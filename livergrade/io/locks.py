@@ -20,5 +20,5 @@ def file_lock(path: Path) -> FileLock:
         UserError: something else than a file is there.
     """
     if os.path.lexists(path) and not is_plain_file(path):
-        raise UserError(f"{path}: is no file, but a lock is to be taken there; remove it")
+        raise UserError(f"{path}: is not a file, but a lock is to be taken there; remove it")
     return FileLock(path)

@@ -24,7 +24,7 @@ def read_mpp(cell: str) -> float | None:
         return None
     number = float(text) if _NUMBER.fullmatch(text) else None
     if number is None or not LIKELY_UM[0] <= number <= LIKELY_UM[1]:
-        reason = "is no number" if number is None else "is no size of a microscope's pixels"
+        reason = "is not a number" if number is None else "is not a size of a microscope's pixels"
         raise ValueError(
             f"mpp {text[:60]!r} {reason}; give µm per pixel, {LIKELY_UM[0]:g} to {LIKELY_UM[1]:g}, as 0.25"
         )

@@ -110,4 +110,4 @@ def _check_numbers(table: pd.DataFrame, column: str, name: str, fix: str) -> Non
     bad = np.flatnonzero(~np.isfinite(values.to_numpy(np.float64)))
     if len(bad):
         cell = shown(table[column].iloc[bad[0]], 60)
-        raise UserError(f"{name}: row {bad[0] + 2}: {column} {cell!r} is no finite number; {fix}")
+        raise UserError(f"{name}: row {bad[0] + 2}: {column} {cell!r} is not a finite number; {fix}")

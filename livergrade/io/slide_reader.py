@@ -126,9 +126,7 @@ class Slide:
         require()
         self.path = path
         if mpp is not None and not LIKELY_UM[0] <= mpp <= LIKELY_UM[1]:
-            raise SlideError(
-                f"is said to have pixels of {mpp:g} µm; they are {LIKELY_UM[0]} to {LIKELY_UM[1]:g} µm"
-            )
+            raise SlideError(f"has an mpp of {mpp:g} µm; it must be {LIKELY_UM[0]} to {LIKELY_UM[1]:g} µm")
         self.file = _opened(path)
         try:
             self._read_properties(mpp)
@@ -291,7 +289,7 @@ def _opened(path: Path) -> openslide.OpenSlide:
         return openslide.OpenSlide(path)
     except openslide.OpenSlideUnsupportedFormatError:
         raise SlideError(
-            "is no slide that OpenSlide can read; it is damaged, cut short or of another kind"
+            "is not a slide that OpenSlide can read; it is damaged, cut short or of another kind"
         ) from None
     except (openslide.OpenSlideError, OSError, ValueError) as error:
         raise SlideError(f"can't be opened: {error}") from None

@@ -137,7 +137,9 @@ def _encoding(path: Path) -> str:
         chunk = start
         while chunk:
             if b"\0" in chunk:
-                raise ValueError("it holds NUL bytes: it is no text, or UTF-16 without a mark; save as UTF-8")
+                raise ValueError(
+                    "it holds NUL bytes: it is not text, or UTF-16 without a mark; save as UTF-8"
+                )
             try:
                 utf8 = utf8 and decoder.decode(chunk) is not None
             except UnicodeDecodeError:
@@ -157,7 +159,7 @@ def _lines(file: TextIO, encoding: str, notes: list[str]) -> Iterator[str]:
             if len(line) > MOST_LINE:
                 raise ValueError(f"it has lines of more than {MOST_LINE} characters")
             if "\0" in line:
-                raise ValueError("it holds NUL characters: it is no text")
+                raise ValueError("it holds NUL characters: it is not text")
             if encoding == "cp1252" and not line.isascii():
                 if odd := _NOT_WESTERN.search(line):
                     raise ValueError(
@@ -251,7 +253,7 @@ def _delimiter(lines: list[str], names: Collection[str]) -> str:
     best = [delimiter for delimiter, score in scores.items() if score == max(scores.values())]
     if len(best) > 1:
         either = " or ".join(_DELIMITERS[delimiter] for delimiter in best)
-        raise ValueError(f"its columns are divided by {either}; put cells that hold them in quotes")
+        raise ValueError(f"its columns are divided by {either}; put cells that contain them in quotes")
     return best[0]
 
 

@@ -159,7 +159,7 @@ def _extra(page: Page) -> str | None:
 def _pictures(page: Page) -> str | None:
     """The reason why a page of one image holds several, or is not the file's picture."""
     if page.imagedepth > 1:
-        return f"of {page.imagedepth} layers in depth; give one image a file"
+        return f"of {page.imagedepth} layers in depth; save each image in a file of its own"
     if int(page.subfiletype) & 5 and (330 in page.tags or len(page.parent.pages) > 1):
         return "whose first page is a smaller copy or a mask of another; save the picture alone"
     text = str(page.description)
@@ -178,7 +178,7 @@ def _pictures(page: Page) -> str | None:
         number, kind = _shaped(text) // pixels, "tifffile"
     elif page.is_stk:
         number, kind = int(getattr(page.tags.get(33629), "count", 1)), "MetaMorph"
-    return f"of {number} images ({kind}); give one image a file" if number > 1 else None
+    return f"of {number} images ({kind}); save each image in a file of its own" if number > 1 else None
 
 
 def _shaped(text: str) -> int:

@@ -256,7 +256,7 @@ def _refuse_missing(
     first = next((cell for cell in rows[0].cells if Path(cell.strip()).suffix.lower() in SUFFIXES), None)
     if first:
         raise UserError(
-            f"{start}: its first row is no row of column names ({shown(first.strip(), 60)} is a file); write "
+            f"{start}: its first row does not name columns ({shown(first.strip(), 60)} is a file); write "
             f"one above it, as {','.join(wanted.needed)}"
         )
     free = [name for at, (name, _) in enumerate(columns) if at not in places.values()]

@@ -78,8 +78,8 @@ def require_writable(path: Path) -> None:
             refuse_links_between(root, path.parent)
             return
     raise UserError(
-        f"{path}: is not written, since it lies outside of {_current[-1].folders[0]}; "
-        "name an output folder that it lies in"
+        f"{path}: is not written, since it lies outside of {_current[-1].folders[0]}; name an output folder "
+        "that contains it"
     )
 
 

@@ -43,7 +43,7 @@ def read_plain_yaml(path: Path, *, fix: str) -> dict[str, Any]:
         _check_events(text)
         node = yaml.compose(text, Loader=_LOADER)
         if not isinstance(node, yaml.MappingNode):
-            raise ValueError("it is no mapping of options")
+            raise ValueError("it is not a mapping of options")
         return dict(_value(node, yaml.constructor.SafeConstructor(), ""))
     except (ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{shown(path)}: can't be read as a run's options: {_reason(error)}; {fix}") from None
@@ -74,7 +74,7 @@ def _check_events(text: str) -> None:
 def _value(node: yaml.Node, plain: yaml.constructor.SafeConstructor, key: str) -> Any:  # noqa: ANN401
     """The value of a node, whose key is ``key``."""
     if node.tag not in _PLAIN:
-        raise ValueError(f"{key or 'the file'}: is no plain text, number, list or mapping")
+        raise ValueError(f"{key or 'the file'}: is not plain text, number, list or mapping")
     if isinstance(node, yaml.SequenceNode):
         return [_value(inner, plain, key) for inner in node.value]
     if isinstance(node, yaml.ScalarNode):
@@ -82,7 +82,7 @@ def _value(node: yaml.Node, plain: yaml.constructor.SafeConstructor, key: str) -
     found: dict[str, Any] = {}
     for name, inner in node.value:
         if name.tag != "tag:yaml.org,2002:str":
-            raise ValueError(f"{key or 'the file'}: {shown(name.value, 60)} is no name of an option")
+            raise ValueError(f"{key or 'the file'}: {shown(name.value, 60)} is not a name of an option")
         inner_key = f"{key}.{name.value}" if key else str(name.value)
         if name.value in found:
             raise ValueError(f"{shown(inner_key, 100)}: is given twice")

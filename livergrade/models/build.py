@@ -39,7 +39,7 @@ def build(name: str, num_classes: int, head: str = "softmax", **options: Any) ->
     layer = entry.cam(net) if callable(entry.cam) else entry.cam
     if layer and layer.layer not in dict(net.named_modules()):
         raise UserError(
-            f"model {name}: the catalogue takes maps at {layer.layer!r}, which is no module of the network: "
+            f"model {name}: maps are taken at {layer.layer!r}, which is not a module of the network: "
             "name the last module before the mean over places, or cam=None"
         )
     net.cam_layer = layer  # type: ignore[assignment]

@@ -50,7 +50,7 @@ def trained_net(
             not finite numbers, or it is not of the run.
     """
     content = safe_load(checkpoint, fix="train the run again")
-    problem = f"{checkpoint}: is no checkpoint of this version of livergrade"
+    problem = f"{checkpoint}: is not a checkpoint of this version of livergrade"
     if not isinstance(content, dict) or not {"hyper_parameters", "state_dict"} <= content.keys():
         raise UserError(f"{problem}: it holds no network")
     try:

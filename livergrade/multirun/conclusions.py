@@ -49,20 +49,20 @@ def _about(arm: ArmMeasures) -> str:
     if len(once) == models:
         return (
             f"{'Two' if models == 2 else models} trainings were compared, one of each model. Another seed "
-            "would give other networks, so this says nothing about the architectures or recipes themselves; "
+            "would give other networks, so this shows nothing about the architectures or recipes; "
             f"for that, {SEVERAL_SEEDS}."
         )
     if once:
         return (
-            f"There is one training of {_listed(once)}: what is compared with it holds for that training "
-            f"alone, and says nothing about the architecture or recipe; for that, {SEVERAL_SEEDS}."
+            f"There is one training of {_listed(once)}: comparisons with it hold for that training only, "
+            f"and show nothing about the architecture or recipe; for that, {SEVERAL_SEEDS}."
         )
     counts = sorted({count for pair in arm["pairs"] for count in pair["trainings"]})
     number_of = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     folds = ", one for each fold and seed," if arm["kind"] == "kfold" else ""
     return (
-        f"{number_of} trainings of each model{folds} were compared. Patients and trainings both count as "
-        "samples of more: the results are about further patients and further trainings."
+        f"{number_of} trainings of each model{folds} were compared. Patients and trainings are both "
+        "samples: the results are about further patients and further trainings."
     )
 
 

@@ -41,7 +41,7 @@ def check_study_file(path: Path) -> None:
     with path.open("rb") as file_of_study:
         head = file_of_study.read(20)
     if head[:16] != MAGIC or head[18:20] != b"\1\1":
-        raise _refusal(path, "is no SQLite file of a study")
+        raise _refusal(path, "is not an SQLite file of a study")
     if journal.exists() and journal.read_bytes()[-8:] == SUPER_JOURNAL:
         raise _refusal(journal, "names a further file")
     for kind, name in _unexpected(path, "rw" if journal.exists() else "ro"):

@@ -106,7 +106,7 @@ def _compare(sweep: StartedSweep, finished: list[Path]) -> None:
     runs = [path.parent for path in finished]
     of_sweep = [run for run in runs if run.name in names] or runs
     if others := [run.name for run in runs if run not in of_sweep]:
-        log.warning("not compared, since it is no job of this sweep: %s", ", ".join(others))
+        log.warning("not compared, since it is not a job of this sweep: %s", ", ".join(others))
     if len(of_sweep) > 1:
         from livergrade.multirun.comparison import write_comparison_results
 

@@ -29,7 +29,7 @@ from livergrade.runs.run import Run
 PAPER = "the paper: view"
 
 INTERVALS = (
-    "the 95 % interval over patients, and over trainings too where there are several, then beside the sd of "
+    "the 95 % interval over patients, and over trainings too where there are several, then with the sd of "
     "the seeds"
 )
 
@@ -180,8 +180,8 @@ def accuracy_table(measured: ArmMeasures, models: Sequence[str], classes: Sequen
     note = f"Share graded correctly in %, with {INTERVALS}."
     if table["Level"].eq(PAPER).any():
         note += (
-            " The paper counts rotated views and splits over images; ours compares at the view level alone, "
-            "and not for splits by patient."
+            " The paper counts rotated views and splits over images; compare it only with the view level "
+            "here, and not with splits by patient."
         )
     return Table("accuracy", "Accuracy by grade and in all", note, table, pd.DataFrame(numbers))
 

@@ -142,7 +142,7 @@ def _sets(run: Studied, known: Known) -> str:
     if known["validation_patients"] < least:
         have = known["validation_patients"]
         return (
-            f"{asked}: each holds all grades, as {have} patients validated the network and it takes {least}"
+            f"{asked}: each contains all grades, as there are {have} validation patients and it needs {least}"
         )
     sizes = [size for size in run["set_sizes"].values() if size is not None]
     if not sizes:

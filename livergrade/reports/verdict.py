@@ -41,7 +41,7 @@ def verdict(metrics: RunMetrics, model: str) -> str:
     if accuracy["low"] is None:
         return f"{text}; these are too few patients for an interval."
     if accuracy["low"] > majority_grade["share"]:
-        return f"{text}, more than {against} would; the whole 95 % interval lies above that."
+        return f"{text}, more than {against} would; the whole 95 % interval is above that."
     if accuracy["high"] < majority_grade["share"]:
         return f"{text}, fewer than {against} would."
     return f"{text}, which does not differ clearly from {against}."
@@ -100,11 +100,10 @@ def limits(metrics: RunMetrics, config: TrainConfig) -> list[str]:
         )
     if metrics["counts"].get("mixed_grade_patients"):
         sentences.append(
-            "Some patients have images of more than one grade and count as the most frequent one, a tie as "
-            "the worse."
+            "Some patients have images of more than one grade and count as the most frequent one, of "
+            "equally frequent ones the worse."
         )
     sentences.append(
-        "The grades in the manifest are taken as the truth; how far pathologists agree on them is not known "
-        "here."
+        "The grades in the manifest are taken as the truth; how far pathologists agree on them is not known."
     )
     return sentences

@@ -78,7 +78,7 @@ def refuse_replaced(run: Path, name: str) -> None:
         return
     if known is None:
         raise UserError(
-            f"{shown(path)}: is not this run's: {NAME} beside it knows no such file; move it away, or train "
+            f"{shown(path)}: does not belong to this run: {NAME} has no such file; move it away, or train "
             "the run again"
         )
     try:

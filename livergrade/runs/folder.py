@@ -67,7 +67,7 @@ def read_options(folder: Path) -> TrainConfig:
     """
     stored = folder / "config.yaml"
     if not os.path.lexists(stored):
-        raise UserError(f"{shown(folder)}: is no run (no config.yaml there); name a run's folder")
+        raise UserError(f"{shown(folder)}: is not a run (no config.yaml there); name a run's folder")
     values = read_plain_yaml(stored, fix=_FIX)
     if values.pop("format", None) != FORMAT:
         raise UserError(

@@ -28,10 +28,10 @@ def read_curves(path: Path) -> pd.DataFrame:
         finite = np.isfinite(values.to_numpy(np.float64, na_value=np.nan))
         bad = np.flatnonzero(~finite & numbers[column].notna().to_numpy())
         if len(bad):
-            in_file(path, [f"row {bad[0] + 2}: {column}: is no finite number"])
+            in_file(path, [f"row {bad[0] + 2}: {column}: is not a finite number"])
         numbers[column] = values
     epochs = numbers["epoch"]
     if ((epochs < 0) | (epochs > MOST_EPOCHS) | (epochs % 1 != 0)).any():
-        in_file(path, [f"epoch: is no whole number from 0 to {MOST_EPOCHS:,}"])
+        in_file(path, [f"epoch: is not a whole number from 0 to {MOST_EPOCHS:,}"])
     curves = pd.read_csv(path, dtype=np.float64).astype({"epoch": np.int64})  # as pandas rounds numbers
     return curves.assign(epoch=curves["epoch"] + 1) if (curves["epoch"] == 0).any() else curves

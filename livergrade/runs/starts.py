@@ -20,7 +20,7 @@ def facts_before(run: Path) -> Environment:
         return read_environment(run / "environment.json")
     except UserError as error:
         reason = str(error).rpartition(";")[0]
-        log.warning("%s; it is written anew, without what the earlier starts recorded", reason)
+        log.warning("%s; it is written again, without the records of earlier starts", reason)
         return {}
 
 

@@ -33,7 +33,7 @@ def overlap_told(graded: Sequence[GradedRegion]) -> str:
         try:
             rows = run_bounded(overlapping, outlines, grades, seconds=SECONDS, memory=memory_for_one_file())
         except (TimeLimitError, ShapelyError, RuntimeError) as error:
-            return f"whether regions of different grades overlap can't be told ({error})"
+            return f"whether regions of different grades overlap is not known ({error})"
     if not rows:
         return ""
     named = ", ".join(f"{used[row].region.title} ({used[row].grade})" for row in rows[:MOST_NAMED])

@@ -62,7 +62,7 @@ def _missing(folder: Path, there: list[str], slide: Path, bases: set[str]) -> st
     """Say that a slide has no file of regions; and what is there in its place."""
     for name in there:
         if _base(name, SUFFIXES) in bases:
-            what = _foreign(folder / name) or f"is no GeoJSON; {CONVERT}"
+            what = _foreign(folder / name) or f"is not GeoJSON; {CONVERT}"
             return f"has no regions: {one_line(folder / name)} {what}"
     alike = {same_on_disk(base) for base in bases}
     near = [name for name in there if (base := _base(name, ENDINGS)) and same_on_disk(base) in alike]

@@ -168,7 +168,7 @@ def _unknown(unknown: dict[str, list[str]], grades: Sequence[str]) -> list[str]:
     if not unknown:
         return []
     lines = [
-        f"class {kind!r} is no grade ({len(names)} region{'s' * (len(names) > 1)}: {', '.join(names[:10])}"
+        f"class {kind!r} is not a grade ({len(names)} region{'s' * (len(names) > 1)}: {', '.join(names[:10])}"
         f"{', …' * (len(names) > 10)})"
         for kind, names in sorted(unknown.items())
     ]

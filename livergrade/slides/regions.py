@@ -157,7 +157,7 @@ def _properties(feature: Any) -> dict[str, Any]:  # noqa: ANN401
         ValueError: it is no feature.
     """
     if not isinstance(feature, dict) or "geometry" not in feature:
-        raise ValueError("it is no GeoJSON feature, since it has no geometry")
+        raise ValueError("it is not a GeoJSON feature, since it has no geometry")
     properties = feature.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise ValueError("its properties are no names with values")
@@ -185,7 +185,7 @@ def _text(value: Any, what: str) -> str:  # noqa: ANN401
     if value is None:
         return ""
     if isinstance(value, list | dict | bool) or len(str(value)) > MOST_NAME:
-        raise ValueError(f"its {what} is no short text (at most {MOST_NAME} characters)")
+        raise ValueError(f"its {what} is not a short text (at most {MOST_NAME} characters)")
     text = one_line(" ".join(str(value).split()))
     if problem := cell_problem(text):
         raise ValueError(f"its {what} {text!r} {problem}")
@@ -294,11 +294,11 @@ def clip_to_slide(regions: Sequence[Region], width: int, height: int, path: Path
         on_slide.append(dataclasses.replace(region, outline=part))
     if outside:
         raise UserError(
-            f"{path}: regions lie outside of the slide, which has {width} x {height} pixels; coordinates are "
+            f"{path}: regions are outside of the slide, which has {width} x {height} pixels; coordinates are "
             "pixels at full resolution, from the upper left corner:\n" + _listed(outside)
         )
     if beyond:
-        log.warning("%s: only what lies on the slide is cut of %s", path, ", ".join(beyond))
+        log.warning("%s: only the part on the slide is cut of %s", path, ", ".join(beyond))
     return on_slide
 
 

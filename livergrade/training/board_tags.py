@@ -39,7 +39,7 @@ BY_GRADE = {
     "precision": "share of the views predicted as the grade that are of it",
     "recall": "share of the grade's views that are predicted as it",
     "f1": "harmonic mean of precision and recall of the grade",
-    "auroc": "share of the pairs of a view of the grade and another that its probability ranks rightly",
+    "auroc": "share of the pairs of a view of the grade and another that its probability ranks correctly",
 }
 """Metrics of one grade, and what they mean."""
 

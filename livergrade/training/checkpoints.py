@@ -88,7 +88,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
             return given
         content = safe_load(Path(path), fix="start a new run")
         if not isinstance(content, dict):
-            raise UserError(f"{path}: is no checkpoint; start a new run")
+            raise UserError(f"{path}: is not a checkpoint; start a new run")
         return with_own_paths(content, Path(path).parent)
 
     def remove_checkpoint(self, path: str | Path) -> None:

@@ -73,7 +73,7 @@ def check_images(
         for name, image in zip(names, stats, strict=True)
         if image.tissue >= LEAST_TISSUE and image.focus < LEAST_FOCUS * median_focus
     ]
-    fix = f"sharpness below {LEAST_FOCUS:g} times the median; look at them"
+    fix = f"sharpness below {LEAST_FOCUS:g} times the median; check them"
     yield warn_if(blurred, "blurred images", join_some(blurred) or "none", fix)
     density = np.array([image.density for image in stats])
     deviation = np.abs(density - np.median(density, 0))
@@ -156,7 +156,7 @@ def _check_near_duplicates(
     )
     across_patients = pairs[pairs["patient_1"] != pairs["patient_2"]]
     within_patients = len(pairs) - len(across_patients)
-    fix = "the same place under two patients leaks; look at them, and remove one of each pair"
+    fix = "the same tissue under two patients leaks; check them, and remove one of each pair"
     if out and len(pairs):
         write_table(pairs, out / FILE)
         fix += f"; all pairs: {out / FILE}"

@@ -95,8 +95,8 @@ def across_split(table: pd.DataFrame, path: Path) -> str:
     count = f"{len(table)} pair{'s' * (len(table) != 1)}"
     lines = "\n".join(f"  {line}" for line in pair_lines(table))
     return (
-        f"near duplicates across the split: {count} of images of different patients look like copies of one "
-        "picture, so the network may be tested on what it was trained on. Look at them; remove one of each "
+        f"near duplicates across the split: {count} of images of different patients are near duplicates, "
+        "so the network may be tested on what it was trained on. Check them; remove one of each "
         "pair, or give both patients one name (data.patient_alias), and train again:\n"
         f"{lines}\n  all pairs: {path}"
     )

@@ -77,8 +77,8 @@ def restore(
     state = content["GradingData"]
     if state["batches"] and state["processes"] != trainer.world_size:
         raise UserError(
-            f"trainer.devices: this run was stopped within an epoch of {state['processes']} process(es) and "
-            f"can't go on with {trainer.world_size}; start as many"
+            f"trainer.devices: this run was stopped within an epoch of {state['processes']} process(es) "
+            f"and can't continue with {trainer.world_size}; start as many"
         )
     if best.is_file() and "val" in data.test_splits:
         best_weights(best, task)
@@ -95,7 +95,7 @@ def best_weights(path: Path, task: GradingTask) -> dict[str, Any]:
     Raises:
         UserError: the file is damaged, could run code, or holds no weights of this network.
     """
-    fix = "move it away to go on with the best of the epochs to come, or start a new run"
+    fix = "move it away to continue with the best of the coming epochs, or start a new run"
 
     def weights(stored: dict[str, Any]) -> dict[str, Any]:
         return _version() | {"state_dict": _weights(stored, task, Fitting())}
@@ -228,7 +228,7 @@ def _measured(stored: object) -> dict[str, float]:
     ):
         raise UnfitError("callbacks.LastCheckpoint.measured holds no metrics by name")
     if not 0 <= stored.get("epoch", 0) <= MOST_COUNT:  # not NaN, either
-        raise UnfitError("callbacks.LastCheckpoint.measured.epoch is no epoch")
+        raise UnfitError("callbacks.LastCheckpoint.measured.epoch is not an epoch")
     return dict(stored)
 
 

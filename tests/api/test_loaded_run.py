@@ -34,7 +34,7 @@ def test_a_notebook_shows_the_verdict_and_no_markup_of_the_run(tiny_run: Path, t
 
 
 def test_only_a_finished_run_is_loaded(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run"):
         load_run(tmp_path)
 
 

@@ -51,9 +51,9 @@ def test_a_finished_run_is_not_trained_again(tiny_run: Path, caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     before = (tiny_run / "finished.json").read_bytes()
     assert fit(make_config(f"train.resume={tiny_run}")).path == tiny_run
-    assert "already finished, and left as it is" in caplog.text
+    assert "already finished, not changed" in caplog.text
     assert (tiny_run / "finished.json").read_bytes() == before
-    with pytest.raises(UserError, match="goes on in its own folder"):
+    with pytest.raises(UserError, match="continues in its own folder"):
         fit(make_config(f"train.resume={tiny_run}"), out=tiny_run.parent / "other")
 
 

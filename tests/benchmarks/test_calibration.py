@@ -19,7 +19,7 @@ REPEATS = 1000
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    """The benchmark of calibration, which is no module of the package."""
+    """The benchmark of calibration, which is not a module of the package."""
     return load("calibration")
 
 

@@ -16,7 +16,7 @@ REPEATS = 2000
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    """The benchmark of comparisons, which is no module of the package."""
+    """The benchmark of comparisons, which is not a module of the package."""
     return load("comparisons")
 
 

@@ -16,7 +16,7 @@ REPEATS = 2000
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    """The benchmark of coverage, which is no module of the package."""
+    """The benchmark of coverage, which is not a module of the package."""
     return load("coverage")
 
 

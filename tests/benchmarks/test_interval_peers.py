@@ -13,7 +13,7 @@ from tests.evaluation.cohorts import Cell
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    """The benchmark, which is no module of the package."""
+    """The benchmark, which is not a module of the package."""
     return load("interval_peers")
 
 

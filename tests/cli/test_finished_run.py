@@ -46,6 +46,7 @@ def test_a_run_is_not_resumed_into_the_folder_of_another(tiny_run: Path, tmp_pat
         train(f"train.resume={stopped}", f"hydra.run.dir={other}", outputs=tmp_path)
     assert end.value.code == 1
     assert (
-        f"hydra.run.dir={other}: a resumed run goes on in its own folder {stopped}" in capfd.readouterr().err
+        f"hydra.run.dir={other}: a resumed run continues in its own folder {stopped}"
+        in capfd.readouterr().err
     )
     assert bytes_of(other) == before

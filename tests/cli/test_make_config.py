@@ -35,7 +35,7 @@ def test_options_are_those_of_the_command() -> None:
         (["~augment"], "a group can't be taken away"),
         (["model=null"], "choose one of"),
         (["seed=-1", "data.image_size=1"], r"(?s)seed=-1: .*data\.image_size=1: "),
-        ([3], "is no word"),
+        ([3], "is not a word"),
     ],
 )  # fmt: skip
 def test_words_are_refused_as_by_the_command(words: list[str], told: str) -> None:

@@ -127,7 +127,7 @@ def test_a_link_is_no_lock(cohort: Cohort, tmp_path: Path) -> None:
     lock.unlink()
     array.unlink()
     lock.symlink_to(tmp_path / "nothing")
-    with pytest.raises(UserError, match="is no file, but a lock"):
+    with pytest.raises(UserError, match="is not a file, but a lock"):
         decoded_images(cohort, 32, tmp_path)
     assert not (tmp_path / "nothing").exists()
 

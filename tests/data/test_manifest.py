@@ -255,4 +255,4 @@ def test_pixel_sizes_are_checked_with_the_rows(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("image;patient;grade;MPP\na.png;P;poor;0,5\nb.png;Q;poor;0.5um\n")
     table = read_manifest(tmp_path / "t.csv", tmp_path, TableOptions())
     assert table.cells["mpp"].tolist() == ["0.5", "0.5um"]
-    assert [line.partition(";")[0] for line in table.problems] == ["row 3: mpp '0.5um' is no number"]
+    assert [line.partition(";")[0] for line in table.problems] == ["row 3: mpp '0.5um' is not a number"]

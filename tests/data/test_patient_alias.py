@@ -47,8 +47,8 @@ def test_all_bad_rows_are_told_at_once(tmp_path: Path) -> None:
         "row 2: same_as is blank",
         "row 3: patient is blank",
         "row 5: 'P7' is the same as 'Q' here, and as 'P8' in row 4",
-        "row 6: patient 'X1' is no patient of the cohort",
-        "row 7: same_as 'p9' is no patient of the cohort; it has 'P9'",
+        "row 6: patient 'X1' is not a patient of the cohort",
+        "row 7: same_as 'p9' is not a patient of the cohort; it has 'P9'",
         "row 8: 'A', row 9: 'B', row 10: 'C': each is the same as the next, in a ring",
         "row 11: same_as '=1+1' is a formula",
     ):

@@ -47,7 +47,7 @@ def test_all_rows_of_an_impossible_size_are_told_at_once(tmp_path: Path) -> None
     with pytest.raises(CohortError) as told:
         cohort(tmp_path, "0,5", "nan", "250", "0.5um")
     for row, cell in zip(range(2, 6), ("0,5", "nan", "250", "0.5um"), strict=True):
-        assert f"row {row}: mpp '{cell}' is no " in str(told.value)
+        assert f"row {row}: mpp '{cell}' is not a " in str(told.value)
 
 
 @pytest.mark.parametrize(

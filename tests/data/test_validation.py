@@ -114,7 +114,7 @@ def test_twins_are_told_where_patient_or_grade_differ() -> None:
     (told,) = conflicting_duplicates(table, lambda row: f"row {row + 2}")
     assert told.endswith("row 4: c (1, poor); row 5: d (1, well)")
     assert mixed_patients(table) == [
-        "patient 1: images of poor, well; one grade a patient, or set data.mixed_grades=true"
+        "patient 1: images of poor, well; give each patient one grade, or set data.mixed_grades=true"
     ]
 
 

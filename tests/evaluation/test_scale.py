@@ -49,7 +49,7 @@ def test_what_is_written_is_read_and_without_a_file_it_is_unknown(tmp_path: Path
         ({"low": 800.0}, "no rising fields of view"),
         ({"low": -1.0}, "no rising fields of view"),
         ({"high": 1e9}, "no rising fields of view"),
-        ({"network_um": 0.0}, "no size of a network pixel"),
+        ({"network_um": 0.0}, "not a size of a network pixel"),
         ({"median": "wide"}, "median"),
     ],
 )

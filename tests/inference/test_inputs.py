@@ -45,7 +45,7 @@ def test_everything_that_can_not_be_graded_is_told_at_once(tmp_path: Path) -> No
         "t.csv, row 2: ",
         "nowhere.png does not exist",
         "u.csv: has no column image or slide",
-        "v.csv, row 2: mpp 'fine' is no number",
+        "v.csv, row 2: mpp 'fine' is not a number",
         "none.png: there is no such file or folder",
     ):
         assert line in str(told.value), line
@@ -110,8 +110,8 @@ def test_a_file_named_twice_has_what_either_table_says_of_it(tmp_path: Path) -> 
     (tmp_path / "u.csv").write_text("image,patient,mpp\nin/a.png,P3,\nin/b.svs,,0.25\n")
     with pytest.raises(UserError) as told:
         find_inputs([str(tmp_path / "t.csv"), str(tmp_path / "u.csv")])
-    assert "a.png: patient 'P1' and 'P3'; which is it?" in str(told.value)
-    assert "b.svs: mpp 0.5 and 0.25; which is it?" in str(told.value)
+    assert "a.png: patient 'P1' and 'P3'; correct one of them" in str(told.value)
+    assert "b.svs: mpp 0.5 and 0.25; correct one of them" in str(told.value)
 
 
 def test_every_pixel_size_that_is_none_is_told_with_its_row(tmp_path: Path) -> None:
@@ -123,7 +123,9 @@ def test_every_pixel_size_that_is_none_is_told_with_its_row(tmp_path: Path) -> N
         find_inputs([str(tmp_path / "t.csv")])
     lines = str(told.value).splitlines()
     assert [line.partition("row ")[2][0] for line in lines[1:]] == ["2", "3", "4", "5", "6", "7"]
-    assert "mpp '250' is no size of a microscope's pixels; give µm per pixel, 0.05 to 20" in str(told.value)
+    assert "mpp '250' is not a size of a microscope's pixels; give µm per pixel, 0.05 to 20" in str(
+        told.value
+    )
 
 
 def test_a_slide_with_the_name_of_anothers_map_is_refused(tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_a_dicom_series_is_one_slide_by_whichever_file_it_is_named(tmp_path: Pat
     write_dicom(tmp_path / "ct.dcm", "1.2.9", number=4, slide=False)
     assert named(tmp_path) == [("1.dcm", True), ("IM3", True)]
     (tmp_path / "t.csv").write_text("slide,patient\n2.dcm,P1\n1.dcm,P2\n")
-    with pytest.raises(UserError, match="patient 'P1' and 'P2'; which is it"):
+    with pytest.raises(UserError, match="patient 'P1' and 'P2'; correct one of them"):
         named(tmp_path / "t.csv")
 
 
@@ -205,7 +207,7 @@ def test_a_table_says_what_content_does_not(tmp_path: Path) -> None:
         (tmp_path / f"{column}.csv").write_text(f"{column}\ncut.tif\n")
         expected = [("cut.tif", column == "slide"), ("levels.tif", True)]
         assert named(cut, tmp_path / f"{column}.csv", levels) == expected
-    with pytest.raises(UserError, match="kind 'image' and 'slide'; which is it"):
+    with pytest.raises(UserError, match="kind 'image' and 'slide'; correct one of them"):
         named(tmp_path / "image.csv", tmp_path / "slide.csv")
 
 
@@ -236,7 +238,7 @@ def test_a_link_beside_its_file_is_no_second_image(tmp_path: Path, caplog: pytes
     assert all(f"{link} is " in told for link in ("a.png", "c2.png", "e.svs", "z.png"))
     assert "c1.png is " not in told
     (tmp_path / "t.csv").write_text("image,patient\nin/b.png,P1\nin/a.png,P2\n")
-    with pytest.raises(UserError, match=r"b\.png: patient 'P1' and 'P2'; which is it\?"):
+    with pytest.raises(UserError, match=r"b\.png: patient 'P1' and 'P2'; correct one of them"):
         find_inputs([str(tmp_path / "t.csv")])
 
 

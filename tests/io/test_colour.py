@@ -122,7 +122,7 @@ def test_a_png_that_tells_its_colours_by_numbers(
     file.write_bytes(written[:33] + added + written[33:])  # after IHDR
     assert read_rgb(file)[0, 0].tolist() == [*SEEN]
     if other:
-        with pytest.raises(ImageError, match="tells its colours by gAMA or cHRM, which are not applied"):
+        with pytest.raises(ImageError, match="describes its colours by gAMA or cHRM, which are not applied"):
             read_rgb(file, reading=APPLY)
     else:
         assert read_rgb(file, reading=APPLY)[0, 0].tolist() == [*SEEN]

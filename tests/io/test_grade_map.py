@@ -51,7 +51,7 @@ def test_what_is_no_map_is_told() -> None:
     assert grade_map_problems({"G1": "well", "G2": None}, "data.grades", CLASSES) == []
     assert grade_map_problems({"G1": "good"}, "data.grades", None) == []
     assert grade_map_problems({"G1": "good"}, "data.grades", CLASSES) == [
-        "data.grades: good is no grade; the grades are poor, moderate, well"
+        "data.grades: good is not a grade; the grades are poor, moderate, well"
     ]
     (told,) = grade_map_problems("G1:well", "data.grades", CLASSES)
     assert told.endswith('in quotes, as "data.grades={G1: well, G2: null}"')

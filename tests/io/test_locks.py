@@ -24,6 +24,6 @@ def test_no_lock_is_taken_where_something_else_is(kind: str, tmp_path: Path) -> 
         "pipe": lambda: os.mkfifo(path),
         "folder": path.mkdir,
     }[kind]()
-    with pytest.raises(UserError, match="is no file, but a lock is to be taken there"):
+    with pytest.raises(UserError, match="is not a file, but a lock is to be taken there"):
         file_lock(path)
     assert (tmp_path / "theirs").read_text() == "years of work"

@@ -16,13 +16,13 @@ def test_a_size_is_read(cell: str, size: float | None) -> None:
 
 @pytest.mark.parametrize("cell", ["0,5", "nan", "inf", "0.5um", "half", "0_5", "٠.٥", "1e", "-"])
 def test_what_is_no_number_is_told(cell: str) -> None:
-    with pytest.raises(ValueError, match=r"is no number; give µm per pixel, 0\.05 to 20, as 0\.25"):
+    with pytest.raises(ValueError, match=r"is not a number; give µm per pixel, 0\.05 to 20, as 0\.25"):
         read_mpp(cell)
 
 
 @pytest.mark.parametrize("cell", ["-0.5", "0", "250", "0.0499", "20.01", "1e400"])
 def test_what_no_scanner_makes_is_told(cell: str) -> None:
-    with pytest.raises(ValueError, match="is no size of a microscope's pixels"):
+    with pytest.raises(ValueError, match="is not a size of a microscope's pixels"):
         read_mpp(cell)
 
 

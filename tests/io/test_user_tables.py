@@ -60,7 +60,7 @@ def test_all_problems_of_names_rows_and_numbers_are_in_one_list(tmp_path: Path) 
     rows = "".join(f"{number},P,250\n" for number in range(165))
     read = table(tmp_path, f"image,patient,mpp,sex,sex,=x\n{rows}a,P,1,F,F,y,z\na,P,0\n")
     fix = "give µm per pixel, 0.05 to 20, as 0.25"
-    size = "is no size of a microscope's pixels"
+    size = "is not a size of a microscope's pixels"
     assert read.problems == [
         "row 167: has 7 cells, and there are 6 columns; put a cell that holds a delimiter in quotes",
         "more than one column sex; rename or remove one",
@@ -75,13 +75,13 @@ def test_a_decimal_comma_is_read_where_no_comma_divides_cells(tmp_path: Path) ->
         read = table(tmp_path, "image;patient;mpp\na;P;0,5\nb;Q;\n".replace(";", delimiter))
         assert read.cells["mpp"].tolist() == ["0.5", ""]
         assert read.problems == []
-    assert "'0,5' is no number" in table(tmp_path, 'image,patient,mpp\na,P,"0,5"\n').problems[0]
+    assert "'0,5' is not a number" in table(tmp_path, 'image,patient,mpp\na,P,"0,5"\n').problems[0]
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "0", "-0.5", "250", "0.5um", "1,5", "O.5", "½"])
 def test_a_number_keeps_within_the_bounds_of_the_option_that_it_replaces(tmp_path: Path, cell: str) -> None:
     (told,) = table(tmp_path, f'image,patient,mpp\na,P,"{cell}"\n').problems
-    assert told.startswith(f"row 2: mpp '{cell}' is no ")
+    assert told.startswith(f"row 2: mpp '{cell}' is not a ")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_number_keeps_within_the_bounds_of_the_option_that_it_replaces(tmp_pat
         ("image,patient\n\n", r"has a row of column names and no other row; add a row for each item"),
         (
             "a.png,P\nb.png,Q\n",
-            r"no column image, patient: its first row is no row .*\(a\.png is a file\); write one",
+            r"no column image, patient: its first row does not name .*\(a\.png is a file\); write one",
         ),
         (
             "slide_id,case_id\na,b\n",

@@ -35,7 +35,7 @@ def test_a_checkpoint_of_another_version_is_refused(
 ) -> None:
     content = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True) | change
     torch.save(content, tmp_path / "a.ckpt")
-    with pytest.raises(UserError, match=rf"a\.ckpt: is no checkpoint of this version.*({told})"):
+    with pytest.raises(UserError, match=rf"a\.ckpt: is not a checkpoint of this version.*({told})"):
         trained_net(tmp_path / "a.ckpt")
 
 

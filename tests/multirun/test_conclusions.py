@@ -39,7 +39,7 @@ def arm(
 def test_one_training_of_each_is_two_trainings_and_nothing_about_architectures() -> None:
     about, best, verdicts, power = conclusions(arm(0.8, 0.7, verdict="better", trainings=(1, 1)), "patient")
     assert about.startswith("Two trainings were compared, one of each model.")
-    assert "says nothing about the architectures or recipes themselves" in about
+    assert "shows nothing about the architectures or recipes" in about
     assert best.startswith("The training of a graded most patients correctly: 80.0 (70.0–90.0) % of 20.")
     assert best.endswith("The variation between trainings is not included.")
     assert verdicts == "Better: the training of a than the training of b (1 pair, Holm)."
@@ -48,7 +48,7 @@ def test_one_training_of_each_is_two_trainings_and_nothing_about_architectures()
 
 def test_several_trainings_are_about_the_models() -> None:
     about, best, verdicts, power = conclusions(arm(0.8, 0.7, 0.6, verdict="better"), "patient")
-    assert about.startswith("3 trainings of each model were compared. Patients and trainings both count")
+    assert about.startswith("3 trainings of each model were compared. Patients and trainings are both")
     assert best == (
         "a graded most patients correctly: 80.0 (70.0–90.0) %. The best of 3 was chosen by the test "
         "patients, so it is expected to look 3.1 points too good."
@@ -59,9 +59,7 @@ def test_several_trainings_are_about_the_models() -> None:
 
 def test_a_single_training_among_several_is_named() -> None:
     about, _, verdicts, _ = conclusions(arm(0.8, 0.7, 0.6, verdict="better", trainings=(3, 3, 1)), "patient")
-    assert about.startswith(
-        "There is one training of c: what is compared with it holds for that training alone"
-    )
+    assert about.startswith("There is one training of c: comparisons with it hold for that training only")
     assert "a than b" in verdicts
     assert "a than the training of c" in verdicts
 

@@ -86,7 +86,7 @@ def test_a_run_and_a_sweep_of_one_are_runs(tiny_run: Path, tmp_path: Path) -> No
 
 
 def test_no_run_says_what_a_run_said() -> None:
-    with pytest.raises(UserError, match=r"is no run \(no config.yaml there\)"):
+    with pytest.raises(UserError, match=r"is not a run \(no config.yaml there\)"):
         open_run("/nowhere").require_trained()
 
 

@@ -43,7 +43,7 @@ def test_a_plan_after_a_run_goes_by_what_it_has(tmp_path: Path, caplog: pytest.L
     assert plan["expected"]["test_fraction"] == 0.25
     assert plan["known"]["test_patients"] == 24
     assert "too few for one of poor, moderate, well (12 each); enough for means" in caplog.text
-    assert "each holds all grades, as 0 patients validated the network and it takes 9" in caplog.text
+    assert "each contains all grades, as there are 0 validation patients and it needs 9" in caplog.text
 
 
 @pytest.mark.parametrize(

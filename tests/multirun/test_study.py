@@ -62,7 +62,7 @@ def test_words_are_parted_and_drawn() -> None:
         (["optim.lr=tag(log,interval(0,1))"], "begins above 0"),
         (["optim.lr=interval(0"], "optim.lr=interval"),
         (["seed=1,2", "data.classes=[a,b's]"], "data.classes=[a,b's]: can't be read, since a ' or"),
-        (["seed=1,2", "2 3"], "2 3: can't be read (it is no key=value"),
+        (["seed=1,2", "2 3"], "2 3: can't be read (it is not key=value"),
         (["~model", "seed=1,2"], "~model: nothing can be taken away"),
     ],
 )

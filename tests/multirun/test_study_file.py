@@ -36,7 +36,7 @@ def test_plain_tables_pass_and_stay_as_they_are(tmp_path: Path) -> None:
         ("CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM trials; END", "a trigger named 't'"),
         ("CREATE VIEW studies AS SELECT 1", "a view named 'studies'"),
         ("CREATE VIRTUAL TABLE studies USING fts5(a)", "a virtual table named 'studies'"),
-        ("PRAGMA journal_mode = WAL", "is no SQLite file of a study"),
+        ("PRAGMA journal_mode = WAL", "is not an SQLite file of a study"),
     ],
 )
 def test_what_would_be_run_is_refused(tmp_path: Path, statement: str, what: str) -> None:
@@ -49,7 +49,7 @@ def test_files_that_are_no_database_are_refused(tmp_path: Path) -> None:
     good, path = database(tmp_path / "good.db"), tmp_path / "study.db"
     for content in (b"x", b"number,value\n", good.read_bytes()[:100], b"SQLite format 3\0" + bytes(5000)):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"study\.db: is (no|a damaged) SQLite file"):
+        with pytest.raises(UserError, match=r"study\.db: is (not an|a damaged) SQLite file"):
             check_study_file(path)
     path.unlink()
     path.symlink_to(good)

@@ -118,7 +118,7 @@ def test_all_that_a_plan_has_is_said() -> None:
         "accuracy ± 9.0 points; half of that takes 306 test patients",
         "senet: accuracy by image 80.0 % (60.0–90.0); by patient 80.0 % (no interval)",
         "too few for one of poor (12 each); too few for means over grades (4 of each)",
-        "as 7 patients validated the network and it takes 9",
+        "as there are 7 validation patients and it needs 9",
         "two models grade 20.0 % of the patients differently",
         "detectable difference of its models: 11.0 points",
     ):

@@ -60,7 +60,10 @@ def test_a_file_that_was_changed_lost_or_added_is_refused(name: str, tiny_run: P
     if name == "scale.json":
         scale = {"images": 1, "low": 1.0, "median": 1.0, "high": 1.0, "network_um": 0.1}
         (run / name).write_text(json.dumps(scale))
-        refused(lambda: READERS[name](Run(run)), rf"run/{name}: is not this run's: finished\.json .*move it")
+        refused(
+            lambda: READERS[name](Run(run)),
+            rf"run/{name}: does not belong to this run: finished\.json .*move it",
+        )
         return
     content = (run / name).read_bytes()
     # A byte more is still a whole file of its kind; of a checkpoint another step is.
@@ -70,7 +73,7 @@ def test_a_file_that_was_changed_lost_or_added_is_refused(name: str, tiny_run: P
         rf"run/{name}: is not the file that the run was finished with .*; put the run's own file back",
     )
     (run / name).unlink()
-    refused(lambda: READERS[name](Run(run)), rf"(run/{name}: |run: is no run)")
+    refused(lambda: READERS[name](Run(run)), rf"(run/{name}: |run: is not a run)")
     (run / name).write_bytes(content)
     READERS[name](Run(run))
 

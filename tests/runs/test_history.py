@@ -27,12 +27,12 @@ def test_a_file_of_an_earlier_version_counted_from_0(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("loss\n1\n", "no column epoch"),
-        ("epoch,loss\n0,best\n", "row 2: loss: is no finite number"),
-        ("epoch,loss\n0,inf\n", "row 2: loss: is no finite number"),
-        ("epoch,loss\n,1\n", "row 2: epoch '' is no finite number"),
-        ("epoch\n-1\n", "no whole number"),
-        ("epoch\n1e18\n", "no whole number"),
-        ("epoch\n0.5\n", "no whole number"),
+        ("epoch,loss\n0,best\n", "row 2: loss: is not a finite number"),
+        ("epoch,loss\n0,inf\n", "row 2: loss: is not a finite number"),
+        ("epoch,loss\n,1\n", "row 2: epoch '' is not a finite number"),
+        ("epoch\n-1\n", "not a whole number"),
+        ("epoch\n1e18\n", "not a whole number"),
+        ("epoch\n0.5\n", "not a whole number"),
     ],
 )
 def test_other_curves_are_refused(tmp_path: Path, text: str, told: str) -> None:

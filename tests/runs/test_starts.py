@@ -24,7 +24,7 @@ def test_a_time_that_is_not_known_is_no_zero(tmp_path: Path, caplog: pytest.LogC
 
     (tmp_path / "environment.json").write_text('{"command": 3')
     earlier = facts_before(tmp_path)
-    assert "is written anew" in caplog.text
+    assert "is written again" in caplog.text
     lost = timed(with_start({"command": "resume"}, earlier, "step 4, in epoch 2"), 3)
     assert (lost["command"], lost["seconds"]) == ("not recorded", None)
     write_json(lost, tmp_path / "environment.json")

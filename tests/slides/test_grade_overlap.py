@@ -51,4 +51,4 @@ def test_outlines_that_cross_without_end_are_met_in_limited_time(monkeypatch: py
         GradedRegion(Region(f"R{n}", grade, area), grade, "region")
         for n, (grade, area) in enumerate(zip(("poor", "well"), combs, strict=True))
     ]
-    assert overlap_told(graded).startswith("whether regions of different grades overlap can't be told (")
+    assert overlap_told(graded).startswith("whether regions of different grades overlap is not known (")

@@ -70,9 +70,9 @@ def test_all_that_is_wrong_with_a_table_is_told_at_once(tmp_path: Path) -> None:
         "row 3: grade 'bad' is not in classes (poor, moderate, well)",
         "correct these words, or take them as grades: 'grades={bad: <grade, or null to leave it out>}'",
         "columns image, sha256, split, p_stage: the manifest or a run writes these; rename them",
-        "row 3: mpp 'nan' is no number; give µm per pixel, 0.05 to 20, as 0.25",
-        "row 5: mpp '0,5' is no number; give µm per pixel, 0.05 to 20, as 0.25",
-        "row 6: mpp '250' is no size of a microscope's pixels; give µm per pixel, 0.05 to 20, as 0.25",
+        "row 3: mpp 'nan' is not a number; give µm per pixel, 0.05 to 20, as 0.25",
+        "row 5: mpp '0,5' is not a number; give µm per pixel, 0.05 to 20, as 0.25",
+        "row 6: mpp '250' is not a size of a microscope's pixels; give µm per pixel, 0.05 to 20, as 0.25",
         "f.svs: in no row",
     ]
 

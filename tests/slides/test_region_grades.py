@@ -76,8 +76,8 @@ def test_all_that_is_unclear_is_told_at_once() -> None:
     told = str(error.value).splitlines()
     assert told[0] == "a.geojson: the grade of its regions is unclear:"
     assert "R02 'A2' has class 'poor', so poor, but the table says well" in told[1]
-    assert "class 'Necrosis' is no grade (2 regions: R01, R04)" in told[2]
-    assert "class 'Stroma' is no grade (1 region: R03)" in told[3]
+    assert "class 'Necrosis' is not a grade (2 regions: R01, R04)" in told[2]
+    assert "class 'Stroma' is not a grade (1 region: R03)" in told[3]
     assert '"region_class={Necrosis: skip, Stroma: skip}": a grade (poor, moderate, well), skip,' in told[4]
     assert len(told) == 5
 

@@ -125,11 +125,11 @@ def test_a_file_of_broken_features_makes_no_endless_message(tmp_path: Path) -> N
     [
         ({"classification": {"name": "=1+1"}}, "its class '=1\\+1' is a formula"),
         ({"name": "@A1"}, "its name '@A1' is a formula"),
-        ({"name": ["a"]}, "its name is no short text"),
-        ({"classification": [["a"]]}, "its class is no short text"),
-        ({"classification": {"name": True}}, "its class is no short text"),
-        ({"name": "x" * 300}, "its name is no short text"),
-        ({"objectType": {}}, "its objectType is no short text"),
+        ({"name": ["a"]}, "its name is not a short text"),
+        ({"classification": [["a"]]}, "its class is not a short text"),
+        ({"classification": {"name": True}}, "its class is not a short text"),
+        ({"name": "x" * 300}, "its name is not a short text"),
+        ({"objectType": {}}, "its objectType is not a short text"),
     ],
 )
 def test_texts_that_no_table_may_hold_are_refused(
@@ -156,7 +156,7 @@ def test_regions_are_those_on_the_slide(tmp_path: Path, caplog: pytest.LogCaptur
     found = clip_to_slide([within, rounded, over], 100, 80, tmp_path)
     assert found[0] is within
     assert [one.outline.bounds for one in found[1:]] == [(0, 0, 100, 80), (50, 0, 100, 40)]
-    assert caplog.messages == [f"{tmp_path}: only what lies on the slide is cut of R03"]
+    assert caplog.messages == [f"{tmp_path}: only the part on the slide is cut of R03"]
     with pytest.raises(UserError, match="which has 100 x 80 pixels") as told:
         clip_to_slide([within, outside, above], 100, 80, tmp_path)
     assert "R04: x 200 to 300, y 0 to 50" in str(told.value)
@@ -216,7 +216,7 @@ def polygon(*corners: object) -> str:
         (
             '{"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9]]]}, '
             '"properties": {"classification": {"name": "' + "x" * 1000 + '"}}}',
-            "no short text",
+            "not a short text",
         ),
     ],
 )

@@ -51,6 +51,6 @@ def test_slots_are_this_users_alone(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="only you may write"), gpu_slot(1, tmp_path / name):
             pass
     (tmp_path / "new" / "card" / "1 of 2").symlink_to(tmp_path / "bait")
-    with pytest.raises(UserError, match="is no file, but a lock"), gpu_slot(2, tmp_path / "new" / "card"):
+    with pytest.raises(UserError, match="is not a file, but a lock"), gpu_slot(2, tmp_path / "new" / "card"):
         pass
     assert not (tmp_path / "bait").exists()

@@ -171,7 +171,7 @@ def safetensors(header: bytes | int) -> Callable[[Path, Place], object]:
     return lambda path, place: path.write_bytes(struct.pack("<Q", length) + text)
 
 
-REFUSED = r"best\.ckpt.*(is refused|cannot be read|is no checkpoint)"
+REFUSED = r"best\.ckpt.*(is refused|cannot be read|is not a checkpoint)"
 FORCED = (("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1"),)
 BOTH = (*FORCED, ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1"))
 CODE = r"is refused: it asks to load \S*mkdir"

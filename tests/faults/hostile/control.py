@@ -24,7 +24,7 @@ CASES = [
         "a run that is not there",
         "predict",
         lambda place: [f"run={place.folder / 'nowhere'}", _image(place), f"out={place.out}"],
-        refused="is no run",
+        refused="is not a run",
     ),
     Case(
         "a run as it is, evaluated",

@@ -130,10 +130,10 @@ NETWORKS: list[tuple[str, Change, str]] = [
     (
         "options that are a list",
         lambda c: c["hyper_parameters"].update(model=[]),
-        "no checkpoint of this version",
+        "not a checkpoint of this version",
     ),
-    ("weights of another shape", _halved, "no checkpoint of this version"),
-    ("a state that is a list", lambda c: c.update(state_dict=[1]), "no checkpoint of this version"),
+    ("weights of another shape", _halved, "not a checkpoint of this version"),
+    ("a state that is a list", lambda c: c.update(state_dict=[1]), "not a checkpoint of this version"),
 ]
 
 

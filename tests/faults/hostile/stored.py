@@ -135,7 +135,7 @@ OPTIONS: list[tuple[str, str, Any, str]] = [
     ("an input of a million pixels a side", "data.image_size", 10**6, "data.image_size"),
     ("no step between views", "augment.step_degrees", 0, "augment.step_degrees"),
     ("a step of a billionth", "augment.step_degrees", 1e-9, "augment.step_degrees"),
-    ("a step that is no number", "augment.step_degrees", float("nan"), "augment.step_degrees"),
+    ("a step that is not a number", "augment.step_degrees", float("nan"), "augment.step_degrees"),
     ("99,999 views", "augment.test_views", "99999", "augment.test_views"),
     ("views of 5,000 digits", "augment.test_views", "9" * 4000, "augment.test_views"),
     ("a network that does not exist", "model.name", "os.system", "model.name"),
@@ -173,7 +173,7 @@ CONFIGS: list[tuple[str, Change, str]] = [
     ("half a gigabyte of options", sparse("config.yaml", 2**29), "larger than"),
     ("bytes that are no text", content("config.yaml", b"format: 1\nseed: \xff\xfe\n"), "UTF-8"),
     ("two documents", text("config.yaml", lambda t: t + "---\nseed: 1\n"), "config.yaml"),
-    ("a list of options", content("config.yaml", b"- 1\n- 2\n"), "no mapping"),
+    ("a list of options", content("config.yaml", b"- 1\n- 2\n"), "not a mapping"),
     ("a pipe", instead("config.yaml", lambda path, place: os.mkfifo(path)), "a pipe"),
     ("a socket", instead("config.yaml", socket_at), "a socket"),
     ("a device", instead("config.yaml", device_at), "a device"),
@@ -358,15 +358,17 @@ CASES: list[Case] = [
     Case("a pattern without a patient", "train", backtracking(r"(?P<name>a)"), "no group named patient"),
     Case("earlier options that are a list", "predict", reused("options.json", "[1]"), "options.json"),
     Case("earlier options nested", "predict", reused("options.json", '{"a":' * 5000), "options.json"),
-    Case("a study that is no database", "tune", studied(lambda path: path.write_text("x" * 99)), "study.db"),
+    Case(
+        "a study that is not a database", "tune", studied(lambda path: path.write_text("x" * 99)), "study.db"
+    ),
     Case("a study that is a pipe", "tune", studied(os.mkfifo), "a pipe"),
     *(
         Case(f"a run's name of 3,000 letters, {command}", command, lambda p, typed=typed: [typed], told)
         for command, typed, told in (
-            ("evaluate", f"run={LONG}", "is no run|was not"),
-            ("export", f"run={LONG}", "is no run|was not"),
-            ("explain", f"run={LONG}", "is no run|was not"),
-            ("train", f"train.resume={LONG}", "is no run"),
+            ("evaluate", f"run={LONG}", "is not a run|was not"),
+            ("export", f"run={LONG}", "is not a run|was not"),
+            ("explain", f"run={LONG}", "is not a run|was not"),
+            ("train", f"train.resume={LONG}", "is not a run"),
             ("compare", f"runs=[{LONG}]", "no such folder"),
         )
     ),

@@ -523,8 +523,8 @@ CASES: list[Case] = [
             ("tables of something else", "CREATE TABLE trials (a)", "can't be read as a study"),
         )
     ),
-    Case("a study that is text", "tune", study_file(b"number,value\n1,2\n"), "is no SQLite file"),
-    Case("a study that is cut", "tune", study_file(b"SQLite format 3\0"), "is no SQLite file"),
+    Case("a study that is text", "tune", study_file(b"number,value\n1,2\n"), "is not an SQLite file"),
+    Case("a study that is cut", "tune", study_file(b"SQLite format 3\0"), "is not an SQLite file"),
     Case("a huge study", "tune", study_file(b"SQLite format 3\0", size=2 * 10**9), "has more than"),
     Case("a study with another's log", "tune", study_file(b"x", "study.db-wal"), "comes with study.db-wal"),
     Case("a study's journal names a file to delete", "tune", study_journal, "names a further file"),
