@@ -98,7 +98,7 @@ def tile_side(given: float | None, scale: Scale | None) -> float:
     """
     if scale is None and given is None:
         raise UserError(
-            "to=wsinfer: the run's scale is not known, so no size of a patch can be told; give tile_um=<µm "
+            "to=wsinfer: the run's scale is not known, so the size of a patch is unknown; give tile_um=<µm "
             "on the shorter side of the run's training images>"
         )
     if scale and given and not is_of_scale(given, scale):

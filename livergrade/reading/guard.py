@@ -85,7 +85,7 @@ class Guard:
             foreign = found.get("sec-fetch-site", ["none"])[0] not in ("none", "same-origin")
             return (403, "this comes from another page") if foreign and scope["path"] != "/" else None
         if not origin:
-            return 403, "this comes from no page of ours"
+            return 403, "this comes from another page"
         return self._refused_body(found)
 
     def _refused_body(self, found: dict[str, list[str]]) -> tuple[int, str] | None:

@@ -78,7 +78,7 @@ def cautions(ratings: Ratings, machine: Machine | None, graded: Ints | None) -> 
     """What to know before the results are read."""
     told = []
     if len(ratings.readers) == 1:
-        told.append(f"One reader alone ({ratings.readers[0]}): nothing tells how far readers agree.")
+        told.append(f"One reader alone ({ratings.readers[0]}): agreement of readers is unknown.")
     if len(ratings.patients) < LEAST:
         told.append(
             f"{len(ratings.patients)} patients: an interval that holds takes {LEAST}, so values stand alone."

@@ -128,5 +128,8 @@ def test_learns_from_scratch(name, rate):
 def test_maps_at_a_layer_that_is_not_there_are_refused_before_training(monkeypatch):
     wrong = dataclasses.replace(ARCHITECTURES["resnet50"], cam=CamLayer("layer5"))
     monkeypatch.setitem(ARCHITECTURES, "resnet50", wrong)
-    with torch.device("meta"), pytest.raises(UserError, match="maps at 'layer5', which is not a module"):
+    with (
+        torch.device("meta"),
+        pytest.raises(UserError, match="maps are taken at 'layer5', which is not a module"),
+    ):
         build("resnet50", 3)

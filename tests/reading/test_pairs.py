@@ -27,7 +27,7 @@ def test_too_few_patients_have_a_value_and_the_reason() -> None:
     one = pair("A", "B", (grades[:, 0], grades[:, 1]), made(grades, 3))
     assert one["kappa"]["value"] is not None
     assert one["kappa"]["low"] is None
-    assert "5 test patients: an interval that holds takes 12" in one["kappa"]["reason"]
+    assert "5 test patients: a reliable interval needs 12" in one["kappa"]["reason"]
 
 
 def test_no_common_image_and_one_single_grade_are_undefined_with_the_reason() -> None:
