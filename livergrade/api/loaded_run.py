@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from livergrade.api.checked import checked
 from livergrade.api.output import absolute, quietly
 from livergrade.cli.similar import similar
 from livergrade.config.schema import PredictConfig
-from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.errors import UserError
 from livergrade.evaluation.metric_catalog import overall
 from livergrade.multirun.ensemble import Ensemble, open_run
@@ -82,7 +83,7 @@ class LoadedRun(Run):
         """Grade images by the same rules as ``livergrade predict``; see :func:`predict_images`."""
         config = PredictConfig(
             run=str(self.folder),
-            mpp=mpp if isinstance(mpp, int | float) else None,
+            mpp=float(mpp) if isinstance(mpp, int | float | np.number) else None,
             views=views,
             calibrated=calibrated,
             coverage=coverage,
@@ -92,7 +93,7 @@ class LoadedRun(Run):
             accelerator=accelerator,
         )
         config.data.bits = bits
-        raise_if_invalid(problems(config))
+        config = checked(config, PredictConfig)
         from livergrade.inference.pictures import grade_pictures, pictures_of  # loads torch
 
         with quietly(progress=progress):

@@ -6,14 +6,11 @@ import copy
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
+from livergrade.api.checked import checked
 from livergrade.api.loaded_run import LoadedRun, load_run
 from livergrade.api.output import absolute, output_folder
-from livergrade.cli.compose import make_paths_absolute, to_dataclass
+from livergrade.cli.compose import make_paths_absolute
 from livergrade.cli.make_config import make_config
 from livergrade.cli.typed_names import quoted
 from livergrade.config.schema import CompareConfig, EvaluateConfig, TrainConfig
@@ -25,7 +22,6 @@ from livergrade.runs.paths import comparison_dir, evaluation_dir, run_dir
 from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
-Config = TypeVar("Config")
 
 
 def fit(config: TrainConfig, out: str | Path | None = None) -> LoadedRun:
@@ -42,7 +38,7 @@ def fit(config: TrainConfig, out: str | Path | None = None) -> LoadedRun:
         UserError: options, cohort, weights or machine can't be used, or another run is there.
         KeyboardInterrupt: the training was interrupted; ``train.resume`` goes on with it.
     """
-    config = _checked(config, TrainConfig)
+    config = checked(config, TrainConfig)
     make_paths_absolute(config)
     resume = config.train.resume
     folder = absolute(out or run_dir(resume, config.model.name, config.model.backbone))
@@ -128,21 +124,6 @@ def compare_runs(
     folder = absolute(out or comparison_dir(named))
     with output_folder(folder, "livergrade.compare_runs", inputs=map(Path, named)):
         return write_comparison_results(config, folder, "livergrade.compare_runs")
-
-
-def _checked(config: Config, schema: type[Config]) -> Config:
-    """A copy of the options, with checked values.
-
-    Raises:
-        UserError: it is no such dataclass, or values can't be used; all of them are listed.
-    """
-    if not isinstance(config, schema):
-        raise UserError(f"config: is of type {type(config).__name__}; make it with livergrade.make_config")
-    try:
-        structured = OmegaConf.structured(config)
-    except OmegaConfBaseException as error:
-        raise UserError(f"config: {str(error).splitlines()[0]}") from None
-    return to_dataclass(structured, schema)
 
 
 def _is_finished(folder: Path, config: TrainConfig) -> bool:

@@ -60,7 +60,7 @@ def pictures_of(images: Images, mpp: Sizes = None) -> list[Picture]:
     Raises:
         UserError: names that match nothing or are of slides, or what is no image; all are listed.
     """
-    if isinstance(images, np.ndarray) and images.ndim == 4:
+    if isinstance(images, np.ndarray) and (images.ndim == 4 or images.dtype.kind in "OU"):  # O, U: of names
         given: list[Any] = [*images]
     elif isinstance(images, Iterable) and not isinstance(images, str | Path | Image.Image | np.ndarray):
         given = list(images)
@@ -73,7 +73,7 @@ def pictures_of(images: Images, mpp: Sizes = None) -> list[Picture]:
         raise UserError("images: some are names and others are in memory; grade them in two calls")
     if not named:
         return _in_memory(given, mpp)
-    if mpp is not None and not isinstance(mpp, int | float):
+    if mpp is not None and not isinstance(mpp, int | float | np.number):
         raise UserError(
             "mpp: of files it is one number; where they differ, a table says it in its column mpp"
         )
@@ -90,13 +90,15 @@ def _in_memory(given: Sequence[object], mpp: Sizes) -> list[Picture]:
     Raises:
         UserError: lists what is no image, or the sizes of pixels are not as many as images or can't be.
     """
-    sizes = [mpp] * len(given) if mpp is None or isinstance(mpp, int | float) else list(mpp)
+    sizes: list[Any] = (
+        [mpp] * len(given) if mpp is None or isinstance(mpp, int | float | np.number | str) else list(mpp)
+    )
     if len(sizes) != len(given):
         raise UserError(f"mpp: {len(sizes)} numbers for {len(given)} images; give as many, or one")
     low, high = LIKELY_UM
     pictures, errors = [], []
     for number, (item, size) in enumerate(zip(given, sizes, strict=True)):
-        if size is not None and not low <= size <= high:
+        if size is not None and (isinstance(size, str) or not low <= size <= high):
             errors.append(f"  image {number}: mpp={size}: must be at least {low:g} and at most {high:g}")
         if isinstance(item, Image.Image):
             pictures.append(Picture(str(number), item, mpp=size))

@@ -87,3 +87,18 @@ def test_a_sweep_answers_as_one(folds: Path, manifest: Path, tmp_path: Path) -> 
     assert kept.read_bytes() == (tmp_path / "p" / "images.csv").read_bytes()
     assert "Accuracy" in sweep._repr_html_()
     assert sweep.figure("roc").axes
+
+
+def test_options_of_other_types_are_read_or_refused_and_names_may_be_an_array(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (40, 40), "pink").save(tmp_path / "a.png")
+    run = load_run(tiny_run)
+    by_array = run.predict(np.array([str(tmp_path / "a.png")]), mpp=np.float32(0.5), views=2)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(by_array, run.predict(tmp_path / "a.png", mpp=0.5, views="2"))
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    for wrong in ({"coverage": "a"}, {"workers": "a"}, {"mpp": ["a"]}, {"mpp": "0.5"}):
+        with pytest.raises(UserError):
+            run.predict(pixels, **wrong)
+    with pytest.raises(UserError):
+        run.predict(pixels, calibrated=None)  # type: ignore[arg-type]
