@@ -33,13 +33,13 @@ def check_pattern(pattern: str) -> None:
 
 
 def patients_of(images: list[str], pattern: str) -> list[str]:
-    """The patient that the pattern names in each path; empty where it names none.
+    """The patient that the pattern names in each path; empty where it names none, though it does in others.
 
     Both are compared with letters and their accents in one piece, since to a pattern an accent that stands
     alone, as in names from a Mac, is no letter. The name comes in pieces again where the path has it so.
 
     Raises:
-        UserError: the search takes too long.
+        UserError: the search takes too long, or the pattern names a patient in no path at all.
     """
     if not images:
         return []
@@ -52,6 +52,12 @@ def patients_of(images: list[str], pattern: str) -> list[str]:
             f"data.patient_pattern={shown(pattern)}: {error}, to search {len(images)} paths; write it "
             "without a repeat within a repeat, as (a+)+ is"
         ) from None
+    if not any(names):
+        raise UserError(
+            f"data.patient_pattern={shown(pattern)}: names a patient in none of the {len(images)} images, "
+            f"as {shown(images[0])}; write the part of the path that is the patient as (?P<patient>...), for "
+            r"example (?P<patient>\d+) for the first digits"
+        )
     return [
         name if name in image else unicodedata.normalize("NFD", name)
         for name, image in zip(names, images, strict=True)

@@ -26,3 +26,11 @@ def test_a_patient_is_found_in_each_path_or_none_is() -> None:
     assert patients_of([], "(?P<patient>a)") == []
     (name,) = patients_of(["mu\u0308ller_0.png"], r"(?P<patient>\w+)_")
     assert name == unicodedata.normalize("NFD", "m\u00fcller")  # as the path has it
+
+
+def test_a_pattern_that_fits_no_image_is_one_problem_and_not_one_for_each_image() -> None:
+    with pytest.raises(UserError) as refused:
+        patients_of(["low/GT2001803-1.png", "low/GT2001804-1.png"], r"(?P<patient>P\d+)")
+    message = str(refused.value)
+    assert "none of the 2 images, as low/GT2001803-1.png; write the part" in message
+    assert "\n" not in message
