@@ -83,7 +83,7 @@ def _explain_all(
             failed[str(image.path)] = str(error)
             continue
         unlike = grader.ood_score(float(grader.distances(appearance(square))[0]))["unlike"]
-        crop = torch.from_numpy(square).to(grader.device)
+        crop = torch.tensor(square, device=grader.device)  # a copy: Pillow's pixels are read-only
         views = [grader.view(crop, angle) for angle in grader.degrees]
         explained.append(
             explain(
