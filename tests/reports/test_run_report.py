@@ -111,6 +111,15 @@ def page_of(folder):
     return Page(write_report(folder).read_text("utf-8"))
 
 
+def test_on_paper_nothing_scrolls_and_nothing_is_folded(run):
+    printed = write_report(run).read_text("utf-8").partition("@media print")[2].partition("</style>")[0]
+    assert ".scroll, .tall { overflow: visible; max-height: none; }" in printed
+    assert (
+        "details::details-content { display: block; block-size: auto; content-visibility: visible; }"
+        in printed
+    )
+
+
 def test_the_page_stands_alone(run):
     path = write_report(run)
     page = Page(path.read_text("utf-8"))
