@@ -71,7 +71,7 @@ def test_the_example_of_the_documentation(tmp_path: Path, capfd: pytest.CaptureF
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "readings: whose agreement?"),
+        ([], "readings: is missing; give a table of readings"),
         (["readings={}", "run=nowhere"], "run=nowhere: there is no such folder"),
         (["readings={}", "classes=[a,b]"], "row 2: grade 'poor' is none of a, b"),
         (["readings={}"], "readings.csv: 1 image has no patient"),

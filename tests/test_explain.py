@@ -81,7 +81,7 @@ def test_named_images_are_explained_and_bad_ones_told(
 def test_mistakes_are_told(tiny_run: Path, tmp_path: Path, capfd) -> None:
     slide = write_slide(tmp_path / "slide.tif")
     for words, told in (
-        ([], "run: which network"),
+        ([], "run: is missing; give the folder of a run"),
         ([f"run={tmp_path}"], "is not a run"),
         ([f"run={tiny_run}", str(slide)], "livergrade.predict maps slides"),
     ):

@@ -125,7 +125,7 @@ def test_probabilities_are_calibrated_before_views_are_averaged(
 @pytest.mark.parametrize(
     ("made", "words", "held", "told"),
     [
-        ({"patients": 6}, [], "poor|moderate|well", "needs 9 validation patients, the run had 6"),
+        ({"patients": 6}, [], "poor|moderate|well", "needs 9 validation patients, and there are 6"),
         ({}, ["views=1"], "", "based on 2 views, not 1"),
         ({}, ["calibrated=false"], "", "based on calibrated probabilities"),
         ({"temperature": None, "patients": 6}, [], "poor|moderate|well", "not calibrated: none was fitted"),

@@ -88,7 +88,7 @@ def test_models_that_differ_in_enough_patients_have_an_interval() -> None:
     few = one["patient"].isin(["P00", "P02"])
     one.loc[few, columns] = one.loc[few, columns[::-1]].to_numpy()
     (pair,) = compare({"a": [a, a], "b": [a, one]})
-    assert "images of 2 test patients: an" in pair["image"]["difference"]["accuracy"]["reason"]
+    assert "images of 2 test patients: a reliable" in pair["image"]["difference"]["accuracy"]["reason"]
 
 
 def test_pairing_narrows_the_interval() -> None:

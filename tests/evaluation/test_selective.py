@@ -65,7 +65,7 @@ def test_nothing_wrong_claims_no_certainty():
     assert found["aurc"]["value"] == 0
     assert found["aurc"]["high"] > 0.03
     assert found["aurc_gain"]["low"] is None
-    assert "no interval holds" in found["aurc_gain"]["reason"]
+    assert "no interval is reliable" in found["aurc_gain"]["reason"]
     assert found["table"][0]["error"]["high"] > 0.1
 
 

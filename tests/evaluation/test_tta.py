@@ -56,7 +56,7 @@ def test_figures_are_those_of_the_views_alone():
             accuracy = row["difference"]["accuracy"]
             assert accuracy["low"] is None
             assert "differ in" in accuracy["reason"]
-            assert "no interval holds" in row["difference"]["log_loss"]["reason"]
+            assert "no interval is reliable" in row["difference"]["log_loss"]["reason"]
     assert rows[0]["difference"] is None
 
 

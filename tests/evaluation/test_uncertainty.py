@@ -45,7 +45,7 @@ def test_too_sure_probabilities_get_better_on_other_patients():
             assert figures["difference"]["value"] == pytest.approx(change)
             assert figures["difference"]["low"] <= change <= figures["difference"]["high"]
         assert calibration["test"][name]["log_loss"]["difference"]["value"] < 0
-        assert "no interval holds" in calibration["test"][name]["ece"]["after"]["reason"]
+        assert "no interval is reliable" in calibration["test"][name]["ece"]["after"]["reason"]
         level = aggregate(at_temperature(test, calibration["temperature"]))[name]
         direct = calibration_metrics(
             patient_sums(level.truth, level.scores, level.patient), np.ones((1, 105))

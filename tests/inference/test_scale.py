@@ -100,5 +100,5 @@ def test_an_impossible_pixel_size_of_an_image_is_told(
     with pytest.raises(SystemExit):
         command("predict", "run=none", str(tmp_path / "t.csv"), outputs=tmp_path)
     told = capfd.readouterr().err
-    assert f"row 2: mpp '{cell}' is no " in told
-    assert f"row 3: mpp '{cell}' is no " in told
+    assert f"row 2: mpp '{cell}' is not a " in told
+    assert f"row 3: mpp '{cell}' is not a " in told

@@ -74,5 +74,7 @@ def test_a_folder_that_others_can_write_or_a_link_is_not_taken(bare: Path) -> No
 
 
 def test_the_home_of_nobody_is_told() -> None:
-    with pytest.raises(UserError, match="~nobody-of-that-name/x: nobody here has that home folder"):
+    with pytest.raises(
+        UserError, match="~nobody-of-that-name/x: there is no such home folder on this machine"
+    ):
         expanded("~nobody-of-that-name/x")
