@@ -48,6 +48,7 @@ def images() -> Iterator[np.ndarray]:
     return (image[None] for image in IMAGES)
 
 
+@pytest.mark.slow
 def test_the_nodes_of_the_members_are_known(written: Path) -> None:
     graph = onnx.load(written).graph
     network = [node.op_type for node in graph.node if node.name.startswith(NETWORK)]
@@ -56,6 +57,7 @@ def test_the_nodes_of_the_members_are_known(written: Path) -> None:
     assert len({node.name for node in graph.node}) == len(graph.node)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_only_the_network_is_of_lower_precision(written: Path, tmp_path: Path, precision: str) -> None:
     target = tmp_path / "lower.onnx"
