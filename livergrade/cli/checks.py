@@ -51,6 +51,13 @@ def checked_options(name: str, composed: DictConfig, typed: Sequence[str] | None
     return config
 
 
+def _refuse(name: str, words: Sequence[str], reason: str) -> None:
+    """Refuse typed options of the shared groups that a command does not take."""
+    for key in COMMANDS[name].refused:
+        if any(word.startswith(f"{key}=") for word in words):
+            raise UserError(f"{key}: {reason}; leave it out")
+
+
 def _check_review(config: ReviewConfig, words: Sequence[str]) -> None:
     """Check that the images of a review are named once, or the folder of one that is gone on with.
 
@@ -58,9 +65,7 @@ def _check_review(config: ReviewConfig, words: Sequence[str]) -> None:
         UserError: several sources are named or none, or options have no effect.
     """
     assert config.data
-    for key in COMMANDS["review"].refused:
-        if any(word.startswith(f"{key}=") for word in words):
-            raise UserError(f"{key}: has no effect on a review; leave it out")
+    _refuse("review", words, "has no effect on a review")
     if config.manifest:
         if config.data.name or config.data.manifest:
             raise UserError("manifest: and data= both name images; leave out one of the two")
@@ -91,9 +96,7 @@ def _check_evaluation(config: EvaluateConfig, words: Sequence[str]) -> None:
     Raises:
         UserError: an option is the run's, or is of another cohort, and none is named.
     """
-    for key in COMMANDS["evaluate"].refused:
-        if any(word.startswith(f"{key}=") for word in words):
-            raise UserError(f"{key}: is the trained run's; leave it out")
+    _refuse("evaluate", words, "is the trained run's")
     assert config.data
     if config.recalibrate and not config.data.name:
         raise UserError("recalibrate: is for another cohort, as data=manifest; the run's own is calibrated")

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from livergrade.errors import UserError
+from livergrade.io.home import expanded
 from livergrade.io.regular_files import no_file
 
 
@@ -33,6 +34,18 @@ PACKAGED = {
 
 NAMED_WEIGHTS = ("imagenet", *PACKAGED)
 """Values of ``model.weights`` that are no paths."""
+
+
+def weights_path(source: str) -> Path:
+    """The file that ``model.weights`` names: that of an installed package, or the path itself.
+
+    Args:
+        source: a name of :data:`PACKAGED`, or a path; not ``imagenet``, which is no file.
+
+    Raises:
+        UserError: as :func:`packaged_file`.
+    """
+    return packaged_file(source) if source in PACKAGED else expanded(source)
 
 
 def packaged_file(name: str) -> Path:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.errors import UserError
-from livergrade.io.home import expanded
 from livergrade.io.memory import memory_for_one_file
 from livergrade.io.regular_files import no_file
 from livergrade.io.safe_load import MOST_PICKLE_BYTES, NUMBERS, safe_load
@@ -18,7 +17,7 @@ from livergrade.io.visible import shown
 from livergrade.models.backbone import published
 from livergrade.models.keymaps import LITE0, recognise, translate, translate_dinov2, translate_lite0
 from livergrade.models.layers import head
-from livergrade.models.packaged import PACKAGED, packaged_file
+from livergrade.models.packaged import weights_path
 
 IMAGENET = {"vgg16": "VGG16_Weights.IMAGENET1K_V1", "resnet50": "ResNet50_Weights.IMAGENET1K_V2"}
 """Torchvision's published weights, by our name of the model. They expect images scaled to [0, 1], then
@@ -60,7 +59,7 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     if source == "imagenet":
         source, found = _imagenet(model, name)
     else:
-        found = _read(packaged_file(source) if source in PACKAGED else expanded(source))
+        found = _read(weights_path(source))
     expected = model.state_dict()
     zeros, names = 0, ""
     if LITE0.issubset(found):

@@ -17,7 +17,7 @@ from livergrade.evaluation.predictions import carried_columns
 from livergrade.evaluation.scale import in_words
 from livergrade.io.kept import file_sha256
 from livergrade.io.visible import shown
-from livergrade.models.packaged import PACKAGED, packaged_file
+from livergrade.models.packaged import weights_path
 from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _weights_differ(run: Run, config: TrainConfig) -> list[str]:
         log.warning("%s: does not record what %s held when it was trained", run.folder, shown(weights))
         return []
     try:
-        now = file_sha256(packaged_file(weights) if weights in PACKAGED else Path(weights))
+        now = file_sha256(weights_path(weights))
     except (OSError, UserError) as error:
         return [f"model.weights: {shown(weights)} can't be read: {error}"]
     hashes = f"SHA-256 {shown(before, 16)} there, {shown(now, 16)} here"

@@ -14,15 +14,11 @@ import pandas as pd
 from livergrade.data.validation import reserved_columns
 from livergrade.io.cells import cell_problem
 from livergrade.io.tables import write_table
+from livergrade.reading.readings import COLUMNS, WIDE
 from livergrade.reading.store import Store
 
 log = logging.getLogger(__name__)
 
-READINGS = (
-    *("reader", "image", "sha256", "grade", "confidence", "seconds", "comment", "time", "order", "mode"),
-    *("excluded", "undone"),
-)
-"""Columns of ``readings.csv``."""
 MANIFEST, LEFT_OUT, EXCLUSIONS = "manifest.csv", "left_out.csv", "exclusions.csv"
 
 
@@ -88,7 +84,7 @@ def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[s
         }
         for row in rows
     ]
-    return pd.DataFrame(table, columns=list(READINGS))
+    return pd.DataFrame(table, columns=list(COLUMNS))
 
 
 def manifest_tables(
@@ -126,7 +122,7 @@ def manifest_tables(
             continue
         others = {name: cell for name, cell in cells.items() if name != "grade"}
         of = {
-            f"grade_{reader}": (given[reader]["grade"] or "") if reader in given else ""
+            f"{WIDE}{reader}": (given[reader]["grade"] or "") if reader in given else ""
             for reader in readers
             if facts["mode"] != "confirm"
         }

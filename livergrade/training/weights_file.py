@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from livergrade.config.schema import TrainConfig
 from livergrade.errors import UserError
 from livergrade.io.kept import file_sha256
 from livergrade.io.visible import shown
-from livergrade.models.packaged import PACKAGED, packaged_file
+from livergrade.models.packaged import weights_path
 from livergrade.runs.environment import Environment
 
 
@@ -31,7 +29,7 @@ def weights_file_facts(config: TrainConfig, earlier: Environment | None) -> Envi
     before = earlier.get("weights_sha256") if earlier else None
     if earlier is not None and not config.model.frozen:
         return {"weights_sha256": before} if before else {}
-    now = file_sha256(packaged_file(weights) if weights in PACKAGED else Path(weights))
+    now = file_sha256(weights_path(weights))
     if before and before != now:
         raise UserError(
             f"model.weights: {shown(weights)} is not the file that the frozen network began with (SHA-256 "

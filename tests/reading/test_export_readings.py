@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from livergrade.reading.export_readings import READINGS, export_readings, manifest_tables
+from livergrade.reading.export_readings import export_readings, manifest_tables
+from livergrade.reading.readings import COLUMNS
 from tests.reading.client import ask, options, reading, started, write_images
 
 CELLS = {"sha256": "0" * 64, "patient": "P1", "grade": "well", "mpp": ""}
@@ -70,7 +71,7 @@ def test_tables_are_written_whatever_a_comment_says(tmp_path: Path) -> None:
         assert ask(app, "/reading", sent, cookie=cookies["anna"]).status == 200
     export_readings(store, tmp_path / "review")
     table = pd.read_csv(tmp_path / "review" / "readings.csv", dtype=str, keep_default_na=False)
-    assert tuple(table.columns) == READINGS
+    assert tuple(table.columns) == COLUMNS
     assert table["comment"].tolist() == [
         '\'=HYPERLINK("x")',
         "<script>alert(1)</script>",
