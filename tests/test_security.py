@@ -26,10 +26,14 @@ FORBIDDEN_IMPORTS = {
     *("zipfile", "tarfile"),  # no archive is unpacked; see BOUNDED
     *("socket", "socketserver", "http", "urllib", "requests"),  # nothing is served or fetched by us
 }
-BOUNDED = {"table_kinds.py: zipfile", "workbooks.py: zipfile", "wsinfer.py: zipfile", "__main__.py: runpy"}
+BOUNDED = {
+    *("table_kinds.py: zipfile", "workbooks.py: zipfile", "wsinfer.py: zipfile"),
+    *("npm_package.py: tarfile", "__main__.py: runpy"),
+}
 """A workbook is a zip file: its directory is read within a limit, and its parts in memory, counted. A file of
-TorchScript is one too: ours, just written, from which the names of folders are taken. What
-``livergrade <command>`` runs is a module of ours, by a name in the list of commands."""
+TorchScript is one too: ours, just written, from which the names of folders are taken. An npm package is read
+in memory, if its hash is the one that we know. What ``livergrade <command>`` runs is a module of ours, by a
+name in the list of commands."""
 FORBIDDEN_BUILTINS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_CALLS = {
     *("instantiate", "get_class", "get_method", "unpack_archive", "unsafe_load", "full_load"),

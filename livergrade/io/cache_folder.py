@@ -19,10 +19,10 @@ MARKER = ".livergrade_cache"
 ARRAY = re.compile(r"[0-9a-f]{16}_\d+x\d+px\.npy")
 """Name of an array of decoded images, as `livergrade.data.cache` writes it."""
 _OWN_FILE = re.compile(
-    rf"{ARRAY.pattern}|\.[0-9a-f]{{16}}_\d+x\d+px\.lock|[0-9a-f]{{16}}\.json|\..+\.\d+\.part"
+    rf"{ARRAY.pattern}|\.[0-9a-f]{{16}}_\d+x\d+px\.lock|[0-9a-f]{{16}}\.(json|tgz)|\..+\.\d+\.part"
 )
 _OWN_FOLDER = re.compile(r"\.?synthetic-liver-\d+-patients-[0-9a-f]{12}(\..+)?")
-_SUBFOLDERS = ("images", "fingerprints")
+_SUBFOLDERS = ("images", "fingerprints", "npm")
 
 
 def cache_folder(named: str | None) -> Path:

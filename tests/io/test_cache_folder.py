@@ -34,6 +34,7 @@ def test_a_cache_of_an_earlier_version_is_marked(tmp_path: Path) -> None:
         "images/.0123456789abcdef_24x32px.lock",
         "images/.0123456789abcdef_24x32px.npy.123.part",
         "fingerprints/0123456789abcdef.json",
+        "npm/0123456789abcdef.tgz",
         "synthetic-liver-74-patients-336fee5eea3e/manifest.csv",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
