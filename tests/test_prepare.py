@@ -9,9 +9,12 @@ import pytest
 import shapely
 import tifffile
 
-from livergrade.config.schema import DataConfig
+from livergrade.config.schema import DataConfig, ReviewConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.io.images import read_rgb
+from livergrade.reading.begin import begin
+from livergrade.reading.export_readings import export_readings
+from livergrade.reading.store import Reading
 from livergrade.slides.regions import Region, read_regions, write_regions
 from tests.conftest import COLOURS, command, write_slide
 
@@ -103,6 +106,29 @@ def test_only_what_is_missing_is_made_again(case: Path) -> None:
     assert {path for path in first if after[path] != before[path]} == {first[3]}
     assert len(pd.read_csv(out / "manifest.csv")) == 11
     assert pd.read_csv(out / "rejected.csv")["rejected"].tolist() == ["excluded by hand"]
+
+
+def test_what_a_review_excluded_is_absent_from_the_next_manifest(case: Path, tmp_path: Path) -> None:
+    words = (f"regions={case / 'marked'}", f"table={case / 'table.csv'}", *BOTH)
+    out = prepare(case, *words)
+    config = ReviewConfig(manifest=str(out), readers=["anna"], mode="confirm")
+    config.data = DataConfig(name="manifest", manifest=str(out))
+    (tmp_path / "review").mkdir()
+    store = begin(config, tmp_path / "review")
+    for place in range(12):
+        why = "artefact" if place < 3 else None
+        store.add("anna", Reading(f"{place:032x}", place, None, why, None, 1.0, ""))
+    export_readings(store, tmp_path / "review")
+    gone = {store.images[at]["image"] for at in store.tasks("anna")[:3]}
+    store.close()
+    cohort = from_manifest(tmp_path / "review" / "manifest.csv", DataConfig().classes, root=out, mixed=True)
+    assert len(cohort.table) == 9
+    assert not gone & set(cohort.table["image"])
+    prepare(case, *words, f"exclude={tmp_path / 'review' / 'exclusions.csv'}")
+    assert set(pd.read_csv(out / "manifest.csv")["image"]) == set(cohort.table["image"])
+    rejected = pd.read_csv(out / "rejected.csv").set_index("image")["rejected"]
+    assert rejected.to_dict() == dict.fromkeys(gone, "excluded by hand: artefact")
+    assert "Excluded by hand: 3 artefact." in (out / "report.html").read_text()
 
 
 def test_a_proposal_lies_on_the_bluest_tissue(case: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -692,7 +692,11 @@ class PrepareConfig:
     out: str | None = option(None, "folder to write, new or to be continued; null: a new one")
     classes: list[str] = option(["poor", "moderate", "well"], "grades, worst to best")
     grades: Any = option(None, _GRADES.replace("folder names", "region classes"))
-    exclude: str | None = option(None, "text file of image names to leave out, one name in each line")
+    exclude: str | None = option(
+        None,
+        "images to leave out: the exclusions.csv of livergrade.review (any CSV or .xlsx with image and, if "
+        "known, sha256 and reason), or a text file with a name in each line",
+    )
     slide_mpp: float | None = _pixel_size("µm per pixel of slides that do not state it")
     mpp: float = option(0.275, "µm per pixel of the images", low=0.05, high=20)
     icc: str = option(

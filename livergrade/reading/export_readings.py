@@ -49,6 +49,13 @@ def export_readings(store: Store, out: Path) -> None:
         len(left_out),
         out / LEFT_OUT,
     )
+    if len(excluded):
+        log.info(
+            "%d are excluded; where the images are cut from slides, leave them out with livergrade prepare "
+            "exclude=%s",
+            len(excluded),
+            shlex.quote(str(out / EXCLUSIONS)),
+        )
     if not len(kept):
         return
     if kept["patient"].eq("").any() or kept["grade"].eq("").any():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,9 @@ from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
 from livergrade.reports.html import write_page
 from livergrade.slides.contact_sheet import draw_regions, write_contact
+from livergrade.slides.exclusions import Exclusions
 from livergrade.slides.grade_overlap import overlap_told
-from livergrade.slides.inputs import each_slide, read_exclusions
+from livergrade.slides.inputs import each_slide
 from livergrade.slides.propose import quickhash, refuse_regions_of_another
 from livergrade.slides.region_files import region_file
 from livergrade.slides.region_grades import GradedRegion, class_rows, grade_regions
@@ -63,7 +63,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     marked = Path(config.regions or "").resolve()
     proposals = Kept(marked.parent / "kept.json") if marked.name == "regions" else None
     rows, marked_on = list[dict[str, Any]](), dict[str, tuple[list[GradedRegion], str]]()
-    excluded = read_exclusions(config.exclude)
+    excluded = Exclusions(config.exclude)
     same = dict[str, list[Path]]()
 
     def cut_slide(path: Path) -> None:
@@ -77,9 +77,8 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
             row for region in used for row in _images(slide, made_from, region, attributes, config, out, kept)
         ]
         for row in images:
-            name = unicodedata.normalize("NFC", row["image"])
-            if name in excluded or Path(name).name in excluded:
-                row["rejected"] = "; ".join(filter(None, [row["rejected"], "excluded by hand"]))
+            by_hand = excluded.why(row["image"], out / row["image"])
+            row["rejected"] = "; ".join(filter(None, [row["rejected"], by_hand]))
         overview = draw_regions(slide.tissue, [one.region for one in used])
         write_contact(images, out, file_name(path.stem), overview)
         rows.extend(images)
@@ -92,8 +91,9 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     _warn_of_copies(same.values(), table["patient"])
     images = pd.DataFrame(rows, columns=None if rows else ["image", "slide"])
     _set_others_aside(images, out, kept)
-    _warn_of_unknown(excluded, images)
-    _write(images, table, marked_on, out)
+    if not failed:  # else they may be images of a slide that failed
+        excluded.refuse_unknown(images["image"].tolist())
+    _write(images, table, marked_on, excluded.told(), out)
     return failed
 
 
@@ -217,19 +217,16 @@ def _warn_of_copies(same: Iterable[Sequence[Path]], patients: pd.Series) -> None
             log.warning("these files are copies of one slide, of several patients: %s", ", ".join(names))
 
 
-def _warn_of_unknown(excluded: set[str], images: pd.DataFrame) -> None:
-    names = [unicodedata.normalize("NFC", name) for name in images["image"]]
-    known = {*names, *(Path(name).name for name in names)}
-    for name in sorted(excluded - known):
-        log.warning("exclude: %s is the name of no image", one_line(name))
-
-
 def _sheet(slide: str) -> str:
     return f"contact/{file_name(slide)}.png"
 
 
 def _write(
-    images: pd.DataFrame, table: pd.DataFrame, marked: dict[str, tuple[list[GradedRegion], str]], out: Path
+    images: pd.DataFrame,
+    table: pd.DataFrame,
+    marked: dict[str, tuple[list[GradedRegion], str]],
+    excluded: str,
+    out: Path,
 ) -> None:
     """Write the tables and the report.
 
@@ -237,6 +234,7 @@ def _write(
         images: a row for each image.
         table: the slide table.
         marked: of each slide its regions, and in words what else their file holds.
+        excluded: how many images were excluded by hand and why, in words.
         out: the folder.
     """
     if images.empty:
@@ -267,5 +265,8 @@ def _write(
         left_out=left_out.to_dict("records"),
         used=len(used),
         all=len(images),
+        excluded=excluded,
     )
     log.info("%d images of %d are in manifest.csv, %d in rejected.csv", len(used), len(images), len(left_out))
+    if excluded:
+        log.info("excluded by hand: %s", excluded)

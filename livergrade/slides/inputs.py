@@ -1,4 +1,4 @@
-"""Inputs of slide preparation: slide files, slide table and exclusions; and the loop over slides."""
+"""Inputs of slide preparation: slide files and slide table; and the loop over slides."""
 
 from __future__ import annotations
 
@@ -183,20 +183,3 @@ def each_slide(slides: Sequence[Path], process: Callable[[Path], None], descript
             failed.append(f"  {one_line(path)} {error}" if isinstance(error, SlideError) else f"  {error}")
             log.error("%s", failed[-1].strip())
     return failed
-
-
-def read_exclusions(path: str | None) -> set[str]:
-    """Read the names of images to exclude, one per line; ``#`` begins a comment.
-
-    Accents are in one piece with their letters (Unicode NFC), as in the names that these are compared with.
-
-    Raises:
-        UserError: the file can't be read.
-    """
-    if path is None:
-        return set()
-    try:
-        lines = unicodedata.normalize("NFC", Path(path).read_text("utf-8-sig")).splitlines()
-    except (OSError, ValueError) as error:
-        raise UserError(f"exclude={path}: can't be read: {error}") from None
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}

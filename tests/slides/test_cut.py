@@ -13,6 +13,7 @@ import shapely
 from PIL import Image
 
 from livergrade.config.schema import PrepareConfig
+from livergrade.errors import UserError
 from livergrade.slides.cut import cut
 from livergrade.slides.inputs import read_table
 from livergrade.slides.regions import Region, write_regions
@@ -186,12 +187,23 @@ def test_what_no_start_makes_any_more_is_set_aside_and_told(
     first = case.start("out")
     case.slides.pop()
     case.config.exclude = str(case.folder / "leave.txt")
-    (case.folder / "leave.txt").write_text("b_R01_1.png\n")
+    (case.folder / "leave.txt").write_text("a_R01_1.png\n")
     assert sorted(case.start("out")) == sorted(name for name in first if "b" not in Path(name).stem[:1])
     aside = case.folder / "out" / "earlier_start_1"
     assert (aside / "images" / "b_R01_2.png").read_bytes() == first["images/b_R01_2.png"]
     assert f"3 images and contact sheets of an earlier start are now in {aside}" in caplog.text
-    assert "exclude: b_R01_1.png is the name of no image" in caplog.text
+
+
+def test_an_image_that_was_to_be_left_out_and_is_not_there_is_refused(case: Case) -> None:
+    case.start("out")
+    case.slides.pop()
+    case.config.exclude = str(case.folder / "leave.txt")
+    (case.folder / "leave.txt").write_text("a_R01_1.png\nb_R01_1.png\n")
+    with pytest.raises(
+        UserError, match=r"leave\.txt: 1 row fits no image.*\n  line 2: b_R01_1\.png is no image"
+    ):
+        case.start("out")
+    assert not (case.folder / "out" / "manifest.csv").exists()
 
 
 def test_a_start_that_fails_leaves_no_manifest_of_an_earlier_one(case: Case) -> None:

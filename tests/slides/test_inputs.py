@@ -8,7 +8,7 @@ from PIL import Image
 from livergrade.config.schema import ColumnsConfig, NamedConfig, PrepareConfig
 from livergrade.errors import UserError
 from livergrade.io.slide_reader import SlideError
-from livergrade.slides.inputs import each_slide, find_slides, read_exclusions, read_table
+from livergrade.slides.inputs import each_slide, find_slides, read_table
 from tests.conftest import write_dicom, write_slide
 
 
@@ -92,14 +92,6 @@ def test_a_slide_that_fails_stops_no_other() -> None:
     assert seen == ["a", "b", "c"]
 
 
-def test_names_to_leave_out(tmp_path: Path) -> None:
-    (tmp_path / "e.txt").write_text("# by a second reader\n\n a.png \nimages/b.png\n", encoding="utf-8-sig")
-    assert read_exclusions(str(tmp_path / "e.txt")) == {"a.png", "images/b.png"}
-    assert read_exclusions(None) == set()
-    with pytest.raises(UserError, match=r"exclude=nowhere\.txt: can't be read"):
-        read_exclusions("nowhere.txt")
-
-
 def test_a_patient_of_two_names_is_told_unless_they_are_two(tmp_path: Path) -> None:
     path, config = tmp_path / "t.csv", PrepareConfig()
     path.write_text("slide,patient,grade\na,P7,well\nb,p_07,well\nc,Q,\n")
@@ -130,13 +122,11 @@ def test_files_of_one_slide_are_one_and_images_are_passed_over(
         find_slides([""])
 
 
-def test_a_table_and_exclusions_name_slides_whose_letters_are_composed_otherwise(tmp_path: Path) -> None:
+def test_a_table_names_slides_whose_letters_are_composed_otherwise(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("slide,patient,grade\nm\u00e4.svs,P1,poor\n")
     slide = Path("ma\u0308.svs")
     table = read_table(tmp_path / "t.csv", [slide], PrepareConfig())
     assert table.loc[slide.stem]["patient"] == "P1"
-    (tmp_path / "x.txt").write_text("ma\u0308_R01_1.png\n")
-    assert read_exclusions(str(tmp_path / "x.txt")) == {"m\u00e4_R01_1.png"}
 
 
 def test_other_columns_and_words_are_taken_and_rows_left_out(tmp_path: Path, caplog) -> None:
