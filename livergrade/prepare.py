@@ -39,7 +39,10 @@ def prepare(config: PrepareConfig, out: Path) -> None:
     if config.regions is None:
         failed = propose(slides, config, out)
         log.info(
-            "review the regions in QuPath and move them, then run prepare with regions=%s", out / "regions"
+            "look at the pictures in %s and move the regions in QuPath where they are wrong; then give "
+            "regions=%s table=<slides.csv>, and confirmed=true if any is right as it is",
+            out / "regions",
+            out / "regions",
         )
     else:
         assert config.table

@@ -677,6 +677,11 @@ class PrepareConfig:
         "folder of <slide>.geojson, as exported by QuPath; null: propose regions, to be confirmed by "
         "a person",
     )
+    confirmed: bool = option(
+        False,
+        "whether a person has looked at the regions that were proposed and found them right; else they are "
+        "not cut",
+    )
     region_class: str | None = option(
         None,
         "meaning of region classes that are not grades, in quotes: {Necrosis: skip, 'Tumor: G3': poor}. A "

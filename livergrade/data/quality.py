@@ -42,6 +42,16 @@ IMPLAUSIBLE = {
 """What an image may be that H&E is not, and what to do."""
 
 
+_WORDS = {
+    "tissue": "too little tissue: {}",
+    "focus": "out of focus: sharpness {}",
+    "pen": "pen marks: {}",
+    "fold": "folds: {} of the tissue",
+    "burnt": "overexposed: {}",
+}
+"""Why an image is rejected, by the measure."""
+
+
 @dataclass(frozen=True)
 class Quality:
     """Quality measures of one image.
@@ -134,12 +144,17 @@ def _correlation(brightness: NDArray[np.float32]) -> float:
 
 
 def reasons(quality: Quality, limits: Limits) -> list[str]:
-    """Reasons for rejecting an image; empty if it is accepted."""
+    """Why an image is rejected, in words with the value and its limit; empty if it is accepted."""
     problems = []
     for item in fields(Limits):
         value, limit = getattr(quality, item.name), getattr(limits, item.name)
         is_minimum = item.name in ("tissue", "focus")
         if value < limit if is_minimum else value > limit:
-            text = f"{value:.3g} {'below' if is_minimum else 'above'} {limit:g}"
-            problems.append(f"{item.name} {text}")
+            shown = "{:.3g}".format if item.name == "focus" else _percent
+            bound = "at least" if is_minimum else "at most"
+            problems.append(f"{_WORDS[item.name].format(shown(value))}, {bound} {shown(limit)}")
     return problems
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"

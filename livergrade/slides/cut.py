@@ -29,6 +29,7 @@ from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
 from livergrade.reports.html import write_page
+from livergrade.slides.confirmed import proposals_of, require_confirmed
 from livergrade.slides.contact_sheet import draw_regions, write_contact
 from livergrade.slides.exclusions import Exclusions
 from livergrade.slides.grade_overlap import overlap_told
@@ -54,14 +55,17 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
 
     Returns:
         One line for each failed slide.
+
+    Raises:
+        UserError: nobody has confirmed the regions, or ``exclude`` lists images that are not there.
     """
+    require_confirmed(slides, config)
     for folder in ("images", "contact"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     for name in RESULTS:
         (out / name).unlink(missing_ok=True)
     kept = Kept(out / "kept.json")
-    marked = Path(config.regions or "").resolve()
-    proposals = Kept(marked.parent / "kept.json") if marked.name == "regions" else None
+    proposals = proposals_of(config)
     rows, marked_on = list[dict[str, Any]](), dict[str, tuple[list[GradedRegion], str]]()
     excluded = Exclusions(config.exclude)
     same = dict[str, list[Path]]()
@@ -79,7 +83,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
         for row in images:
             by_hand = excluded.why(row["image"], out / row["image"])
             row["rejected"] = "; ".join(filter(None, [row["rejected"], by_hand]))
-        overview = draw_regions(slide.tissue, [one.region for one in used])
+        overview = draw_regions(slide, [one.region for one in used])
         write_contact(images, out, file_name(path.stem), overview)
         rows.extend(images)
         marked_on[path.stem] = (graded, left_out)
@@ -170,7 +174,11 @@ def _images(
         made_from |= {"icc": "apply"} if slide.converted else {}
         image = _cut_or_kept(slide, out / name, made_from, kept)
         quality = measure(image, config.mpp)
-        problems = [f"{inside:.0%} of it in the region"] if inside < config.min_inside else []
+        problems = (
+            [f"{inside:.0%} of it is in the region, at least {config.min_inside:.0%}"]
+            if inside < config.min_inside
+            else []
+        )
         row |= dataclasses.asdict(quality) | {"rejected": "; ".join(problems + reasons(quality, limits))}
         rows.append(row)
     return rows

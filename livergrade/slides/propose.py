@@ -57,7 +57,7 @@ def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[st
         regions = find_regions(slide, config)
         if not regions:
             raise SlideError("has no tissue to propose a region in")
-        overview = draw_regions(slide.tissue, regions)
+        overview = draw_regions(slide, regions)
         with atomic_write(target.with_suffix(".png")) as part:
             Image.fromarray(overview).save(part, format="PNG")
         write_regions(regions, target)
