@@ -602,8 +602,8 @@ class ReviewConfig:
 
     manifest: str | None = option(
         None,
-        "table of the images (CSV, .xlsx), whose grades need not be known yet, or the folder of "
-        "livergrade.prepare; the same as data=manifest data.manifest=…",
+        "table of the images, or of slides (CSV, .xlsx), whose grades need not be known yet, the folder of "
+        "livergrade.prepare, or a folder of slides; the same as data=manifest data.manifest=…",
     )
     run: str | None = option(None, "folder of a finished run: its test images are read")
     of: str | None = option(None, "folder of an earlier review, whose readers differ (mode=adjudicate)")
@@ -626,6 +626,11 @@ class ReviewConfig:
         None, "folder to write, a new one or that of a review to go on with; null: a new one"
     )
     export: bool = option(False, "only write the tables of the review in out, and start no page")
+    viewer: str | None = option(
+        None,
+        "OpenSeadragon, which shows slides: the .tgz or the folder of its npm package; null: fetched once by "
+        "npm pack",
+    )
     host: str | None = option(
         None,
         "name or address at which other machines reach the page, with TLS alone; null: this machine only",

@@ -23,16 +23,20 @@ from livergrade.reading.answers import SentReading, SentToken, SentUndo, checked
 from livergrade.reading.guard import Guard
 from livergrade.reading.pictures import picture
 from livergrade.reading.store import RefusedError, Store
+from livergrade.reading.tiles import Tiles
 
 PAGE = Path(__file__).with_name("page")
 FILES = {
     "/": ("review.html", "text/html; charset=utf-8"),
     "/review.js": ("review.js", "text/javascript; charset=utf-8"),
     "/picture.js": ("picture.js", "text/javascript; charset=utf-8"),
+    "/slide.js": ("slide.js", "text/javascript; charset=utf-8"),
     "/review.css": ("review.css", "text/css; charset=utf-8"),
     "/words.json": ("words.json", "application/json"),
 }
 """Address → file of the package and its type; nothing else is read by name."""
+VIEWER = "/openseadragon.js"
+"""Where OpenSeadragon is, which is no file of the package."""
 COOKIE = "livergrade_review"
 _WEEK = 7 * 24 * 3600
 
@@ -47,9 +51,10 @@ class Server:
         store: its database.
         tokens: one-time token → reader. A token that was used is removed.
         secure: whether the page is reached by TLS.
+        viewer: OpenSeadragon, by which slides are shown.
     """
 
-    def __init__(self, store: Store, tokens: dict[str, str], *, secure: bool) -> None:
+    def __init__(self, store: Store, tokens: dict[str, str], *, secure: bool, viewer: bytes = b"") -> None:
         self.store, self.tokens, self.secure = store, tokens, secure
         self.reading = PixelReading(**store.facts["reading"])
         self.tasks = {reader: store.tasks(reader) for reader in store.facts["readers"]}
@@ -57,6 +62,8 @@ class Server:
         # One thread does all that is done with the database: only who writes waits for the disk.
         self._one = ThreadPoolExecutor(1, thread_name_prefix="review")
         self.files = {url: ((PAGE / name).read_bytes(), kind) for url, (name, kind) in FILES.items()}
+        self.files[VIEWER] = (viewer, "text/javascript; charset=utf-8")
+        self._tiles = Tiles(Path(store.facts["root"]), store.images, self.reading)
 
     def app(self, hosts: Collection[str]) -> Guard:
         """The ASGI application.
@@ -65,11 +72,17 @@ class Server:
             hosts: names that the server has, with the port.
         """
         routes = [
-            *(Route(url, self._file, methods=["GET"]) for url in FILES),
+            *(Route(url, self._file, methods=["GET"]) for url in self.files),
             Route("/favicon.ico", self._no_icon, methods=["GET"]),
             Route("/session", self._enter, methods=["POST"]),
             Route("/state", self._of_reader(self._state), methods=["GET"]),
             Route("/image/{place:int}", self._of_reader(self._image), methods=["GET"]),
+            Route("/slide/{place:int}", self._of_reader(self._slide), methods=["GET"]),
+            Route(
+                "/tile/{place:int}/{level:int}/{column:int}/{row:int}",
+                self._of_reader(self._tile),
+                methods=["GET"],
+            ),
             Route("/reading", self._of_reader(self._read), methods=["POST"]),
             Route("/undo", self._of_reader(self._undo), methods=["POST"]),
             Route("/{path:path}", self._nothing, methods=["GET", "POST"]),
@@ -122,6 +135,8 @@ class Server:
             reader = await self._reader(request.cookies.get(COOKIE, ""))
             if reader is None:
                 return _error(401, "open the link that you were given")
+            if request.path_params.get("place", 0) >= len(self.tasks[reader]):
+                return _error(404, "there is no such image")
             try:
                 return await answer(request, reader)
             except RefusedError as error:
@@ -137,13 +152,29 @@ class Server:
         return JSONResponse(await self._stored(state, self.store, reader))
 
     async def _image(self, request: Request, reader: str) -> Response:
-        tasks, place = self.tasks[reader], request.path_params["place"]
-        if place >= len(tasks):
-            return _error(404, "there is no such image")
-        cells = self.store.images[tasks[place]]
+        cells = self.store.images[self._number(request, reader)]
         path = Path(self.store.facts["root"]) / cells["image"]
         content, kind = await run_in_threadpool(picture, path, cells["sha256"], self.reading)
         return Response(content, media_type=kind)
+
+    async def _slide(self, request: Request, reader: str) -> Response:
+        return JSONResponse(await self._of_slide(self._tiles.size, self._number(request, reader)))
+
+    async def _tile(self, request: Request, reader: str) -> Response:
+        place = [request.path_params[name] for name in ("level", "column", "row")]
+        content = await self._of_slide(self._tiles.tile, self._number(request, reader), *place)
+        return Response(content, media_type="image/jpeg")
+
+    async def _of_slide(self, work: Callable[..., Value], *given: int) -> Value:
+        """What a function of the slides returns; only so many at once, since each takes memory."""
+        if not self.store.facts.get("slides"):
+            raise RefusedError("there is no such slide")
+        return await asyncio.get_running_loop().run_in_executor(self._tiles.threads, work, *given)
+
+    def _number(self, request: Request, reader: str) -> int:
+        """The image at the place of a request, in the reader's own order."""
+        place: int = request.path_params["place"]
+        return self.tasks[reader][place]
 
     async def _read(self, request: Request, reader: str) -> Response:
         reading = checked(parse(await request.body(), SentReading), self.store.facts)
@@ -162,9 +193,9 @@ def state(store: Store, reader: str) -> dict[str, Any]:
 
     Returns:
         ``reader``, ``mode``, ``classes``, ``choices``, ``total`` and ``done`` (images), ``place`` (the next
-        image in the reader's order; None: all are read), ``mpp`` (µm per pixel of that image; None: not
-        known), ``shown`` (the answers of others, if they are to be seen), and ``last`` (id of the reading
-        that can be undone, or None).
+        image in the reader's order; None: all are read), ``slides`` (whether they are slides), ``mpp`` (µm
+        per pixel of that image; None: not known), ``shown`` (the answers of others, if they are to be seen),
+        and ``last`` (id of the reading that can be undone, or None).
     """
     tasks, readings = store.tasks(reader), store.valid(reader)
     done = {row["place"] for row in readings}
@@ -178,6 +209,7 @@ def state(store: Store, reader: str) -> dict[str, Any]:
         "total": len(tasks),
         "done": len(done),
         "place": place,
+        "slides": bool(store.facts.get("slides")),
         "mpp": float(cells["mpp"]) if cells.get("mpp") else None,
         "shown": [] if place is None else store.facts["shown"].get(str(tasks[place]), []),
         "last": readings[-1]["id"] if readings else None,

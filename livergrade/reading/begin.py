@@ -86,6 +86,8 @@ def _first_reading(config: ReviewConfig) -> _Review:
     if config.repeats > len(images) // 2:
         raise UserError(f"repeats={config.repeats}: at most half of the {len(images)} images can come twice")
     facts = _facts(config, found.classes, found.root, found.reading)
+    if found.slides:
+        facts["slides"] = True
     if config.mode == "audit":
         assert config.run
         order, facts["revealed"] = _audit(Run(Path(config.run)), found)
@@ -168,4 +170,6 @@ def _adjudication(config: ReviewConfig) -> _Review:
         for image in images_to_read
     }
     own["first_readers"] = facts["readers"]
+    if facts.get("slides"):
+        own["slides"] = True
     return own, images, dict.fromkeys(config.readers, images_to_read), earlier

@@ -39,7 +39,8 @@ def export_readings(store: Store, out: Path) -> None:
     excluded = left_out[left_out["reason"].str.startswith("excluded")].copy()
     excluded["reason"] = excluded["reason"].str.removeprefix("excluded: ")
     write_table(excluded, out / EXCLUSIONS)
-    write_table(kept, out / MANIFEST)
+    slides = bool(store.facts.get("slides"))
+    write_table(kept.rename(columns={"image": "slide"}) if slides else kept, out / MANIFEST)
     valid = sum(not row["undone"] for row in rows)
     log.info("%d readings (%d undone) in %s", valid, len(rows) - valid, out / "readings.csv")
     log.info(
@@ -49,7 +50,7 @@ def export_readings(store: Store, out: Path) -> None:
         len(left_out),
         out / LEFT_OUT,
     )
-    if len(excluded):
+    if len(excluded) and not slides:
         log.info(
             "%d are excluded; where the images are cut from slides, leave them out with livergrade prepare "
             "exclude=%s",
@@ -62,6 +63,9 @@ def export_readings(store: Store, out: Path) -> None:
         log.info(
             "the manifest lacks patients or grades, which training needs; add them to the table of the images"
         )
+        return
+    if slides:
+        log.info("cut images of them: livergrade prepare table=%s", shlex.quote(str(out / MANIFEST)))
         return
     words = [f"data.manifest={out / MANIFEST}", f"data.root={store.facts['root']}"]
     log.info("train on it: livergrade train data=manifest %s", " ".join(map(shlex.quote, words)))

@@ -1,7 +1,8 @@
-"""Which images are read: those of a table, of a cohort, of a finished run, or of an earlier review."""
+"""Which images are read: those of a table, a folder of slides, a cohort or a finished run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from livergrade.io.inside import Inside
 from livergrade.io.named_files import as_named
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.pixel_size import read_mpp
+from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.user_tables import Wanted, path_hint, read_user_table
 from livergrade.io.visible import one_line
+from livergrade.reading.slide_list import opened_slides, slides_in
 from livergrade.runs.run import Run
 
 MANIFEST = "manifest.csv"
@@ -35,12 +38,14 @@ class ReviewImages:
         root: folder of the ``image`` paths, absolute.
         classes: the grades, worst to best.
         reading: how the images are read.
+        slides: whether they are whole slides.
     """
 
     table: pd.DataFrame
     root: Path
     classes: list[str]
     reading: PixelReading
+    slides: bool = False
 
 
 def images_of(config: ReviewConfig) -> ReviewImages:
@@ -79,42 +84,78 @@ def of_run(run: Run, *, outside: bool) -> ReviewImages:
 
 
 def _of_table(options: DataConfig) -> ReviewImages:
-    """Images of a table whose grades need not be known yet.
+    """Images, or slides, of a table whose grades need not be known yet, or the slides of a folder.
 
     Raises:
         UserError: with all problems, one per line.
     """
     path = Path(options.manifest or "")
+    if path.is_dir() and not (path / MANIFEST).is_file() and (slides := slides_in(path)):
+        cells = pd.DataFrame({"image": slides}, dtype=str)
+        return _checked(path, path.absolute(), options, cells, str, [], slides=True)
     path = path / MANIFEST if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"{path}: there is no such table{path_hint(str(path))}; give manifest=<file.csv>")
     root = (Path(options.root) if options.root else path.parent).absolute()
-    known = ("image", "patient", "grade", "mpp", "sha256")
-    wanted = Wanted(known, ("image",), vars(options.columns), "data.columns", {"mpp": read_mpp})
-    found = read_user_table(path, wanted)
+    known = ("image", "slide", "patient", "grade", "mpp", "sha256")
+    columns, numbers = vars(options.columns), {"mpp": read_mpp}
+    found = read_user_table(path, Wanted(known, (), columns, "data.columns", numbers))
+    slides_alone = "slide" in found.cells and "image" not in found.cells
+    if not slides_alone:
+        found = read_user_table(path, Wanted(known, ("image",), columns, "data.columns", numbers))
     cells = found.cells.apply(lambda column: column.str.strip())
-    cells["image"] = [as_named(name, root, options.suffix, SUFFIXES) for name in cells["image"]]
-    problems = [*found.problems]
+    cells = cells.rename(columns={"slide": "image"}) if slides_alone else cells
+    suffixes = SLIDE_SUFFIXES if slides_alone else SUFFIXES
+    cells["image"] = [as_named(name, root, options.suffix, suffixes) for name in cells["image"]]
+    return _checked(path, root, options, cells, found.where, [*found.problems], slides=slides_alone)
+
+
+def _checked(
+    path: Path,
+    root: Path,
+    options: DataConfig,
+    cells: pd.DataFrame,
+    where: Callable[[int], str],
+    problems: list[str],
+    *,
+    slides: bool,
+) -> ReviewImages:
+    """The images of a table, each opened and hashed.
+
+    Args:
+        path: the table, or the folder.
+        root: of the names.
+        options: how the files are read.
+        cells: of the table, with ``image``.
+        where: name of a row in messages, by its number from 0.
+        problems: what is wrong with the table already.
+        slides: whether they are slides.
+
+    Raises:
+        UserError: with all problems, one per line.
+    """
     for row, (name, twice) in enumerate(zip(cells["image"], cells["image"].duplicated(), strict=True)):
         if not name or twice:
-            problems.append(
-                f"{found.where(row)}: image {one_line(name) or 'is blank'}{' again' * bool(twice)}"
-            )
+            problems.append(f"{where(row)}: image {one_line(name) or 'is blank'}{' again' * bool(twice)}")
     led_out = {} if options.outside else names_outside(cells["image"].tolist(), Inside(root))
-    problems += [f"{found.where(row)}: image {one_line(reason)}" for row, reason in led_out.items()]
-    checked = {row: root / name for row, name in enumerate(cells["image"]) if name and row not in led_out}
-    damaged = broken_files(checked, opened_only=True, reading=options.reading())
-    problems += [f"{found.where(row)}: image {one_line(checked[row])} {why}" for row, why in damaged.items()]
+    problems += [f"{where(row)}: image {one_line(reason)}" for row, reason in led_out.items()]
+    files = {row: root / name for row, name in enumerate(cells["image"]) if name and row not in led_out}
+    if slides:
+        sizes = cells.get("mpp", pd.Series("", cells.index)).tolist()
+        damaged, cells["mpp"] = opened_slides(files, sizes, options.icc)
+    else:
+        damaged = broken_files(files, opened_only=True, reading=options.reading())
+    problems += [f"{where(row)}: image {one_line(files[row])} {why}" for row, why in damaged.items()]
     if not problems:
         hashes = Fingerprints(None).of([root / name for name in cells["image"]])
         for row, (told, real) in enumerate(zip(cells.get("sha256", hashes), hashes, strict=True)):
             if told and told.lower() != real:
-                problems.append(f"{found.where(row)}: image does not match the sha256 in the manifest")
+                problems.append(f"{where(row)}: image does not match the sha256 in the manifest")
         cells["sha256"] = hashes
     if problems:
         listed = "\n".join(f"  {line}" for line in problems)
         raise UserError(f"{path}: {len(problems)} problem(s); correct those rows:\n{listed}")
-    return ReviewImages(_complete(cells), root, options.classes, options.reading())
+    return ReviewImages(_complete(cells), root, options.classes, options.reading(), slides)
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from filelock import Timeout
 from livergrade.config.schema import ReviewConfig
 from livergrade.errors import UserError
 from livergrade.io.locks import file_lock
+from livergrade.io.npm_package import NpmPackage, package_files
 from livergrade.io.regular_files import is_regular
 from livergrade.reading.begin import begin
 from livergrade.reading.export_readings import export_readings
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 links = logging.getLogger("livergrade.links")  # the terminal only: a link lets whoever has it read
 
+OPENSEADRAGON = NpmPackage(
+    "openseadragon",
+    "5.0.1",
+    "sha512-a/hjouW9i3UfWxRADVYN2MyRhXMGnE7x9VVL7/4jXCcDLFyO4UM5o4RStYtqa5BfaHw/wMNAaD2WbxQF8f1pJg==",
+)
+"""By which slides are shown, BSD 3-clause."""
+_SCRIPT = "build/openseadragon/openseadragon.min.js"
 LOOPBACK = "127.0.0.1"
 MOST_REQUESTS = 256
 """Answered at once; more are refused, and the page tries again."""
@@ -128,7 +136,7 @@ def _serve(config: ReviewConfig, store: Store, host: str, *, secure: bool) -> No
     from livergrade.reading.app import Server
 
     tokens = {secrets.token_urlsafe(32): reader for reader in store.facts["readers"]}
-    server = Server(store, tokens, secure=secure)
+    server = Server(store, tokens, secure=secure, viewer=_viewer(config, store))
     settings = uvicorn.Config(
         app=None,  # type: ignore[arg-type] # known once the port is
         host=host,
@@ -153,6 +161,17 @@ def _serve(config: ReviewConfig, store: Store, host: str, *, secure: bool) -> No
     settings.app = server.app(names)
     _print_links(tokens, f"{'https' if secure else 'http'}://{names[0]}")
     uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _viewer(config: ReviewConfig, store: Store) -> bytes:
+    """OpenSeadragon, if slides are read.
+
+    Raises:
+        UserError: it can't be fetched, or what ``viewer`` names is another version.
+    """
+    if not store.facts.get("slides"):
+        return b""
+    return package_files(OPENSEADRAGON, [_SCRIPT], option="viewer", given=config.viewer)[_SCRIPT]
 
 
 def _listening(settings: Config, host: str, port: int) -> Any:  # noqa: ANN401 - a socket

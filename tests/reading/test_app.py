@@ -4,8 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from livergrade.reading.export_readings import export_readings
+from tests.conftest import write_slide
 from tests.reading.client import ask, options, reading, started, write_images
 
 from livergrade.reading.app import FILES, PAGE  # isort: skip
@@ -27,6 +30,37 @@ def test_a_reader_reads_all_images_and_goes_back_once(tmp_path: Path) -> None:
     assert ask(app, "/state", cookie=cookie).json["place"] is None
     assert ask(app, "/state", cookie=cookies["ben"]).json["done"] == 0
     assert [row["undone"] for row in store.readings()] == [0, 0, 0, 1, 0]
+
+
+def test_a_slide_is_sent_in_tiles_to_its_reader_alone(tmp_path: Path) -> None:
+    pytest.importorskip("openslide")
+    (tmp_path / "slides").mkdir()
+    for name in ("s1.tif", "s2.tif"):
+        write_slide(tmp_path / "slides" / name)
+    store, app, cookies = started(tmp_path, options(tmp_path / "slides"))
+    told = ask(app, "/state", cookie=cookies["anna"]).json
+    assert (told["slides"], told["mpp"]) == (True, 0.5)
+    size = ask(app, "/slide/0", cookie=cookies["anna"])
+    assert (size.json["width"], size.json["height"]) == (1024, 768)
+    assert b"s1" not in size.body
+    tile = ask(app, "/tile/1/10/0/0", cookie=cookies["anna"])
+    assert (tile.status, tile.body[:2]) == (200, b"\xff\xd8")
+    for path in ("/slide/0", "/tile/0/0/0/0"):
+        assert ask(app, path).status == 401
+        assert ask(app, path, cookie="livergrade_review=guess").status == 401
+    for path in ("/tile/2/0/0/0", "/tile/0/0/../0", "/tile/0/0/0/-1", "/tile/s1.tif/0/0/0", "/slide/2"):
+        assert ask(app, path, cookie=cookies["anna"]).status == 404
+    assert ask(app, "/tile/0/99999999999999999999/0/0", cookie=cookies["anna"]).status == 409
+    ask(app, "/reading", reading(1, 0, "well"), cookie=cookies["anna"])
+    export_readings(store, tmp_path / "review")
+    manifest = pd.read_csv(tmp_path / "review" / "manifest.csv", dtype=str)
+    assert manifest["slide"].tolist() == [store.images[store.tasks("anna")[0]]["image"]]
+    assert manifest[["grade", "mpp"]].to_numpy().tolist() == [["well", "0.5"]]
+
+
+def test_images_have_no_tiles(tmp_path: Path) -> None:
+    _, app, cookies = started(tmp_path)
+    assert ask(app, "/tile/0/0/0/0", cookie=cookies["anna"]).json == {"error": "there is no such slide"}
 
 
 def told_last(app: object, cookie: str) -> str:
@@ -134,7 +168,8 @@ def test_the_page_has_no_inline_script_and_needs_nothing_from_elsewhere() -> Non
         wrong = r"https?:|innerHTML|insertAdjacent|document\.write|eval\(|\son\w+=|style="
         assert not re.search(wrong, text), name
     html = (PAGE / "review.html").read_text("utf-8")
-    assert set(re.findall(r'(?:src|href)="([^"]+)"', html)) == {"/review.css", "/picture.js", "/review.js"}
+    own = {"/review.css", "/picture.js", "/slide.js", "/review.js"}
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', html)) == own
 
 
 def test_all_languages_have_all_words_and_every_word_of_the_page_is_there() -> None:

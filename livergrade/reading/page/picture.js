@@ -103,17 +103,19 @@ class Picture {
     this.image.style.height = `${height * scale}px`;
     this.image.style.transform = `translate(-50%, -50%) translate(${this.x}px, ${this.y}px)`;
     this.image.style.imageRendering = scale > 2 ? "pixelated" : "auto";
-    this.drawScale(scale);
+    drawScale(this.scale, this.stage, this.mpp, scale);
   }
+}
 
-  drawScale(scale) {
-    this.scale.hidden = !this.mpp;
-    if (!this.mpp) return;
-    const longest = (0.3 * this.stage.clientWidth * this.mpp) / scale; // µm
-    const power = 10 ** Math.floor(Math.log10(longest));
-    const length = [5, 2, 1].map((step) => step * power).find((step) => step <= longest);
-    this.scale.lastElementChild.style.width = `${(length / this.mpp) * scale}px`;
-    this.scale.firstElementChild.textContent =
-      length >= 1000 ? `${length / 1000} mm` : `${Number(length.toPrecision(3))} µm`;
-  }
+/* A bar of a round length; hidden where the size of a pixel is not known. "scale": CSS pixels for one of the
+   image. */
+function drawScale(bar, stage, mpp, scale) {
+  bar.hidden = !mpp;
+  if (!mpp) return;
+  const longest = (0.3 * stage.clientWidth * mpp) / scale; // µm
+  const power = 10 ** Math.floor(Math.log10(longest));
+  const length = [5, 2, 1].map((step) => step * power).find((step) => step <= longest);
+  bar.lastElementChild.style.width = `${(length / mpp) * scale}px`;
+  bar.firstElementChild.textContent =
+    length >= 1000 ? `${length / 1000} mm` : `${Number(length.toPrecision(3))} µm`;
 }

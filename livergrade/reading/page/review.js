@@ -4,7 +4,11 @@
 
 const $ = (id) => document.getElementById(id);
 const PENDING = "livergrade-pending", LANGUAGE = "livergrade-language";
-const picture = new Picture($("stage"), $("picture"), $("scale"));
+const views = [
+  new Picture($("stage"), $("picture"), $("scale")),
+  new SlideView($("stage"), $("slide"), $("scale")),
+];
+let view = views[0]; // of what is read: images or slides
 let words, state, chosen, confidence, ahead, busy = false, finished = false;
 let watched = 0, since = null, paused = false, revealing = false;
 
@@ -170,21 +174,30 @@ function show() {
   finished = state.place === null;
   $("panel").classList.toggle("finished", finished);
   if (finished) {
-    picture.hide();
+    view.hide();
     cover(word("finished"));
   }
 }
 
-/* Bytes of an image; fetched one ahead, so that the next one is there at once. */
+/* What is needed to show an image: its bytes, or the size of a slide. Fetched one ahead, so that the next one is
+   there at once. */
 function load(place) {
   if (ahead?.place === place) return ahead.loaded;
-  const loaded = fetch(`/image/${place}`).then(async (answer) => {
+  const loaded = state.slides ? ask(`/slide/${place}`) : fetch(`/image/${place}`).then(async (answer) => {
     if (!answer.ok) throw Object.assign(new Error((await answer.json()).error), { final: answer.status < 500 });
     return URL.createObjectURL(await answer.blob());
   });
   loaded.catch(() => {});
   ahead = { place, loaded };
   return loaded;
+}
+
+async function showImage(place) {
+  const loaded = await patiently(() => load(place));
+  view = views[Number(state.slides)];
+  if (state.slides) return view.show(place, loaded, state.mpp);
+  await view.show(loaded, state.mpp);
+  URL.revokeObjectURL(loaded);
 }
 
 async function open() {
@@ -200,9 +213,7 @@ async function open() {
   if (finished) return;
   cover(word("loading"));
   const place = state.place;
-  const address = await patiently(() => load(place));
-  await picture.show(address, state.mpp);
-  URL.revokeObjectURL(address);
+  await showImage(place);
   ahead = null;
   cover(null);
   clock(true);
@@ -283,9 +294,9 @@ function key(event) {
   const step = 60;
   const keys = {
     " ": next, u: undo, U: undo, Backspace: undo, p: () => pause(!paused), P: () => pause(!paused),
-    "+": () => picture.zoom(1.5), "=": () => picture.zoom(1.5), "-": () => picture.zoom(1 / 1.5),
-    0: () => picture.reset(), ArrowLeft: () => picture.pan(step, 0), ArrowRight: () => picture.pan(-step, 0),
-    ArrowUp: () => picture.pan(0, step), ArrowDown: () => picture.pan(0, -step),
+    "+": () => view.zoom(1.5), "=": () => view.zoom(1.5), "-": () => view.zoom(1 / 1.5),
+    0: () => view.reset(), ArrowLeft: () => view.pan(step, 0), ArrowRight: () => view.pan(-step, 0),
+    ArrowUp: () => view.pan(0, step), ArrowDown: () => view.pan(0, -step),
   };
   if (at >= 0) choose(at);
   else if (Object.hasOwn(keys, event.key)) keys[event.key]();
@@ -314,9 +325,9 @@ async function start() {
   $("panel").addEventListener("submit", (event) => { event.preventDefault(); next(); });
   $("undo").addEventListener("click", undo);
   $("pause").addEventListener("click", () => pause(!paused));
-  $("zoom-in").addEventListener("click", () => picture.zoom(1.5));
-  $("zoom-out").addEventListener("click", () => picture.zoom(1 / 1.5));
-  $("fit").addEventListener("click", () => picture.reset());
+  $("zoom-in").addEventListener("click", () => view.zoom(1.5));
+  $("zoom-out").addEventListener("click", () => view.zoom(1 / 1.5));
+  $("fit").addEventListener("click", () => view.reset());
   document.addEventListener("keydown", key);
   document.addEventListener("visibilitychange", () => clock(!document.hidden && !busy && !finished && !revealing));
   await open();

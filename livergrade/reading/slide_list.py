@@ -1,0 +1,55 @@
+"""The slides that are to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from livergrade.io.bars import bar as progress_bar
+from livergrade.io.file_kind import is_image_alone
+from livergrade.io.pixel_size import read_mpp
+from livergrade.io.slide_files import SlideFiles, is_slide_part
+from livergrade.io.slide_reader import Slide, SlideError, require
+
+
+def slides_in(folder: Path) -> list[str]:
+    """Names of the slides in a folder, not in its subfolders; each slide once."""
+    files, found = SlideFiles(), dict[object, str]()
+    for path in sorted(folder.iterdir()):
+        hidden = path.name.startswith(".") or not path.is_file()
+        if not hidden and files.opened_by(path) == path and is_slide_part(path) and not is_image_alone(path):
+            found.setdefault(files.key(path), path.name)
+    return list(found.values())
+
+
+def opened_slides(
+    files: Mapping[int, Path], sizes: Sequence[str], icc: str
+) -> tuple[dict[int, str], list[str]]:
+    """Open each slide.
+
+    Args:
+        files: row → file.
+        sizes: by row the size of a pixel in the table, µm; blank: what the slide says.
+        icc: what is done with a colour profile.
+
+    Returns:
+        Row → reason, of each that can't be read; and by row the size of a pixel, µm.
+
+    Raises:
+        UserError: OpenSlide is not installed.
+    """
+    require()
+    damaged, found = dict[int, str](), list(sizes)
+    for row, path in progress_bar(files.items(), "opening", len(files), unit="slide"):
+        try:
+            slide = Slide(path, read_mpp(sizes[row]), icc)
+        except ValueError:  # the table's size of a pixel, which is told with the table
+            continue
+        except SlideError as error:
+            damaged[row] = str(error).replace(
+                "slide_mpp=<µm>, or the column mpp of a slide table", "the column mpp"
+            )
+            continue
+        found[row] = f"{slide.mpp:.9g}"
+        slide.close()
+    return damaged, found

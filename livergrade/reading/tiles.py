@@ -1,0 +1,133 @@
+"""Slides as a browser shows them: square tiles at every power of two, as Deep Zoom has them."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from livergrade.io.kept import FileState, file_sha256, file_state
+from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.regular_files import is_regular
+from livergrade.io.slide_reader import Slide, SlideError
+from livergrade.reading.store import RefusedError
+
+TILE, OVERLAP = 254, 1
+"""Sides of a tile without its overlap, and the overlap with each neighbour, pixels; those of OpenSlide."""
+MOST_OPEN = 8
+"""Slides that are open at once."""
+QUALITY = 90
+"""Of the JPEG that a tile is sent as."""
+
+
+@dataclass(frozen=True)
+class _Open:
+    slide: Slide
+    lock: threading.Lock = field(default_factory=threading.Lock)  # its file is read at one place at a time
+
+
+class Tiles:
+    """The slides of a review.
+
+    Args:
+        root: folder of the slides.
+        images: cells of each: ``image``, ``sha256`` and ``mpp``.
+        reading: how they are read.
+    """
+
+    def __init__(self, root: Path, images: Sequence[Mapping[str, str]], reading: PixelReading) -> None:
+        self._root, self._images, self._reading = root, images, reading
+        self._states: dict[int, FileState | None] = {}  # of the files that were hashed
+        self._open: OrderedDict[int, _Open] = OrderedDict()
+        self._lock = threading.Lock()
+        self.threads = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="tiles")
+
+    def size(self, number: int) -> dict[str, int]:
+        """Sides of a slide and its tiles, pixels, and the number of its finest level.
+
+        Raises:
+            RefusedError: the slide is missing, damaged, or another one than when the review was begun.
+        """
+        slide = self._opened(number).slide
+        return {
+            "width": slide.width,
+            "height": slide.height,
+            "tileSize": TILE,
+            "tileOverlap": OVERLAP,
+            "minLevel": 0,
+            "maxLevel": _finest(slide),
+        }
+
+    def tile(self, number: int, level: int, column: int, row: int) -> bytes:
+        """A tile as JPEG.
+
+        Args:
+            number: of the slide.
+            level: 0 is one pixel; each further level is twice as fine.
+            column: from 0.
+            row: from 0.
+
+        Raises:
+            RefusedError: there is no such tile, or as in :meth:`size`.
+        """
+        opened = self._opened(number)
+        slide = opened.slide
+        if level > _finest(slide):
+            raise RefusedError("there is no such tile")
+        scale = 2 ** (_finest(slide) - level)
+        across = _span(column, math.ceil(slide.width / scale))
+        down = _span(row, math.ceil(slide.height / scale))
+        size = (across[1] - across[0], down[1] - down[0])
+        if min(size) <= 0:
+            raise RefusedError("there is no such tile")
+        try:
+            with opened.lock:
+                pixels = slide.read(
+                    across[0] * scale, down[0] * scale, size[0] * scale, size[1] * scale, size
+                )
+        except SlideError:
+            raise RefusedError("this slide can't be read; tell who runs the review") from None
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, "JPEG", quality=QUALITY, subsampling=0)
+        return content.getvalue()
+
+    def _opened(self, number: int) -> _Open:
+        """The slide, if its file is that of the review's beginning; it is hashed once, and if it changes."""
+        cells = self._images[number]
+        path = self._root / cells["image"]
+        if not is_regular(path):
+            raise RefusedError("the file of this slide is no longer there; tell who runs the review")
+        try:
+            state = file_state(path)
+            if self._states.get(number) != state and file_sha256(path) != cells["sha256"]:
+                raise RefusedError(
+                    "the file of this slide was changed since the review began; tell who runs it"
+                )
+            with self._lock:
+                self._states[number] = state
+                found = self._open.pop(number, None) or _Open(
+                    Slide(path, float(cells["mpp"]), self._reading.icc)
+                )
+                self._open[number] = found  # the last is the one that was used last
+                while len(self._open) > MOST_OPEN:
+                    self._open.popitem(last=False)  # closed once nobody reads it
+        except (SlideError, OSError):
+            raise RefusedError("this slide can't be read; tell who runs the review") from None
+        return found
+
+
+def _finest(slide: Slide) -> int:
+    return math.ceil(math.log2(max(slide.width, slide.height)))
+
+
+def _span(number: int, side: int) -> tuple[int, int]:
+    """First pixel of a tile and the one after its last, along one side of a level."""
+    return max(0, number * TILE - OVERLAP), min(side, (number + 1) * TILE + OVERLAP)

@@ -1,0 +1,56 @@
+"""Tiles of slides."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("openslide")
+
+from livergrade.io.kept import file_sha256
+from livergrade.io.pixel_reading import PixelReading
+from livergrade.reading.store import RefusedError
+from livergrade.reading.tiles import OVERLAP, TILE, Tiles
+from tests.conftest import write_slide
+
+
+@pytest.fixture
+def tiles(tmp_path: Path) -> Tiles:
+    slide = write_slide(tmp_path / "a.tif", grain=15)
+    cells = {"image": "a.tif", "sha256": file_sha256(slide), "mpp": "0.5"}
+    return Tiles(tmp_path, [cells, cells | {"image": "none.tif"}], PixelReading())
+
+
+def test_tiles_are_those_of_openslide(tiles: Tiles, tmp_path: Path) -> None:
+    from openslide import OpenSlide
+    from openslide.deepzoom import DeepZoomGenerator
+
+    with OpenSlide(tmp_path / "a.tif") as slide:
+        peer = DeepZoomGenerator(slide, TILE, OVERLAP, limit_bounds=True)
+        size = tiles.size(0)
+        assert (size["width"], size["height"], size["maxLevel"]) == (1024, 768, peer.level_count - 1)
+        for level, (columns, rows) in enumerate(peer.level_tiles):
+            for column, row in ((0, 0), (columns - 1, rows - 1)):
+                own = Image.open(io.BytesIO(tiles.tile(0, level, column, row)))
+                theirs = peer.get_tile(level, (column, row))
+                assert own.size == theirs.size
+                apart = np.abs(np.asarray(own, float) - np.asarray(theirs.convert("RGB"), float))
+                # At few pixels the filters differ; at full resolution JPEG alone does.
+                assert level < 6 or apart.mean() < (3 if level == 10 else 6), (level, column, row)
+            for column, row in ((columns, 0), (0, rows)):
+                with pytest.raises(RefusedError, match="no such tile"):
+                    tiles.tile(0, level, column, row)
+    with pytest.raises(RefusedError, match="no such tile"):
+        tiles.tile(0, 10**6, 0, 0)
+
+
+def test_another_file_is_not_shown(tiles: Tiles, tmp_path: Path) -> None:
+    assert tiles.tile(0, 0, 0, 0)[:2] == b"\xff\xd8"
+    write_slide(tmp_path / "a.tif", grain=3)
+    for ask in (lambda: tiles.tile(0, 0, 0, 0), lambda: tiles.size(0)):
+        with pytest.raises(RefusedError, match="was changed since the review began"):
+            ask()
+    with pytest.raises(RefusedError, match="no longer there"):
+        tiles.size(1)
