@@ -18,8 +18,8 @@ FLOORS = (
     ("config",),
     ("data", "runs"),
     ("reports", "cli"),
-    ("explanations", "slides", "multirun", "reading"),
-    ("training", "inference"),
+    ("explanations", "slides", "multirun"),
+    ("training", "inference", "reading"),
     ("deploy", "api"),
     (
         *("train", "evaluate", "predict", "compare", "explain", "prepare", "check", "export", "tune", "plan"),

@@ -79,12 +79,14 @@ def _check_review(config: ReviewConfig, words: Sequence[str]) -> None:
             "manifest: which images should be read? Give a table, as in manifest=cohort.csv, run=<folder> or "
             "data=synthetic; or out=<folder> of a review to go on with"
         )
-    if given and not config.readers:
+    if given and not config.readers and not config.readings:
         raise UserError("readers: who reads? Give their names, as in readers=[anna,ben]")
     if config.mode == "adjudicate" and given and not config.of:
         raise UserError("of: mode=adjudicate needs the folder of the review whose readers differ")
     if config.mode == "audit" and given and not config.run:
         raise UserError("run: mode=audit needs the folder of a finished run")
+    if config.readings and (config.mode != "read" or not given):
+        raise UserError("readings: begin a review of mode=read; give its images, as in manifest=cohort.csv")
     if config.of and config.mode != "adjudicate":
         raise UserError("of: is for mode=adjudicate; leave it out")
     make_absolute(config.data)

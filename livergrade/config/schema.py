@@ -611,6 +611,12 @@ class ReviewConfig:
         None, "a cohort, as data=synthetic or data=folder; null: what manifest, run or of names"
     )
     readers: list[str] = option([], "names of the readers, as [anna,ben]; each gets a link of their own")
+    readings: str | None = option(
+        None,
+        "readings of another program to begin with: CSV or .xlsx (reader, image, grade), or a folder with a "
+        "folder of QuPath's <image>.geojson for each reader, whose annotations have the grade as class",
+    )
+    columns: ReadingColumnsConfig = option(ReadingColumnsConfig, "the readings' names of their columns")
     mode: str = option(
         "read",
         "read: grade blinded and independently; adjudicate: decide where the readers of an earlier review "

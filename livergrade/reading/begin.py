@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,12 +14,16 @@ import pandas as pd
 from livergrade.config.schema import ReviewConfig
 from livergrade.errors import UserError
 from livergrade.io.inside import same_on_disk
+from livergrade.io.kept import digest
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.visible import one_line
 from livergrade.reading.images import ReviewImages, images_of
+from livergrade.reading.import_readings import import_readings
 from livergrade.reading.store import NAME, Store, create
 from livergrade.reading.tasks import by_doubt, differing, shuffled
 from livergrade.runs.run import Run
+
+log = logging.getLogger(__name__)
 
 _READER = re.compile(r"\w[\w-]{0,39}")
 MOST_READERS = 100
@@ -39,7 +44,7 @@ def begin(config: ReviewConfig, out: Path) -> Store:
     given = config.data.name or config.run or config.of
     if not given:
         return Store(path)
-    if problems := reader_problems(config.readers):
+    if config.readers and (problems := reader_problems(config.readers)):
         raise UserError("\n".join(problems))
     facts, images, tasks, earlier = _adjudication(config) if config.of else _first_reading(config)
     if not path.exists():
@@ -88,6 +93,8 @@ def _first_reading(config: ReviewConfig) -> _Review:
     facts = _facts(config, found.classes, found.root, found.reading)
     if found.slides:
         facts["slides"] = True
+    if config.readings:
+        return _imported(config, facts, images)
     if config.mode == "audit":
         assert config.run
         order, facts["revealed"] = _audit(Run(Path(config.run)), found)
@@ -97,6 +104,22 @@ def _first_reading(config: ReviewConfig) -> _Review:
             reader: shuffled(len(images), reader, config.seed, config.repeats) for reader in config.readers
         }
     return facts, images, tasks, []
+
+
+def _imported(config: ReviewConfig, facts: dict[str, Any], images: list[dict[str, str]]) -> _Review:
+    """A review that begins with readings of another program; their readers go on with the other images."""
+    rows, orders = import_readings(config, images, facts["classes"])
+    facts["readers"] = [*orders, *(reader for reader in config.readers if reader not in orders)]
+    facts["imported"] = digest(rows)
+    if problems := reader_problems(facts["readers"]):
+        raise UserError("\n".join(problems))
+    tasks = {}
+    for reader in facts["readers"]:
+        given = orders.get(reader, [])
+        own = shuffled(len(images), reader, config.seed, 0 if given else config.repeats)
+        tasks[reader] = given + [number for number in own if number not in given]
+    log.info("%d readings of %s are taken over", len(rows), ", ".join(orders))
+    return facts, images, tasks, rows
 
 
 def _facts(config: ReviewConfig, classes: list[str], root: Path, reading: PixelReading) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[s
             "sha256": images[row["image"]]["sha256"],
             "grade": row["grade"] or "",
             "confidence": "" if row["confidence"] is None else str(row["confidence"]),
-            "seconds": f"{row['seconds']:.2f}",
+            "seconds": "" if row["seconds"] is None else f"{row['seconds']:.2f}",
             "comment": f"'{row['comment']}" if cell_problem(row["comment"]) else row["comment"],
             "time": row["time"],
             "order": row["place"] + 1,

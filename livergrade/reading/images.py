@@ -21,8 +21,9 @@ from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.user_tables import Wanted, path_hint, read_user_table
 from livergrade.io.visible import one_line
-from livergrade.reading.slide_list import opened_slides, slides_in
+from livergrade.reading.opened_slides import opened_slides
 from livergrade.runs.run import Run
+from livergrade.slides.inputs import find_slides
 
 MANIFEST = "manifest.csv"
 """The table that ``livergrade.prepare`` leaves in its folder."""
@@ -90,8 +91,9 @@ def _of_table(options: DataConfig) -> ReviewImages:
         UserError: with all problems, one per line.
     """
     path = Path(options.manifest or "")
-    if path.is_dir() and not (path / MANIFEST).is_file() and (slides := slides_in(path)):
-        cells = pd.DataFrame({"image": slides}, dtype=str)
+    if path.is_dir() and not (path / MANIFEST).is_file():
+        slides = find_slides([str(path)], outside=options.outside)
+        cells = pd.DataFrame({"image": [slide.name for slide in slides]}, dtype=str)
         return _checked(path, path.absolute(), options, cells, str, [], slides=True)
     path = path / MANIFEST if path.is_dir() else path
     if not path.is_file():

@@ -108,14 +108,14 @@ def ratings_of(readings: pd.DataFrame, classes: Sequence[str]) -> Ratings:
     place = {name: number for number, name in enumerate(images)}
     grades, repeats = np.full((len(images), len(readers)), NONE, np.int64), []
     for number, reader in enumerate(readers):
-        for image, grade in _in_time(own[own["reader"] == reader], classes):
+        for image, grade in _graded(own[own["reader"] == reader], classes):
             at = place[image]
             if grades[at, number] == NONE:
                 grades[at, number] = grade
             else:
                 repeats.append((at, number, grades[at, number], grade))
     adjudicated = np.full(len(images), NONE, np.int64)
-    for image, grade in _in_time(readings[settled], classes):
+    for image, grade in _graded(readings[settled], classes):
         if image in place:
             adjudicated[place[image]] = grade  # the last one holds
     return Ratings(
@@ -156,8 +156,8 @@ def _refuse_without_patient(used: pd.DataFrame) -> None:
         )
 
 
-def _in_time(readings: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, int]]:
-    """Image and grade index of each reading, in the order in which they were made."""
+def in_time(readings: pd.DataFrame) -> pd.DataFrame:
+    """The readings of one reader, or of an adjudication, in the order in which they were made."""
     if (readings["time"] != "").all():
         keys = [datetime.fromisoformat(text).timestamp() for text in readings["time"]]
         at = np.lexsort((readings["order"].fillna(0).to_numpy(float), np.array(keys)))
@@ -165,7 +165,12 @@ def _in_time(readings: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, 
         at = np.argsort(readings["order"].to_numpy(), kind="stable")
     else:
         at = np.arange(len(readings))
-    ordered = readings.iloc[at]
+    return readings.iloc[at]
+
+
+def _graded(readings: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, int]]:
+    """Image and grade index of each reading, in the order in which they were made."""
+    ordered = in_time(readings)
     return [
         (image, classes.index(grade)) for image, grade in zip(ordered["image"], ordered["grade"], strict=True)
     ]

@@ -50,7 +50,7 @@ def review(config: ReviewConfig, out: Path) -> None:
     require()
     host, secure = _address(config)
     if config.export:
-        store = begin(config, out) if (out / NAME).exists() else Store(out / NAME)
+        store = begin(config, out) if config.readings or (out / NAME).exists() else Store(out / NAME)
         with contextlib.closing(store):
             export_readings(store, out)
         return

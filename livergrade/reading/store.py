@@ -30,7 +30,7 @@ CREATE TABLE tasks (reader TEXT NOT NULL, place INTEGER NOT NULL, image INTEGER 
   PRIMARY KEY (reader, place)) STRICT;
 CREATE TABLE sessions (hash TEXT PRIMARY KEY, reader TEXT NOT NULL) STRICT;
 CREATE TABLE readings (id TEXT PRIMARY KEY, reader TEXT NOT NULL, place INTEGER NOT NULL,
-  image INTEGER NOT NULL, grade TEXT, excluded TEXT, confidence INTEGER, seconds REAL NOT NULL,
+  image INTEGER NOT NULL, grade TEXT, excluded TEXT, confidence INTEGER, seconds REAL,
   comment TEXT NOT NULL, mode TEXT NOT NULL, time TEXT NOT NULL) STRICT;
 CREATE INDEX of_place ON readings (reader, place);
 CREATE TABLE undone (id TEXT PRIMARY KEY, reading TEXT NOT NULL UNIQUE, time TEXT NOT NULL) STRICT;

@@ -1,4 +1,4 @@
-"""The slides that are to be read."""
+"""Open the slides that are to be read."""
 
 from __future__ import annotations
 
@@ -6,20 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from livergrade.io.bars import bar as progress_bar
-from livergrade.io.file_kind import is_image_alone
 from livergrade.io.pixel_size import read_mpp
-from livergrade.io.slide_files import SlideFiles, is_slide_part
 from livergrade.io.slide_reader import Slide, SlideError, require
-
-
-def slides_in(folder: Path) -> list[str]:
-    """Names of the slides in a folder, not in its subfolders; each slide once."""
-    files, found = SlideFiles(), dict[object, str]()
-    for path in sorted(folder.iterdir()):
-        hidden = path.name.startswith(".") or not path.is_file()
-        if not hidden and files.opened_by(path) == path and is_slide_part(path) and not is_image_alone(path):
-            found.setdefault(files.key(path), path.name)
-    return list(found.values())
 
 
 def opened_slides(
