@@ -64,6 +64,20 @@ class Page:
         await self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
         await self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
+    async def pinch(self, selector: str, apart: tuple[int, int], moved: int = 0) -> None:
+        """Two fingers on the middle of an element: from one distance to another, and to the right."""
+        box = f"document.querySelector({selector!r}).getBoundingClientRect()"
+        x, y = await self.js(
+            f"(() => {{ const b = {box}; return [b.x + b.width / 2, b.y + b.height / 2] }})()"
+        )
+        for step in range(11):
+            half = (apart[0] + (apart[1] - apart[0]) * step / 10) / 2
+            at = x + moved * step / 10
+            fingers = [{"x": at - half, "y": y, "id": 0}, {"x": at + half, "y": y, "id": 1}]
+            kind = "touchMove" if step else "touchStart"
+            await self.call("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
+        await self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     async def size(self, width: int, height: int, *, touch: bool = False, dark: bool = False) -> None:
         await self.call(
             "Emulation.setDeviceMetricsOverride",

@@ -68,7 +68,7 @@ class Picture {
   }
 
   down(event) {
-    if (event.target.closest("button")) return;
+    if (event.target.closest("button") || !this.image.naturalWidth) return; // a slide has fingers of its own
     this.stage.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
   }
