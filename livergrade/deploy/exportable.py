@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from livergrade.data.augment import ViewParams, sampled, view_grids
+from livergrade.deploy.activation_map import activation_map, captured, channel_weights
 from livergrade.deploy.distance import TrainingDistance
 from livergrade.deploy.resize import center_crop
 from livergrade.evaluation.ood import Reference
@@ -31,6 +32,7 @@ class ExportableModel(nn.Module):
         normalisation: mean and standard deviation of the channels, for images scaled to [0, 1].
         temperature: divisor of the logits (temperature scaling, Guo et al., ICML 2017); 1: no scaling.
         reference: appearance of the training images; None: no distance to them is computed.
+        map_weights: from `livergrade.deploy.activation_map.channel_weights`; empty: no maps are computed.
     """
 
     grids: Tensor
@@ -48,6 +50,7 @@ class ExportableModel(nn.Module):
         normalisation: Normalisation,
         temperature: float,
         reference: Reference | None = None,
+        map_weights: Sequence[Tensor] = (),
     ) -> None:
         super().__init__()
         self.net, self.size, self.border, self.temperature = net, size, border, temperature
@@ -56,6 +59,9 @@ class ExportableModel(nn.Module):
         for name, values in zip(("mean", "deviation"), normalisation, strict=True):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255)
         self.distance = TrainingDistance(reference) if reference else None
+        self.maps = len(map_weights)
+        for place, weight in enumerate(map_weights):
+            self.register_buffer(f"map_weight_{place}", weight)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Grade images of the same size.
@@ -65,13 +71,22 @@ class ExportableModel(nn.Module):
 
         Returns:
             Mean probabilities over the views, ``float32 [B, classes]``; the probabilities of each view,
-            ``float32 [B, views, classes]``; and with a reference the distance from the training images,
-            ``float64 [B]``.
+            ``float32 [B, views, classes]``; with a reference the distance from the training images,
+            ``float64 [B]``; and with weights of maps those of the first view, ``float32 [B, classes, h, w]``.
         """
         crops = center_crop(images, self.size)
-        per_view = self.grade(crops)
-        graded = (per_view.mean(1), per_view)
-        return (*graded, self.distance(crops)) if self.distance else graded
+        per_view, maps = self._mapped(crops) if self.maps else (self.grade(crops), ())
+        distance = (self.distance(crops),) if self.distance else ()
+        return (per_view.mean(1), per_view, *distance, *maps)
+
+    def _mapped(self, crops: Tensor) -> tuple[Tensor, tuple[Tensor]]:
+        """Probabilities of each view, and the maps of the first."""
+        with captured(self.net) as features:
+            per_view = self.grade(crops)
+        views = len(self.grids)
+        first = [one.unflatten(0, (crops.shape[0], views))[:, 0] for one in features]
+        weights = [self.get_buffer(f"map_weight_{place}") for place in range(self.maps)]
+        return per_view, (activation_map(first, weights),)
 
     def grade(self, crops: Tensor) -> Tensor:
         """Grade center crops.
@@ -93,8 +108,13 @@ class ExportableModel(nn.Module):
         return per_view
 
 
-def exportable(grader: Grader) -> ExportableModel:
-    """Return a module with all steps that a grader applies to an image."""
+def exportable(grader: Grader, *, maps: bool = False) -> ExportableModel:
+    """Return a module with all steps that a grader applies to an image.
+
+    Args:
+        grader: the network.
+        maps: whether class-activation maps are computed, too, where that takes no gradients.
+    """
     return ExportableModel(
         grader.net,
         size=grader.size,
@@ -104,4 +124,5 @@ def exportable(grader: Grader) -> ExportableModel:
         normalisation=grader.normalisation,
         temperature=grader.temperature or 1.0,
         reference=grader.appearance,
+        map_weights=channel_weights(grader) if maps else (),
     ).eval()

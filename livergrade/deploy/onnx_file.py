@@ -42,8 +42,8 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
     """Write a network that grades whole images as ONNX.
 
     Args:
-        net: ``uint8 [images, height, width, 3]`` to ``probabilities``, ``per_view`` and, if it computes it,
-            ``distance``, on the CPU.
+        net: ``uint8 [images, height, width, 3]`` to ``probabilities``, ``per_view`` and, if it computes them,
+            ``distance`` and ``map``, on the CPU.
         path: the file.
         opset: version of ONNX's operator set.
         facts: metadata, name → text.
@@ -60,7 +60,8 @@ def write_onnx(net: nn.Module, path: Path, *, opset: int, facts: dict[str, str])
         )
     # Two images with different sides: torch.export treats a size of 1 and equal sizes as constants.
     example = torch.zeros(2, LEAST_SIDE + 4, LEAST_SIDE + 8, 3, dtype=torch.uint8)
-    outputs = ["probabilities", "per_view", *(["distance"] if getattr(net, "distance", None) else [])]
+    optional = [("distance", "distance"), ("maps", "map")]
+    outputs = ["probabilities", "per_view", *(name for has, name in optional if getattr(net, has, None))]
     images = torch.export.Dim("images", min=1, max=2**16)
     height, width = (torch.export.Dim(name, min=LEAST_SIDE, max=2**16) for name in ("height", "width"))
     try:

@@ -47,6 +47,23 @@ def class_activation(net: nn.Module, views: Tensor) -> tuple[Tensor, dict[str, T
         stacked = {name: torch.stack([maps[name] for _, maps in found]) for name in found[0][1]}
         logits = joined_logits([of_member for of_member, _ in found])
         return logits, {name: maps.mean(0) for name, maps in stacked.items()}
+    logits, features, gradients = feature_gradients(net, views)
+    grad_cam = [(weight.mean((2, 3), keepdim=True) * features).sum(1) for weight in gradients]
+    hires_cam = [(weight * features).sum(1) for weight in gradients]
+    return logits, {"grad_cam": torch.stack(grad_cam, 1), "hires_cam": torch.stack(hires_cam, 1)}
+
+
+def feature_gradients(net: nn.Module, views: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Features of the layer of class-activation maps, and how each grade's logit depends on them.
+
+    Args:
+        net: One network in evaluation mode.
+        views: ``float [B, 3, H, W]``.
+
+    Returns:
+        Logits ``float [B, K]``, features ``float [B, C, h, w]``, and for each grade the gradient of its logit
+        minus the mean of all, of the same shape.
+    """
     target = cam_target(net)
     activations: list[Tensor] = []
 
@@ -60,18 +77,14 @@ def class_activation(net: nn.Module, views: Tensor) -> tuple[Tensor, dict[str, T
         with torch.inference_mode(False), torch.enable_grad(), torch.compiler.set_stance("force_eager"):
             logits = net(views.clone())
             scores = _centred(logits)
-            grad_cam, hires_cam = [], []
-            for grade in range(scores.shape[1]):
-                (gradient,) = torch.autograd.grad(scores[:, grade].sum(), activations[0], retain_graph=True)
-                weight, features = (
-                    target.as_map(tensor.detach()).float() for tensor in (gradient, activations[0])
-                )
-                grad_cam.append((weight.mean((2, 3), keepdim=True) * features).sum(1))
-                hires_cam.append((weight * features).sum(1))
+            gradients = [
+                torch.autograd.grad(scores[:, grade].sum(), activations[0], retain_graph=True)[0]
+                for grade in range(scores.shape[1])
+            ]
     finally:
         hook.remove()
-    maps = {"grad_cam": torch.stack(grad_cam, 1), "hires_cam": torch.stack(hires_cam, 1)}
-    return logits.detach().float(), maps
+    features, *weights = (target.as_map(one.detach()).float() for one in (activations[0], *gradients))
+    return logits.detach().float(), features, weights
 
 
 def blurred(views: Tensor) -> Tensor:
