@@ -864,6 +864,14 @@ class ExportConfig:
         "one file for ONNX Runtime (onnx), or a folder for WSInfer and QuPath's WSInfer extension (wsinfer)",
         choices=("onnx", "wsinfer"),
     )
+    page: bool = option(
+        False, "whether grade.html is written, too: one file that grades images in a browser (to=onnx)"
+    )
+    page_runtime: str | None = option(
+        None,
+        "the npm package onnxruntime-web for page=true: its .tgz, or the folder of it; null: npm fetches it "
+        "once into the cache",
+    )
     tile_um: float | None = option(
         None,
         "side of a patch, µm (to=wsinfer); null: the shorter side of the run's training images",

@@ -66,8 +66,16 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
 def _export_errors(config: ExportConfig) -> list[str]:
     """Options that what is exported has no use for."""
     if config.to == "onnx":
-        return ["tile_um: is of to=wsinfer; leave it out"] if config.tile_um is not None else []
-    given = {"precision": config.precision != "float32", "abstain": config.abstain is not None}
+        errors = ["tile_um: is of to=wsinfer; leave it out"] if config.tile_um is not None else []
+        if config.page_runtime and not config.page:
+            errors.append("page_runtime: has no effect without page=true; leave it out, or set that")
+        return errors
+    given = {
+        "precision": config.precision != "float32",
+        "abstain": config.abstain is not None,
+        "page": config.page,
+        "page_runtime": bool(config.page_runtime),
+    }
     return [f"{name}: has no effect with to={config.to}; leave it out" for name in given if given[name]]
 
 

@@ -1,8 +1,8 @@
 """Class-activation maps with tensor operations only, for export, where they are exact without gradients.
 
 Where a network averages its last layer over the image before a linear head, a grade's logit depends on that
-layer in the same way at every position and for every image. Its class-activation map then is a weighted sum of
-the layer's channels. Other heads need gradients, which an exported file does not compute.
+layer in the same way at every position and for every image. Its class-activation map then is a weighted sum
+of the layer's channels. Other heads need gradients, which an exported file does not compute.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def channel_weights(grader: Grader) -> list[Tensor]:
         grader: the network.
 
     Returns:
-        ``float32 [classes, channels]`` of each network; empty where the map is no weighted sum of channels, or
-        the network has no layer for maps.
+        ``float32 [classes, channels]`` of each network; empty where the map is no weighted sum of channels,
+        or the network has no layer for maps.
     """
     found = []
     noise = torch.Generator().manual_seed(0)

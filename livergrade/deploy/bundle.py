@@ -9,12 +9,13 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from livergrade import __version__
 from livergrade.config.schema import ExportConfig
-from livergrade.deploy.answer_rules import answer_rules, make_answers
+from livergrade.deploy.answer_rules import AnswerRules, answer_rules, make_answers
 from livergrade.deploy.exportable import exportable
+from livergrade.deploy.grade_page import page_facts, page_runtime, write_page
 from livergrade.deploy.model_card import write_card
 from livergrade.deploy.onnx_file import write_onnx
 from livergrade.deploy.parity import Agreement, check_parity, images_to_check
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from livergrade.deploy.precision import Precision
 
 log = logging.getLogger(__name__)
+
+PAGE = "grade.html"
 
 
 def write_bundle(out: Path, run: Run, grader: Grader, config: ExportConfig) -> str:
@@ -49,9 +52,12 @@ def write_bundle(out: Path, run: Run, grader: Grader, config: ExportConfig) -> s
         UserError: as `write_checked_onnx`.
     """
     target, answers = out / "model.onnx", make_answers(run, grader, config)
+    runtime = page_runtime(config) if config.page else None
     log.info("writing %s as ONNX", grader.model)
     agreement, lower = write_checked_onnx(target, run, grader, answers, config)
-    write_companions(target, run, grader, answers, agreement, lower, config)
+    rules, exported = write_companions(target, run, grader, answers, agreement, lower, config)
+    if runtime:
+        write_page(out / PAGE, target, page_facts(run, grader, rules, exported), runtime)
     told = (
         f"{target.stat().st_size / 1e6:.1f} MB; probabilities differ from PyTorch's by at most "
         f"{agreement.max_difference:.1e}, over {agreement.images} images ({agreement.source})"
@@ -76,7 +82,12 @@ def write_checked_onnx(
     )
     lower = None
     with atomic_write(target) as part:
-        write_onnx(exportable(grader), part, opset=config.opset, facts=_metadata(run, grader, config))
+        write_onnx(
+            exportable(grader, maps=config.page),
+            part,
+            opset=config.opset,
+            facts=_metadata(run, grader, config),
+        )
         reading = config.data.reading(grader.reading)
         agreement = check_parity(part, grader, images, source, reading)
         if not agreement.max_difference <= config.tolerance:
@@ -91,8 +102,9 @@ def write_checked_onnx(
             with TemporaryDirectory() as folder:
                 first = Path(shutil.copyfile(part, Path(folder) / "float32.onnx"))
                 lower = write_lower(first, part, run, grader, answers, config)
-        # Of an earlier export: it is written again last, so that it never tells of another file.
-        target.with_name("export.json").unlink(missing_ok=True)
+        # Of an earlier export: they are written again last, so that they never tell of another file.
+        for name in ("export.json", PAGE):
+            target.with_name(name).unlink(missing_ok=True)
     return agreement, lower
 
 
@@ -120,8 +132,12 @@ def write_companions(
     agreement: Agreement,
     lower: Precision | None,
     config: ExportConfig,
-) -> None:
-    """Write the rules of the answer, an example, the card and ``export.json`` beside ``target``."""
+) -> tuple[AnswerRules, dict[str, Any]]:
+    """Write the rules of the answer, an example, the card and ``export.json`` beside ``target``.
+
+    Returns:
+        Content of ``answer_rules.json`` and of ``export.json``.
+    """
     out, rules = target.parent, answer_rules(grader, answers)
     exported = {
         "run": display_name(run.folder),
@@ -147,3 +163,4 @@ def write_companions(
         shutil.copyfile(Path(__file__).with_name("example.py"), part)
     write_card(run, exported, rules, lower.sentence() if lower else None, out / "README.md")
     write_json(exported, out / "export.json")
+    return rules, exported

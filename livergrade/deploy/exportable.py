@@ -84,7 +84,7 @@ class ExportableModel(nn.Module):
         with captured(self.net) as features:
             per_view = self.grade(crops)
         views = len(self.grids)
-        first = [one.unflatten(0, (crops.shape[0], views))[:, 0] for one in features]
+        first = [one.reshape(crops.shape[0], views, *one.shape[1:])[:, 0] for one in features]
         weights = [self.get_buffer(f"map_weight_{place}") for place in range(self.maps)]
         return per_view, (activation_map(first, weights),)
 

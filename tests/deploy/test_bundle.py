@@ -45,7 +45,7 @@ def test_a_file_is_kept_where_it_agrees_with_the_network(
 
     agreement = Agreement(3, "named images", difference, difference, 0)
     monkeypatch.setattr(bundle, "images_to_check", lambda *_, **__: ([], "named images"))
-    monkeypatch.setattr(bundle, "exportable", lambda grader: grader)
+    monkeypatch.setattr(bundle, "exportable", lambda grader, **_: grader)
     monkeypatch.setattr(bundle, "write_onnx", write)
     monkeypatch.setattr(bundle, "check_parity", lambda *_: agreement)
     target, config = tmp_path / "out" / "model.onnx", ExportConfig(tolerance=1e-3)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ class Page:
     """A tab."""
 
     def __init__(self, socket: Any) -> None:
-        self.socket, self.number, self.errors = socket, 0, list[str]()
+        self.socket, self.number, self.errors, self.requests = socket, 0, list[str](), list[str]()
 
     async def call(self, method: str, **values: object) -> dict[str, Any]:
         self.number += 1
@@ -28,6 +28,8 @@ class Page:
             message = json.loads((await self.socket.receive(timeout=30)).data)
             if message.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
                 self.errors.append(json.dumps(message["params"]))
+            if message.get("method") == "Network.requestWillBeSent":
+                self.requests.append(message["params"]["request"]["url"])
             if message.get("id") == self.number:
                 assert "error" not in message, message
                 return message["result"]
@@ -37,6 +39,12 @@ class Page:
             await self.call(f"{domain}.enable")
         await self.call("Page.navigate", url=address)
         await self.until("location.protocol !== 'about:' && document.readyState === 'complete'")
+
+    async def choose(self, selector: str, files: Sequence[Path]) -> None:
+        """Choose files in an input."""
+        found = await self.call("Runtime.evaluate", expression=f"document.querySelector({selector!r})")
+        names = [str(file) for file in files]
+        await self.call("DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=names)
 
     async def js(self, code: str) -> Any:
         told = await self.call("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True)
