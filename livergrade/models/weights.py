@@ -36,9 +36,15 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     """Load weights into a model, in place, and return a sentence that reports what was loaded.
 
     State dicts of reference implementations are recognised and converted to our names, see
-    :mod:`livergrade.models.keymaps`. Then every tensor must fit, with one exception: the head keeps its
-    initial values if the file has no head, or a head of another kind or for another number of classes. A file
+    :mod:`livergrade.models.keymaps`. Then every tensor must fit, with one exception: the head starts from
+    zero if the file has no head, or a head of another kind or for another number of classes. A file
     that does not fit leaves the model unchanged.
+
+    Why zero, and not the initial values of the network: layers with trained weights may have large outputs.
+    timm draws the head of an EfficientNet from U(-1/√classes, 1/√classes) whatever the number of inputs, so
+    that 1,280 features with a root mean square of 2 become logits with a standard deviation of 20, and the
+    first loss is far above chance. From zero it is at chance for every network, and the first step already
+    tells the classes apart, since a single linear layer has no symmetry to break.
 
     Args:
         model: The network.
@@ -86,12 +92,13 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     may_be_missing = {*not_loaded, *counters}
     _require_fit(found, expected, may_be_missing, f"{source}{names}", name)
     model.load_state_dict(found, strict=False)
+    if not_loaded:
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
     matched = len(found) - zeros
     share = f"all {matched}" if matched == len(expected) else f"{matched} of {len(expected)}"
     report = f"{source}: loaded {share} tensors of {name}{names}; "
-    report += (
-        f"the head ({', '.join(not_loaded)}) keeps its initial values" if not_loaded else "head included"
-    )
+    report += f"the head ({', '.join(not_loaded)}) starts from zero" if not_loaded else "head included"
     report += f"; {zeros} biases that the file lacks are zero" if zeros else ""
     return report + (f"; {len(counters)} batch counters that it lacks are not used" if counters else "")
 

@@ -89,15 +89,14 @@ def test_files_of_the_other_head_start_it_afresh(tmp_path) -> None:
     linear, ordinal = build("resnet50", 3), build("resnet50", 4, "corn")
     for file, donor in (("linear.pt", linear), ("ordinal.pt", ordinal)):
         torch.save(donor.state_dict(), tmp_path / file)
-    before = ordinal.fc.conditional_weight.clone()
     said = load_weights(ordinal, str(tmp_path / "linear.pt"), name="resnet50")
-    assert "the head (fc.conditional_weight, fc.conditional_bias) keeps its initial values" in said
-    assert torch.equal(ordinal.fc.conditional_weight, before)
+    assert "the head (fc.conditional_weight, fc.conditional_bias) starts from zero" in said
+    assert not ordinal.fc.conditional_weight.any()
     assert torch.equal(ordinal.conv1.weight, linear.conv1.weight)
-    assert "keeps its initial values" in load_weights(linear, str(tmp_path / "ordinal.pt"), name="resnet50")
-    again = build("resnet50", 4, "corn")
+    assert "starts from zero" in load_weights(linear, str(tmp_path / "ordinal.pt"), name="resnet50")
+    again, donor = build("resnet50", 4, "corn"), torch.load(tmp_path / "ordinal.pt")
     assert "head included" in load_weights(again, str(tmp_path / "ordinal.pt"), name="resnet50")
-    assert torch.equal(again.fc.conditional_weight, before)
+    assert torch.equal(again.fc.conditional_weight, donor["fc.conditional_weight"])
 
 
 def test_a_file_of_another_network_is_still_refused(tmp_path) -> None:
