@@ -10,8 +10,8 @@ import sys
 from livergrade import __version__
 from livergrade.cli.commands import CALLED, COMMANDS
 from livergrade.cli.completion import answer
-from livergrade.cli.similar import similar
 from livergrade.errors import UserError
+from livergrade.io.similar import similar
 from livergrade.io.visible import message as printable
 
 HELP = """Grade H&E histology by degree of differentiation.

@@ -22,7 +22,7 @@ WRONG = (
     ("export", "opset=1", "opset=1: must be at least 18"),
     ("compare", "level=slide", "level=slide: must be one of patient, image"),
     ("prepare", "icc=x", "icc=x: must be one of ignore, apply"),
-    ("plan", "accuracy=ten", "accuracy=ten: Value 'ten'"),
+    ("plan", "accuracy=ten", "accuracy=ten: must be a number"),
     ("tune", "model=sent,cbam", "model=sent: did you mean senet?"),
 )  # fmt: skip
 

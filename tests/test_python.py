@@ -103,15 +103,21 @@ def test_the_experiment_of_the_page_is_composed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = ROOT / "docs" / "experiments.md"
-    experiment, model, local = blocks(page, "yaml")
-    for name, text in (("experiment/small", experiment), ("model/light", model), ("local/default", local)):
+    experiment, model, tiny, local = blocks(page, "yaml")
+    files = {"experiment/small": experiment, "model/light": model, "model/tiny": tiny, "local/default": local}
+    for name, text in files.items():
         file = tmp_path / "mine" / f"{name}.yaml"
-        file.parent.mkdir(parents=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     monkeypatch.chdir(tmp_path)
     config = livergrade.make_config("experiment=small", config_dir="mine")
     assert (config.model.reduction, config.optim.name, config.optim.lr, config.seed) == (32, "sgd", 0.05, 3)
     assert config.data.cache_dir == "/scratch/cache"
+    backbones = {
+        name: livergrade.make_config(f"model={name}", config_dir="mine").model.backbone
+        for name in ("efficientnet_lite0", "tiny", "senet")
+    }
+    assert list(backbones.values()) == ["tf_efficientnet_lite0", "convnext_tiny", None]
     command("train", "-cd", "mine", "experiment=small", "--cfg", "job", outputs=tmp_path)
     assert "reduction: 32" in capsys.readouterr().out
     (tmp_path / "mine" / "experiment" / "small.yaml").write_text(experiment.replace("  lr:", "  lrr:"))

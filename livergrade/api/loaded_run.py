@@ -13,10 +13,10 @@ import pandas as pd
 
 from livergrade.api.checked import checked
 from livergrade.api.output import absolute, quietly
-from livergrade.cli.similar import similar
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.metric_catalog import overall
+from livergrade.io.similar import similar
 from livergrade.multirun.ensemble import Ensemble, open_run
 from livergrade.reports.format import bounds, value
 from livergrade.reports.verdict import limits, verdict

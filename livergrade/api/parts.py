@@ -9,13 +9,13 @@ import pandas as pd
 
 from livergrade.api.output import quietly
 from livergrade.cli.make_config import make_config
-from livergrade.cli.similar import similar
 from livergrade.config.schema import ModelConfig, SplitConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.data.cohort import Cohort
 from livergrade.data.kinds import open_cohort
 from livergrade.data.split import open_split
 from livergrade.errors import UserError
+from livergrade.io.similar import similar
 
 if TYPE_CHECKING:
     from torch import nn

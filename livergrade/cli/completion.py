@@ -11,9 +11,9 @@ from typing import Any
 from livergrade.cli.commands import COMMANDS, Command
 from livergrade.cli.flags import FLAGS
 from livergrade.cli.groups import choices, config_dirs, groups
-from livergrade.cli.similar import similar
 from livergrade.config.fields import options
 from livergrade.errors import UserError
+from livergrade.io.similar import similar
 
 BASH = """_livergrade() {
     local line mode

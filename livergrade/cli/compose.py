@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from livergrade.cli.refusals import unknown_option
+from livergrade.cli.refusals import unknown_option, wrong_type
 from livergrade.config.fields import options
 from livergrade.config.schema import MACHINE, DataConfig, EvaluateConfig, ReviewConfig, TrainConfig
 from livergrade.config.validation import problems, raise_if_invalid
@@ -87,7 +87,7 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
         key = getattr(error, "full_key", None) or "options"
         if isinstance(error, ConfigKeyError | ConfigAttributeError):
             raise UserError(unknown_option(key, schema())) from None
-        raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{key}: {wrong_type(str(error))}") from error
     assert isinstance(config, schema)
     holders: list[Any] = [config, getattr(config, "data", None)]
     for holder in holders:

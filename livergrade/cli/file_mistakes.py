@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from livergrade.cli.refusals import refusal, unknown_option
+from livergrade.cli.refusals import refusal, unknown_option, wrong_type
 from livergrade.runs.paths import CONF
 
 READING = (yaml.YAMLError, UnicodeDecodeError)
@@ -52,7 +52,7 @@ def mistake(error: Exception, schema: Any, groups: Sequence[str], own: Sequence[
     elif str(cause).startswith("Cannot merge"):
         told = "must hold key: value, a line each, and holds something else"
     elif cause is not None:
-        told = f"{key}: " * bool(key) + str(cause).splitlines()[0]
+        told = f"{key}: " * bool(key) + wrong_type(str(cause))
     else:
         told = refusal(type(error)(found["rest"]), schema, groups)
         key = key or re.split("[:=]", told)[0]

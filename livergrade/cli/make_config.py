@@ -18,11 +18,11 @@ from livergrade.cli.commands import COMMANDS
 from livergrade.cli.compose import register
 from livergrade.cli.file_mistakes import READING, mistake
 from livergrade.cli.groups import groups
-from livergrade.cli.similar import similar
 from livergrade.cli.typed_names import quoted
 from livergrade.cli.words import prepared
 from livergrade.config.schema import CompareConfig, EvaluateConfig, PredictConfig, TrainConfig
 from livergrade.errors import UserError
+from livergrade.io.similar import similar
 from livergrade.runs.paths import CONF
 
 

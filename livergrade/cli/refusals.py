@@ -9,8 +9,8 @@ from typing import Any
 
 from hydra.errors import OverrideParseException
 
-from livergrade.cli.similar import similar
 from livergrade.config.fields import options
+from livergrade.io.similar import meant, similar
 from livergrade.io.typed_list import typed_list
 
 _ADVICE = re.compile(
@@ -23,6 +23,15 @@ _TWICE = re.compile(r"An item is already at '(?P<key>[^']*)'|(?P<group>\S+) appe
 _QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
 """A text in quotes, without a quotation mark or a backslash in it."""
 _CHOICE = re.compile(r"Could not find '(?P<group>[^']*)/(?P<name>[^'/]*)'")
+
+
+_TYPES = {
+    "converted to Integer": "must be a whole number",
+    "converted to Float": "must be a number",
+    "valid bool": "must be true or false",
+    "is not a ListConfig": "must be a list, as [a,b]",
+}
+"""What OmegaConf says of a value of another type, and what it must be."""
 
 
 def refusal(error: Exception, schema: Any, groups: Sequence[str] = ()) -> str:  # noqa: ANN401 - a dataclass
@@ -45,9 +54,22 @@ def refusal(error: Exception, schema: Any, groups: Sequence[str] = ()) -> str:  
         names = re.findall(r"^\t(\S+)$", text.partition("Config search path")[0], re.MULTILINE)
         return f"{found['group']}={found['name']}: {similar(found['name'], names)}"
     if text.startswith("Error merging override "):
-        text = f"{text.splitlines()[0].removeprefix('Error merging override ')}: {error.__cause__ or ''}"
+        word = text.splitlines()[0].removeprefix("Error merging override ")
+        text = f"{word}: {wrong_type(str(error.__cause__ or ''))}"
     lines = [line.strip() for line in text.splitlines() if line.strip() and not _ADVICE.match(line)]
     return " ".join(lines)
+
+
+def wrong_type(text: str) -> str:
+    """What a value must be, where OmegaConf says that it is of another type; any other text as it is.
+
+    Args:
+        text: its message, the first line of which counts.
+    """
+    first = text.splitlines()[0] if text else ""
+    found = next((must for part, must in _TYPES.items() if part in first), first)
+    typed = re.search(r"Value '([^']*)'", first)
+    return meant(typed[1], ("true", "false")) + found if typed and found == _TYPES["valid bool"] else found
 
 
 def deletion(word: str, groups: Sequence[str], schema: Any) -> str:  # noqa: ANN401

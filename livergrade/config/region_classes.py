@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from livergrade.io.similar import similar
 from livergrade.io.visible import shown
 
 SKIP, TABLE, FIRST, LAST = "skip", "table", "first", "last"
@@ -58,9 +59,9 @@ def rule_problems(text: str | None, grades: Sequence[str]) -> list[str]:
     if pairs is None or not all(class_key(kind) for kind, _ in pairs):
         form = "\"region_class={Necrosis: skip, 'Tumor: G3': poor}\""
         return [f"region_class={shown(text, 80)}: must be classes and what they mean, as {form}"]
-    allowed = ", ".join((*grades, *MEANINGS))
     problems = [
-        f"region_class: {shown(repr(kind), 60)} means {shown(repr(meaning), 60)}, which is none of {allowed}"
+        f"region_class: {shown(repr(kind), 60)} means {shown(repr(meaning), 60)}: "
+        f"{similar(meaning, (*grades, *MEANINGS))}"
         for kind, meaning in pairs
         if meaning not in grades and meaning not in MEANINGS
     ]

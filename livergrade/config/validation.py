@@ -22,8 +22,10 @@ from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
 from livergrade.io.grade_map import grade_map_problems
 from livergrade.io.grades import WITHHELD, too_many_grades
+from livergrade.io.similar import meant, similar
 from livergrade.io.visible import CONTROL, one_line, shown
 from livergrade.models.catalog import OPTIONS
+from livergrade.models.packaged import PACKAGED
 
 LONGEST = 4096
 """Characters of an option's value, as many as a path may have."""
@@ -42,7 +44,7 @@ def problems(config: Any) -> list[str]:  # noqa: ANN401
             continue
         errors += [f"{key}={shown(value, 60)}: {reason}" for reason in _unwritable(value)]
         if choices and value not in choices:
-            errors.append(f"{key}={shown(value, 60)}: must be one of {', '.join(choices)}")
+            errors.append(f"{key}={shown(value, 60)}: {similar(str(value), choices)}")
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = f"at least {low:g}" + ("" if high is None else f" and at most {high:g}")
             errors.append(f"{key}={shown(value, 60)}: must be {bounds}")
@@ -140,8 +142,8 @@ def _combination_errors(config: TrainConfig) -> list[str]:
         value = getattr(augment, key)
         if value not in keywords and view_count(value, n_views) is None:
             errors.append(
-                f"augment.{key}={shown(value, 60)}: must be {', '.join(keywords)} or a number from 1 to "
-                f"{n_views}"
+                f"augment.{key}={shown(value, 60)}: {meant(value, keywords)}must be {', '.join(keywords)} "
+                f"or a number from 1 to {n_views}"
             )
     return errors
 
@@ -182,19 +184,32 @@ def _class_errors(key: str, classes: list[str]) -> list[str]:
     ]
 
 
+_OWN_FILE = "give each a file of its own, as mine/model/tiny.yaml: docs/experiments.md"
+"""What to do where one ``model.backbone`` would apply to every network of a sweep."""
+
+
 def _model_errors(config: TrainConfig) -> list[str]:
     model, defaults = config.model, ModelConfig()
     errors = []
     for key in sorted({key for keys in OPTIONS.values() for key in keys}):
         value, models = getattr(model, key), [name for name, keys in OPTIONS.items() if key in keys]
         if value != getattr(defaults, key) and model.name not in models:
+            sweep = f"; in a sweep with others, {_OWN_FILE}" if key == "backbone" else ""
             errors.append(
-                f"model.{key}={value}: has no effect with model={model.name}; set model={models[0]}"
+                f"model.{key}={value}: has no effect with model={model.name}; set model={models[0]}{sweep}"
             )
     if model.name == "timm" and not model.backbone:
         errors.append("model.backbone: model=timm needs the network, as in model.backbone=convnext_tiny")
     elif model.name == "timm" and not re.fullmatch(r"[\w.\-]{1,100}", model.backbone or "", re.ASCII):
         errors.append(f"model.backbone={shown(model.backbone, 60)}: is not a name of a network of timm")
+    elif (packaged := PACKAGED.get(model.weights or "")) and packaged.backbone != (
+        model.backbone or ""
+    ).partition(".")[0]:
+        errors.append(
+            f"model.weights={model.weights}: are weights of {packaged.backbone}, not of "
+            f"{model.backbone or model.name}; type model={model.weights} alone, which sets both; in a sweep "
+            f"with other networks of timm, {_OWN_FILE}"
+        )
     if model.kernel_size % 2 == 0:
         errors.append(f"model.kernel_size={model.kernel_size}: must be odd")
     if model.groups < 1 or 128 % model.groups:

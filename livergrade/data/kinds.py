@@ -17,6 +17,7 @@ from livergrade.io.cache_folder import cache_folder
 from livergrade.io.grade_map import grade_map
 from livergrade.io.images import SUFFIXES
 from livergrade.io.named_files import suffix_problem
+from livergrade.io.similar import similar
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ KINDS: dict[str, CohortKind] = {
 def cohort_problems(options: DataConfig) -> list[str]:
     """Problems of the options of a cohort, one line each."""
     if options.name not in KINDS:
-        return [f"data.name={options.name}: must be one of {', '.join(KINDS)}"]
+        return [f"data.name={options.name}: {similar(options.name, KINDS)}"]
     kind = KINDS[options.name]
     problems = suffix_problem(options.suffix, SUFFIXES)
     for key in sorted({key for entry in KINDS.values() for key in (*entry.needs, *entry.takes)}):

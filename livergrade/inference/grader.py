@@ -26,6 +26,7 @@ from livergrade.inference.readers import ReadBatch, read_ahead
 from livergrade.io.field_of_view import field_of_view
 from livergrade.io.images import ImageError, read_square, square_of
 from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.similar import meant
 from livergrade.models.build import normalisation
 from livergrade.models.hooks import has_maps
 from livergrade.models.mean_network import members_of
@@ -76,7 +77,10 @@ class Grader:
         requested = views or options.augment.test_views
         count = view_count(requested, angles)
         if count is None:
-            raise UserError(f"views={requested}: must be all, upright or a number from 1 to {angles}")
+            raise UserError(
+                f"views={requested}: {meant(requested, ('all', 'upright'))}must be all, upright or a number "
+                f"from 1 to {angles}"
+            )
         self.degrees = [index * angles // count * options.augment.step_degrees for index in range(count)]
 
     def require_maps(self) -> None:

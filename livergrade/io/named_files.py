@@ -8,6 +8,7 @@ from pathlib import Path
 from livergrade.io.images import SUFFIXES as IMAGE_SUFFIXES
 from livergrade.io.inside import ELSEWHERE
 from livergrade.io.regular_files import is_regular
+from livergrade.io.similar import similar
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.visible import one_line
 
@@ -61,4 +62,4 @@ def suffix_problem(suffix: str | None, suffixes: Sequence[str]) -> list[str]:
     """Why the option ``data.suffix`` can't be used; empty if it can."""
     if suffix is None or suffix.lower() in suffixes:
         return []
-    return [f"data.suffix={suffix}: must be one of {', '.join(suffixes)}"]
+    return [f"data.suffix={suffix}: {similar(suffix, suffixes)}"]

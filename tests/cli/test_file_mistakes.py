@@ -21,7 +21,7 @@ HEAD = "# @package _global_\n"
         (HEAD + "# Größe\nseed: 1\n", "mine.yaml, line 2: is not UTF-8; save the file as UTF-8"),
         (HEAD + "- a\n", "mine.yaml, line 1: must hold key: value"),
         (HEAD + "split:\n  sede: 1\n", "line 3: split.sede: there is no such option; did you mean"),
-        (HEAD + "seed: abc\n", "mine.yaml, line 2: seed: Value 'abc'"),
+        (HEAD + "seed: abc\n", "mine.yaml, line 2: seed: must be a whole number"),
         ("seed: 1\n", "mine.yaml, line 1: write # @package _global_ above"),
         (HEAD + "defaults:\n  - override /model: sent\n", "mine.yaml, line 3: model=sent: did you mean"),
         (HEAD + "defaults:\n  - override /modle: senet\n", "line 3: modle: there is no such option"),

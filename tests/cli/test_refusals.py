@@ -38,7 +38,10 @@ from tests.conftest import command
             ["model=nosuch"],
             "model=nosuch: must be one of cbam, efficientnet_lite0, resnet50, senet, sknet, timm, vgg16",
         ),
-        (["optim.lr=fast"], "optim.lr=fast: Value 'fast' of type 'str' could not be converted to Float"),
+        (["optim.lr=fast"], "optim.lr=fast: must be a number"),
+        (["augment.flip=ture"], "augment.flip=ture: did you mean true? must be true or false"),
+        (["seed=1.5"], "seed=1.5: must be a whole number"),
+        (["data.classes=3"], "data.classes=3: must be a list, as [a,b]"),
         (["data.classes=[a"], "data.classes=[a: can't be read (no viable alternative at input '[a'); write"),
         (
             ["seed=it's"],

@@ -47,10 +47,10 @@ def test_rules_are_read_as_they_are_typed(text: str | None, rules: dict[tuple[st
         ("{a: {b: skip}}", "must be classes"),
         (
             "Necrosis",
-            "'else' means 'Necrosis', which is none of poor, moderate, Well: G1, skip, table, first",
+            "'else' means 'Necrosis': must be one of poor, moderate, Well: G1, skip, table, first",
         ),
-        ("{a: worse}", "'a' means 'worse', which is none of"),
-        ("{a: }", "'a' means '', which is none of"),
+        ("{a: worse}", "'a' means 'worse': must be one of"),
+        ("{a: }", "'a' means '': must be one of"),
         ("{B: skip, b : table}", "says twice what 'b' means"),
     ],
 )

@@ -1,7 +1,12 @@
 """Values that can't be used are told, all at once."""
 
+from copy import deepcopy
+from functools import reduce
+
 import pytest
 
+from livergrade.cli.commands import COMMANDS
+from livergrade.config.fields import options
 from livergrade.config.validation import problems
 from tests.config.composed import composed
 
@@ -15,7 +20,7 @@ def test_all_wrong_values_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("model.head=coral", "model.head=coral: must be one of softmax, corn"),
+        ("model.head=coral", "model.head=coral: did you mean corn? one of: softmax, corn"),
         ("loss.neighbours=0.6", "loss.neighbours=0.6: must be at least 0 and at most 0.5"),
         ("augment.mixup=-1", "augment.mixup=-1.0: must be at least 0"),
         ("optim.ema=1", "optim.ema=1.0: must be at least 0 and at most 0.99999"),
@@ -26,6 +31,28 @@ def test_all_wrong_values_are_told_at_once() -> None:
 def test_what_training_takes_is_checked(word: str, told: str) -> None:
     (found,) = problems(composed(word))
     assert told in found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_mistyped_choice_of_any_command_names_the_nearest_and_all(command: str) -> None:
+    for key, item, _ in options(COMMANDS[command].schema):
+        for choice in item.metadata["choices"]:
+            config = deepcopy(COMMANDS[command].schema)
+            *holders, name = key.split(".")
+            setattr(reduce(getattr, holders, config), name, typed := choice + choice[-1])
+            all_of_them = ", ".join(item.metadata["choices"])
+            assert f"{key}={typed}: did you mean {choice}? one of: {all_of_them}" in problems(config)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("augment.test_views=uprigth", "did you mean upright? must be all, upright or a number from 1 to 36"),
+        ("augment.train_views=sampel", "did you mean sample? must be all, sample, upright or a number"),
+    ],
+)
+def test_a_mistyped_word_for_views_names_the_nearest(word: str, told: str) -> None:
+    assert problems(composed(word)) == [f"{word}: {told}" + " from 1 to 36" * ("sample" in told)]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +83,11 @@ def test_view_counts_are_checked(views: str) -> None:
             ["model=senet", "model.backbone=resnet18"],
             "model.backbone=resnet18: has no effect with model=senet",
         ),
+        (
+            ["model=efficientnet_lite0", "model.backbone=resnet18"],
+            "are weights of tf_efficientnet_lite0, not of resnet18; type model=efficientnet_lite0 alone",
+        ),
+        (["model=senet", "model.weights=efficientnet_lite0"], "of tf_efficientnet_lite0, not of senet"),
         (["model=timm"], "model.backbone: model=timm needs the network"),
         (["model=cbam", "model.kernel_size=4"], "model.kernel_size=4: must be odd"),
         (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),

@@ -40,7 +40,7 @@ PATTERN = r"(?P<patient>[PMW]\d\d)_"
         ),
         (
             {"name": "manifest", "manifest": "x.csv", "suffix": "png"},
-            "data.suffix=png: must be one of .png, .jpg",
+            "data.suffix=png: did you mean .png? one of: .png, .jpg",
         ),
     ],
 )

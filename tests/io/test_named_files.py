@@ -49,4 +49,4 @@ def test_tables_of_slides_name_the_images_that_were_made_of_them(tmp_path: Path)
 
 def test_a_suffix_is_one_of_those_that_are_read() -> None:
     assert suffix_problem(None, KNOWN) == suffix_problem(".PNG", KNOWN) == []
-    assert suffix_problem("png", KNOWN) == ["data.suffix=png: must be one of .png, .jpg"]
+    assert suffix_problem("png", KNOWN) == ["data.suffix=png: did you mean .png? one of: .png, .jpg"]

@@ -31,7 +31,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (code / "w.pth").write_bytes(b"w")
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: our-weights\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(PACKAGED, "ours", Packaged("our_weights", "our_weights/w.pth"))
+    monkeypatch.setitem(PACKAGED, "ours", Packaged("our_weights", "our_weights/w.pth", "resnet18"))
     return code / "w.pth"
 
 
@@ -51,7 +51,7 @@ def test_a_package_without_its_file_is_told(package: Path) -> None:
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(PACKAGED, "ours", Packaged("no_such_package_of_weights", "w.pth"))
+    monkeypatch.setitem(PACKAGED, "ours", Packaged("no_such_package_of_weights", "w.pth", "resnet18"))
     with pytest.raises(UserError) as told:
         load_weights(torch.nn.Linear(1, 1), "ours", name="timm")
     assert str(told.value) == (
