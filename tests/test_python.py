@@ -6,14 +6,19 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import livergrade
 from livergrade.api.loaded_run import LoadedRun
 from livergrade.cli import make_config as module
+from livergrade.config.schema import TrainConfig
 from tests.conftest import TINY, command
 
 ROOT = Path(__file__).parents[1]
@@ -124,3 +129,94 @@ def test_the_experiment_of_the_page_is_composed(
     with pytest.raises(livergrade.UserError) as raised:
         livergrade.make_config("experiment=small", config_dir="mine")
     assert str(raised.value).replace(f"{tmp_path}/", "") in page.read_text("utf-8")
+
+
+MODEL_OPTIONS = ("head", "weights", "backbone", "reduction")
+PREDICT_OPTIONS = (
+    *("mpp", "views", "calibrated", "coverage", "abstain", "bits", "batch_size", "workers", "accelerator"),
+    *("skip_unreadable", "progress"),
+)
+
+
+def built_with(option: str, run: LoadedRun, value: Any) -> object:
+    return livergrade.build_model("senet", **{option: value})
+
+
+def predicted_with(option: str, run: LoadedRun, value: Any) -> object:
+    return run.predict(PIXELS, **{option: value})
+
+
+PIXELS = np.zeros((40, 40, 3), np.uint8)
+WRONG: tuple[Any, ...] = (None, "", {}, [], b"x", object(), np.zeros(3), pd.DataFrame({"a": [1]}))
+GIVEN: dict[str, Callable[[LoadedRun, Any], object]] = {
+    "make_config": lambda run, value: livergrade.make_config(value),
+    "make_config(command)": lambda run, value: livergrade.make_config(command=value),
+    "make_config(config_dir)": lambda run, value: livergrade.make_config(config_dir=value),
+    "fit": lambda run, value: livergrade.fit(value),
+    "fit(out)": lambda run, value: livergrade.fit(TrainConfig(), out=value),
+    "load_run": lambda run, value: livergrade.load_run(value),
+    "load_run(network)": lambda run, value: livergrade.load_run(run.path, network=value),
+    "evaluate_run": lambda run, value: livergrade.evaluate_run(value),
+    "evaluate_run(words)": lambda run, value: livergrade.evaluate_run(run, value),
+    "evaluate_run(config)": lambda run, value: livergrade.evaluate_run(run, config=value),
+    "evaluate_run(out)": lambda run, value: livergrade.evaluate_run(run, out=value),
+    "compare_runs": lambda run, value: livergrade.compare_runs(value),
+    "compare_runs(one of)": lambda run, value: livergrade.compare_runs([value]),
+    "compare_runs(words)": lambda run, value: livergrade.compare_runs(run, value),
+    "compare_runs(out)": lambda run, value: livergrade.compare_runs(run, out=value),
+    "predict_images": lambda run, value: livergrade.predict_images(value, PIXELS),
+    "predict": lambda run, value: run.predict(value),
+    "predict(one of)": lambda run, value: run.predict([value]),
+    "figure": lambda run, value: run.figure(value),
+    "read_cohort": lambda run, value: livergrade.read_cohort(value),
+    "make_split": lambda run, value: livergrade.make_split(value),
+    "build_model": lambda run, value: livergrade.build_model(value),
+    "build_model(classes)": lambda run, value: livergrade.build_model("senet", value),
+    **{f"build_model({name})": partial(built_with, name) for name in MODEL_OPTIONS},
+    **{f"predict({name})": partial(predicted_with, name) for name in PREDICT_OPTIONS},
+}
+"""Every argument of every function that is public, given as the value to be tried."""
+MAY_BE_NONE = {
+    *("make_config(config_dir)", "load_run(network)", "evaluate_run(config)"),
+    *("fit(out)", "evaluate_run(out)", "compare_runs(out)", "build_model(weights)", "build_model(backbone)"),
+    *("predict(mpp)", "predict(views)", "predict(abstain)", "predict(bits)"),
+}
+
+
+@pytest.mark.parametrize("argument", GIVEN)
+def test_a_value_of_another_kind_is_one_clear_error(
+    argument: str, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = livergrade.load_run(tiny_run)
+    for value in WRONG[argument in MAY_BE_NONE :]:
+        with pytest.raises(livergrade.UserError) as raised:
+            GIVEN[argument](run, value)
+        assert len(str(raised.value).splitlines()) <= 3  # a heading, and a line for each problem
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "told"),
+    [
+        ("load_run", None, "path=None: must be the path of a folder"),
+        ("figure", None, "name=None: must be the name of a figure, as 'confusion'"),
+        ("make_config", "", "a word is empty; write 'key=value' for each option"),
+        ("make_config(config_dir)", 3, "config_dir=3: must be the path of a folder, or None"),
+        (
+            "predict(mpp)",
+            True,
+            "these can't be graded:\n  image 0: mpp=True: must be at least 0.05 and at most 20",
+        ),
+        ("predict", WRONG[-1], "images: is a DataFrame; give its column of names, as table['image']"),
+        ("predict", {"a": PIXELS}, "images: is a dict; give its values, as list(images.values())"),
+        ("build_model(classes)", True, "classes=True: must be a whole number"),
+        ("predict(batch_size)", None, "batch_size: can't be None"),
+    ],
+)
+def test_the_error_says_what_the_value_must_be(
+    argument: str, value: object, told: str, tiny_run: Path
+) -> None:
+    with pytest.raises(livergrade.UserError) as raised:
+        GIVEN[argument](livergrade.load_run(tiny_run), value)
+    assert str(raised.value) == told

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.cli.compose import to_dataclass
+from livergrade.cli.refusals import wrong_type
 from livergrade.errors import UserError
 
 Config = TypeVar("Config")
@@ -25,5 +26,5 @@ def checked(config: Config, schema: type[Config]) -> Config:
         structured = OmegaConf.structured(config)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None)
-        raise UserError(f"{key or 'config'}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{key or 'config'}: {wrong_type(str(error))}") from None
     return to_dataclass(structured, schema)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from livergrade.api.checked import checked
 from livergrade.api.output import absolute, quietly
+from livergrade.cli.arguments import require_type
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.metric_catalog import overall
@@ -56,6 +57,7 @@ class LoadedRun(Run):
             UserError: there is no such figure, and the message lists those that there are; or a file of the
                 run is missing or damaged.
         """
+        require_type("name", name, str, "the name of a figure, as 'confusion'")
         from livergrade.reports.results import run_figures  # loads Matplotlib
 
         made = run_figures(self, self.metrics)
@@ -81,6 +83,8 @@ class LoadedRun(Run):
         progress: bool = True,
     ) -> pd.DataFrame:
         """Grade images by the same rules as ``livergrade predict``; see :func:`predict_images`."""
+        for switch, given in (("skip_unreadable", skip_unreadable), ("progress", progress)):
+            require_type(switch, given, (bool, np.bool_), "True or False")
         config = PredictConfig(
             run=str(self.folder),
             mpp=float(mpp) if isinstance(mpp, int | float | np.number) else None,
@@ -166,7 +170,9 @@ def load_run(path: str | Path, network: str | None = None) -> LoadedRun:
     Raises:
         UserError: there is no finished run, or the runs of the sweep can't answer together.
     """
-    run = open_run(absolute(path), network)
+    if network is not None:
+        require_type("network", network, str, "the name of a model of the sweep, or None")
+    run = open_run(absolute(path, "path"), network)
     if len(run.members) > 1:
         return LoadedSweep(run.folder, run.members)
     loaded = LoadedRun(run.folder)
@@ -219,7 +225,7 @@ def predict_images(
     Raises:
         UserError: the run, an option or an image can't be used; all such images are listed.
     """
-    loaded = run if isinstance(run, LoadedRun) else load_run(run)
+    loaded = run if isinstance(run, LoadedRun) else load_run(absolute(run, "run"))
     return loaded.predict(
         images,
         mpp=mpp,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from livergrade.cli.arguments import require_type
 from livergrade.cli.output_folder import leave_as_found, make_folder
 from livergrade.cli.system_errors import explain_system_error
 from livergrade.errors import UserError
@@ -78,10 +79,15 @@ def output_folder(
             raise
 
 
-def absolute(folder: str | Path) -> Path:
+def absolute(folder: str | Path, called: str) -> Path:
     """The absolute path; links are not followed.
 
+    Args:
+        folder: as it was given.
+        called: name of the argument.
+
     Raises:
-        UserError: it begins with the home folder of nobody.
+        UserError: it is no path, or begins with the home folder of nobody.
     """
+    require_type(called, folder, (str, os.PathLike), "the path of a folder")
     return Path(os.path.abspath(expanded(folder)))  # noqa: PTH100 - resolve() would follow links

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from livergrade.api.checked import checked
 from livergrade.api.output import quietly
+from livergrade.cli.arguments import require_type
 from livergrade.cli.make_config import make_config
 from livergrade.config.schema import ModelConfig, SplitConfig, TrainConfig
-from livergrade.config.validation import problems, raise_if_invalid
 from livergrade.data.cohort import Cohort
 from livergrade.data.kinds import open_cohort
 from livergrade.data.split import open_split
@@ -51,9 +53,9 @@ def make_split(cohort: Cohort, **options: Any) -> pd.DataFrame:  # noqa: ANN401 
     Raises:
         UserError: there is no such option, values can't be used, or a grade has too few patients.
     """
+    require_type("cohort", cohort, Cohort, "a cohort of read_cohort")
     split = _filled(SplitConfig, "split", options)
-    raise_if_invalid([line for line in problems(TrainConfig(split=split)) if line.startswith("split.")])
-    return open_split(cohort, split)
+    return open_split(cohort, checked(TrainConfig(split=split), TrainConfig).split)
 
 
 def build_model(name: str, classes: int = 3, **options: Any) -> nn.Module:  # noqa: ANN401
@@ -70,8 +72,10 @@ def build_model(name: str, classes: int = 3, **options: Any) -> nn.Module:  # no
     Raises:
         UserError: there is no such network or option, or values can't be used.
     """
-    model = _filled(ModelConfig, "model", {"name": name} | options)
-    raise_if_invalid([line for line in problems(TrainConfig(model=model)) if line.startswith("model.")])
+    require_type("name", name, str, "the name of a network, as 'senet'")
+    require_type("classes", classes, (int, np.integer), "a whole number")
+    filled = _filled(ModelConfig, "model", {"name": name} | options)
+    model = checked(TrainConfig(model=filled), TrainConfig).model
     if classes < 2:
         raise UserError(f"classes={classes}: must be at least 2")
     from livergrade.models.build import build  # loads torch

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from livergrade.api.checked import checked
 from livergrade.api.loaded_run import LoadedRun, load_run
@@ -41,8 +41,9 @@ def fit(config: TrainConfig, out: str | Path | None = None) -> LoadedRun:
     config = checked(config, TrainConfig)
     make_paths_absolute(config)
     resume = config.train.resume
-    folder = absolute(out or run_dir(resume, config.model.name, config.model.backbone))
-    if resume and folder != absolute(resume):
+    name, backbone = config.model.name, config.model.backbone
+    folder = absolute(run_dir(resume, name, backbone) if out is None else out, "out")
+    if resume and folder != absolute(resume, "train.resume"):
         raise UserError(f"out={folder}: a resumed run continues in its own folder {resume}; leave out= away")
     if resume and _is_finished(folder, config):
         log.info("already finished, not changed: %s", folder)
@@ -77,14 +78,14 @@ def evaluate_run(
     Raises:
         UserError: the run, an option, the cohort or the machine can't be used.
     """
-    source = run.folder if isinstance(run, Run) else absolute(run)
+    source = run.folder if isinstance(run, Run) else absolute(run, "run")
     if config is None:
         config = make_config(f"run={quoted(str(source))}", *words, command="evaluate")
     elif words:
         raise UserError(f"{words[0]}: options are given as words or as config, not both")
-    options = copy.deepcopy(config)
+    options = checked(config, EvaluateConfig)
     options.run = str(source)
-    folder = absolute(out or evaluation_dir(options.run))
+    folder = absolute(evaluation_dir(options.run) if out is None else out, "out")
     from livergrade.training.evaluate_trained import evaluate_trained  # loads torch
 
     cache = options.data.cache_dir if options.data else None
@@ -117,11 +118,12 @@ def compare_runs(
     Raises:
         UserError: no run is finished, an option can't be used, or the runs can't be compared.
     """
-    given = [runs] if isinstance(runs, str | Path | Run) else list(runs)
-    named = [str(one.folder if isinstance(one, Run) else absolute(one)) for one in given]
+    one_run = isinstance(runs, str | bytes | Path | Run | Mapping) or not isinstance(runs, Iterable)
+    given: list[Any] = [runs] if one_run else [*runs]  # type: ignore[misc]
+    named = [str(one.folder if isinstance(one, Run) else absolute(one, "runs")) for one in given]
     config: CompareConfig = make_config(*words, command="compare")
     config.runs = named
-    folder = absolute(out or comparison_dir(named))
+    folder = absolute(comparison_dir(named) if out is None else out, "out")
     with output_folder(folder, "livergrade.compare_runs", inputs=map(Path, named)):
         return write_comparison_results(config, folder, "livergrade.compare_runs")
 

@@ -13,6 +13,7 @@ from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from livergrade.cli.arguments import require_type
 from livergrade.cli.checks import checked_options
 from livergrade.cli.commands import COMMANDS
 from livergrade.cli.compose import register
@@ -23,6 +24,7 @@ from livergrade.cli.words import prepared
 from livergrade.config.schema import CompareConfig, EvaluateConfig, PredictConfig, TrainConfig
 from livergrade.errors import UserError
 from livergrade.io.similar import similar
+from livergrade.io.visible import shown
 from livergrade.runs.paths import CONF
 
 
@@ -59,6 +61,9 @@ def make_config(*words: str, command: str = "train", config_dir: str | Path | No
         UserError: there is no such command or folder, a word is no option of the command, or values can't be
             used; all of those are listed.
     """
+    require_type("command", command, str, "the name of a command, as 'train'")
+    if config_dir is not None:
+        require_type("config_dir", config_dir, (str, Path), "the path of a folder, or None")
     if command not in COMMANDS:
         raise UserError(f"command={command}: {similar(command, list(COMMANDS))}")
     schema = COMMANDS[command].schema
@@ -98,7 +103,9 @@ def _refuse_words(words: Sequence[str]) -> None:
     """
     for word in words:
         if not isinstance(word, str):
-            raise UserError(f"{word!r}: is not a word; write 'key=value' for each option")
+            raise UserError(f"{shown(repr(word), 60)}: is not a word; write 'key=value' for each option")
+        if not word.strip():
+            raise UserError("a word is empty; write 'key=value' for each option")
         if word.startswith("-"):
             raise UserError(f"{word}: flags are of the command line; leave it out")
         if word.lstrip("+~").startswith(("hydra.", "hydra/")) and not word.startswith(SEARCHED):

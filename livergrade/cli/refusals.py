@@ -30,6 +30,8 @@ _TYPES = {
     "converted to Float": "must be a number",
     "valid bool": "must be true or false",
     "is not a ListConfig": "must be a list, as [a,b]",
+    "Cannot convert": "must be a text",
+    "Incompatible value 'None'": "can't be None",
 }
 """What OmegaConf says of a value of another type, and what it must be."""
 
@@ -64,9 +66,9 @@ def wrong_type(text: str) -> str:
     """What a value must be, where OmegaConf says that it is of another type; any other text as it is.
 
     Args:
-        text: its message, the first line of which counts.
+        text: its message, to which it appends lines about the program.
     """
-    first = text.splitlines()[0] if text else ""
+    first = " ".join(re.split(r"\n\s*(?:full_key|object_type|reference_type)", text)[0].split())
     found = next((must for part, must in _TYPES.items() if part in first), first)
     typed = re.search(r"Value '([^']*)'", first)
     return meant(typed[1], ("true", "false")) + found if typed and found == _TYPES["valid bool"] else found

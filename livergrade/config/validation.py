@@ -196,7 +196,8 @@ def _model_errors(config: TrainConfig) -> list[str]:
         if value != getattr(defaults, key) and model.name not in models:
             sweep = f"; in a sweep with others, {_OWN_FILE}" if key == "backbone" else ""
             errors.append(
-                f"model.{key}={value}: has no effect with model={model.name}; set model={models[0]}{sweep}"
+                f"model.{key}={shown(value, 60)}: has no effect with model={model.name}; "
+                f"set model={models[0]}{sweep}"
             )
     if model.name == "timm" and not model.backbone:
         errors.append("model.backbone: model=timm needs the network, as in model.backbone=convnext_tiny")
@@ -207,8 +208,8 @@ def _model_errors(config: TrainConfig) -> list[str]:
     ).partition(".")[0]:
         errors.append(
             f"model.weights={model.weights}: are weights of {packaged.backbone}, not of "
-            f"{model.backbone or model.name}; type model={model.weights} alone, which sets both; in a sweep "
-            f"with other networks of timm, {_OWN_FILE}"
+            f"{shown(model.backbone or model.name, 60)}; type model={model.weights} alone, which sets both; "
+            f"in a sweep with other networks of timm, {_OWN_FILE}"
         )
     if model.kernel_size % 2 == 0:
         errors.append(f"model.kernel_size={model.kernel_size}: must be odd")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from livergrade.inference.inputs import Input, find_inputs
 from livergrade.inference.scale import log_unknown_scale
 from livergrade.io.bars import bar as progress_bar
 from livergrade.io.pixel_size import LIKELY_UM
+from livergrade.io.visible import shown
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +61,12 @@ def pictures_of(images: Images, mpp: Sizes = None) -> list[Picture]:
     Raises:
         UserError: names that match nothing or are of slides, or what is no image; all are listed.
     """
+    _refuse_tables(images)
     if isinstance(images, np.ndarray) and (images.ndim == 4 or images.dtype.kind in "OU"):  # O, U: of names
         given: list[Any] = [*images]
-    elif isinstance(images, Iterable) and not isinstance(images, str | Path | Image.Image | np.ndarray):
+    elif isinstance(images, Iterable) and not isinstance(
+        images, str | bytes | Path | Image.Image | np.ndarray
+    ):
         given = list(images)
     else:
         given = [images]
@@ -73,7 +77,7 @@ def pictures_of(images: Images, mpp: Sizes = None) -> list[Picture]:
         raise UserError("images: some are names and others are in memory; grade them in two calls")
     if not named:
         return _in_memory(given, mpp)
-    if mpp is not None and not isinstance(mpp, int | float | np.number):
+    if mpp is not None and not _is_number(mpp):
         raise UserError(
             "mpp: of files it is one number; where they differ, a table says it in its column mpp"
         )
@@ -84,22 +88,31 @@ def pictures_of(images: Images, mpp: Sizes = None) -> list[Picture]:
     return [Picture(str(item.path), item.path, item.patient, item.mpp or mpp) for item in inputs]
 
 
+def _refuse_tables(images: object) -> None:
+    """Refuse tables and dicts: their columns and keys would be taken for names of images."""
+    if isinstance(images, pd.DataFrame):
+        raise UserError("images: is a DataFrame; give its column of names, as table['image']")
+    if isinstance(images, Mapping):
+        raise UserError(f"images: is a {type(images).__name__}; give its values, as list(images.values())")
+
+
 def _in_memory(given: Sequence[object], mpp: Sizes) -> list[Picture]:
     """Images in memory, named by their number.
 
     Raises:
         UserError: lists what is no image, or the sizes of pixels are not as many as images or can't be.
     """
-    sizes: list[Any] = (
-        [mpp] * len(given) if mpp is None or isinstance(mpp, int | float | np.number | str) else list(mpp)
-    )
+    several = isinstance(mpp, Iterable) and not isinstance(mpp, str | bytes | Mapping)
+    sizes: list[Any] = [*mpp] if several else [mpp] * len(given)  # type: ignore[misc]
     if len(sizes) != len(given):
         raise UserError(f"mpp: {len(sizes)} numbers for {len(given)} images; give as many, or one")
     low, high = LIKELY_UM
     pictures, errors = [], []
     for number, (item, size) in enumerate(zip(given, sizes, strict=True)):
-        if size is not None and (isinstance(size, str) or not low <= size <= high):
-            errors.append(f"  image {number}: mpp={size}: must be at least {low:g} and at most {high:g}")
+        if size is not None and not (_is_number(size) and low <= size <= high):
+            errors.append(
+                f"  image {number}: mpp={shown(size, 60)}: must be at least {low:g} and at most {high:g}"
+            )
         if isinstance(item, Image.Image):
             pictures.append(Picture(str(number), item, mpp=size))
         elif (
@@ -111,6 +124,10 @@ def _in_memory(given: Sequence[object], mpp: Sizes) -> list[Picture]:
     if errors:
         raise UserError("these can't be graded:\n" + "\n".join(errors))
     return pictures
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _kind(item: object) -> str:

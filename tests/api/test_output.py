@@ -48,6 +48,6 @@ def test_failures_of_the_machine_are_one_line_and_bugs_stay_bugs() -> None:
 
 def test_a_path_is_absolute_and_its_home_somebodys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert absolute("~/a/../b") == tmp_path / "b"
+    assert absolute("~/a/../b", "out") == tmp_path / "b"
     with pytest.raises(UserError, match="no such home folder"):
-        absolute("~nosuchuser/a")
+        absolute("~nosuchuser/a", "out")

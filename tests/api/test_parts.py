@@ -18,7 +18,7 @@ def test_a_cohort_is_split_as_a_run_would(manifest: Path, tiny_run: Path) -> Non
     assert split.set_index("image")["split"].to_dict() == of_run.to_dict()
     with pytest.raises(UserError, match=r"^split\.sed: there is no such option; did you mean seed\? "):
         make_split(cohort, sed=1)
-    with pytest.raises(UserError, match=r"split\.test_fraction=2: must be at least 0\.01"):
+    with pytest.raises(UserError, match=r"split\.test_fraction=2.0: must be at least 0\.01"):
         make_split(cohort, test_fraction=2)
 
 
