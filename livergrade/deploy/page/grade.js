@@ -160,8 +160,9 @@ function addRow(result) {
   const open = element("button", row.image, { type: "button" });
   open.addEventListener("click", () => show(result));
   const cells = [element("td", open), element("td", named(row.answer), withheld ? { class: "withheld" } : {}), element("td", bars(row))];
-  cells.push(element("td", row.set.split("|").map(named).join(", ")));
-  cells.push(element("td", row.distance === null ? "" : digits(row.distance), { class: "number" }));
+  cells.push(element("td", row.set.split("|").map(named).join(", "), { "data-name": `${word("set")}: ` }));
+  const distance = row.distance === null ? "" : digits(row.distance);
+  cells.push(element("td", distance, { class: "number", "data-name": `${word("distance")}: ` }));
   result.line = element("tr");
   result.line.append(...cells);
   $("rows").append(result.line);
