@@ -33,8 +33,8 @@ class DawidSkene:
     likelihood: float
 
 
-def dawid_skene(grades: Ints, classes: int) -> DawidSkene:
-    """Expectation-maximisation of Dawid & Skene (Appl. Stat. 28, 1979), with a prior of `PRIOR`.
+def dawid_skene(grades: Ints, classes: int, prior: float = PRIOR) -> DawidSkene:
+    """Expectation-maximisation of Dawid & Skene (Appl. Stat. 28, 1979), with a prior.
 
     It starts from the share of readers who gave each grade, so that the same readings give the same result,
     and ends when no probability changes by more than `CLOSE`. Readers are taken to err independently of each
@@ -43,13 +43,14 @@ def dawid_skene(grades: Ints, classes: int) -> DawidSkene:
     Args:
         grades: int64 [N, R]; −1: not read. Each image has at least one reading.
         classes: number of grades K.
+        prior: pseudo-readings and pseudo-images, above 0; near 0 it is the maximum likelihood of the paper.
     """
     said = (grades[:, :, None] == np.arange(classes)).astype(np.float64)  # [N, R, K]
     posterior = said.sum(1) / said.sum((1, 2))[:, None]
     for step in range(1, STEPS + 1):  # noqa: B007 - told in the result
-        counts = np.einsum("nk,nrl->rkl", posterior, said) + PRIOR
+        counts = np.einsum("nk,nrl->rkl", posterior, said) + prior
         confusion = counts / counts.sum(2, keepdims=True)
-        share = posterior.sum(0) + PRIOR
+        share = posterior.sum(0) + prior
         share /= share.sum()
         joint = np.log(share) + np.einsum("nrl,rkl->nk", said, np.log(confusion))
         highest = joint.max(1, keepdims=True)
