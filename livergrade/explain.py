@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from livergrade.cli.command import command
 from livergrade.config.schema import ExplainConfig
 from livergrade.errors import UserError
+from livergrade.io.counted import counted
 from livergrade.runs.paths import command_line
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def main(config: ExplainConfig) -> None:
         "%s", write_explanation(out, explained, grader.classes, grader.model, display_name(run.folder), table)
     )
     if failed:
-        raise UserError(f"{len(failed)} of {len(chosen)} images could not be explained:\n{reasons}")
+        total = counted(len(chosen), "image")
+        raise UserError(f"{len(failed)} of {total} could not be explained:\n{reasons}")
 
 
 def _explain_all(

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from livergrade.cli.command import command
 from livergrade.config.schema import PrepareConfig
 from livergrade.errors import UserError
+from livergrade.io.counted import counted
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def prepare(config: PrepareConfig, out: Path) -> None:
         failed = cut(slides, table, config, out)
         log.info("%s", out)
     if failed:
-        raise UserError(f"{len(failed)} of {len(slides)} slides failed:\n" + "\n".join(failed))
+        raise UserError(f"{len(failed)} of {counted(len(slides), 'slide')} failed:\n" + "\n".join(failed))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from livergrade.cli.arguments import require_type
 from livergrade.config.schema import PredictConfig
 from livergrade.errors import UserError
 from livergrade.evaluation.metric_catalog import overall
+from livergrade.io.counted import counted
 from livergrade.io.similar import similar
 from livergrade.multirun.ensemble import Ensemble, open_run
 from livergrade.reports.format import bounds, value
@@ -106,7 +107,7 @@ class LoadedRun(Run):
             table, failed = grade_pictures(pictures, grader, config, self.recorded.conformal)
         if failed and not skip_unreadable:
             lines = "\n".join(f"  {name} {reason}" for name, reason in failed.items())
-            raise UserError(f"{len(failed)} of {len(pictures)} images can't be graded:\n{lines}")
+            raise UserError(f"{len(failed)} of {counted(len(pictures), 'image')} can't be graded:\n{lines}")
         return table
 
     def _grader_of(self, config: PredictConfig) -> Grader:

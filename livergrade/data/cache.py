@@ -21,6 +21,7 @@ from livergrade.data.cohort import Cohort
 from livergrade.errors import UserError
 from livergrade.io.bars import bar as progress_bar
 from livergrade.io.cache_folder import ARRAY, claim
+from livergrade.io.counted import counted
 from livergrade.io.files import atomic_write, remove_parts
 from livergrade.io.images import ImageError, read_square
 from livergrade.io.kept import file_sha256
@@ -111,7 +112,7 @@ def decode(cohort: Cohort, size: int, array: NDArray[np.uint8]) -> None:
         except (ImageError, OSError) as error:
             broken.append(f"  {path} {error}")
 
-    log.info("decoding %d images once (%.0f MB)", len(array), array.nbytes / 1e6)
+    log.info("decoding %s once (%.0f MB)", counted(len(array), "image"), array.nbytes / 1e6)
     with reading_threads() as pool:
         for _ in progress_bar(
             pool.map(fill, range(len(array)), cohort.paths), "decoding", len(array), leave=False

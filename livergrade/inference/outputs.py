@@ -10,6 +10,7 @@ import pandas as pd
 from livergrade.config.schema import PredictConfig
 from livergrade.inference.answers import Answers, by_patient
 from livergrade.inference.grader import Grader
+from livergrade.io.counted import counted
 from livergrade.io.file_names import file_name
 from livergrade.io.files import write_json
 from livergrade.io.kept import Kept
@@ -98,5 +99,7 @@ def write_answers(
             counts = table["answer"].value_counts()
             counts = counts.reindex([*grader.classes, *counts.index.difference(grader.classes)], fill_value=0)
             log.info(
-                "%d %s: %s", len(table), name, ", ".join(f"{grade} ({n})" for grade, n in counts.items())
+                "%s: %s",
+                counted(len(table), name.removesuffix("s")),
+                ", ".join(f"{grade} ({n})" for grade, n in counts.items()),
             )

@@ -16,6 +16,7 @@ from livergrade.inference.inputs import find_inputs, refuse_same_maps
 from livergrade.inference.outputs import TABLES, remove_outputs, write_answers
 from livergrade.inference.scale import with_tile_side
 from livergrade.inference.slides import grade_slides
+from livergrade.io.counted import counted
 from livergrade.io.files import write_json
 from livergrade.io.json_files import read_json
 from livergrade.io.kept import Kept, file_sha256
@@ -65,7 +66,8 @@ def predict(config: PredictConfig, out: Path) -> None:
     log.info("%s", out)
     if failed:
         lines = [f"  {path} {reason}" for path, reason in failed.items()]
-        raise UserError(f"{len(failed)} of {len(inputs)} files could not be graded:\n" + "\n".join(lines))
+        total = counted(len(inputs), "file")
+        raise UserError(f"{len(failed)} of {total} could not be graded:\n" + "\n".join(lines))
 
 
 def _check_options(config: PredictConfig, out: Path, run: Run) -> dict[str, object]:

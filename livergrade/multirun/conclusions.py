@@ -82,7 +82,7 @@ def _best(arm: ArmMeasures, level: ReportedLevel) -> str:
 def _optimism(arm: ArmMeasures, level: ReportedLevel) -> str:
     """How much too good the best looks, since the test patients chose it."""
     points = number(arm["optimism"][level], "share")
-    expected = "less than 0.1" if points in ("0.0", "−0.0") else points
+    expected = "less than 0.1" if points == "0.0" else points
     luck = " The variation between trainings is not included." if _once(arm) else ""
     return (
         f" The best of {len(arm['models'])} was chosen by the test patients, so it is expected to look "

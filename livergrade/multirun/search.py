@@ -20,6 +20,7 @@ from livergrade.cli.make_config import make_config
 from livergrade.config.schema import TuneConfig
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
+from livergrade.io.counted import counted
 from livergrade.io.tables import write_table
 from livergrade.multirun.same_data import refuse_other_data
 from livergrade.multirun.study import EARLIER_OBJECTIVE, OBJECTIVE, draw, objective, trials_table
@@ -52,7 +53,7 @@ def search(
     """
     study, remaining = open_study(out, config, outer)
     refuse_changed_trials(study, out, fixed, searched)
-    log.info("%s; %d trials to run in %s", OBJECTIVE, remaining, out)
+    log.info("%s; %s to run in %s", OBJECTIVE, counted(remaining, "trial"), out)
     study.optimize(
         lambda trial: run_trial(trial, out, config.folds, fixed, searched),
         n_trials=remaining,

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 from livergrade.config.schema import TuneConfig
 from livergrade.io.files import write_json
 from livergrade.multirun.study import OBJECTIVE, OuterEstimate, trials_table
-from livergrade.reports.format import format_estimate
+from livergrade.reports.format import format_estimate, number
 from livergrade.reports.html import inlined_figures, write_page
 from livergrade.reports.palette import BLUE, INK, MUTED, RULE
 from livergrade.reports.style import heading, hide_spines
@@ -96,7 +96,8 @@ def how_good(table: pd.DataFrame, outer: OuterEstimate | None) -> str:
     return (
         f"{chosen}. Repeated without each of {len(outer['folds'])} folds of all patients, the search found "
         f"recipes that it took for {outer['best_value']:.3f} and that have a log-loss of "
-        f"{outer['log_loss']:.3f} on the patients of that fold, an optimism of {outer['optimism']:.3f}. "
+        f"{outer['log_loss']:.3f} on the patients of that fold, an optimism of "
+        f"{number(outer['optimism'], 'score')}. "
         f"Their accuracy by patient is {format_estimate(outer['accuracy'], 'share')} %. Expect this of the "
         "best trial."
     )

@@ -10,6 +10,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts
 from livergrade.evaluation.scale import in_words
 from livergrade.evaluation.summary import RunMetrics
+from livergrade.io.counted import counted
 from livergrade.io.run_tables import read_run_table
 from livergrade.reports.format import bounds, value
 from livergrade.reports.verdict import limits
@@ -124,7 +125,7 @@ def _counts(run: Run, part: str) -> str:
         f"{count} {grade}" for grade, (count, _) in zip(run.metrics["classes"], by_grade, strict=True)
     )
     name = {"train": "training", "val": "validation", "test": "test"}[part]
-    return f"{patients} {name} patients ({grades}) with {images} images"
+    return f"{counted(patients, f'{name} patient')} ({grades}) with {counted(images, 'image')}"
 
 
 def _split(config: TrainConfig) -> str:
@@ -215,7 +216,7 @@ def _performance(metrics: RunMetrics) -> dict[str, str]:
                 ("log-loss", "log_loss", "score"),
             )
         )
-        + f"; n = {patient['accuracy']['n']} patients.",
+        + f"; n = {counted(patient['accuracy']['n'] or 0, 'patient')}.",
         "by_grade": "By patient: "
         + "; ".join(
             f"{grade} sensitivity {value(of['recall'], 'share')} ({bounds(of['recall'], 'share') or 'n/a'}), "

@@ -7,6 +7,7 @@ import textwrap
 from livergrade.evaluation.estimate import Estimate
 from livergrade.evaluation.levels import REPORTED_LEVELS
 from livergrade.evaluation.summary import RunMetrics
+from livergrade.io.counted import counted
 
 
 def table(metrics: RunMetrics) -> str:
@@ -42,9 +43,9 @@ def table(metrics: RunMetrics) -> str:
     for level in levels:
         accuracy, n = metrics[level]["accuracy"], metrics["counts"]
         sample = (
-            f"{n['images']} images of {n['patients']} patients"
+            f"{counted(n['images'], 'image')} of {counted(n['patients'], 'patient')}"
             if level == "image"
-            else f"{n['patients']} patients"
+            else counted(n["patients"], "patient")
         )
         interval = (
             bounds(accuracy, "share") if accuracy["low"] is None else f"95 % CI {bounds(accuracy, 'share')}"
@@ -64,8 +65,9 @@ def table(metrics: RunMetrics) -> str:
 
 
 def number(amount: float, unit: str) -> str:
-    """A ``share`` in percent with one decimal, a ``score`` with three decimals."""
-    return (f"{100 * amount:.1f}" if unit == "share" else f"{amount:.3f}").replace("-", "−")
+    """A ``share`` in percent with one decimal, a ``score`` with three decimals; a rounded 0 has no sign."""
+    text = f"{100 * amount:z.1f}" if unit == "share" else f"{amount:z.3f}"
+    return text.replace("-", "−")
 
 
 def value(estimate: Estimate, unit: str) -> str:
@@ -79,8 +81,9 @@ def bounds(estimate: Estimate, unit: str) -> str:
     """Formatted interval; ``no interval`` if there is none, empty if the estimate is undefined."""
     if estimate["low"] is None or estimate["high"] is None:
         return "" if estimate["value"] is None else "no interval"
-    to = "–" if estimate["low"] >= 0 else " to "  # a dash before a minus sign is ambiguous
-    return f"{number(estimate['low'], unit)}{to}{number(estimate['high'], unit)}"
+    low, high = number(estimate["low"], unit), number(estimate["high"], unit)
+    to = " to " if low.startswith("−") else "–"  # a dash beside a minus sign is ambiguous
+    return f"{low}{to}{high}"
 
 
 def format_estimate(estimate: Estimate, unit: str) -> str:

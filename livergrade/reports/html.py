@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from livergrade import __version__
+from livergrade.io.counted import counted
 from livergrade.io.files import atomic_write
 from livergrade.io.inside import Inside
 from livergrade.io.visible import visible
@@ -35,7 +36,7 @@ def write_page(folder: Path, template: str, *, page: str = "report.html", **valu
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"value": value, "bounds": bounds}
+    pages.filters |= {"value": value, "bounds": bounds, "counted": counted}
     text = pages.get_template(template).render(version=__version__, **values)
     target = folder / page
     with atomic_write(target) as part:

@@ -23,6 +23,7 @@ from livergrade.evaluation.predictions import class_names
 from livergrade.evaluation.scale import in_words
 from livergrade.evaluation.splits import fingerprint
 from livergrade.evaluation.summary import RunMetrics, Subgroup
+from livergrade.io.counted import counted
 from livergrade.io.visible import shown
 from livergrade.reports.checklists import FILE
 from livergrade.reports.html import inlined_figures, write_page
@@ -156,20 +157,22 @@ def cohort_counts(split: pd.DataFrame, classes: list[str], source: Path) -> Coho
 
 
 def _reasons(metrics: RunMetrics) -> list[str]:
-    """Reasons why estimates or intervals are undefined, and notes on means; each sentence once."""
-    sentences: dict[str, None] = {}
-    for level in LEVELS:
-        of_all = [metrics[level][metric.name] for metric in overall()]
-        by_grade = [
-            grade[metric.name] for grade in metrics[level]["per_class"].values() for metric in per_class()
-        ]
-        for estimate in of_all + by_grade:
-            sentences |= {
-                f"{level.capitalize()} level: {estimate[key]}.": None
-                for key in ("reason", "note")
-                if key in estimate
-            }
-    return list(sentences)
+    """Why estimates or intervals are undefined, and notes on means: each once, with what it is of."""
+    applies: dict[str, dict[str, list[str]]] = {}  # reason → estimate → levels
+    for level in reversed(LEVELS):
+        estimates = {metric.heading: metrics[level][metric.name] for metric in overall()}
+        for grade, of_grade in metrics[level]["per_class"].items():
+            estimates |= {f"{metric.heading} of {grade}": of_grade[metric.name] for metric in per_class()}
+        for name, estimate in estimates.items():
+            for reason in (estimate[key] for key in ("reason", "note") if key in estimate):
+                applies.setdefault(reason, {}).setdefault(name, []).append(level)
+    sentences = []
+    for reason, names in applies.items():
+        levels = [level for level in reversed(LEVELS) if any(level in found for found in names.values())]
+        count = sum(map(len, names.values()))
+        heading = f"{counted(count, 'estimate')} by {', '.join(levels)}"
+        sentences.append(f"{reason[:1].upper()}{reason[1:]}. {heading}: {', '.join(names)}.")
+    return sentences
 
 
 def _figures(folder: Path) -> list[dict[str, str]]:

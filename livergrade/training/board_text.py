@@ -11,6 +11,7 @@ from livergrade.evaluation.grade_counts import grade_counts
 from livergrade.evaluation.levels import REPORTED_LEVELS
 from livergrade.evaluation.metric_catalog import overall, per_class
 from livergrade.evaluation.splits import SPLITS
+from livergrade.io.counted import counted
 from livergrade.io.visible import one_line
 from livergrade.reports.format import bounds, value
 from livergrade.reports.verdict import limits, verdict
@@ -78,7 +79,7 @@ def _split(run: Run) -> str:
     parts = {part: run.split[run.split["split"] == part] for part in SPLITS}
     counts = [grade_counts(images, classes) for images in parts.values()]
     rows = [
-        [grade, *(f"{patients} patients, {images} images" for patients, images in cells)]
+        [grade, *(f"{counted(people, 'patient')}, {counted(images, 'image')}" for people, images in cells)]
         for grade, *cells in zip([*classes, "all"], *counts, strict=True)
     ]
     leak = run.metrics["leakage"]

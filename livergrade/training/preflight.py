@@ -22,8 +22,11 @@ from livergrade.errors import UserError
 from livergrade.evaluation.grade_counts import grade_counts, without_patients
 from livergrade.evaluation.intervals import FEW
 from livergrade.evaluation.leakage import leakage
+from livergrade.io.counted import counted
+from livergrade.io.disk import size_text
 from livergrade.io.tables import write_table
 from livergrade.runs.paths import output_root
+from livergrade.training.checkpoints_size import checkpoints_size
 from livergrade.training.findings import FAIL, PASS, WARN, Finding, warn_if
 from livergrade.training.image_checks import check_images
 from livergrade.training.trainer import check_trainer
@@ -52,8 +55,8 @@ def checks(config: TrainConfig, out: Path | None = None) -> Iterator[Finding]:
     except UserError as error:
         yield Finding(FAIL, "cohort", str(error), _suggest_alias(error, out))
     else:
-        patients = cohort.table["patient"].nunique()
-        yield Finding(PASS, "cohort", f"{len(cohort.table)} images of {patients} patients")
+        images, patients = len(cohort.table), cohort.table["patient"].nunique()
+        yield Finding(PASS, "cohort", f"{counted(images, 'image')} of {counted(patients, 'patient')}")
         split = None
         try:
             file = config.data.split_file
@@ -129,10 +132,9 @@ def check_environment(config: TrainConfig) -> Iterator[Finding]:
         yield Finding(FAIL, "tensorboard", "is not installed", "pip install tensorboard")
     outputs = next(folder for folder in Path(output_root(), "x").absolute().parents if folder.is_dir())
     free = shutil.disk_usage(outputs).free
-    # Two checkpoints of the largest network with its optimizer state, and one more while one is replaced.
-    need = 3 * 3 * 4 * 140e6
-    fix = f"a run may need {need / 1e9:.1f} GB; free disk space, or set LIVERGRADE_OUTPUTS"
-    yield warn_if(free < need, "disk", f"{free / 1e9:.1f} GB free at {outputs}", fix)
+    need = checkpoints_size(config)
+    fix = f"this run's checkpoints take up to {size_text(need)}; free disk space, or set LIVERGRADE_OUTPUTS"
+    yield warn_if(free < need, "disk", f"{size_text(free)} free at {outputs}", fix)
     shared = Path("/dev/shm")  # noqa: S108 - data loader processes pass their batches through it
     if config.data.workers and shared.is_dir():
         free = shutil.disk_usage(shared).free
@@ -140,8 +142,8 @@ def check_environment(config: TrainConfig) -> Iterator[Finding]:
             4 * 3 * config.data.batch_size * cached_size(config.data.image_size, config.augment.border) ** 2
         )
         need = 3 * config.data.workers * batch
-        fix = f"{need / 1e9:.1f} GB may be needed; lower data.workers (0 if images are cached)"
-        yield warn_if(free < need, "shared memory", f"{free / 1e9:.1f} GB free", fix)
+        fix = f"{size_text(need)} may be needed; lower data.workers (0 if images are cached)"
+        yield warn_if(free < need, "shared memory", f"{size_text(free)} free", fix)
 
 
 def check_split(split: pd.DataFrame, classes: list[str]) -> Iterator[Finding]:

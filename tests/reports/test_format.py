@@ -54,6 +54,8 @@ def test_the_table_says_when_the_cohort_was_recalibrated():
     [
         ({"value": 0.8, "low": 0.5481, "high": 0.93}, True, "80.0 (54.8–93.0)"),
         ({"value": -0.05, "low": -0.2, "high": 0.1}, True, "−5.0 (−20.0 to 10.0)"),
+        ({"value": -0.0002, "low": -0.0004, "high": 0.0003}, True, "0.0 (0.0–0.0)"),
+        ({"value": -0.0, "low": -0.0004, "high": 0.0004}, False, "0.000 (0.000–0.000)"),
         ({"value": 0.7811, "low": None, "high": None, "sd": 0.032}, True, "78.1 (sd 3.2)"),
         ({"value": 0.7811, "low": 0.69, "high": 0.872, "sd": 0.032}, True, "78.1 (69.0–87.2; sd 3.2)"),
         ({"value": 0.5, "low": None, "high": None}, False, "0.500"),

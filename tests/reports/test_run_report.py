@@ -204,7 +204,7 @@ def test_a_leaking_split_has_a_banner(run, tmp_path):
     assert 'class="banner"' in html
     text = Page(html).text
     assert "This split leaks. 2 of 18 test images share a patient with training or validation" in text
-    assert "1 patients have images in more than one part" in text
+    assert "1 patient with images in more than one part is counted in each" in text
 
 
 def test_configuration_and_environment_are_told(run):
@@ -340,7 +340,7 @@ def test_undefined_figures_are_explained(run):
     metrics["patient"]["accuracy"] |= {"low": None, "high": None}
     (run / "metrics.json").write_text(json.dumps(metrics))
     text = page_of(run).text
-    assert "Image level: one grade." in text
+    assert "One grade. 1 estimate by image: Quadratic-weighted kappa." in text
     assert "n/a" in text
     assert "accuracy by patient , no interval" in text
 
