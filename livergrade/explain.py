@@ -33,6 +33,7 @@ def main(config: ExplainConfig) -> None:
     from livergrade.evaluation.faithfulness import faithfulness_estimates
     from livergrade.explanations.explained import measured
     from livergrade.explanations.report import MADE, write_explanation
+    from livergrade.explanations.seen_images import seen_images
     from livergrade.inference.grader import Grader
     from livergrade.io.earlier_start import remove_made
     from livergrade.io.files import write_json
@@ -54,9 +55,9 @@ def main(config: ExplainConfig) -> None:
     )
     facts = {"run": str(run.folder), "model": grader.model, "command": command_line()}
     write_json(facts | {"failed": failed, "sanity": table}, out / "sanity.json")
-    log.info(
-        "%s", write_explanation(out, explained, grader.classes, grader.model, display_name(run.folder), table)
-    )
+    seen = seen_images(run, [explanation.image for explanation in explained])
+    name = display_name(run.folder)
+    log.info("%s", write_explanation(out, explained, grader.classes, grader.model, name, table, seen))
     if failed:
         total = counted(len(chosen), "image")
         raise UserError(f"{len(failed)} of {total} could not be explained:\n{reasons}")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from livergrade.evaluation.faithfulness import METHODS, Faithfulness, by_method
 from livergrade.explanations.explained import Explained, Floats
+from livergrade.explanations.seen_images import SeenImage
 from livergrade.io.files import atomic_write
 from livergrade.io.grades import WITHHELD
 from livergrade.reports import palette, style
@@ -49,15 +50,7 @@ def plot_explanation(item: Explained, classes: Sequence[str]) -> Figure:
     _show_image(grid[2, 0], overlay(item.view, item.turned_mean, limit), "mean of rotated views")
     if np.isfinite(item.turned_spread).any():  # one view has none
         _show_image(grid[2, 1], overlay(item.view, item.turned_spread, limit), "their standard deviation")
-    for axes, curve, title in ((grid[2, 2], 0, "deletion"), (grid[2, 3], 1, "insertion")):
-        axes.set_axis_on()
-        share = np.linspace(0, 1, item.curves["random"].shape[1])
-        for method, line in (("hires_cam", "-"), ("occlusion", "--"), ("random", ":")):
-            axes.plot(share, item.curves[method][curve], line, color=palette.INK, label=METHODS[method])
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the view", ylabel=f"p({predicted})")
-        axes.set_title(title, fontsize=9)
-        axes.legend(frameon=False, fontsize=7)
-        style.hide_spines(axes)
+    _plot_curves(figure, (grid[2, 2], grid[2, 3]), item, predicted)
     for column, (stage, gate) in enumerate(stages.items()):
         centred = gate - gate.mean()
         _show_image(
@@ -72,6 +65,27 @@ def plot_explanation(item: Explained, classes: Sequence[str]) -> Figure:
         given = f"answer: {item.answer}; the most probable grade would be {predicted}"
     style.heading(figure, f"{image.name} ({truth}{given}; {image.why})", palette.NOTE)
     return figure
+
+
+def _plot_curves(figure: Figure, panels: tuple[Axes, Axes], item: Explained, predicted: str) -> None:
+    """Plot the probability of the predicted grade during deletion and insertion, with one legend below."""
+    share = np.linspace(0, 1, item.curves["random"].shape[1])
+    for curve, (axes, title) in enumerate(zip(panels, ("deletion", "insertion"), strict=True)):
+        axes.set_axis_on()
+        for method, line in (("hires_cam", "-"), ("occlusion", "--"), ("random", ":")):
+            axes.plot(share, item.curves[method][curve], line, color=palette.INK, label=METHODS[method])
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the view", ylabel=f"p({predicted})")
+        axes.set_title(title, fontsize=9)
+        style.hide_spines(axes)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+        title="Deletion and insertion by",
+        title_fontsize=8,
+    )
 
 
 def plot_gates(explained: Sequence[Explained], classes: Sequence[str]) -> Figure | None:
@@ -151,6 +165,7 @@ def write_explanation(
     model: str,
     run: str,
     table: list[Faithfulness],
+    seen: Sequence[SeenImage] = (),
 ) -> Path:
     """Write ``pictures/``, ``maps/<number>.npz`` and ``report.html``.
 
@@ -161,6 +176,8 @@ def write_explanation(
         model: the network's name.
         run: the run's name on the page.
         table: from :func:`livergrade.evaluation.faithfulness.faithfulness_estimates`.
+        seen: the images that networks were trained on, from
+            :func:`livergrade.explanations.seen_images.seen_images`.
 
     Returns:
         Path of the report.
@@ -189,6 +206,7 @@ def write_explanation(
         model=model,
         run=run,
         number=len(explained),
+        seen=seen,
         withheld=Counter(item.answer for item in explained if item.answer in WITHHELD),
         methods=METHODS,
         sanity=by_method(table),
