@@ -81,6 +81,6 @@ def test_the_page_says_first_which_networks_know_an_image(
         {"method": "hires_cam", "measure": "turning", "value": None, "low": None, "high": None}
     ]
     page = write_explanation(tmp_path, [complete()], GRADES, "senet", "run", table, seen).read_text("utf-8")
-    assert ("1 of 1 image was trained on." in page) == bool(seen)
+    assert ("Some of the networks were trained on 1 of the 1 image shown here." in page) == bool(seen)
     assert ("<td>fold 1, fold 2</td><td>fold 3</td><td>fold 0</td>" in page) == bool(seen)
-    assert not seen or page.index("was trained on") < page.index("Faithfulness of the maps")
+    assert not seen or page.index("were trained on 1") < page.index("Faithfulness of the maps")
