@@ -23,7 +23,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`|<[^>]*>|\{[{%].*?[%}]\}|https?://\S+", r
 def texts() -> Iterator[tuple[str, str]]:
     """Name and text of everything that a user reads besides messages and help."""
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
-    templates = (ROOT / "livergrade" / "reports").rglob("*.j2")
+    templates = (ROOT / "livergrade").rglob("*.j2")
     for path in sorted([*pages, *templates]):
         yield str(path.relative_to(ROOT)), path.read_text("utf-8")
 
@@ -64,6 +64,17 @@ def test_messages_have_none() -> None:
             for word in HOMELY.finditer(node.value)
             if " " in node.value
         ]
+    assert lines == []
+
+
+def test_docstrings_have_none() -> None:
+    lines = []
+    for path in sorted((ROOT / "livergrade").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for first in getattr(node, "body", None) if isinstance(getattr(node, "body", None), list) else ():
+                if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                    name = f"{path.relative_to(ROOT)}, line {first.lineno}"
+                    lines += found(name, str(first.value.value))
     assert lines == []
 
 

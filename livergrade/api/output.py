@@ -87,7 +87,7 @@ def absolute(folder: str | Path, called: str) -> Path:
         called: name of the argument.
 
     Raises:
-        UserError: it is no path, or begins with the home folder of nobody.
+        UserError: it is no path, or begins with the home folder of an unknown user.
     """
     require_type(called, folder, (str, os.PathLike), "the path of a folder")
     return Path(os.path.abspath(expanded(folder)))  # noqa: PTH100 - resolve() would follow links

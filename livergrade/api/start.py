@@ -36,7 +36,7 @@ def fit(config: TrainConfig, out: str | Path | None = None) -> LoadedRun:
 
     Raises:
         UserError: options, cohort, weights or machine can't be used, or another run is there.
-        KeyboardInterrupt: the training was interrupted; ``train.resume`` goes on with it.
+        KeyboardInterrupt: the training was interrupted; ``train.resume`` continues it.
     """
     config = checked(config, TrainConfig)
     make_paths_absolute(config)

@@ -164,7 +164,7 @@ def _run_task(task: Callable[[Any], None], name: str, composed: DictConfig) -> N
 def _one_line(command: Command, own: Sequence[Path]) -> Iterator[None]:
     """Print a refusal as one line, any other error with its traceback, and exit with 1.
 
-    Hydra would add advice of its own, unless it is told to raise its errors.
+    Hydra would add advice of its own, unless it is set to raise its errors.
     """
     if os.environ.get("HYDRA_FULL_ERROR") and ONE_LINE not in os.environ:  # the user asked for tracebacks
         yield

@@ -213,7 +213,7 @@ def _resumed(composed: DictConfig, words: Sequence[str] | None) -> DictConfig:
 
 
 def _tell_other_devices(recorded: TrainConfig, here: object) -> None:
-    """Log that a run of several devices goes on with others: how many is not the run's to say."""
+    """Log that a run of several devices continues with others: the machine decides how many."""
     assert isinstance(here, TrainConfig)
     names = ("devices", "num_nodes", "strategy")
     before, now = (
@@ -230,7 +230,7 @@ def _tell_other_devices(recorded: TrainConfig, here: object) -> None:
 def _require_weights(recorded: TrainConfig, typed: list[str]) -> None:
     """Have the weights of a frozen network typed again, since its checkpoints hold the head alone.
 
-    No file is read because the folder of a run says so.
+    No file is read because a run's config.yaml names it.
 
     Raises:
         UserError: they are not typed.

@@ -23,7 +23,7 @@ def already_finished(composed: DictConfig) -> str | None:
             in a file of options; what shall change counts only if it is typed.
 
     Returns:
-        The message; None if there is work, or a mistake that is told elsewhere.
+        The message; None if there is work, or a mistake that is reported elsewhere.
 
     Raises:
         UserError: ``finished.json`` is damaged.

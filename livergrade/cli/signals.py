@@ -39,7 +39,7 @@ def heard_signals() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
-        for again in waiting:  # what runs next in this process was not told to stop
+        for again in waiting:  # what runs next in this process was not asked to stop
             again.cancel()
 
 

@@ -84,7 +84,7 @@ def _interval_problem(override: Override) -> str | None:
     types = {key: item.type for key, item, _ in options(TrainConfig())}
     kind = types.get(override.get_key_element().lstrip("+"))
     if kind in (None, float, float | None):
-        return None  # an unknown option is told with the values
+        return None  # an unknown option is reported with the values
     fix = "name the values, as in key=a,b" if kind is not int else "use range(low,high,step)"
     return f"{override.input_line}: an interval is of numbers with a fraction, this option has none; {fix}"
 

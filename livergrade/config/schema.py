@@ -91,7 +91,7 @@ _GRADES = (
 class DataConfig:
     """The cohort and how it is read (group ``data``)."""
 
-    # Which kinds there are is told by livergrade/data/kinds.py, the one place where a kind is added.
+    # The kinds are listed in livergrade/data/kinds.py, the one place where a kind is added.
     name: str = option("synthetic", "kind of cohort: synthetic (the embedded one), manifest or folder")
     manifest: str | None = option(
         None, "CSV or .xlsx with the columns image, patient, grade (data=manifest)", path=True

@@ -21,7 +21,7 @@ def count_other_colours(paths: Sequence[Path]) -> int:
     def is_other(path: Path) -> bool:
         try:
             return other_colours(read_header(path).colours) is not None
-        except ImageError:  # told by whoever decodes it
+        except ImageError:  # reported when it is decoded
             return False
 
     with reading_threads() as pool:

@@ -42,7 +42,7 @@ def fields_of_view(cohort: Cohort, mpp: float | None) -> NDArray[np.float64]:
     def field(path: Path, size: float) -> float:
         try:
             return math.nan if math.isnan(size) else field_of_view(path, size)
-        except ImageError:  # told by whoever decodes it
+        except ImageError:  # reported when it is decoded
             return math.nan
 
     with reading_threads() as pool:

@@ -36,7 +36,7 @@ class AnswerRules(TypedDict):
         views: angles in degrees that the limits of the sets are for.
         temperature: of the probabilities; 1: none was fitted.
         distance_limit: largest distance of an image that counts as like the training images; null: none was
-            fitted, and nothing is told to be unlike them.
+            fitted, and no image counts as unlike them.
         coverage: share of new patients whose set must contain the true grade.
         by_grade: whether each grade has a limit of its own.
         set_limits: ``image`` and ``patient``: largest nonconformity of each grade in a set, worst grade

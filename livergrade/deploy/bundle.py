@@ -102,7 +102,7 @@ def write_checked_onnx(
             with TemporaryDirectory() as folder:
                 first = Path(shutil.copyfile(part, Path(folder) / "float32.onnx"))
                 lower = write_lower(first, part, run, grader, answers, config)
-        # Of an earlier export: they are written again last, so that they never tell of another file.
+        # Of an earlier export: they are written again last, so that they never describe another file.
         for name in ("export.json", PAGE):
             target.with_name(name).unlink(missing_ok=True)
     return agreement, lower

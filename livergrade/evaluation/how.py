@@ -16,7 +16,7 @@ class How(TypedDict):
         image: the same at image level.
         patient: the same at patient level.
         intervals: how intervals over patients are computed; missing in files of earlier versions.
-        mix: whether the intervals take the number of patients of each grade as fixed; missing likewise.
+        mix: whether the intervals take the number of patients of each grade as fixed; then missing, too.
         folds: how the folds of a cross-validation are joined; missing where there are none.
         wilson: which metrics get Wilson's interval.
         naive: what ``naive_low`` and ``naive_high`` of the accuracy are.

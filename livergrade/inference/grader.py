@@ -93,7 +93,7 @@ class Grader:
             raise UserError(f"{self.model} has no layer for class-activation maps, so none can be shown")
 
     def warnings(self, *, calibrated: bool) -> list[str]:
-        """Return warnings that probabilities are not calibrated, or unlike pictures not told, one per line.
+        """Return warnings that probabilities are not calibrated, or unlike images not detected, one per line.
 
         Args:
             calibrated: whether calibrated probabilities were requested.

@@ -53,7 +53,7 @@ def find_inputs(
     """Return all inputs that match the given names, each file once, with its patient if any table names one.
 
     The files of one slide are one input, by whichever of them it is named. What a table has in its column
-    ``image`` is an image, in ``slide`` a slide; the kind of any other file is told by its content.
+    ``image`` is an image, in ``slide`` a slide; the kind of any other file is recognised by its content.
 
     Args:
         given: names, patterns, folders or tables as typed.
@@ -190,7 +190,7 @@ def _is_map(path: Path) -> bool:
 def _from_folder(
     path: Path, errors: list[str], slide_files: SlideFiles, *, outside: bool
 ) -> Iterator[NamedFile]:
-    """The images and slides in a folder; what is not read is told."""
+    """The images and slides in a folder; what is not read is reported."""
     below = Inside(path, outside=outside)
     found = walk([path], below)
     errors += [f"  {line}" for line in (*found.problems, *image_sets(found.files))]

@@ -85,7 +85,7 @@ def read_ahead(
         read_indices: list[int] = []
         errors: dict[int, str] = {}
         for index in indices:
-            if stopped.is_set():  # nobody waits for the rest of the batch
+            if stopped.is_set():  # nothing waits for the rest of the batch
                 break
             try:
                 crops.append(read(index))

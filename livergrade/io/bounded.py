@@ -77,7 +77,7 @@ def run_bounded(
 
 
 def _result(answer: bytes, module: str, seconds: float, memory: int | None) -> Any:  # noqa: ANN401
-    """The result in the process's answer, or the exception that it tells of."""
+    """The result in the process's answer, or the exception that it names."""
     try:
         state, *values = msgspec.msgpack.decode(answer)
     except (msgspec.DecodeError, ValueError):

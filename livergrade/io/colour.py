@@ -19,7 +19,7 @@ from livergrade.io.icc_profile import MOST_BYTES, is_srgb
 SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Pillow's mode of the pixels that a profile is for."""
 GAMMA, CLOSE_GAMMA = 1 / 2.2, 0.01
-"""What a PNG tells of sRGB in a chunk gAMA."""
+"""What a PNG states about sRGB in a chunk gAMA."""
 CHROMATICITIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 """White, red, green and blue of sRGB, as a PNG tells them in a chunk cHRM."""
 CLOSE_CHROMATICITY = 0.003

@@ -39,7 +39,7 @@ def read_deep_png(file: BinaryIO, reading: PixelReading) -> Image.Image:
     """
     import imagecodecs
 
-    logging.getLogger("imagecodecs").disabled = True  # what is wrong with a file is told in its own line
+    logging.getLogger("imagecodecs").disabled = True  # what is wrong with a file is reported in its own line
     file.seek(0)
     content = file.read()
     colour, significant, clear = _header(content)

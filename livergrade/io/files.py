@@ -28,7 +28,7 @@ SUBFOLDERS = ("", "checkpoints", "figures", "maps", "pictures", "regions", "imag
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary file in the same folder, which is renamed to ``path`` only on success.
 
-    The temporary file is new and empty, under a name that nobody can foresee. If the process dies, ``path``
+    The temporary file is new and empty, under a name that can't be foreseen. If the process dies, ``path``
     keeps the old file or stays absent. If two processes write at the same time, the last one wins.
 
     Raises:

@@ -64,7 +64,7 @@ def _can_be_written(folder: Path) -> bool:
 
 
 def _private_folder() -> Path:
-    """A folder in the temporary folder that nobody else can write; the same one at each start if possible."""
+    """A folder in the temporary folder that no other user can write; the same at each start if possible."""
     folder = Path(tempfile.gettempdir(), f"livergrade-{os.getuid()}")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

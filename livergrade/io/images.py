@@ -89,7 +89,7 @@ def read_header(path: Path) -> Header:
 
 
 def ignore_decoder_warnings() -> None:
-    """Keep Pillow's warnings off the screen: what is wrong with a file is told in its own line."""
+    """Keep Pillow's warnings off the screen: what is wrong with a file is reported in its own line."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 

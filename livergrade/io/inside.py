@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ELSEWHERE = re.compile(r"[\\/]{2}|[A-Za-z]:[\\/]|[A-Za-z][A-Za-z0-9+.-]+:[\\/]{2}|file:", re.IGNORECASE)
-"""Another machine, a drive or an address: told by the text alone, since only to look there would connect."""
+"""Another machine, a drive or an address: recognised by its text, since only to look there would connect."""
 
 
 class OutsideError(Exception):

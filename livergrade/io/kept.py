@@ -133,7 +133,7 @@ class Kept:
             made_from: identities of all inputs, and all options that shape it, as JSON has them.
 
         Returns:
-            Its values, an empty dict if it consists of files alone; None if it must be made anew.
+            Its values, an empty dict if it consists of files alone; None if it must be made again.
         """
         entry = self._entries.get(one_line(name))
         if not entry or entry["made_from"] != _as_json(made_from | self._options):

@@ -104,7 +104,7 @@ class Room:
         """Wait until ``size`` bytes are free, and hold them while the block runs.
 
         Raises:
-            InterruptedError: the room is closed, because nobody waits for the file any more.
+            InterruptedError: the room is closed, because nothing waits for the file any more.
         """
         with self.changed:
             if self.process != os.getpid():  # a process forked while others held some
@@ -122,7 +122,7 @@ class Room:
                 self.changed.notify_all()
 
     def close(self, *, closed: bool = True) -> None:
-        """Let nobody in any more, or again."""
+        """Close the room, or open it again."""
         with self.changed:
             self.closed = closed
             self.changed.notify_all()

@@ -46,7 +46,7 @@ def is_regular(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there, likewise."""
+    """Whether a folder is there, in the same way."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -54,7 +54,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_there(path: Path) -> bool:
-    """Whether anything is there, links followed; likewise."""
+    """Whether anything is there, links followed, in the same way."""
     try:
         return path.exists()
     except (OSError, ValueError):

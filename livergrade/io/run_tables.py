@@ -82,7 +82,7 @@ def _header(content: bytes) -> list[str]:
     """Names of the columns."""
     if b"\0" in content:
         raise ValueError("it holds NUL bytes")
-    content.decode("utf-8-sig")  # whole, so that a bad byte is told by its place
+    content.decode("utf-8-sig")  # whole, so that a bad byte is reported with its position
     first = content.split(b"\n", 1)[0][: _COLUMNS * 1024].decode("utf-8-sig", "ignore").rstrip("\r")
     header = next(csv.reader([first]), [])
     if len(header) > _COLUMNS:

@@ -24,7 +24,7 @@ def bits_used(largest: int, stated: int | None, reading: PixelReading, what: str
         what: name of the format in the message, as ``TIFF``.
 
     Raises:
-        ImageError: nobody says it, and the values are those of fewer bits than 16; or they are more than
+        ImageError: not stated, and the values are those of fewer bits than 16; or they are more than
             the user says.
     """
     if largest == 0:

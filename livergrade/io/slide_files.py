@@ -24,7 +24,7 @@ _MIRAX_INDEX = "Slidedat.ini"
 
 
 class SlideFiles:
-    """Tells what files belong together; a folder is listed once."""
+    """Recognises which files belong together; a folder is listed once."""
 
     def __init__(self) -> None:
         self._parts = functools.cache(_parts)

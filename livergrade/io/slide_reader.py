@@ -132,7 +132,7 @@ class Slide:
             self._read_properties(mpp)
             self._colours = _colours(self.file)
             self.converted = icc == "apply" and other_colours(self._colours) is not None
-            self._in_srgb(Image.new("RGB", (1, 1)))  # a profile that can't be applied is told now
+            self._in_srgb(Image.new("RGB", (1, 1)))  # a profile that can't be applied is reported now
         except SlideError:
             self.file.close()
             raise
@@ -308,5 +308,5 @@ def has_other_colours(path: Path) -> bool:
     try:
         with _opened(path) as file:
             return other_colours(_colours(file)) is not None
-    except (SlideError, openslide.OpenSlideError):  # told by whoever reads it
+    except (SlideError, openslide.OpenSlideError):  # reported when it is read
         return False

@@ -15,7 +15,7 @@ MOST_BYTES, MOST_LINE, MOST_COLUMNS, MOST_CELLS = 2**28, 2**20, 5_000, 20_000_00
 """Of a table that is read; a cohort of a hundred thousand images takes a twentieth of the bytes and cells."""
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_SEP = re.compile(r'"?sep=([,;\t|])"?\s*$', re.IGNORECASE)  # a first line by which Excel is told
+_SEP = re.compile(r'"?sep=([,;\t|])"?\s*$', re.IGNORECASE)  # a first line with the separator for Excel
 _REMARK = re.compile(r'\s*"?#')
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

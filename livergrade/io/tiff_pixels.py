@@ -53,7 +53,7 @@ def _first_page(file: BinaryIO) -> Iterator[Page]:
     """The first page, of a kind that is read."""
     import tifffile
 
-    for name in ("tifffile", "imagecodecs"):  # what is wrong with a file is told in its own line
+    for name in ("tifffile", "imagecodecs"):  # what is wrong with a file is reported in its own line
         logging.getLogger(name).disabled = True
     file.seek(0)
     try:
@@ -156,7 +156,7 @@ def _used_channels(
     """The colours, and the transparency if there is one, as the last channel.
 
     Raises:
-        ImageError: there is a further channel of which nobody knows whether it is transparency.
+        ImageError: there is a further channel of which it is not known whether it is transparency.
     """
     if transparency := alpha(page):
         return (

@@ -21,7 +21,7 @@ LAUNCHER = ".submitit"
 
 @dataclass
 class _Named:
-    """What the current command was told: folders to write below, and the cache folder, if any."""
+    """What the current command may use: folders to write below, and the cache folder, if any."""
 
     folders: list[Path]
     cache: Path | None

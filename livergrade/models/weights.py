@@ -45,7 +45,7 @@ def load_weights(model: nn.Module, source: str, *, name: str) -> str:
     timm draws the head of an EfficientNet from U(-1/√classes, 1/√classes) whatever the number of inputs, so
     that 1,280 features with a root mean square of 2 become logits with a standard deviation of 20, and the
     first loss is far above chance. From zero it is at chance for every network, and the first step already
-    tells the classes apart, since a single linear layer has no symmetry to break.
+    separates the classes, since a single linear layer has no symmetry to break.
 
     Args:
         model: The network.

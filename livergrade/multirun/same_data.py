@@ -101,7 +101,7 @@ def _columns_differ(run: Run, cohort: Cohort) -> list[str]:
 def _scale_differs(run: Run, cohort: Cohort, config: TrainConfig) -> list[str]:
     """Whether the sizes of pixels of training images were corrected, of which nothing else of a run tells."""
     if run.scale is None or run.split["image"].tolist() != cohort.table["image"].tolist():
-        return []  # other images are told already, and a column or option that came since, too
+        return []  # other images are reported already, and a column or option that came since, too
     before, now = run.scale, training_scale(config, cohort, run.split)
     return [] if before == now else [f"scale: {in_words(before)} there, {in_words(now)} here"]
 

@@ -111,7 +111,7 @@ def refuse_changed_trials(
 ) -> None:
     """Check that the complete trials of earlier starts would be the same if they were run again.
 
-    Their options are composed anew: defaults, and files that options name by a relative path, may be others.
+    Their options are composed again: defaults, and files that options name by a relative path, may be others.
 
     Raises:
         UserError: an option, an image, a label, the split or the initial weights of a trial are others now,

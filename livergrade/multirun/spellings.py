@@ -12,7 +12,7 @@ from livergrade.runs.run import Run
 def refuse_spellings(repeats: Iterable[Sequence[Run]]) -> None:
     """Check that no tested patient has a second name, within a run or between the folds of one repeat.
 
-    Runs with ``data.patient_names=exact`` were told that such names are different people.
+    Runs with ``data.patient_names=exact`` treat such names as different people.
 
     Args:
         repeats: of each repeat its folds.

@@ -1,4 +1,4 @@
-"""What a finished run or sweep has, from which it is told what its cohort can show."""
+"""What a finished run or sweep has, from which follows what its cohort can show."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Server:
         return await asyncio.get_running_loop().run_in_executor(self._one, work, *given)
 
     async def _reader(self, cookie: str) -> str | None:
-        """Whose session a cookie is; None: nobody's."""
+        """Whose session a cookie is; None: of no reader."""
         digest = _digest(cookie)
         reader = self._sessions.get(digest) or await self._stored(self.store.session, digest)
         if reader:
@@ -129,7 +129,7 @@ class Server:
         return answer
 
     def _of_reader(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-        """Have a request answered only for a reader; what can't be done is told in one line."""
+        """Have a request answered only for a reader; what can't be done is reported in one line."""
 
         async def answered(request: Request) -> Response:
             reader = await self._reader(request.cookies.get(COOKIE, ""))

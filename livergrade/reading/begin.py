@@ -33,7 +33,7 @@ def begin(config: ReviewConfig, out: Path) -> Store:
     """Open the review in a folder; make it first if there is none.
 
     Args:
-        config: the options; with ``out`` alone, a review goes on with its own.
+        config: the options; with ``out`` alone, a review continues with its own.
         out: its folder.
 
     Raises:

@@ -47,7 +47,7 @@ def dawid_skene(grades: Ints, classes: int, prior: float = PRIOR) -> DawidSkene:
     """
     said = (grades[:, :, None] == np.arange(classes)).astype(np.float64)  # [N, R, K]
     posterior = said.sum(1) / said.sum((1, 2))[:, None]
-    for step in range(1, STEPS + 1):  # noqa: B007 - told in the result
+    for step in range(1, STEPS + 1):  # noqa: B007 - reported in the result
         counts = np.einsum("nk,nrl->rkl", posterior, said) + prior
         confusion = counts / counts.sum(2, keepdims=True)
         share = posterior.sum(0) + prior

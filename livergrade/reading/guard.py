@@ -30,7 +30,7 @@ HEADERS = {
 
 
 class Guard:
-    """ASGI application that refuses what no page of ours sends, each time in one line.
+    """ASGI application that refuses what no page of the review sends, each time in one line.
 
     Args:
         app: what answers the rest.
@@ -45,7 +45,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
-        if scope["type"] != "http":  # nothing else is served; uvicorn is told so
+        if scope["type"] != "http":  # nothing else is served; uvicorn gets it so
             return
         started = False
 
@@ -70,7 +70,7 @@ class Guard:
                 await send_error(answer, 500, "this failed; the log of the review says why")
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and reason if a request is none of ours."""
+        """Status and reason if a request comes from no page of the review."""
         found: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))

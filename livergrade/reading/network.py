@@ -46,7 +46,7 @@ class Network:
 
         Raises:
             UserError: images were trained or validated on, or have another content or patient than in the
-                run; all are told. Or the network graded none of them.
+                run; all are listed. Or the network graded none of them.
         """
         own = dict(zip(readings["image"], readings["sha256"], strict=True))
         own |= {image: sha for image, sha in zip(readings["image"], readings["sha256"], strict=True) if sha}

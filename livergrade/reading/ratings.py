@@ -78,7 +78,7 @@ def ratings_of(readings: pd.DataFrame, classes: Sequence[str]) -> Ratings:
     """Sort readings into first grades, repeats and adjudications.
 
     Of a reader and an image the first reading in mode ``read`` is the grade and each later one is a repeat,
-    compared with the first. Which is first is told by ``time`` where all readings of the reader have one,
+    compared with the first. Which is first follows from ``time`` where all readings of the reader have one,
     else by ``order`` where all have one, else by the order of the rows. What was taken back (``undone``) or
     excluded does not count, nor does a reading beside a network's answer (``audit``, ``confirm``).
 

@@ -52,7 +52,7 @@ class Reading:
         place: number of the image in the reader's order, from 0.
         grade: the grade; None if the image was excluded, or kept without a grade.
         excluded: why the image is left out; None if it is not.
-        confidence: 1 to 5; None: not told.
+        confidence: 1 to 5; None: not given.
         seconds: time for which the image was looked at.
         comment: free text.
     """
@@ -182,7 +182,7 @@ class Store:
             self._insert("sessions", {"hash": digest, "reader": reader})
 
     def session(self, digest: str) -> str | None:
-        """Whose session it is; None: nobody's."""
+        """Whose session it is; None: of no reader."""
         row = self._db.execute("SELECT reader FROM sessions WHERE hash = ?", (digest,)).fetchone()
         return row["reader"] if row else None
 

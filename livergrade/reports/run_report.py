@@ -262,7 +262,7 @@ def _patients(predictions: pd.DataFrame, classes: list[str]) -> list[PatientRow]
 
 
 def _settings(config: TrainConfig) -> dict[str, str]:
-    """The options as text. A page travels: of files it tells the names, not in whose folders they lie."""
+    """The options as text. A page travels: of files it has the names, not in whose folders they lie."""
     settings = dict(_flatten(asdict(config)))
     paths = [f"data.{item.name}" for item in fields(config.data) if item.metadata["path"]]
     for key in (*paths, "model.weights", "train.resume"):
@@ -272,7 +272,7 @@ def _settings(config: TrainConfig) -> dict[str, str]:
 
 def _travelling(environment: Environment) -> dict[str, Any]:
     facts = {str(key): value for key, value in environment.items()}
-    facts.pop("starts", None)  # told on lines of their own
+    facts.pop("starts", None)  # reported on lines of their own
     if trained := facts.get("trained_run"):
         facts["trained_run"] = display_name(Path(str(trained)))
     return facts

@@ -52,7 +52,7 @@ def timed(facts: Environment, seconds: float) -> Environment:
 
 
 def _starts(earlier: Environment) -> list[Start]:
-    """The earlier starts; a record that does not list them tells of one."""
+    """The earlier starts; a record that does not list them counts as one."""
     return earlier.get("starts") or [
         {
             "when": None,

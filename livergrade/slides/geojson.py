@@ -126,7 +126,7 @@ def _unpacked(path: Path, content: bytes) -> bytes:
 
 
 def _json(path: Path, content: bytes) -> Any:  # noqa: ANN401 - whatever the file holds
-    """What the bytes hold as JSON; a text that is JSON again, likewise."""
+    """What the bytes hold as JSON; a text that is JSON again, is decoded in the same way."""
     if foreign := foreign_bytes(content):
         raise UserError(f"{path}: {foreign}")
     try:

@@ -81,7 +81,7 @@ def find_slides(paths: Sequence[str], *, outside: bool = False) -> list[Path]:
 
 
 def _in_folder(path: Path, slide_files: SlideFiles, problems: list[str], *, outside: bool) -> list[Path]:
-    """The slides in a folder, not in its subfolders; what is passed over is told."""
+    """The slides in a folder, not in its subfolders; what is passed over is reported."""
     try:
         entries = sorted(path.iterdir())
     except OSError as error:

@@ -268,12 +268,12 @@ def write_features(features: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def clip_to_slide(regions: Sequence[Region], width: int, height: int, path: Path) -> list[Region]:
-    """The parts of regions that lie on the slide; a warning tells of regions that reach beyond it.
+    """The parts of regions that lie on the slide; a warning names regions that reach beyond it.
 
     Args:
         regions: the regions.
         width: of the slide, pixels at full resolution.
-        height: likewise.
+        height: of the slide, pixels at full resolution.
         path: their file, for messages.
 
     Raises:

@@ -49,7 +49,7 @@ def log_outcome(trainer: L.Trainer, out: Path, words: Sequence[str] = ()) -> Non
     metrics, classes = run.metrics, run.metrics["classes"]
     epoch = run.environment.get("best_epoch", 0)
     epoch = epoch if 0 <= epoch <= MOST_EPOCHS else 0  # an evaluated run may be somebody else's
-    if "epochs" not in run.environment:  # a training has told it at its start
+    if "epochs" not in run.environment:  # a training has logged it at its start
         writer.add_custom_scalars(layout(classes))
     numbers = _numbers(metrics)
     board.log_metrics({name: value for name, value in numbers.items() if value is not None}, epoch)

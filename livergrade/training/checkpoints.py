@@ -150,7 +150,7 @@ def save_now(trainer: L.Trainer, path: Path) -> None:
 
 
 def give_checkpoint(trainer: L.Trainer, path: Path, content: dict[str, Any]) -> None:
-    """Have the trainer load this content when it is told to load the file, which is not read again."""
+    """Have the trainer load this content when it loads the file, which is not read again."""
     writer = trainer.strategy.checkpoint_io
     whole = writer.files if isinstance(writer, BackgroundWriter) else writer
     assert isinstance(whole, WholeCheckpointIO)
@@ -229,7 +229,7 @@ class LastCheckpoint(Checkpoint):
         self.last_metrics = metrics | {
             "epoch": float(trainer.current_epoch)
         }  # from 0, as all in a checkpoint
-        self.step = trainer.global_step - 1  # likewise
+        self.step = trainer.global_step - 1  # as above
         self._save(trainer)
         self._stop_if_signalled(trainer, self._max_over_processes(trainer, self.received_signal))
 

@@ -120,7 +120,7 @@ def _implausible(path: Path, reading: PixelReading) -> str:
     try:
         shorter = min(read_header(path).size)
         return implausible(read_rgb(path, shorter_side=min(SIDE, shorter), reading=reading))
-    except ImageError:  # told when the cohort is read
+    except ImageError:  # reported when the cohort is read
         return ""
 
 

@@ -46,7 +46,7 @@ def grading_metrics(classes: int) -> MetricCollection:
 
 
 def _auroc(score: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
-    """Share of the pairs of a positive and a negative view that are ranked rightly, ties counting half.
+    """Share of the pairs of a positive and a negative view that are ranked correctly, ties counting half.
 
     A pass of training has thousands of views: both sorted, this is ten times as fast as torchmetrics' curve.
     """

@@ -1,7 +1,7 @@
 """The training state in a checkpoint: read once, and fitted to what this run would itself have written.
 
 Lightning and PyTorch take what a checkpoint holds as it is: a missing key, a tensor of another shape or an
-option of the optimizer that nobody set would end training with a traceback, or change it without a word.
+option of the optimizer that was not set would end training with a traceback, or change it without a word.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def restore(
 
     Args:
         trainer: as training will use it, not started yet.
-        task: likewise.
-        data: likewise.
+        task: as training will use it.
+        data: as training will use it.
         config: the run's options.
         run: the run folder.
 
