@@ -20,6 +20,7 @@ from livergrade.config.schema import ExportConfig
 from livergrade.deploy.answer_rules import AnswerRules
 from livergrade.evaluation.scale import in_words
 from livergrade.inference.grader import Grader
+from livergrade.inference.scale import PAPER_UM
 from livergrade.io.files import atomic_write
 from livergrade.io.npm_package import NpmPackage, package_files
 from livergrade.io.visible import one_line
@@ -41,7 +42,7 @@ CHUNK = 3 * 2**20
 PARTS = Path(__file__).with_name("page")
 SCRIPTS = (
     Path(__file__).parents[1] / "reading" / "page" / "picture.js",
-    *(PARTS / f"{name}.js" for name in ("pixels", "files", "answers", "grade")),
+    *(PARTS / f"{name}.js" for name in ("pixels", "files", "slides", "answers", "grade")),
 )
 POLICY = (
     "default-src 'none'; script-src '{script}' data: 'wasm-unsafe-eval'; style-src '{style}'; img-src blob:; "
@@ -82,6 +83,8 @@ def page_facts(run: Run, grader: Grader, rules: AnswerRules, exported: Mapping[s
         "embedded": exported["bytes"] <= MOST_EMBEDDED,
         "tall_first": shrinks_columns_first(),
         "view_share": 2**-0.5 if grader.border == "crop" else 1.0,
+        "tile_um": run.scale["median"] if run.scale else PAPER_UM,
+        "scale_known": run.scale is not None,
         "limits": limits(run.metrics, run.config),
         "notice": (PARTS / "notice.txt").read_text("utf-8"),
         "card": {

@@ -105,7 +105,7 @@ def test_the_words_are_complete_in_each_language_and_used() -> None:
             assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", first[name])), name
     code = "".join(path.read_text("utf-8") for path in PARTS.iterdir() if path.suffix in (".js", ".html"))
     code += Path(grade_page.__file__).read_text("utf-8")
-    used = set(re.findall(r"[\"']([a-z_]+)[\"']|\b(fact_\w+|language|fit|map):", code))
+    used = set(re.findall(r"[\"']([a-z_0-9]+)[\"']|\b(fact_\w+|language|fit|map):", code))
     assert first.keys() <= {one or other for one, other in used} | {"language", "fit", "map"}
     asked = re.findall(r"(?:word|say|Refusal)\(\"(\w+)\"|data-word=\"(\w+)\"", code)
     assert {one or other for one, other in asked} <= first.keys()
@@ -141,6 +141,27 @@ def test_the_square_is_that_of_pillow(tmp_path: Path) -> None:
     )
     for found, square in zip(in_node(tmp_path, script, "pixels"), expected, strict=True):
         assert found == square.flatten().tolist()
+
+
+@node
+def test_a_box_of_a_slide_is_reduced_as_pillow_does(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 310, 4), np.uint8)
+    (tmp_path / "pixels").write_bytes(pixels.tobytes())
+    boxes = [
+        (3.25, 4.5, 290.75, 291.0, 51),
+        (0, 0, 60, 60, 60),
+        (10.125, 2, 70.5, 62.375, 103),
+        (2, 3, 298, 299, 19),
+    ]
+    script = (
+        f"{json.dumps(boxes)}.map(([left, top, right, below, side]) => [...reducedTo(whole(require('fs')"
+        ".readFileSync('pixels'), 310, 300), [left, top, right, below], [side, side], "
+        "[0, 0, side, side], false)])"
+    )
+    picture = Image.fromarray(pixels[..., :3].copy())
+    for found, (*box, side) in zip(in_node(tmp_path, script, "pixels"), boxes, strict=True):
+        reduced = picture.resize((side, side), Image.Resampling.BICUBIC, box=tuple(box), reducing_gap=3.0)
+        assert found == np.asarray(reduced).flatten().tolist()
 
 
 @node

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import imagecodecs
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -21,13 +23,16 @@ from livergrade.deploy.grade_page import page_runtime, write_page
 from livergrade.errors import UserError
 from livergrade.explanations.maps import class_activation
 from livergrade.inference.grader import Grader
+from livergrade.inference.scale import PAPER_UM
 from livergrade.io.images import read_square
 from livergrade.io.npm_package import NpmPackage, package_files
+from livergrade.io.slide_reader import Slide
 from livergrade.runs.run import Run
 from tests.conftest import command
 from tests.reading.chromium import Page, opened
 
 pytestmark = pytest.mark.slow
+pytest.importorskip("openslide")
 
 AXE = NpmPackage(
     "axe-core",
@@ -201,6 +206,67 @@ def test_the_page_is_for_everybody(exported: Path, pictures: Path, tmp_path: Pat
         assert small == 0
 
     browsed(exported, tmp_path / "profile", look)
+
+
+def write_jpeg_slide(path: Path, photometric: str) -> Path:
+    """A pyramid of JPEG tiles, 1024 × 768 px of 2 µm, smooth and with noise."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(60, 250, (24, 32, 3), np.uint8))
+    pixels = np.asarray(coarse.resize((1024, 768), Image.Resampling.BICUBIC)).astype(np.int16)
+    pixels = (pixels + rng.integers(-9, 10, pixels.shape)).clip(0, 255).astype(np.uint8)
+    with tifffile.TiffWriter(path) as file:
+        for level in range(2):
+            file.write(
+                np.ascontiguousarray(pixels[:: 2**level, :: 2**level]),
+                tile=(128, 128),
+                photometric=photometric,
+                compression="jpeg",
+                metadata=None,
+                resolution=(5000 / 2**level,) * 2,
+                resolutionunit="CENTIMETER",
+                subfiletype=level,
+            )
+    return path
+
+
+def test_a_region_of_a_slide_is_graded_as_a_tile_of_predict(
+    exported: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    slides = [write_jpeg_slide(tmp_path / f"{kind}.tif", kind) for kind in ("rgb", "ycbcr")]
+    boxes = [(0, 0, 128, 64), (100.5, 37.25, 300.7, 51), (-40, 700, 200, 45), (900.2, 3, 900, 64)]
+
+    async def look(page: Page) -> tuple[list[Any], list[Any]]:
+        await graded(page, slides)
+        squares = [
+            await page.js(f"graded[{number}].slide.square({', '.join(map(str, box))}).then(d => [...d])")
+            for number in range(2)
+            for box in boxes
+        ]
+        await page.js("document.querySelector('#stage').focus()")
+        shifted = {"key": "ArrowLeft", "code": "ArrowLeft", "modifiers": 8, "windowsVirtualKeyCode": 37}
+        await page.call("Input.dispatchKeyEvent", type="keyDown", **shifted)
+        await page.js("document.querySelector('#region').focus()")
+        await page.key("Enter")
+        await page.until("graded.length === 3 && !busy", 60)
+        return squares, await page.js("graded.map(one => one.row)")
+
+    squares, rows = browsed(exported, tmp_path / "profile", look)
+    expected = []
+    for path in slides:
+        slide = Slide(path)
+        expected += [slide.read(x, y, side, side, (size, size)) for x, y, side, size in boxes]
+    for found, square in zip(squares, expected, strict=True):
+        assert found == square.flatten().tolist()
+    grader = Grader(Run(tiny_run), None, "cpu", calibrated=True)
+    side = PAPER_UM / 2
+    left, top = (1024 - side) / 2, (768 - side) / 2
+    for row, x in zip(rows, (left, left, left - side / 2), strict=True):
+        slide = Slide(slides[0] if row is rows[0] else slides[1])
+        square = slide.read(x, top, side, side, (grader.size, grader.size))
+        probabilities = grader.grade(torch.tensor(square)[None])[0].mean(0)
+        assert [row[f"p_{grade}"] for grade in grader.classes] == pytest.approx(probabilities, abs=2e-4)
+        assert row["image"].endswith(f".tif x={math.floor(x + 0.5)} y={math.floor(top + 0.5)}")
+        assert row["set"] == ""
 
 
 async def tab(page: Page) -> str:

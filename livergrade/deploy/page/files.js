@@ -151,8 +151,6 @@ function checkSize(width, height) {
 /* The pixels of a file, RGBA, as they are stored but for the orientation. */
 async function decoded(file, icc) {
   if (file.size > MOST_BYTES) throw new Refusal("big", { gigabytes: (file.size / 1e9).toFixed(1) });
-  const kind = kindOf(new Uint8Array(await file.slice(0, 512).arrayBuffer()));
-  if (kind === "tiff") throw new Refusal("tiff");
   refuseFile(new Uint8Array(await file.arrayBuffer()), icc);
   const asStored = { colorSpaceConversion: "none", imageOrientation: "from-image", premultiplyAlpha: "none" };
   const bitmap = await createImageBitmap(file, asStored).catch(() => { throw new Refusal("damaged"); });

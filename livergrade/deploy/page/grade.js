@@ -5,6 +5,7 @@ const $ = (id) => document.getElementById(id);
 const facts = JSON.parse($("facts").textContent), words = JSON.parse($("words").textContent), { rules } = facts;
 let language = navigator.languages.map((name) => name.slice(0, 2)).find((name) => name in words) ?? "en";
 let session, runtime, waiting = [], graded = [], refused = [], shown = null, busy = false, told = ["loading", {}];
+let aim = null, pressed = { x: 0, y: 0 }; // where the frame's corner is on the slide; where a pointer went down
 
 function word(name, values = {}) {
   return (words[language][name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
@@ -79,12 +80,35 @@ const failed = (error) => say("no_start", { reason: String(error.message ?? erro
 /* ── grading ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 async function grade(file) {
+  if (kindOf(new Uint8Array(await file.slice(0, 512).arrayBuffer())) === "tiff") return gradeSlide(await Slide.open(file, facts.icc));
   const image = await decoded(file, facts.icc);
   const square = centralSquare(image.data, image.width, image.height, rules.square, facts.tall_first);
+  return { ...(await answer(file.name, square)), picture: file, mapped: { x: 0, y: 0, side: Math.min(image.width, image.height) } };
+}
+
+async function answer(name, square) {
   const outputs = await session.run({ image: new runtime.Tensor("uint8", square, [1, rules.square, rules.square, 3]) });
   const distance = outputs.distance ? Number(outputs.distance.data[0]) : null;
-  const row = { image: file.name, ...answered(outputs.per_view.data, distance, rules) };
-  return { file, row, map: outputs.map && mapOf(outputs.map, row.predicted) };
+  const row = { image: name, ...answered(outputs.per_view.data, distance, rules) };
+  return { row, map: outputs.map && mapOf(outputs.map, row.predicted) };
+}
+
+/* The middle of a slide. */
+async function gradeSlide(slide) {
+  const image = await slide.overview(), canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  const fine = slide.levels[0].width / image.width;
+  Object.assign(slide, { fine, side: facts.tile_um / slide.mpp, picture: await canvas.convertToBlob() });
+  return gradeRegion(slide, (slide.levels[0].width - slide.side) / 2, (slide.levels[0].height - slide.side) / 2);
+}
+
+/* A region of a slide, as `predict` grades a tile: such a row has no set, which is of images. */
+async function gradeRegion(slide, x, y) {
+  const [first] = slide.levels, { side, fine } = slide;
+  const graded = await answer(`${slide.file.name} x=${Math.round(x)} y=${Math.round(y)}`, await slide.square(x, y, side, rules.square));
+  graded.row.set = "";
+  const mapped = { x: (x + side / 2 - first.width / 2) / fine, y: (y + side / 2 - first.height / 2) / fine, side: side / fine };
+  return { ...graded, slide, picture: slide.picture, mapped };
 }
 
 /* The map of the predicted grade: its values, sides, and largest value. */
@@ -97,24 +121,24 @@ function mapOf(output, predicted) {
 async function work() {
   if (busy || !session || !waiting.length) return;
   busy = true;
-  for (let file; (file = waiting.shift()); ) {
+  for (let job; (job = waiting.shift()); ) {
     const of = graded;
     const total = graded.length + refused.length + waiting.length + 1;
-    say("working", { n: total - waiting.length, total, name: file.name });
+    say("working", { n: total - waiting.length, total, name: job.name });
     $("progress").max = total;
     $("progress").value = total - waiting.length - 1;
     $("progress").hidden = total === 1;
     await paint();
     try {
-      const result = await grade(file);
+      const result = await job.grade();
       if (of !== graded) continue; // it was cleared meanwhile
       graded.push(result);
       addRow(result);
-      if (graded.length === 1) show(result);
+      if (graded.length === 1 || result.slide) show(result);
     } catch (error) {
       if (of !== graded) continue;
       const known = error instanceof Refusal ? error : new Refusal("failed", { reason: String(error.message ?? error).split("\n")[0] });
-      refused.push([file.name, known]);
+      refused.push([job.name, known]);
       listRefused();
     }
   }
@@ -124,7 +148,13 @@ async function work() {
 }
 
 function add(files) {
-  waiting.push(...files);
+  waiting.push(...[...files].map((file) => ({ name: file.name, grade: () => grade(file) })));
+  work();
+}
+
+function addRegion() {
+  const { slide } = shown, { x, y } = aim;
+  waiting.push({ name: slide.file.name, grade: () => gradeRegion(slide, x, y) });
   work();
 }
 
@@ -190,15 +220,41 @@ function listRefused() {
   $("problems").lastElementChild.replaceChildren(...lines);
 }
 
-/* The picture with the map above its central square. */
+/* The picture with the map above what was graded, and over a slide with a frame of what may be graded next. */
 class MappedPicture extends Picture {
   draw() {
     super.draw();
-    const overlay = $("overlay"), { naturalWidth: width, naturalHeight: height } = this.image;
-    const side = Math.min(width, height) * this.fits() * this.zoomed * facts.view_share;
-    overlay.style.width = overlay.style.height = `${side}px`;
-    overlay.style.transform = this.image.style.transform;
+    if (!shown || !this.image.naturalWidth) return;
+    const { x, y, side } = shown.mapped;
+    this.put($("overlay"), x, y, side * facts.view_share);
+    if (!shown.slide) return;
+    const [{ width, height }] = shown.slide.levels, half = shown.slide.side / 2;
+    this.put($("frame"), (aim.x + half - width / 2) / shown.slide.fine, (aim.y + half - height / 2) / shown.slide.fine, side);
   }
+
+  /* A square element at a point of the picture, from its middle, in its own pixels. */
+  put(square, x, y, side) {
+    const scale = this.fits() * this.zoomed;
+    square.style.width = square.style.height = `${side * scale}px`;
+    square.style.transform = `translate(-50%, -50%) translate(${this.x + x * scale}px, ${this.y + y * scale}px)`;
+  }
+}
+
+/* Move the frame so that its middle is at a point of the slide. */
+function moveAim(x, y) {
+  const [{ width, height }] = shown.slide.levels, half = shown.slide.side / 2;
+  const within = (at, length) => Math.min(Math.max(at - half, 0), Math.max(0, length - 2 * half));
+  aim = { x: within(x, width), y: within(y, height) };
+  picture.draw();
+}
+
+/* A tap that moved nothing puts the frame there. */
+function tapped(event) {
+  if (!shown?.slide || Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 5) return;
+  const box = $("stage").getBoundingClientRect(), scale = picture.fits() * picture.zoomed, [{ width, height }] = shown.slide.levels;
+  const at = (client, first, length, moved) => (client - first - length / 2 - moved) / scale;
+  const x = at(event.clientX, box.left, box.width, picture.x), y = at(event.clientY, box.top, box.height, picture.y);
+  moveAim(x * shown.slide.fine + width / 2, y * shown.slide.fine + height / 2);
 }
 
 const picture = new MappedPicture($("stage"), $("picture"), $("scale"));
@@ -207,10 +263,12 @@ async function show(result) {
   shown?.line.removeAttribute("aria-current");
   shown = result;
   result.line.setAttribute("aria-current", "true");
-  const address = URL.createObjectURL(result.file);
+  const address = URL.createObjectURL(result.picture), { slide } = result;
+  if (slide) aim = { x: (result.mapped.x * slide.fine) + (slide.levels[0].width - slide.side) / 2, y: (result.mapped.y * slide.fine) + (slide.levels[0].height - slide.side) / 2 };
+  $("frame").hidden = $("region").hidden = !slide;
   try {
     describe();
-    await picture.show(address, null);
+    await picture.show(address, slide ? slide.mpp * slide.fine : null);
     drawMap();
   } catch { /* the browser decoded it once: it is too large to be shown as well */
     picture.hide();
@@ -225,6 +283,7 @@ function describe() {
   if (row.unlike) lines.push(word("unlike_told", { distance: digits(row.distance), limit: digits(rules.distance_limit) }));
   else if (row.answer === rules.unsure) lines.push(word("unsure_told", { abstain: rules.abstain }));
   $("map").disabled = !shown.map;
+  if (shown.slide) lines.push(word("aim", { side: digits(facts.tile_um) }), ...(facts.scale_known ? [] : [word("scale_unknown")]));
   const mapped = !shown.map ? word("no_map") : $("map").ariaPressed === "true" &&
     word("map_told", { grade: named(row.predicted), most: digits(shown.map.most) });
   $("shown").textContent = `${row.image}: ${named(row.answer)}`;
@@ -275,6 +334,12 @@ function translate() {
 /* ── what a person does ──────────────────────────────────────────────────────────────────────────────── */
 
 function keyed(event) {
+  const step = { ArrowLeft: [-0.5, 0], ArrowRight: [0.5, 0], ArrowUp: [0, -0.5], ArrowDown: [0, 0.5] }[event.key];
+  if (step && event.shiftKey && shown?.slide) {
+    const { side } = shown.slide;
+    moveAim(aim.x + (0.5 + step[0]) * side, aim.y + (0.5 + step[1]) * side);
+    return event.preventDefault();
+  }
   const pan = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
   if (pan) picture.pan(...pan);
   else if (event.key === "+" || event.key === "=") picture.zoom(1.5);
@@ -305,6 +370,9 @@ $("map").addEventListener("click", () => {
   describe();
 });
 $("stage").addEventListener("keydown", keyed);
+$("stage").addEventListener("pointerdown", (event) => { pressed = { x: event.clientX, y: event.clientY }; });
+$("stage").addEventListener("pointerup", tapped);
+$("region").addEventListener("click", addRegion);
 for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, dropped);
 translate();
 paint().then(start).catch(failed);

@@ -11,11 +11,12 @@ function roundEven(value) {
   return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
 }
 
+const whole = (data, width, height) => ({ data, width, height, left: 0, top: 0, step: 4, stride: width });
+
 /* pixels: RGBA; tallFirst: of Pillow from 13 on, which shrinks columns first where they lose the most; result: RGB
    of side × side, Uint8Array. */
 function centralSquare(pixels, width, height, side, tallFirst) {
-  const most = LONGEST * Math.min(width, height);
-  let picture = { data: pixels, width, height, left: 0, top: 0, step: 4, stride: width };
+  const most = LONGEST * Math.min(width, height), picture = whole(pixels, width, height);
   if (Math.max(width, height) > most) {
     picture.left = Math.max(0, Math.floor((width - most) / 2));
     picture.top = Math.max(0, Math.floor((height - most) / 2));
@@ -23,15 +24,26 @@ function centralSquare(pixels, width, height, side, tallFirst) {
     picture.height = Math.min(height, most);
   }
   const factor = side / Math.min(picture.width, picture.height);
-  const wide = Math.max(side, roundEven(picture.width * factor));
-  const high = Math.max(side, roundEven(picture.height * factor));
-  const gaps = [Math.trunc(picture.width / wide / REDUCING_GAP) || 1, Math.trunc(picture.height / high / REDUCING_GAP) || 1];
-  const whole = [picture.width / gaps[0], picture.height / gaps[1]];
-  if (gaps[0] > 1 || gaps[1] > 1) picture = blocks(picture, ...gaps);
-  const across = filter(picture.width, whole[0], wide, Math.floor((wide - side) / 2), side);
-  const down = filter(picture.height, whole[1], high, Math.floor((high - side) / 2), side);
-  const lost = picture.height - high;
-  if (tallFirst && lost > 0 && lost > 2 * (picture.width - wide))
+  const size = [picture.width, picture.height].map((length) => Math.max(side, roundEven(length * factor)));
+  const corner = size.map((length) => Math.floor((length - side) / 2));
+  return reducedTo(picture, [0, 0, picture.width, picture.height], size, [...corner, side, side], tallFirst);
+}
+
+/* Pillow's resize(size, BICUBIC, box, reducing_gap=3), of which only a part is computed: left, top, width, height. */
+function reducedTo(picture, box, size, part, tallFirst) {
+  const gaps = [0, 1].map((axis) => Math.trunc((box[axis + 2] - box[axis]) / size[axis] / REDUCING_GAP) || 1);
+  if (gaps[0] > 1 || gaps[1] > 1) {
+    const reach = [0, 1].map((axis) => ((SUPPORT - 0.5) * (box[axis + 2] - box[axis])) / size[axis]);
+    const left = Math.max(0, Math.trunc(box[0] - reach[0])), top = Math.max(0, Math.trunc(box[1] - reach[1]));
+    const right = Math.min(picture.width, Math.ceil(box[2] + reach[0])), below = Math.min(picture.height, Math.ceil(box[3] + reach[1]));
+    const inside = { ...picture, left: picture.left + left, top: picture.top + top, width: right - left, height: below - top };
+    picture = blocks(inside, ...gaps);
+    box = [(box[0] - left) / gaps[0], (box[1] - top) / gaps[1], (box[2] - left) / gaps[0], (box[3] - top) / gaps[1]];
+  }
+  const across = filter(picture.width, box[0], box[2], size[0], part[0], part[2]);
+  const down = filter(picture.height, box[1], box[3], size[1], part[1], part[3]);
+  const lost = picture.height - size[1];
+  if (tallFirst && lost > 0 && lost > 2 * (picture.width - size[0]))
     return alongRows(alongColumns(cut(picture), down), across).data;
   return alongColumns(alongRows(cut(picture, down), across), down).data;
 }
@@ -71,12 +83,12 @@ const bicubic = (distance) => {
 };
 
 /* Of `count` results from `first` on: where their pixels begin and what each of them weighs; null: 1 to 1. */
-function filter(length, end, size, first, count) {
-  const box = Math.fround(end); // Pillow keeps the box in single precision
-  if (size === length && box === length) return { first, count, taps: null };
-  const scale = box / size, wide = Math.max(1, scale), support = SUPPORT * wide, taps = [];
+function filter(length, from, to, size, first, count) {
+  const begin = Math.fround(from), end = Math.fround(to); // Pillow keeps the box in single precision
+  if (size === length && !begin && end === size) return { first, count, taps: null };
+  const scale = Math.fround(end - begin) / size, wide = Math.max(1, scale), support = SUPPORT * wide, taps = [];
   for (let place = first; place < first + count; place++) {
-    const centre = (place + 0.5) * scale;
+    const centre = begin + (place + 0.5) * scale;
     const low = Math.max(0, Math.trunc(centre - support + 0.5));
     const high = Math.min(length, Math.trunc(centre + support + 0.5));
     const weights = [];
