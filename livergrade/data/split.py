@@ -160,11 +160,11 @@ def _shortage(too_small: dict[str, str], cohort: Cohort, unit: str, other: str) 
         unit: ``patient`` or ``image``.
         other: what else may be done, with a comma behind it; may be empty.
     """
-    nobodys = dict(without_patients(cohort.table, cohort.classes)) if unit == "patient" else {}
+    of_no_patient = dict(without_patients(cohort.table, cohort.classes)) if unit == "patient" else {}
     reasons = [
-        f"{text}: it is no patient's most frequent grade (a tie goes to the worse), though {nobodys[grade]} "
-        "images have it"
-        if grade in nobodys
+        f"{text}: it is no patient's most frequent grade (a tie goes to the worse), though "
+        f"{of_no_patient[grade]} images have it"
+        if grade in of_no_patient
         else text
         for grade, text in too_small.items()
     ]

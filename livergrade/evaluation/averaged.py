@@ -44,11 +44,11 @@ def averages(
     sample = Sample.of(tables, folds, mix)
     levels = [aggregate(table) for table in tables]
     images = pd.concat(tables).drop_duplicates("image")
-    nobodys = [grade for grade, _ in without_patients(images, sample.classes)]
+    of_no_patient = [grade for grade, _ in without_patients(images, sample.classes)]
     found: Averages = {}
     for name in LEVELS:
         rows = [(each[name], each["patient"].names) for each in levels]
-        level = _OneLevel(name, rows, sample, nobodys if name == "patient" else [])
+        level = _OneLevel(name, rows, sample, of_no_patient if name == "patient" else [])
         found[name] = {metric.name: level.estimate(metric) for metric in overall()} | {
             "per_class": {
                 grade: {metric.name: level.estimate(metric, k) for metric in per_class()}
@@ -66,9 +66,9 @@ class _OneLevel:
         name: LevelName,
         rows: Sequence[tuple[Level, list[str]]],
         sample: Sample,
-        nobodys: list[str],
+        of_no_patient: list[str],
     ) -> None:
-        self.name, self.sample, self.nobodys = name, sample, nobodys
+        self.name, self.sample, self.of_no_patient = name, sample, of_no_patient
         self.values = [sample.metrics(level, names) for level, names in rows]
         patients, grades = len(sample.patients), len(sample.classes)
         counts, tested = np.zeros((patients, grades, grades)), np.zeros(patients)
@@ -81,7 +81,7 @@ class _OneLevel:
     def estimate(self, metric: Metric, k: int | None = None) -> Estimate:
         """The mean of a metric, of grade k if it is one of a grade."""
         each = np.array([values[metric.name] for values in self.values])
-        return averaged_metric(metric, k, self.name, each, self.counts, self.sample, self.nobodys)
+        return averaged_metric(metric, k, self.name, each, self.counts, self.sample, self.of_no_patient)
 
 
 def averaged_metric(
@@ -91,7 +91,7 @@ def averaged_metric(
     each: Floats,
     counts: Floats,
     sample: Sample,
-    nobodys: Sequence[str] = (),
+    of_no_patient: Sequence[str] = (),
 ) -> Estimate:
     """One metric as the mean over the trainings of a model.
 
@@ -103,11 +103,11 @@ def averaged_metric(
             or [S, 1 + P + F, K] of each grade.
         counts: confusion matrix of each patient's rows, mean over the trainings, float64 [P, K, K].
         sample: the test patients.
-        nobodys: see `livergrade.evaluation.metric_estimate.estimate_metric`.
+        of_no_patient: see `livergrade.evaluation.metric_estimate.estimate_metric`.
     """
     independent, patients = name == "patient", len(sample.patients)
     mean = {metric.name: each.mean(0)[: 1 + patients]}
-    found = estimate_metric(metric, k, name, counts, sample.classes, sample.jackknife, mean, nobodys)
+    found = estimate_metric(metric, k, name, counts, sample.classes, sample.jackknife, mean, of_no_patient)
     if found["value"] is None:
         return found
     counted = denominators(metric, k, counts) > 0 if metric.of_rows else np.ones(patients, bool)

@@ -9,7 +9,7 @@ from livergrade.evaluation.estimate import Estimate, estimate
 from livergrade.evaluation.intervals import Jackknife, too_few_of_a_grade, too_few_patients
 from livergrade.evaluation.metric_catalog import Metric
 
-NOBODYS = "{} is no test patient's most frequent grade"
+OF_NO_PATIENT = "{} is no test patient's most frequent grade"
 """Reason why a metric of a grade is undefined."""
 
 
@@ -21,7 +21,7 @@ def estimate_metric(
     classes: list[str],
     jackknife: Jackknife,
     values: dict[str, Floats],
-    nobodys: Sequence[str] = (),
+    of_no_patient: Sequence[str] = (),
 ) -> Estimate:
     """A metric of one level with its interval, or the reason for none.
 
@@ -33,13 +33,13 @@ def estimate_metric(
         classes: the grades, worst to best.
         jackknife: the test patients.
         values: all metrics of the level at the jackknife's weights, from `weighted_metrics`.
-        nobodys: grades of test images that are no test patient's most frequent grade.
+        of_no_patient: grades of test images that are no test patient's most frequent grade.
     """
     true, denominator = counts.sum(2), denominators(metric, k, counts)
     grade, independent = classes[k or 0], name == "patient"
     reason = metric.undefined.format(level=name, grade=grade)
-    if k is not None and grade in nobodys and metric.denominator != "predicted":
-        reason = NOBODYS.format(grade)
+    if k is not None and grade in of_no_patient and metric.denominator != "predicted":
+        reason = OF_NO_PATIENT.format(grade)
     pseudo, counted = metric.pseudo(independent, len(true)), denominator > 0
     few = _ci_unavailable(metric, k, classes, jackknife, true)
     of_predicted = metric.denominator == "predicted"

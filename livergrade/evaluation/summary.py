@@ -17,7 +17,7 @@ from livergrade.evaluation.intervals import GradeMix, Jackknife, naive_accuracy
 from livergrade.evaluation.leakage import Leakage, leakage
 from livergrade.evaluation.levels import Level, LevelName, aggregate
 from livergrade.evaluation.metric_catalog import Metric, overall, per_class, weighted_metrics
-from livergrade.evaluation.metric_estimate import NOBODYS, estimate_metric
+from livergrade.evaluation.metric_estimate import OF_NO_PATIENT, estimate_metric
 from livergrade.evaluation.metrics import patient_counts
 from livergrade.evaluation.net_benefit import NetBenefit
 from livergrade.evaluation.ood import OodEstimates
@@ -211,10 +211,10 @@ def evaluate(
     jackknife = Jackknife(grades, mix)
     mixed = len(mixed_grades(test))
     how = how_measured(mixed, resamples, seed, mix)
-    nobodys = [grade for grade, _ in without_patients(test, classes)]
+    of_no_patient = [grade for grade, _ in without_patients(test, classes)]
     by_level = {
         name: _level_estimates(
-            name, level, classes, jackknife, (rng, resamples), nobodys if name == "patient" else []
+            name, level, classes, jackknife, (rng, resamples), of_no_patient if name == "patient" else []
         )
         for name, level in levels.items()
     }
@@ -237,23 +237,27 @@ def _level_estimates(
     classes: list[str],
     jackknife: Jackknife,
     naive: tuple[np.random.Generator, int],
-    nobodys: list[str],
+    of_no_patient: list[str],
 ) -> LevelSummary:
     """Metrics of one level.
 
-    ``naive`` are generator and number of resamples of the naive interval; ``nobodys`` are grades of test
-    images that are no test patient's most frequent grade.
+    ``naive`` are generator and number of resamples of the naive interval; ``of_no_patient`` are grades of
+    test images that are no test patient's most frequent grade.
     """
     values = weighted_metrics(level, jackknife.multiplicities)
     counts = patient_counts(level)
     true = counts.sum(2)  # [P, K]
 
     def metric_estimate(metric: Metric, k: int | None = None) -> Estimate:
-        return estimate_metric(metric, k, name, counts, classes, jackknife, values, nobodys)
+        return estimate_metric(metric, k, name, counts, classes, jackknife, values, of_no_patient)
 
     estimates: LevelSummary = {metric.name: metric_estimate(metric) for metric in overall()}
-    absent = [grade for grade, n in zip(classes, true.sum(0), strict=True) if not n and grade not in nobodys]
-    left_out = [f"{', '.join(absent)} absent"] * bool(absent) + [NOBODYS.format(name) for name in nobodys]
+    absent = [
+        grade for grade, n in zip(classes, true.sum(0), strict=True) if not n and grade not in of_no_patient
+    ]
+    left_out = [f"{', '.join(absent)} absent"] * bool(absent) + [
+        OF_NO_PATIENT.format(name) for name in of_no_patient
+    ]
     for metric in overall():
         if left_out and metric.mean_over_grades:
             note = f"mean over the grades that it is defined for; {'; '.join(left_out)}"

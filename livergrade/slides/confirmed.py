@@ -27,7 +27,7 @@ def proposals_of(config: PrepareConfig) -> Kept | None:
 
 
 def require_confirmed(slides: Sequence[Path], config: PrepareConfig) -> None:
-    """Refuse slides whose regions nobody has confirmed, unless ``confirmed`` says that they are right.
+    """Refuse slides whose regions were not confirmed, unless ``confirmed`` says that they are right.
 
     Where the regions were proposed, a file that was written since is one that a person looked at. In another
     folder the class is what tells: ``proposed``.
@@ -50,7 +50,7 @@ def require_confirmed(slides: Sequence[Path], config: PrepareConfig) -> None:
     picture = file.with_suffix(".png")
     look = f"look at {one_line(picture)}, or drag" if picture.is_file() else "drag"
     raise UserError(
-        f"regions={config.regions}: {count} were only proposed, and nobody has confirmed them "
+        f"regions={config.regions}: {count} were only proposed, and not confirmed "
         f"({named}{more}); {look} {one_line(file)} onto its slide in QuPath. Where a region is wrong, move "
         f"it or draw another without the class {PROPOSED!r}, and export. If the regions are right, type the "
         "same command with confirmed=true"
@@ -58,7 +58,7 @@ def require_confirmed(slides: Sequence[Path], config: PrepareConfig) -> None:
 
 
 def _only_proposed(slide: Path, config: PrepareConfig, proposals: Kept | None) -> Path | None:
-    """The file of a slide's regions if nobody has confirmed them; what can't be read is told by cutting."""
+    """The file of a slide's regions if they were not confirmed; what can't be read is reported by cutting."""
     try:
         file = region_file(Path(config.regions or ""), slide, outside=config.data.outside)
         name = f"regions/{file.name}"

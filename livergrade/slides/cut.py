@@ -57,7 +57,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
         One line for each failed slide.
 
     Raises:
-        UserError: nobody has confirmed the regions, or ``exclude`` lists images that are not there.
+        UserError: the regions were not confirmed, or ``exclude`` lists images that are not there.
     """
     require_confirmed(slides, config)
     for folder in ("images", "contact"):

@@ -42,7 +42,7 @@ class Exclusions:
     """The images to leave out, and which of them were found.
 
     An image that is listed with its SHA-256 is known by that alone: if its region was moved since, another
-    image has its name, which nobody looked at.
+    image has its name, which no reader looked at.
 
     Args:
         path: a table (CSV, .xlsx) with ``image`` and, if known, ``sha256`` and ``reason``; or a text file

@@ -162,8 +162,8 @@ def check_test_patients(split: pd.DataFrame, classes: list[str]) -> Finding:
     ]
     few = [f"{grade} {count}" for grade, count in counts if count < FEW]
     message = ", ".join(f"{grade} {count}" for grade, count in counts)
-    if nobodys := [grade for grade, _ in without_patients(test, classes)]:
-        message += f" ({', '.join(nobodys)}: no test patient's most frequent grade)"
+    if of_no_patient := [grade for grade, _ in without_patients(test, classes)]:
+        message += f" ({', '.join(of_no_patient)}: no test patient's most frequent grade)"
     fix = (
         f"fewer than {FEW} test patients ({', '.join(few)}): estimates are unreliable; split=kfold tests "
         "every patient once"
