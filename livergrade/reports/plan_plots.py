@@ -17,7 +17,7 @@ TICKS = (12, 25, 50, 100, 200, 400)
 
 def plot_plan(plan: Plan) -> Figure:
     """Plot half the width of the interval, and the power of each design, over the number of test patients."""
-    figure = Figure((8.4, 4.6), layout="constrained")
+    figure = Figure((8.4, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for colour, width in zip((BLUE, ORANGE), plan["widths"], strict=True):
         points = [(size, half) for size, half in width["curve"] if half]
@@ -71,4 +71,13 @@ def _over_patients(axes: Axes, plan: Plan, *, bands: bool) -> None:
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.set_xlabel("test patients (with folds: all patients)")
-    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+    # Below the axes, since the curves leave no corner free whatever is planned.
+    axes.legend(
+        frameon=False,
+        fontsize=8.5,
+        labelcolor=INK,
+        ncols=2,
+        loc="upper left",
+        bbox_to_anchor=(0, -0.16),
+        borderaxespad=0,
+    )
