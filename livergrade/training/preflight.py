@@ -25,6 +25,7 @@ from livergrade.evaluation.leakage import leakage
 from livergrade.io.counted import counted
 from livergrade.io.disk import size_text
 from livergrade.io.tables import write_table
+from livergrade.models.backbone import refuse_size
 from livergrade.runs.paths import output_root
 from livergrade.training.checkpoints_size import checkpoints_size
 from livergrade.training.findings import FAIL, PASS, WARN, Finding, warn_if
@@ -130,11 +131,7 @@ def check_environment(config: TrainConfig) -> Iterator[Finding]:
         yield warn_if(slow, "device", "no GPU: the CPU is used", fix)
     if importlib.util.find_spec("tensorboard") is None:
         yield Finding(FAIL, "tensorboard", "is not installed", "pip install tensorboard")
-    outputs = next(folder for folder in Path(output_root(), "x").absolute().parents if folder.is_dir())
-    free = shutil.disk_usage(outputs).free
-    need = checkpoints_size(config)
-    fix = f"this run's checkpoints take up to {size_text(need)}; free disk space, or set LIVERGRADE_OUTPUTS"
-    yield warn_if(free < need, "disk", f"{size_text(free)} free at {outputs}", fix)
+    yield _check_network(config)
     shared = Path("/dev/shm")  # noqa: S108 - data loader processes pass their batches through it
     if config.data.workers and shared.is_dir():
         free = shutil.disk_usage(shared).free
@@ -144,6 +141,20 @@ def check_environment(config: TrainConfig) -> Iterator[Finding]:
         need = 3 * config.data.workers * batch
         fix = f"{size_text(need)} may be needed; lower data.workers (0 if images are cached)"
         yield warn_if(free < need, "shared memory", f"{size_text(free)} free", fix)
+
+
+def _check_network(config: TrainConfig) -> Finding:
+    """Check that the network takes the image size, and that its checkpoints fit on the disk."""
+    try:
+        if config.model.backbone:
+            refuse_size(config.model.backbone, config.data.image_size)
+        need = checkpoints_size(config)
+    except UserError as error:
+        return Finding(FAIL, "network", str(error))
+    outputs = next(folder for folder in Path(output_root(), "x").absolute().parents if folder.is_dir())
+    free = shutil.disk_usage(outputs).free
+    fix = f"this run's checkpoints take up to {size_text(need)}; free disk space, or set LIVERGRADE_OUTPUTS"
+    return warn_if(free < need, "disk", f"{size_text(free)} free at {outputs}", fix)
 
 
 def check_split(split: pd.DataFrame, classes: list[str]) -> Iterator[Finding]:

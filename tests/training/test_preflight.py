@@ -1,6 +1,7 @@
 """Checks before a long run."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,23 @@ def test_a_sound_cohort_passes(small: list[str], tmp_path: Path) -> None:
     assert found["scale"]["message"].startswith("not known; give the column mpp")
     assert found["colour profiles"]["message"] == "all images are sRGB or carry no colour profile"
     assert not any(finding["level"] == "FAIL" for finding in found.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model.backbone=nope"], "timm .* has no such network"),
+        (["model.backbone=vit_tiny_patch16_224", "data.image_size=33"], "data.image_size=33: vit_tiny"),
+    ],
+)
+def test_a_network_that_can_not_be_used_does_not_hide_the_other_checks(
+    words: list[str], told: str, small: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit):
+        check(*small, "model=timm", "data.image_size=32", *words, out=tmp_path)
+    found = read(tmp_path)
+    assert (found["network"]["level"], found["cohort"]["level"]) == ("FAIL", "PASS")
+    assert re.search(told, found["network"]["message"])
 
 
 @pytest.mark.slow
