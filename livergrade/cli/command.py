@@ -25,7 +25,7 @@ from livergrade import __version__
 from livergrade.cli.checks import checked_options
 from livergrade.cli.commands import CALLED, COMMANDS, Command
 from livergrade.cli.compose import register
-from livergrade.cli.file_mistakes import READING, mistake
+from livergrade.cli.file_mistakes import is_of_a_file, mistake
 from livergrade.cli.flags import flags_help
 from livergrade.cli.groups import choices, config_dirs, groups
 from livergrade.cli.job_memory import free_job_memory
@@ -179,7 +179,7 @@ def _one_line(command: Command, own: Sequence[Path]) -> Iterator[None]:
         of_options = not _is_of_task(error)
         if isinstance(error, BrokenPipeError) and of_options:  # who reads the help has seen enough of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        elif isinstance(error, CompactHydraException) or (isinstance(error, READING) and of_options):
+        elif isinstance(error, CompactHydraException) or (is_of_a_file(error) and of_options):
             told = mistake(error, command.schema, groups(command.name, own), own)
             sys.stderr.write(f"\n{printable(told)}\n")
         else:

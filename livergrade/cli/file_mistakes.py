@@ -10,10 +10,13 @@ from typing import Any
 import yaml
 
 from livergrade.cli.refusals import refusal, unknown_option, wrong_type
+from livergrade.io.visible import shown
 from livergrade.runs.paths import CONF
 
-READING = (yaml.YAMLError, UnicodeDecodeError)
-"""What reading such a file raises, besides Hydra's own errors."""
+_READING = (yaml.YAMLError, UnicodeDecodeError, RecursionError)
+"""What reading such a file raises, besides Hydra's own errors: the last for files that choose each other."""
+_NOT_OPTIONS = "Invalid loaded object type"
+"""What OmegaConf says of a file that holds a number or a word alone, as an `OSError`."""
 _IN = re.compile(r"In '(?P<name>[^']+)': (?P<rest>.*)", re.DOTALL)
 _CHOSEN = re.compile(r"Could not find '(?P<group>[^']*)/(?P<name>[^'/]*)'")
 _HEADER = "# @package _global_"
@@ -23,7 +26,7 @@ def mistake(error: Exception, schema: Any, groups: Sequence[str], own: Sequence[
     """One line for what is wrong with the words, or with a file that they name.
 
     Args:
-        error: Hydra's error, or one of :data:`READING`.
+        error: Hydra's error, or one of which :func:`is_of_a_file` is true.
         schema: the options of the command, a dataclass with every default.
         groups: the groups that can be chosen.
         own: the user's folders, as ``--config-dir`` names them.
@@ -34,7 +37,11 @@ def mistake(error: Exception, schema: Any, groups: Sequence[str], own: Sequence[
         text = lines[mark.line] if mark.line < len(lines) else ""
         tab = "\t" in text[: len(text) - len(text.lstrip())]
         return f"{read}, line {mark.line + 1}: {'a tab; indent with spaces' if tab else error.problem}"
-    if isinstance(error, READING):
+    if isinstance(error, RecursionError):
+        return (
+            "a file of options chooses itself in its defaults, or another one that chooses it; leave that out"
+        )
+    if is_of_a_file(error):
         return _unreadable(own) or str(error)
     found = _IN.match(str(error))
     if not found or "/" not in found["name"]:
@@ -46,7 +53,10 @@ def mistake(error: Exception, schema: Any, groups: Sequence[str], own: Sequence[
     key = str(getattr(cause, "full_key", None) or "")
     group = found["name"].partition("/")[0]
     if cause is not None and "not in" in str(cause):
-        if key == group and not file.read_text("utf-8").startswith(_HEADER):
+        text = file.read_text("utf-8")
+        if text.startswith("\ufeff"):
+            return f"{file}, line 1: begins with a byte-order mark; save it as UTF-8 without BOM"
+        if key == group and not text.startswith(_HEADER):
             return f"{file}, line 1: write {_HEADER} above, since its options are those of all groups"
         told = unknown_option(key, schema, groups)
     elif str(cause).startswith("Cannot merge"):
@@ -58,6 +68,11 @@ def mistake(error: Exception, schema: Any, groups: Sequence[str], own: Sequence[
         key = key or re.split("[:=]", told)[0]
     line = _line(file, key)
     return f"{file}, line {line}: {told}" if line else f"{file}: {told}"
+
+
+def is_of_a_file(error: Exception) -> bool:
+    """Whether reading a file of options raises such an error."""
+    return isinstance(error, _READING) or (isinstance(error, OSError) and str(error).startswith(_NOT_OPTIONS))
 
 
 def _file(name: str, own: Sequence[Path]) -> Path | None:
@@ -81,16 +96,18 @@ def _where_chosen(text: str, own: Sequence[Path]) -> str:
 
 
 def _unreadable(own: Sequence[Path]) -> str:
-    """The first of the user's files that is no UTF-8, with the line."""
+    """The first of the user's files that is no UTF-8, with the line, or holds a number or a word alone."""
     for folder in (*own, CONF / "local"):
         for file in sorted(folder.rglob("*.yaml")):
             try:
                 text = file.read_bytes()
-                text.decode("utf-8")
+                content = yaml.safe_load(text.decode("utf-8"))
+                if isinstance(content, str | int | float):
+                    return f"{file}: must hold key: value, a line each, and holds {shown(content, 60)}"
             except UnicodeDecodeError as error:
                 line = text.count(b"\n", 0, error.start) + 1
                 return f"{file}, line {line}: is not UTF-8; save the file as UTF-8"
-            except OSError:
+            except (OSError, yaml.YAMLError):
                 continue
     return ""
 

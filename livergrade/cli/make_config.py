@@ -17,7 +17,7 @@ from livergrade.cli.arguments import require_type
 from livergrade.cli.checks import checked_options
 from livergrade.cli.commands import COMMANDS
 from livergrade.cli.compose import register
-from livergrade.cli.file_mistakes import READING, mistake
+from livergrade.cli.file_mistakes import is_of_a_file, mistake
 from livergrade.cli.groups import groups
 from livergrade.cli.typed_names import quoted
 from livergrade.cli.words import prepared
@@ -81,8 +81,10 @@ def make_config(*words: str, command: str = "train", config_dir: str | Path | No
         register(command, schema)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return checked_options(command, compose(command, overrides=[*ready, *searched]), ready)
-    except (HydraException, OmegaConfBaseException, *READING) as error:
-        raise UserError(mistake(error, schema, groups(command, own), own)) from None
+    except Exception as error:
+        if isinstance(error, HydraException | OmegaConfBaseException) or is_of_a_file(error):
+            raise UserError(mistake(error, schema, groups(command, own), own)) from None
+        raise
     finally:
         Singleton.set_state(outer)
 

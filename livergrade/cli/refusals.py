@@ -32,6 +32,8 @@ _TYPES = {
     "is not a ListConfig": "must be a list, as [a,b]",
     "Cannot convert": "must be a text",
     "Incompatible value 'None'": "can't be None",
+    "is not Optional": "can't be empty: leave the line out, or write options below it",
+    "is not a subclass of": "holds options; choose a file in defaults, as override /model: senet",
 }
 """What OmegaConf says of a value of another type, and what it must be."""
 

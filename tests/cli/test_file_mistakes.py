@@ -24,6 +24,10 @@ HEAD = "# @package _global_\n"
         (HEAD + "seed: abc\n", "mine.yaml, line 2: seed: must be a whole number"),
         ("seed: 1\n", "mine.yaml, line 1: write # @package _global_ above"),
         (HEAD + "defaults:\n  - override /model: sent\n", "mine.yaml, line 3: model=sent: did you mean"),
+        ("3\n", "mine.yaml: must hold key: value, a line each, and holds 3"),
+        (HEAD + "model: senet\n", "holds options; choose a file in defaults"),
+        (HEAD + "model:\n", "mine.yaml, line 2: model: can't be empty"),
+        ("\xef\xbb\xbf" + HEAD + "seed: 1\n", "line 1: begins with a byte-order mark; save it as UTF-8"),
         (HEAD + "defaults:\n  - override /modle: senet\n", "line 3: modle: there is no such option"),
     ],
 )  # fmt: skip
@@ -36,6 +40,13 @@ def test_the_file_and_the_line_are_told(tmp_path: Path, text: str, told: str) ->
     assert told in str(raised.value)
     assert str(raised.value).startswith(str(file))
     assert len(str(raised.value).splitlines()) == 1
+
+
+def test_files_that_choose_each_other_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(HEAD + "defaults:\n  - mine\n")
+    with pytest.raises(UserError, match="a file of options chooses itself in its defaults"):
+        make_config("experiment=mine", config_dir=tmp_path)
 
 
 def test_a_file_of_a_group_has_the_options_of_the_group(tmp_path: Path) -> None:
