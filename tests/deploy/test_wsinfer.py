@@ -101,7 +101,9 @@ def test_another_scale_is_refused(given: float | None, scale: Scale | None, told
         ((), "the run's scale is not known"),
         (("tile_um=100", "tolerance=0"), "not written, because its probabilities differ"),
         (("tile_um=100", "precision=int8", "abstain=0.5"), "precision: has no effect with to=wsinfer"),
+        (("tile_um=100", "page=true"), "page: has no effect with to=wsinfer; leave it out"),
         (("tile_um=100", "to=onnx"), "tile_um: is of to=wsinfer; leave it out"),
+        (("page_runtime=a.tgz", "to=onnx"), "page_runtime: has no effect without page=true"),
     ],
 )
 def test_nothing_is_left_where_it_is_refused(
