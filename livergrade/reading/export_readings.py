@@ -9,32 +9,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from livergrade.data.validation import reserved_columns
-from livergrade.io.cells import cell_problem
 from livergrade.io.tables import write_table
-from livergrade.reading.readings import COLUMNS, WIDE
+from livergrade.reading.consensus import consensus
+from livergrade.reading.ratings import NONE
+from livergrade.reading.readings import COLUMNS, WIDE, write_readings
 from livergrade.reading.store import Store
 
 log = logging.getLogger(__name__)
 
+Answers = Mapping[str, Mapping[str, Any]]
+"""Of one image: reader → reading."""
+OWN_RULE = "more_than_half"
+"""What more than half of the adjudicators say, or without adjudication of the readers; else no grade."""
 MANIFEST, LEFT_OUT, EXCLUSIONS = "manifest.csv", "left_out.csv", "exclusions.csv"
 
 
-def export_readings(store: Store, out: Path) -> None:
+def export_readings(store: Store, out: Path, rule: str = OWN_RULE) -> None:
     """Write ``readings.csv``, ``manifest.csv``, ``left_out.csv`` and ``exclusions.csv``.
 
     Args:
         store: the review.
         out: the review's folder; tables that are there are replaced.
+        rule: of the consensus, `OWN_RULE` or one of `livergrade.reading.consensus.RULES`.
 
     Raises:
         UserError: a table can't be written.
     """
     rows = store.readings()
-    write_table(readings_table(rows, store.images), out / "readings.csv")
-    kept, left_out = manifest_tables(store.facts, store.images, rows)
+    write_readings(readings_table(rows, store.images), out / "readings.csv", store.facts["classes"])
+    kept, left_out = manifest_tables(store.facts, store.images, rows, rule)
     write_table(left_out, out / LEFT_OUT)
     excluded = left_out[left_out["reason"].str.startswith("excluded")].copy()
     excluded["reason"] = excluded["reason"].str.removeprefix("excluded: ")
@@ -72,7 +79,7 @@ def export_readings(store: Store, out: Path) -> None:
 
 
 def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[str, str]]) -> pd.DataFrame:
-    """All readings, undone ones too, in the order in which they were made.
+    """All readings, undone ones too, in the order in which they were made, as `write_readings` takes them.
 
     Args:
         rows: as `Store.readings` has them.
@@ -84,14 +91,14 @@ def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[s
             "image": images[row["image"]]["image"],
             "sha256": images[row["image"]]["sha256"],
             "grade": row["grade"] or "",
-            "confidence": "" if row["confidence"] is None else str(row["confidence"]),
-            "seconds": "" if row["seconds"] is None else f"{row['seconds']:.2f}",
-            "comment": f"'{row['comment']}" if cell_problem(row["comment"]) else row["comment"],
+            "confidence": row["confidence"],
+            "seconds": row["seconds"],
+            "comment": row["comment"],
             "time": row["time"],
             "order": row["place"] + 1,
             "mode": row["mode"],
             "excluded": row["excluded"] or "",
-            "undone": "true" if row["undone"] else "",
+            "undone": bool(row["undone"]),
         }
         for row in rows
     ]
@@ -99,18 +106,21 @@ def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[s
 
 
 def manifest_tables(
-    facts: Mapping[str, Any], images: Sequence[Mapping[str, str]], rows: Sequence[Mapping[str, Any]]
+    facts: Mapping[str, Any],
+    images: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
+    rule: str = OWN_RULE,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The images that have a consensus, and those that are left out, with the reason.
 
-    The first reading of a reader counts, not the one of a repeated image. A grade that was adjudicated is the
-    consensus; else one that more than half of the readers gave. Whoever could not grade an image counts as
-    one who gave another answer.
+    The first reading of a reader counts, not the one of a repeated image. An image that more than half of its
+    readers could not grade has no consensus by any rule.
 
     Args:
         facts: of the review.
         images: as `Store.images` has them.
         rows: as `Store.readings` has them.
+        rule: `OWN_RULE`, or one of `livergrade.reading.consensus.RULES`.
 
     Returns:
         A manifest: the columns of the images, ``grade`` being the consensus and ``grade_before`` what the
@@ -124,10 +134,10 @@ def manifest_tables(
             into = decided if row["mode"] == "adjudicate" else first
             into.setdefault(row["image"], {}).setdefault(row["reader"], row)
     readers = facts.get("first_readers", facts["readers"])
+    found = _found(facts, images, readers, first, decided, rule)
     kept, left_out = [], []
-    for number, cells in enumerate(images):
+    for number, (cells, (grade, how)) in enumerate(zip(images, found, strict=True)):
         given = first.get(number, {})
-        grade, how = _consensus(facts["mode"], cells["grade"], given, decided.get(number, {}))
         if grade is None:
             left_out.append({"image": cells["image"], "sha256": cells["sha256"], "reason": how})
             continue
@@ -145,27 +155,75 @@ def manifest_tables(
     return table.rename(columns=taken), pd.DataFrame(left_out, columns=["image", "sha256", "reason"])
 
 
-def _consensus(
-    mode: str, before: str, first: Mapping[str, Mapping[str, Any]], decided: Mapping[str, Mapping[str, Any]]
-) -> tuple[str | None, str]:
-    """The grade and how it came about; None and why there is none."""
-    if mode == "confirm":
-        if not first:
-            return None, "not read"
-        if reasons := sorted({row["excluded"] for row in first.values() if row["excluded"]}):
-            return None, f"excluded: {', '.join(reasons)}"
-        return before, "kept"
-    for given, how in ((decided, "adjudicated"), (first, "majority")):
-        if not given:
-            continue
-        answers = Counter(row["grade"] for row in given.values())
-        answer, votes = answers.most_common(1)[0]
-        if 2 * votes <= len(given):
-            return None, "adjudicators differ" if given is decided else "readers differ"
-        if answer is None:
-            reasons = sorted({row["excluded"] for row in given.values() if row["excluded"]})
-            return None, f"excluded: {', '.join(reasons)}"
-        if given is first:
-            how = "one reader" if len(given) == 1 else "all agree" if votes == len(given) else how
-        return str(answer), how
-    return None, "not read"
+def _found(
+    facts: Mapping[str, Any],
+    images: Sequence[Mapping[str, str]],
+    readers: Sequence[str],
+    first: Mapping[int, Answers],
+    decided: Mapping[int, Answers],
+    rule: str,
+) -> list[tuple[str | None, str]]:
+    """Of each image the grade and how it came about; None and why there is none."""
+    numbers = range(len(images))
+    if facts["mode"] == "confirm":
+        return [_confirmed(images[number]["grade"], first.get(number, {})) for number in numbers]
+    if rule == OWN_RULE:
+        return [_more_than_half(first.get(number, {}), decided.get(number, {})) for number in numbers]
+    classes = facts["classes"]
+    index = {grade: at for at, grade in enumerate(classes)} | {None: NONE}
+    grades = np.full((len(images), max(1, len(readers))), NONE, np.int64)
+    settled = np.full(len(images), NONE, np.int64)
+    for number, given in first.items():
+        for reader, row in given.items():
+            grades[number, readers.index(reader)] = index[row["grade"]]
+    for number, given in decided.items():
+        settled[number] = index[list(given.values())[-1]["grade"]]  # the last one holds, as in agreement
+    agreed = consensus(grades, len(classes), rule, settled)
+    told = list[tuple[str | None, str]]()
+    for number, grade in enumerate(agreed):
+        by_panel = rule == "adjudicated" and number in decided
+        answers = (decided if by_panel else first).get(number, {})
+        if why := _no_grade(answers):
+            told.append((None, why))
+        elif grade == NONE:
+            told.append((None, "readers differ"))
+        else:
+            told.append((classes[grade], rule if by_panel or rule == "dawid_skene" else _how(answers, rule)))
+    return told
+
+
+def _no_grade(answers: Answers) -> str:
+    """Why answers give no grade whatever the rule; blank if they may."""
+    if not answers:
+        return "not read"
+    reasons = sorted({row["excluded"] for row in answers.values() if row["excluded"]})
+    lacking = sum(row["grade"] is None for row in answers.values())
+    return f"excluded: {', '.join(reasons)}" if 2 * lacking > len(answers) else ""
+
+
+def _how(answers: Answers, rule: str) -> str:
+    """How readers came to a grade: as one, all alike, or by the rule."""
+    graded = [row["grade"] for row in answers.values()]
+    if len(graded) == 1:
+        return "one reader"
+    return "all agree" if len({*graded}) == 1 else rule
+
+
+def _confirmed(before: str, answers: Answers) -> tuple[str | None, str]:
+    """The recorded grade of an image that everybody who saw it keeps."""
+    if not answers:
+        return None, "not read"
+    if reasons := sorted({row["excluded"] for row in answers.values() if row["excluded"]}):
+        return None, f"excluded: {', '.join(reasons)}"
+    return before, "kept"
+
+
+def _more_than_half(first: Answers, decided: Answers) -> tuple[str | None, str]:
+    """What more than half of the adjudicators say, or of the readers without adjudication."""
+    answers, rule = (decided, "adjudicated") if decided else (first, OWN_RULE)
+    if why := _no_grade(answers):
+        return None, why
+    grade, votes = Counter(row["grade"] for row in answers.values()).most_common(1)[0]
+    if 2 * votes <= len(answers):
+        return None, "adjudicators differ" if decided else "readers differ"
+    return str(grade), rule if decided else _how(answers, rule)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from livergrade.errors import UserError
+from livergrade.io.cells import cell_problem
 from livergrade.io.row_messages import row_messages
 from livergrade.io.tables import write_table
 from livergrade.io.user_tables import UserTable, Wanted, read_user_table
@@ -73,6 +74,9 @@ def read_readings(
 def write_readings(readings: pd.DataFrame, path: Path, classes: Sequence[str]) -> None:
     """Write ``readings.csv`` atomically, after the same checks as for reading.
 
+    A comment is free text: one that a spreadsheet would run as a formula gets ``'`` in front. In any other
+    column such a cell is refused, as in every table.
+
     Args:
         readings: one row a reading, with the columns that `read_readings` returns; ``patient`` is optional.
         path: the file.
@@ -89,6 +93,7 @@ def write_readings(readings: pd.DataFrame, path: Path, classes: Sequence[str]) -
         cells[name] = [_number_text(value) for value in cells[name]]
     cells["undone"] = ["true" if value else "" for value in cells["undone"]]
     cells = cells.astype(str)
+    cells["comment"] = [_no_formula(text) for text in cells["comment"]]
     checked = cells.reindex(columns=[*COLUMNS, "patient"], fill_value="")
     found = _found(checked, classes)
     for name, check in _numbers().items():
@@ -138,9 +143,9 @@ def _found(cells: pd.DataFrame, classes: Sequence[str]) -> list[tuple[int, str]]
         if cell["excluded"]:
             if cell["grade"]:
                 found.append((row, "has a grade and a reason for exclusion; give one of the two"))
-        elif not cell["grade"]:
+        elif not cell["grade"] and cell["mode"] != "confirm":  # which keeps an image as it is recorded
             found.append((row, "grade is blank; give a grade, or say why in excluded"))
-        elif cell["grade"] not in classes:
+        elif cell["grade"] and cell["grade"] not in classes:
             found.append((row, f"grade {shown(cell['grade'], 60)!r} is none of {shown(named)}"))
         if cell["mode"] not in MODES:
             found.append((row, f"mode {shown(cell['mode'], 60)!r} is none of {', '.join(MODES)}"))
@@ -192,6 +197,10 @@ def _number_text(value: object) -> str:
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return ""
     return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text and cell_problem(text) else text
 
 
 def _has_zone(text: str) -> bool:

@@ -52,7 +52,7 @@ def review(config: ReviewConfig, out: Path) -> None:
     if config.export:
         store = begin(config, out) if config.readings or (out / NAME).exists() else Store(out / NAME)
         with contextlib.closing(store):
-            export_readings(store, out)
+            export_readings(store, out, config.consensus)
         return
     with _alone(out), contextlib.closing(begin(config, out)) as store:
         try:
@@ -60,7 +60,7 @@ def review(config: ReviewConfig, out: Path) -> None:
         except KeyboardInterrupt:  # the way to stop it
             pass
         finally:
-            export_readings(store, out)
+            export_readings(store, out, config.consensus)
             log.info("stopped; go on with: livergrade review out=%s", out)
 
 

@@ -110,6 +110,16 @@ def test_bad_readings_are_not_written(tmp_path: Path) -> None:
         write_readings(good.assign(grade="odd", confidence=7.0), tmp_path / "out.csv", CLASSES)
     with pytest.raises(UserError, match="no column undone"):
         write_readings(good.drop(columns="undone"), tmp_path / "out.csv", CLASSES)
-    with pytest.raises(UserError, match="comment"):
-        write_readings(good.assign(comment="=1+1"), tmp_path / "out.csv", CLASSES)
+    with pytest.raises(UserError, match="image '=a' is a formula"):
+        write_readings(good.assign(image="=a"), tmp_path / "out.csv", CLASSES)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_comment_is_no_formula(tmp_path: Path) -> None:
+    good = read_readings(table(tmp_path / "good.csv", "A,a.png,poor"), CLASSES)
+    for told in ("=1+1", "@x", "-", "a = b", ""):
+        write_readings(good.assign(comment=told), tmp_path / "out.csv", CLASSES)
+        again = read_readings(tmp_path / "out.csv", CLASSES)["comment"].tolist()
+        assert again == [f"'{told}" if told[:1] in tuple("=@") else told]
+        write_readings(read_readings(tmp_path / "out.csv", CLASSES), tmp_path / "again.csv", CLASSES)
+        assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
