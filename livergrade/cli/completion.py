@@ -39,6 +39,7 @@ compdef _livergrade livergrade
 SCRIPTS = {"bash": BASH, "zsh": ZSH}
 NAMES = (
     *("run", "runs", "out", "inputs", "images", "slides", "table", "regions", "exclude", "study"),
+    *("readings", "viewer", "manifest", "of"),
     *("train.resume", "model.weights", "hydra.run.dir", "hydra.sweep.dir"),
 )
 """Options whose values are files or folders, besides those of a cohort."""

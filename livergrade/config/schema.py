@@ -633,8 +633,8 @@ class ReviewConfig:
     )
     consensus: str = option(
         "more_than_half",
-        "grade of an image in manifest.csv: more_than_half (of the adjudicators, else of the readers; without "
-        "such a grade none), or by a rule of livergrade.agreement",
+        "grade of an image in manifest.csv: more_than_half (of the adjudicators, else of the readers; else "
+        "none), or by a rule of livergrade.agreement",
         choices=("more_than_half", "majority", "worst", "adjudicated", "dawid_skene"),
     )
     export: bool = option(False, "only write the tables of the review in out, and start no page")

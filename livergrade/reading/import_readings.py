@@ -13,6 +13,7 @@ import pandas as pd
 
 from livergrade.config.schema import ReviewConfig
 from livergrade.errors import UserError
+from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.slide_reader import require
 from livergrade.io.visible import one_line, shown
 from livergrade.reading.ratings import in_time
@@ -46,7 +47,7 @@ def import_readings(
     """
     path = Path(config.readings or "")
     if path.is_dir():
-        table = _of_qupath(path, classes)
+        table = _of_qupath(path, classes, outside=bool(config.data and config.data.outside))
         where = table.pop("where").tolist()
     else:
         table = read_readings(path, classes, vars(config.columns))
@@ -117,20 +118,28 @@ class _Images:
         return -1, "fits several images; write the name with its folder" if found else "is none of the images"
 
 
-def _of_qupath(folder: Path, classes: Sequence[str]) -> pd.DataFrame:
+def _of_qupath(folder: Path, classes: Sequence[str], *, outside: bool) -> pd.DataFrame:
     """A reading for each file ``<reader>/<image>.geojson``, by the class of its annotations.
+
+    Args:
+        folder: of the folders of the readers.
+        classes: the grades, worst to best.
+        outside: whether links in the folder may lead out of it.
 
     Raises:
         UserError: a file can't be read, or does not say one grade; all are listed.
     """
     require()
-    rows, problems = list[dict[str, Any]](), list[str]()
+    rows, problems, below = list[dict[str, Any]](), list[str](), Inside(folder, outside=outside)
     for own in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[:1] != "."):
         for path in sorted(own.iterdir()):
             ending = next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
             if ending is None or path.name.startswith("."):
                 continue
-            grade, problem = _grade_of(path, classes)
+            try:
+                grade, problem = _grade_of(below.path(f"{own.name}/{path.name}"), classes)
+            except OutsideError as error:
+                grade, problem = "", f"{one_line(path)}: {error}"
             if problem:
                 problems.append(f"  {problem}")
             image = path.name[: -len(ending)]

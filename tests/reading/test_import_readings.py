@@ -110,6 +110,10 @@ def test_annotations_of_qupath(tmp_path: Path) -> None:
     assert "i2.geojson: class 'Tumor' is none of poor, moderate, well" in lines[2]
     assert "i3.geojson: has no grade" in lines[3]
     assert "i9.json" in lines[4]
+    (tmp_path / "elsewhere.geojson").write_text("{}")
+    (tmp_path / "qupath" / "ben" / "i7.geojson").symlink_to(tmp_path / "elsewhere.geojson")
+    with pytest.raises(UserError, match=r"i7\.geojson: .*outside"):
+        begun(tmp_path, readers=(), readings=str(tmp_path / "qupath"))
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match="holds no reading; it needs a folder for each reader"):
         begun(tmp_path, readers=(), readings=str(tmp_path / "none"))
