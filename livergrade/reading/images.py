@@ -21,7 +21,7 @@ from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.user_tables import Wanted, path_hint, read_user_table
 from livergrade.io.visible import one_line
-from livergrade.reading.opened_slides import opened_slides
+from livergrade.reading.opened_slides import opened_slides, slide_name
 from livergrade.runs.run import Run
 from livergrade.slides.inputs import find_slides
 
@@ -108,7 +108,8 @@ def _of_table(options: DataConfig) -> ReviewImages:
     cells = found.cells.apply(lambda column: column.str.strip())
     cells = cells.rename(columns={"slide": "image"}) if slides_alone else cells
     suffixes = SLIDE_SUFFIXES if slides_alone else SUFFIXES
-    cells["image"] = [as_named(name, root, options.suffix, suffixes) for name in cells["image"]]
+    names = [as_named(name, root, options.suffix, suffixes) for name in cells["image"]]
+    cells["image"] = [slide_name(root, name) for name in names] if slides_alone else names
     return _checked(path, root, options, cells, found.where, [*found.problems], slides=slides_alone)
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from livergrade.io.bars import bar as progress_bar
 from livergrade.io.pixel_size import read_mpp
-from livergrade.io.slide_reader import Slide, SlideError, require
+from livergrade.io.regular_files import is_regular
+from livergrade.io.slide_reader import SUFFIXES, Slide, SlideError, require
+
+
+def slide_name(root: Path, name: str) -> str:
+    """A slide's name with its suffix, which a table may leave out where one file alone can be meant."""
+    if not name or name.lower().endswith(SUFFIXES):
+        return name
+    found = [name + suffix for suffix in SUFFIXES if is_regular(root / (name + suffix))]
+    return found[0] if len(found) == 1 else name
 
 
 def opened_slides(

@@ -27,8 +27,9 @@ def test_a_table_of_slides_and_all_that_is_wrong_with_it(tmp_path: Path) -> None
     write_slide(tmp_path / "a.tif", None)
     write_slide(tmp_path / "b.tif")
     table = tmp_path / "slides.csv"
-    table.write_text("slide,patient,mpp\na.tif,P1,0.25\nb.tif,P2,\n")
+    table.write_text("slide,patient,mpp\na,P1,0.25\nb.tif,P2,\n")
     found = images_of(options(table))
+    assert found.table["image"].tolist() == ["a.tif", "b.tif"]
     assert (found.slides, found.table["mpp"].tolist()) == (True, ["0.25", "0.5"])
     (tmp_path / "c.svs").write_bytes(b"no slide")
     table.write_text("slide,patient,mpp\na.tif,P1,\nb.tif,P2,x\nc.svs,P3,\n../d.svs,P4,\n")
