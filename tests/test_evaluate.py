@@ -2,12 +2,17 @@
 
 import json
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from livergrade.config.schema import DataConfig, EvaluateConfig
+from livergrade.multirun.ensemble import open_run
+from livergrade.runs.run import Run
+from livergrade.training.evaluate_trained import _options
 from tests.conftest import GRADES, as_own, command, draw_image
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -52,6 +57,26 @@ def test_a_run_scored_again_gives_the_same(trained: Path, small: list[str], tmp_
     assert json.loads(fitted[0])["patients"] == json.loads(fitted[1])["patients"] == 3
     left = {path.name for path in again.iterdir()}
     assert {"report.html", "figures", "environment.json", "finished.json", "evaluate.log"} <= left
+
+
+def test_the_options_of_an_evaluation_are_not_those_of_the_run(tiny_run: Path, elsewhere: Path) -> None:
+    """What an ensemble fits follows from its own options, so they must stay as they are."""
+    run = Run(tiny_run)
+    before = deepcopy(run.config)
+    data = DataConfig(name="manifest", manifest=str(elsewhere))
+    options = _options(EvaluateConfig(run=str(tiny_run), data=data, views="2"), run)
+    assert (options.split.name, options.augment.test_views) == ("external", "2")
+    assert run.config == before
+
+
+@pytest.mark.slow
+def test_folds_grade_another_cohort_with_the_temperature_of_all_their_members(
+    folds: Path, elsewhere: Path, tmp_path: Path
+) -> None:
+    words = ["data=manifest", f"data.manifest={elsewhere}", f"data.cache_dir={tmp_path}", "trainer=cpu"]
+    command("evaluate", f"run={folds}", *words, f"hydra.run.dir={tmp_path / 'evaluated'}", outputs=tmp_path)
+    kept = json.loads((tmp_path / "evaluated" / "calibration.json").read_text())
+    assert kept["temperature"] == open_run(folds).calibration["temperature"]
 
 
 def test_another_cohort_is_graded_whole(trained: Path, elsewhere: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -119,9 +120,12 @@ def _record(out: Path, options: TrainConfig, cohort: Cohort, split: pd.DataFrame
 
 
 def _options(config: EvaluateConfig, trained: Run) -> TrainConfig:
-    """Return the trained run's options with the cohort, views and trainer of the evaluation."""
+    """Return the trained run's options with the cohort, views and trainer of the evaluation.
+
+    They are a copy: what an ensemble fits depends on its own options, whatever cohort it evaluates.
+    """
     trained.require_trained()
-    options = trained.config
+    options = copy.deepcopy(trained.config)
     assert config.data
     options.data.outside = config.data.outside  # as it was typed, not as anybody's run has it
     if config.data.name:
