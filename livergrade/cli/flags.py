@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Sequence
 
 FLAGS = {
@@ -18,6 +19,11 @@ OTHERS = (
     "--experimental-rerun",
 )
 """Further flags of Hydra."""
+_WITH_VALUE = (
+    *("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--package", "-p", "--experimental-rerun"),
+)
+"""Flags whose value is the next word."""
 REPLACED = ("--shell-completion", "-sc")
 
 
@@ -25,6 +31,20 @@ def flags_help() -> str:
     """The flags for the end of a help text."""
     lines = [f"  {flag:<14}{meaning}" for flag, meaning in FLAGS.items()]
     return "\nFlags:\n\n" + "\n".join(lines) + "\n"
+
+
+def flags_first(words: Sequence[str]) -> list[str]:
+    """The flags with their values, then all other words: Hydra takes no flag between two options.
+
+    Args:
+        words: the words of a command line, of which those that begin with ``-`` are flags.
+    """
+    flags: list[str] = []
+    others: list[str] = []
+    for previous, word in itertools.pairwise(["", *words]):
+        is_flag = word.startswith("-") or previous in _WITH_VALUE
+        (flags if is_flag else others).append(word)
+    return flags + others
 
 
 def unknown_flag(words: Sequence[str]) -> str:

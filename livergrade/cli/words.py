@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from livergrade.cli.commands import Command
-from livergrade.cli.flags import unknown_flag
+from livergrade.cli.flags import flags_first, unknown_flag
 from livergrade.cli.groups import choices, config_dirs, defaults, groups
 from livergrade.cli.refusals import deletion
 from livergrade.cli.typed_names import keep_names, names_a_file, quoted
@@ -35,7 +35,7 @@ def prepared(words: Sequence[str], command: Command) -> list[str]:
         files = {word for word in ready if names_a_file(word, schema)}
         ready = collect_positionals(ready, command.words, own_options, files)
     _refuse_deletions(ready, command.name, schema)
-    return without_null_groups(ready, command.name)
+    return flags_first(without_null_groups(ready, command.name))
 
 
 def _refuse_deletions(words: Sequence[str], name: str, schema: Any) -> None:  # noqa: ANN401
