@@ -24,6 +24,8 @@ _WITH_VALUE = (
     *("--package", "-p", "--experimental-rerun"),
 )
 """Flags whose value is the next word."""
+_MODES = {"-m": "--multirun", "-r": "--run", "-c": "--cfg", "-i": "--info"}
+"""Short and long flags of which Hydra takes one at most."""
 REPLACED = ("--shell-completion", "-sc")
 
 
@@ -45,6 +47,17 @@ def flags_first(words: Sequence[str]) -> list[str]:
         is_flag = word.startswith("-") or previous in _WITH_VALUE
         (flags if is_flag else others).append(word)
     return flags + others
+
+
+def clashing_flags(words: Sequence[str]) -> str:
+    """Say that only one of two flags can be given; empty if they go together.
+
+    Args:
+        words: the words of a command line, without those that name files.
+    """
+    given = {_MODES.get(word, word.partition("=")[0]) for word in words}
+    modes = [flag for flag in _MODES.values() if flag in given]
+    return f"{' and '.join(modes)}: only one of them can be given; leave out the other" * (len(modes) > 1)
 
 
 def unknown_flag(words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from livergrade.cli.commands import Command
-from livergrade.cli.flags import flags_first, unknown_flag
+from livergrade.cli.flags import clashing_flags, flags_first, unknown_flag
 from livergrade.cli.groups import choices, config_dirs, defaults, groups
 from livergrade.cli.refusals import deletion
 from livergrade.cli.typed_names import keep_names, names_a_file, quoted
@@ -28,7 +28,8 @@ def prepared(words: Sequence[str], command: Command) -> list[str]:
     """
     schema = command.schema
     ready = keep_text(keep_names(list(words), schema), schema)
-    if problem := unknown_flag([word for word in ready if not names_a_file(word, schema)]):
+    no_files = [word for word in ready if not names_a_file(word, schema)]
+    if problem := unknown_flag(no_files) or clashing_flags(no_files):
         raise UserError(problem)
     if command.words:
         own_options = {item.name for item in fields(schema)} if command.all_words else None

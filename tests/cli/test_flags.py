@@ -40,6 +40,11 @@ def test_a_flag_may_stand_between_options() -> None:
     assert flags_first(["model=senet"]) == ["model=senet"]
 
 
+def test_flags_that_exclude_each_other_are_named() -> None:
+    with pytest.raises(UserError, match=r"^--multirun and --cfg: only one of them can be given"):
+        prepared(["model=senet", "-m", "seed=0,1", "--cfg", "job"], COMMANDS["train"])
+
+
 def test_what_would_be_run_is_printed_wherever_the_flag_stands(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
