@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 
-def counted(number: int, noun: str) -> str:
-    """The number and the noun, with an s for any number but 1.
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """The number and the noun, in the plural for any number but 1.
 
     Args:
         number: how many.
-        noun: the singular, of which the plural takes an s.
+        noun: the singular.
+        plural: the plural; empty: with an s.
     """
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -10,6 +10,7 @@ from livergrade.errors import UserError
 from livergrade.evaluation.cross_fit import scales_differ
 from livergrade.evaluation.ood import read_distances
 from livergrade.evaluation.predictions import read_predictions
+from livergrade.io.counted import counted
 from livergrade.io.visible import shown
 from livergrade.runs.finished import is_replaced
 from livergrade.runs.run import Run
@@ -80,6 +81,14 @@ def _of_another_split(run: Run) -> list[str]:
         tables["appearance.csv"] = read_distances(run.folder / "appearance.csv")
     for name, table in tables.items():
         told = set(table["image"][table["split"] != "train"])
+        limit = run.recorded.trainer.limit_batches
+        if limit and unseen - told:  # a trial, which graded a part of its images
+            lines.append(
+                f"{run.folder}: is a trial, whose passes stopped after {counted(limit, 'batch', 'batches')} "
+                f"({name} lacks {counted(len(unseen - told), 'image')}); train it without "
+                "trainer.limit_batches"
+            )
+            continue
         lines += [
             f"{run.folder}: {name} {problem} {shown(min(images))}, one of {len(images)} such images by its "
             "split.csv; put the run's own files back, or train it again"

@@ -10,3 +10,7 @@ from livergrade.io.counted import counted
 )
 def test_one_alone_is_singular(number: int, text: str) -> None:
     assert counted(number, "slide") == text
+
+
+def test_a_plural_of_its_own_is_given() -> None:
+    assert [counted(number, "batch", "batches") for number in (1, 3)] == ["1 batch", "3 batches"]

@@ -8,8 +8,19 @@ import pytest
 
 from livergrade.errors import UserError
 from livergrade.multirun.ensemble import Ensemble, open_run
+from livergrade.multirun.members import _of_another_split
+from livergrade.runs.run import Run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def test_a_trial_is_called_one_and_not_a_run_with_files_of_another(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    run.recorded.trainer.limit_batches = 1
+    assert _of_another_split(run) == []  # one batch was enough for all
+    run.split = pd.concat([run.split, run.split.tail(1).assign(image="more.png", split="test")])
+    told = f"{tiny_run}: is a trial, whose passes stopped after 1 batch (predictions.csv lacks 1 image)"
+    assert _of_another_split(run)[0].startswith(told)
 
 
 def test_files_that_are_not_of_a_members_split_are_refused(folds: Path, tmp_path: Path) -> None:
