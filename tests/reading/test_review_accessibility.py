@@ -91,7 +91,8 @@ async def findings(link: str, folder: Path, axe: str, mode: str) -> dict[str, An
             told[language] = await found(page, axe)
         await page.key("1")
         told["chosen"] = await found(page, axe)
-        if mode == "audit":
+        if mode == "audit":  # of images whose scale is not known
+            assert await page.js("document.querySelector('#scale').innerText.trim()") == "scale not known"
             await page.key(" ")
             await page.until("!document.querySelector('#revealed').hidden")
             told["revealed"] = await found(page, axe)

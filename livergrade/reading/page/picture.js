@@ -107,11 +107,15 @@ class Picture {
   }
 }
 
-/* A bar of a round length; hidden where the size of a pixel is not known. "scale": CSS pixels for one of the
-   image. */
+/* A bar of a round length; where the size of a pixel is not known, this is said in its place. "scale": CSS pixels
+   for one of the image. */
 function drawScale(bar, stage, mpp, scale) {
-  bar.hidden = !mpp;
-  if (!mpp) return;
+  bar.hidden = false;
+  bar.lastElementChild.hidden = !mpp;
+  if (!mpp) {
+    bar.firstElementChild.textContent = word("no_scale");
+    return;
+  }
   const longest = (0.3 * stage.clientWidth * mpp) / scale; // µm
   const power = 10 ** Math.floor(Math.log10(longest));
   const length = [5, 2, 1].map((step) => step * power).find((step) => step <= longest);

@@ -145,6 +145,7 @@ function translate() {
   $("shown").querySelector("h2").textContent = word("others");
   $("pause").textContent = word(paused ? "resume" : "pause");
   if (state) show();
+  if (state && !finished) view.draw();
 }
 
 function show() {

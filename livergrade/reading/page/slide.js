@@ -64,7 +64,7 @@ class SlideView {
   }
 
   draw() {
-    if (!this.viewer.isOpen()) return;
+    if (!this.viewer?.isOpen()) return;
     const view = this.viewer.viewport;
     drawScale(this.scale, this.stage, this.mpp, view.viewportToImageZoom(view.getZoom(true)));
   }
