@@ -55,40 +55,6 @@ def test_the_consensus_is_adjudicated_or_of_the_majority() -> None:
     assert left_out["reason"].tolist() == ["readers differ", "excluded: ungradable", "not read"]
 
 
-def test_the_rules_of_agreement_give_the_consensus_too() -> None:
-    images = [{"image": f"{number}.png"} | CELLS for number in range(6)]
-    three = ("anna", "ben", "chen")
-    given = [
-        ["poor", "poor", "poor"],
-        ["poor", "well", "well"],
-        ["poor", "well", "moderate"],
-        ["poor", "well", None],
-        [None, None, "poor"],
-    ]
-    read = rows(
-        *((reader, at, grade) for at, of in enumerate(given) for reader, grade in zip(three, of, strict=True))
-    )
-    read += rows(("panel", 2, "moderate"), mode="adjudicate")
-    classes = ["poor", "moderate", "well"]
-    facts = {"mode": "read", "readers": list(three), "classes": classes}
-    expected = {
-        "majority": ["poor: all agree", "well: majority", "poor: majority", "poor: majority"],
-        "worst": ["poor: all agree", "poor: worst", "poor: worst", "poor: worst"],
-        "adjudicated": ["poor: all agree", "readers differ", "moderate: adjudicated", "readers differ"],
-    }
-    for rule, told in expected.items():
-        kept, left_out = manifest_tables(facts, images, read, rule)
-        found = {row.image: f"{row.grade}: {row.consensus_by}" for row in kept.itertuples()}
-        found |= dict(zip(left_out["image"], left_out["reason"], strict=True))
-        assert [found[f"{number}.png"] for number in range(6)] == [
-            *told,
-            "excluded: ungradable",
-            "not read",
-        ], rule
-    kept, _ = manifest_tables(facts, images, read, "dawid_skene")
-    assert kept["consensus_by"].tolist() == ["dawid_skene"] * 4
-
-
 def test_what_was_not_confirmed_is_left_out() -> None:
     images = [{"image": f"{number}.png"} | CELLS for number in range(3)]
     read = rows(("anna", 0, None), ("anna", 1, None), mode="confirm")
