@@ -13,8 +13,9 @@ def similar(name: str, names: Iterable[str]) -> str:
         name: as it was typed.
         names: all that exist.
     """
-    names = list(names)
-    return (f"{meant(name, names)}one of: " if meant(name, names) else "must be one of ") + ", ".join(names)
+    names = list(dict.fromkeys(names))
+    asked = meant(name, names)
+    return (f"{asked}one of: " if asked else "must be one of ") + ", ".join(names)
 
 
 def meant(name: str, names: Iterable[str]) -> str:

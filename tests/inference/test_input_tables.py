@@ -29,7 +29,7 @@ def test_a_table_is_read_by_whatever_names_it_has(tmp_path: Path) -> None:
         find_inputs([str(tmp_path / "t.tsv")], named=Named(columns))
     (found,) = find_inputs([str(tmp_path / "t.tsv")], named=Named(columns, ".png"))
     assert (found.path.name, found.patient) == ("TCGA-1.0000.png", "Müller")
-    with pytest.raises(UserError, match=r"data\.suffix=png: must be one of"):
+    with pytest.raises(UserError, match=r"data\.suffix=png: did you mean \.png\? one of: "):
         find_inputs([str(tmp_path / "t.tsv")], named=Named(columns, "png"))
 
 

@@ -248,7 +248,7 @@ def test_grades_are_names_whatever_they_look_like(
     (image,), (of_slide,) = told["images"], told["slides"]
     assert {image["predicted"], of_slide["predicted"]} <= set(grades)
     counts = ", ".join(f"{grade} ({int(grade == image['answer'])})" for grade in grades)
-    assert f"1 images: {counts}" in caplog.text
+    assert f"1 image: {counts}" in caplog.text
     assert sum(of_slide[f"area_{grade}"] for grade in grades) + of_slide["unlike"] == pytest.approx(1)
     areas = json.loads(first["maps/s.geojson"])["features"]
     assert {area["properties"]["classification"]["name"] for area in areas} <= {*grades, UNLIKE}
