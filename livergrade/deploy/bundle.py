@@ -57,7 +57,8 @@ def write_bundle(out: Path, run: Run, grader: Grader, config: ExportConfig) -> s
     agreement, lower = write_checked_onnx(target, run, grader, answers, config)
     rules, exported = write_companions(target, run, grader, answers, agreement, lower, config)
     if runtime:
-        write_page(out / PAGE, target, page_facts(run, grader, rules, exported), runtime)
+        told = lower.sentence() if lower else None
+        write_page(out / PAGE, target, page_facts(run, grader, rules, exported, told), runtime)
     told = (
         f"{target.stat().st_size / 1e6:.1f} MB; probabilities differ from PyTorch's by at most "
         f"{agreement.max_difference:.1e}, over {agreement.images} images ({agreement.source})"

@@ -61,7 +61,9 @@ def page_runtime(config: ExportConfig) -> dict[str, bytes]:
     return package_files(RUNTIME, (MODULE, WASM), option="page_runtime", given=config.page_runtime)
 
 
-def page_facts(run: Run, grader: Grader, rules: AnswerRules, exported: Mapping[str, Any]) -> dict[str, Any]:
+def page_facts(
+    run: Run, grader: Grader, rules: AnswerRules, exported: Mapping[str, Any], lower: str | None
+) -> dict[str, Any]:
     """What the page has to know, and says of the network.
 
     Args:
@@ -69,6 +71,7 @@ def page_facts(run: Run, grader: Grader, rules: AnswerRules, exported: Mapping[s
         grader: its network.
         rules: content of ``answer_rules.json``.
         exported: content of ``export.json``.
+        lower: sentence on a file of lower precision; None: it is of float32.
     """
     agreement = exported["agreement"]
     checked = (
@@ -93,7 +96,7 @@ def page_facts(run: Run, grader: Grader, rules: AnswerRules, exported: Mapping[s
             "fact_cohort": one_line(cohort_name(run.config.data)),
             "fact_verdict": verdict(run.metrics, run.model),
             "fact_scale": in_words(run.scale),
-            "fact_check": checked,
+            "fact_check": f"{checked} {lower}" if lower else checked,
             "fact_made": f"livergrade {__version__}, {RUNTIME.title}",
         },
     }
