@@ -42,7 +42,7 @@ CHUNK = 3 * 2**20
 PARTS = Path(__file__).with_name("page")
 SCRIPTS = (
     Path(__file__).parents[1] / "reading" / "page" / "picture.js",
-    *(PARTS / f"{name}.js" for name in ("pixels", "files", "slides", "answers", "grade")),
+    *(PARTS / f"{name}.js" for name in ("pixels", "files", "slides", "answers", "view", "grade")),
 )
 POLICY = (
     "default-src 'none'; script-src '{script}' data: 'wasm-unsafe-eval'; style-src '{style}'; img-src blob:; "

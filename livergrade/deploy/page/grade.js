@@ -144,7 +144,8 @@ async function work() {
   }
   busy = false;
   $("progress").hidden = true;
-  say("done", { n: graded.length, total: graded.length + refused.length });
+  const total = graded.length + refused.length;
+  say(total ? "done" : "ready", { n: graded.length, total });
 }
 
 function add(files) {
@@ -220,43 +221,6 @@ function listRefused() {
   $("problems").lastElementChild.replaceChildren(...lines);
 }
 
-/* The picture with the map above what was graded, and over a slide with a frame of what may be graded next. */
-class MappedPicture extends Picture {
-  draw() {
-    super.draw();
-    if (!shown || !this.image.naturalWidth) return;
-    const { x, y, side } = shown.mapped;
-    this.put($("overlay"), x, y, side * facts.view_share);
-    if (!shown.slide) return;
-    const [{ width, height }] = shown.slide.levels, half = shown.slide.side / 2;
-    this.put($("frame"), (aim.x + half - width / 2) / shown.slide.fine, (aim.y + half - height / 2) / shown.slide.fine, side);
-  }
-
-  /* A square element at a point of the picture, from its middle, in its own pixels. */
-  put(square, x, y, side) {
-    const scale = this.fits() * this.zoomed;
-    square.style.width = square.style.height = `${side * scale}px`;
-    square.style.transform = `translate(-50%, -50%) translate(${this.x + x * scale}px, ${this.y + y * scale}px)`;
-  }
-}
-
-/* Move the frame so that its middle is at a point of the slide. */
-function moveAim(x, y) {
-  const [{ width, height }] = shown.slide.levels, half = shown.slide.side / 2;
-  const within = (at, length) => Math.min(Math.max(at - half, 0), Math.max(0, length - 2 * half));
-  aim = { x: within(x, width), y: within(y, height) };
-  picture.draw();
-}
-
-/* A tap that moved nothing puts the frame there. */
-function tapped(event) {
-  if (!shown?.slide || Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 5) return;
-  const box = $("stage").getBoundingClientRect(), scale = picture.fits() * picture.zoomed, [{ width, height }] = shown.slide.levels;
-  const at = (client, first, length, moved) => (client - first - length / 2 - moved) / scale;
-  const x = at(event.clientX, box.left, box.width, picture.x), y = at(event.clientY, box.top, box.height, picture.y);
-  moveAim(x * shown.slide.fine + width / 2, y * shown.slide.fine + height / 2);
-}
-
 const picture = new MappedPicture($("stage"), $("picture"), $("scale"));
 
 async function show(result) {
@@ -264,7 +228,10 @@ async function show(result) {
   shown = result;
   result.line.setAttribute("aria-current", "true");
   const address = URL.createObjectURL(result.picture), { slide } = result;
-  if (slide) aim = { x: (result.mapped.x * slide.fine) + (slide.levels[0].width - slide.side) / 2, y: (result.mapped.y * slide.fine) + (slide.levels[0].height - slide.side) / 2 };
+  if (slide) {
+    const [{ width, height }] = slide.levels, { x, y } = result.mapped;
+    aim = { x: x * slide.fine + (width - slide.side) / 2, y: y * slide.fine + (height - slide.side) / 2 };
+  }
   $("frame").hidden = $("region").hidden = !slide;
   try {
     describe();
@@ -289,21 +256,6 @@ function describe() {
   $("shown").textContent = `${row.image}: ${named(row.answer)}`;
   $("why").textContent = [...lines, mapped].filter(Boolean).join("\n");
   $("stage").setAttribute("aria-label", word("picture", { name: row.image }));
-}
-
-/* Red for the grade, blue against it, the more opaque the stronger, as in reports of `livergrade explain`. */
-function drawMap() {
-  const overlay = $("overlay"), map = shown?.map;
-  overlay.hidden = !map || $("map").ariaPressed !== "true";
-  if (!map) return;
-  overlay.width = map.width;
-  overlay.height = map.height;
-  const pixels = new ImageData(map.width, map.height);
-  map.values.forEach((value, place) => {
-    const share = value / (map.strongest || 1);
-    pixels.data.set([...(share > 0 ? [178, 24, 43] : [33, 102, 172]), 255 * 0.75 * Math.abs(share) ** 0.7], 4 * place);
-  });
-  overlay.getContext("2d").putImageData(pixels, 0, 0);
 }
 
 function card() {

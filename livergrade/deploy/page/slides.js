@@ -40,7 +40,8 @@ class Slide {
       const count = big ? Number(counted.getBigUint64(0, little)) : counted.getUint16(0, little);
       if (count > MOST_PLACES / step) throw new Refusal("cut");
       const view = await this.bytes(next + (big ? 8 : 2), count * step + (big ? 8 : 4)), entries = new Map();
-      for (let place = 0; place < count; place++) entries.set(view.getUint16(place * step, little), new DataView(view.buffer, place * step, step));
+      for (let place = 0; place < count; place++)
+        entries.set(view.getUint16(place * step, little), new DataView(view.buffer, place * step, step));
       all.push(entries);
       next = big ? Number(view.getBigUint64(count * step, little)) : view.getUint32(count * step, little);
     }
@@ -57,9 +58,13 @@ class Slide {
     if (!size || count > MOST_PLACES) throw new Refusal("cut");
     const room = this.big ? 8 : 4, start = this.big ? 12 : 8;
     let view = new DataView(entry.buffer, entry.byteOffset + start, room);
-    if (count * size > room) view = await this.bytes(this.big ? Number(view.getBigUint64(0, this.little)) : view.getUint32(0, this.little), count * size);
-    const read = { 1: "getUint8", 2: "getUint8", 3: "getUint16", 4: "getUint32", 5: "getUint32", 7: "getUint8", 13: "getUint32", 16: "getBigUint64" }[kind];
-    return Array.from({ length: kind === 5 ? 2 * count : count }, (_, place) => Number(view[read](place * (kind === 5 ? 4 : size), this.little)));
+    if (count * size > room) {
+      const at = this.big ? Number(view.getBigUint64(0, this.little)) : view.getUint32(0, this.little);
+      view = await this.bytes(at, count * size);
+    }
+    const step = kind === 5 ? 4 : size; // a fraction is two numbers
+    const read = { 1: "getUint8", 2: "getUint16", 4: "getUint32", 8: "getBigUint64" }[step];
+    return Array.from({ length: (count * size) / step }, (_, place) => Number(view[read](place * step, this.little)));
   }
 
   /* A directory of tiles is a level where it has the shape of the first. */
@@ -68,7 +73,8 @@ class Slide {
     const level = { width: await one(256), height: await one(257), across: await one(322), down: await one(323) };
     const [first] = this.levels;
     if (!(Math.min(level.width, level.height, level.across, level.down) >= 1)) throw new Refusal("cut");
-    if (first && (level.width >= first.width || Math.abs((level.width / level.height) * (first.height / first.width) - 1) > 0.05)) return;
+    const alike = first && Math.abs((level.width / level.height) * (first.height / first.width) - 1) <= 0.05;
+    if (first && (level.width >= first.width || !alike)) return;
     const compression = await one(259);
     if (compression === 33003 || compression === 33005 || compression === 34712) throw new Refusal("jpeg2000");
     const photometric = await one(262), samples = await one(277);
