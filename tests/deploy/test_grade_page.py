@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 from livergrade.config.schema import ExportConfig
@@ -120,7 +121,8 @@ def test_another_package_is_refused(tmp_path: Path) -> None:
 def in_node(folder: Path, script: str, *files: str) -> Any:
     """The value of an expression in Node.js, after these scripts of the page."""
     code = "\n".join((PARTS / f"{name}.js").read_text("utf-8") for name in files)
-    (folder / "code.js").write_text(f"{code}\nprocess.stdout.write(JSON.stringify({script}));", "utf-8")
+    told = f"(async () => process.stdout.write(JSON.stringify({script})))();"
+    (folder / "code.js").write_text(f"{code}\n{told}", "utf-8")
     done = subprocess.run(["node", "code.js"], cwd=folder, capture_output=True, check=True)
     return json.loads(done.stdout)
 
@@ -258,3 +260,34 @@ def test_a_file_that_a_browser_would_read_otherwise_is_refused(tmp_path: Path) -
     words = [word for _, _, word in files()]
     assert in_node(tmp_path, script, "files") == words
     assert {word for word in words if word} <= WORDS["en"].keys()
+
+
+def jpeg_tiles(**options: Any) -> bytes:
+    """A TIFF of tiles, which says the size of its pixels unless that is taken away."""
+    file = io.BytesIO()
+    given = {"compression": "jpeg", "photometric": "ycbcr", "resolution": (5000, 5000), "resolutionunit": 3}
+    pixels = np.zeros((100, 150, 3), np.uint8)
+    tifffile.imwrite(file, pixels, tile=(64, 64), metadata=None, **given | options)
+    return file.getvalue()
+
+
+@node
+def test_a_slide_that_no_browser_reads_is_refused(tmp_path: Path) -> None:
+    whole = jpeg_tiles()
+    cases = [
+        (whole, "ignore", None),
+        (jpeg_tiles(bigtiff=True), "ignore", None),
+        (jpeg_tiles(iccprofile=b"profile"), "apply", "profile"),
+        (jpeg_tiles(resolution=(1, 1), resolutionunit=1), "ignore", "no_mpp"),
+        (jpeg_tiles(compression="deflate", photometric="rgb"), "ignore", "tiff"),
+        (jpeg_tiles(compression="jpeg2000", photometric="rgb"), "ignore", "jpeg2000"),
+        (whole[:60], "ignore", "cut"),
+        (whole[:4] + b"\xff\xff\xff\x7f" + whole[8:], "ignore", "cut"),
+    ]
+    given = [(base64.b64encode(content).decode(), icc) for content, icc, _ in cases]
+    script = (
+        f"await Promise.all({json.dumps(given)}.map(([content, icc]) => Slide.open(new Blob([Buffer.from("
+        "content, 'base64')]), icc).then((slide) => slide.mpp, (error) => error.word ?? String(error))))"
+    )
+    told = in_node(tmp_path, script, "files", "slides")
+    assert told == [word or pytest.approx(2.0) for _, _, word in cases]
