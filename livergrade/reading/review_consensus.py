@@ -32,7 +32,7 @@ def review_consensus(
         images: as `Store.images` has them.
         readers: who read the images first.
         first: image → answers of the readers, the first of each.
-        decided: image → answers of the adjudicators, likewise.
+        decided: image → answers of the adjudicators, in the same way.
         rule: `OWN_RULE`, or one of `livergrade.reading.consensus.RULES`.
     """
     numbers = range(len(images))
