@@ -104,8 +104,8 @@ def test_the_words_are_complete_in_each_language_and_used() -> None:
         assert own.keys() == first.keys(), language
         for name, text in own.items():
             assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", first[name])), name
-    code = "".join(path.read_text("utf-8") for path in PARTS.iterdir() if path.suffix in (".js", ".html"))
-    code += Path(grade_page.__file__).read_text("utf-8")
+    sources = [*grade_page.SCRIPTS, PARTS / "grade.html", Path(grade_page.__file__)]
+    code = "".join(path.read_text("utf-8") for path in sources)
     used = set(re.findall(r"[\"']([a-z_0-9]+)[\"']|\b(fact_\w+|language|fit|map):", code))
     assert first.keys() <= {one or other for one, other in used} | {"language", "fit", "map"}
     asked = re.findall(r"(?:word|say|Refusal)\(\"(\w+)\"|data-word=\"(\w+)\"", code)

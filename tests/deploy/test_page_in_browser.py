@@ -175,6 +175,23 @@ def test_a_page_without_the_network_takes_its_file_alone(
     browsed(tmp_path, tmp_path / "profile", look)
 
 
+def test_a_folder_and_a_slide_that_is_cleared_away_are_no_errors(
+    exported: Path, pictures: Path, tmp_path: Path
+) -> None:
+    slide = write_jpeg_slide(tmp_path / "slide.tif", "rgb")
+
+    async def look(page: Page) -> None:
+        await graded(page, [slide, tmp_path])
+        assert "is a folder" in await page.js("document.querySelector('#problems li').textContent")
+        await page.until("!document.querySelector('#scale').hidden")
+        await page.js("document.querySelector('#clear').click()")
+        await page.choose("#files", [pictures / "0.png"])
+        await page.until(f"{DONE} && !document.querySelector('#scale').hidden")
+        assert await page.js("document.querySelector('#scale').textContent") == "scale not known"
+
+    browsed(exported, tmp_path / "profile", look)
+
+
 def test_the_page_is_for_everybody(exported: Path, pictures: Path, tmp_path: Path) -> None:
     try:
         axe = package_files(AXE, ["axe.min.js"], option="axe")["axe.min.js"].decode()

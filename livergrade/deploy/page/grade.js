@@ -118,6 +118,13 @@ function mapOf(output, predicted) {
   return { values, height, width, most: Math.max(...values), strongest: Math.max(...values.map(Math.abs)) };
 }
 
+/* What the person is told of an error. A browser names a dropped folder as a file, which it then can't read. */
+function refusalOf(error) {
+  if (error instanceof Refusal) return error;
+  if (["NotFoundError", "NotReadableError"].includes(error.name)) return new Refusal("gone");
+  return new Refusal("failed", { reason: String(error.message ?? error).split("\n")[0] });
+}
+
 async function work() {
   if (busy || !session || !waiting.length) return;
   busy = true;
@@ -137,8 +144,7 @@ async function work() {
       if (graded.length === 1 || result.slide) show(result);
     } catch (error) {
       if (of !== graded) continue;
-      const known = error instanceof Refusal ? error : new Refusal("failed", { reason: String(error.message ?? error).split("\n")[0] });
-      refused.push([job.name, known]);
+      refused.push([job.name, refusalOf(error)]);
       listRefused();
     }
   }

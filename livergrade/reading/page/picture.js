@@ -92,7 +92,7 @@ class Picture {
 
   draw() {
     const { naturalWidth: width, naturalHeight: height } = this.image;
-    if (!width) return;
+    if (!width || !this.stage.clientWidth) return; // nothing is chosen, or the stage is hidden
     const scale = this.fits() * this.zoomed;
     const free = (side, shown) => Math.max(0, (side - shown) / 2);
     const mostX = free(width * scale, this.stage.clientWidth);
