@@ -37,8 +37,12 @@ def prepare(config: PrepareConfig, out: Path) -> None:
     from livergrade.slides.propose import propose
 
     slides = find_slides(config.slides, outside=config.data.outside)
+    table = None
+    if config.table:
+        table = read_table(Path(config.table), slides, config)
+        slides = [slide for slide in slides if slide.stem in table.index]
     if config.regions is None:
-        failed = propose(slides, config, out)
+        failed = propose(slides, config, out, table)
         log.info(
             "look at the pictures in %s and move the regions in QuPath where they are wrong; then give "
             "regions=%s table=<slides.csv>, and confirmed=true if any is right as it is",
@@ -46,9 +50,7 @@ def prepare(config: PrepareConfig, out: Path) -> None:
             out / "regions",
         )
     else:
-        assert config.table
-        table = read_table(Path(config.table), slides, config)
-        slides = [slide for slide in slides if slide.stem in table.index]
+        assert table is not None
         failed = cut(slides, table, config, out)
         log.info("%s", out)
     if failed:

@@ -153,6 +153,15 @@ def test_a_proposal_lies_on_the_bluest_tissue(case: Path, capfd: pytest.CaptureF
     assert "is not what the regions in" in told
 
 
+def test_regions_are_proposed_at_the_pixel_size_of_the_table(case: Path) -> None:
+    write_slide(case / "slides" / "case.tif", None, grain=15)
+    for mpp, width in ((0.5, 200), (0.4, 250)):
+        (case / "table.csv").write_text(f"slide,patient,grade,mpp\ncase.tif,P1,poor,{mpp}\n")
+        out = prepare(case, "columns=2", "rows=2", f"table={case / 'table.csv'}")
+        left, _, right, _ = read_regions(out / "regions" / "case.geojson").regions[0].outline.bounds
+        assert right - left == pytest.approx(width)
+
+
 @pytest.mark.parametrize(
     ("table", "told"),
     [

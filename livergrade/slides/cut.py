@@ -24,7 +24,6 @@ from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
 from livergrade.io.kept import Kept, slide_identity
-from livergrade.io.pixel_size import read_mpp
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line
@@ -33,7 +32,7 @@ from livergrade.slides.confirmed import proposals_of, require_confirmed
 from livergrade.slides.contact_sheet import draw_regions, write_contact
 from livergrade.slides.exclusions import Exclusions
 from livergrade.slides.grade_overlap import overlap_told
-from livergrade.slides.inputs import each_slide
+from livergrade.slides.inputs import each_slide, stated_mpp
 from livergrade.slides.propose import quickhash, refuse_regions_of_another
 from livergrade.slides.region_files import region_file
 from livergrade.slides.region_grades import GradedRegion, class_rows, grade_regions
@@ -73,7 +72,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
     def cut_slide(path: Path) -> None:
         attributes = {str(key): str(value) for key, value in table.loc[path.stem].items()}
         made_from = slide_identity(path)
-        slide = Slide(path, read_mpp(attributes.get("mpp", "")) or config.slide_mpp, config.icc)
+        slide = Slide(path, stated_mpp(path, table, config), config.icc)
         graded, left_out = _regions(slide, attributes["grade"], config, proposals, made_from)
         same.setdefault(quickhash(slide) or str(path), []).append(path)
         used = [region for region in graded if region.grade]

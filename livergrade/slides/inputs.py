@@ -161,6 +161,12 @@ def read_table(path: Path, slides: Sequence[Path], config: PrepareConfig) -> pd.
     return table
 
 
+def stated_mpp(path: Path, table: pd.DataFrame | None, config: PrepareConfig) -> float | None:
+    """The pixel size of a slide, in µm, that the table or else ``slide_mpp`` states; None without either."""
+    in_table = "" if table is None or "mpp" not in table else str(table.loc[path.stem, "mpp"])
+    return read_mpp(in_table) or config.slide_mpp
+
+
 def _column_problems(table: pd.DataFrame) -> list[str]:
     """Columns that can't be carried into a manifest: it has its own, or a run that reads it writes them."""
     own = [name for name in table.columns if name in ("image", "sha256", *OF_REGIONS)]

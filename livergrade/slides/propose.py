@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,7 +22,7 @@ from livergrade.io.kept import Kept, slide_identity
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.runs.same_options import other_options
 from livergrade.slides.contact_sheet import draw_regions
-from livergrade.slides.inputs import each_slide
+from livergrade.slides.inputs import each_slide, stated_mpp
 from livergrade.slides.regions import Region, write_regions
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,19 @@ SHAPE = ("slide_mpp", "mpp", "width", "height", "rows", "columns", "proposals")
 STAINS = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]])
 
 
-def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[str]:
+def propose(
+    slides: Sequence[Path], config: PrepareConfig, out: Path, table: pd.DataFrame | None = None
+) -> list[str]:
     """Write ``regions/<slide>.geojson`` and an overview image of each: the areas with the most nuclei.
 
     A proposal of an earlier start is made again if it was made from another slide or by other options. A file
     that was edited since is never written over.
+
+    Args:
+        slides: slide files.
+        config: all options.
+        out: output folder.
+        table: slide table, as read by ``read_table``: of it the pixel sizes are used.
 
     Returns:
         One line for each failed slide.
@@ -50,7 +59,8 @@ def propose(slides: Sequence[Path], config: PrepareConfig, out: Path) -> list[st
         target = out / "regions" / f"{file_name(path.stem)}.geojson"
         made_from: dict[str, Any] = {"slide": slide_identity(path), "livergrade": __version__}
         made_from |= {key: getattr(config, key) for key in SHAPE}
-        slide = Slide(path, config.slide_mpp)
+        made_from["slide_mpp"] = stated_mpp(path, table, config)
+        slide = Slide(path, made_from["slide_mpp"])
         made_from["quickhash"] = quickhash(slide)
         if _stays(target, made_from, kept):
             return
