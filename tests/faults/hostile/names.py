@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from tests.conftest import draw_image
+from tests.conftest import as_own, draw_image
 from tests.faults.hostile.case import Case, Place
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\u202e"
@@ -186,6 +186,7 @@ def predicted_elsewhere(image: str, *, link: bool = False) -> Callable[[Place], 
             manifest = cohort(place)
             (manifest.parent / "linked.png").symlink_to(place.bait / "secret.png")
             options(place.run, lambda values: values["data"].update(manifest=str(manifest)))
+            as_own(place.run)
 
         def change(table: pd.DataFrame) -> pd.DataFrame:
             return table[table["split"] == "test"].head(1).assign(image=name)
@@ -211,6 +212,7 @@ def allowed_by_itself(command: str) -> Callable[[Place], list[str]]:
         manifest = cohort(place)
         changed(manifest, cell("image", str(place.bait / "secret.png")))
         options(place.run, lambda values: values["data"].update(manifest=str(manifest), outside=True))
+        as_own(place.run)
         resumed = [f"train.resume={place.run}", "trainer.max_epochs=2"]  # it is finished
         return resumed if command == "train" else [f"run={place.run}"]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import as_own
 from tests.faults.hostile.case import Case, Place
 from tests.faults.hostile.stored import IMAGE, option, words
 
@@ -145,6 +146,7 @@ def of_others(command: str) -> Callable[[Place], list[str]]:
         for path in cohort.rglob("*.png"):
             path.write_bytes((cohort / IMAGE).read_bytes() + path.name.encode())
         option("data.manifest", str(cohort / place.manifest.name))(place)
+        as_own(place.run)
         return words(command, place)
 
     return prepare
