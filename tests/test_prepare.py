@@ -153,6 +153,20 @@ def test_a_proposal_lies_on_the_bluest_tissue(case: Path, capfd: pytest.CaptureF
     assert "is not what the regions in" in told
 
 
+def test_a_region_as_small_as_its_images_gives_none_of_them_twice(case: Path) -> None:
+    x, y, _ = next(iter(COLOURS))
+    small = Region("R01", "", shapely.box(x, y, x + 150, y + 80))
+    write_regions([small], case / "marked" / "case.geojson")
+    out = prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}")
+    names = [f"images/case_R01_{number}.png" for number in range(1, 7)]
+    assert pd.read_csv(out / "manifest.csv")["image"].tolist() == names[:3]
+    rejected = pd.read_csv(out / "rejected.csv").set_index("image")["rejected"]
+    again = [f"is {name} again: the region is no larger" for name in names[:3]]
+    assert rejected.to_dict() == dict(zip(names[3:], again, strict=True))
+    told = "overlap by more than half in 1 region (R01): a region should be 300 × 160 px for 3 × 2 images"
+    assert told in (out / "prepare.log").read_text("utf-8")
+
+
 def test_regions_are_proposed_at_the_pixel_size_of_the_table(case: Path) -> None:
     write_slide(case / "slides" / "case.tif", None, grain=15)
     for mpp, width in ((0.5, 200), (0.4, 250)):

@@ -19,6 +19,7 @@ from livergrade.config.schema import PrepareConfig
 from livergrade.data.colour import log_slide_colours
 from livergrade.data.quality import Limits, measure, reasons
 from livergrade.evaluation.subgroups import OF_REGIONS
+from livergrade.io.counted import counted
 from livergrade.io.earlier_start import set_aside
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
@@ -76,6 +77,7 @@ def cut(slides: Sequence[Path], table: pd.DataFrame, config: PrepareConfig, out:
         graded, left_out = _regions(slide, attributes["grade"], config, proposals, made_from)
         same.setdefault(quickhash(slide) or str(path), []).append(path)
         used = [region for region in graded if region.grade]
+        _warn_of_small(slide, used, config)
         images = [
             row for region in used for row in _images(slide, made_from, region, attributes, config, out, kept)
         ]
@@ -152,7 +154,7 @@ def _images(
     factor = config.mpp / slide.mpp
     width, height = config.width * factor, config.height * factor
     limits = Limits(config.min_tissue, config.min_focus, config.max_pen, config.max_fold, config.max_burnt)
-    rows = []
+    rows = list[dict[str, Any]]()
     for number, (x, y) in enumerate(
         zip(*grid(region, width, height, config.rows, config.columns), strict=True), 1
     ):
@@ -173,14 +175,40 @@ def _images(
         made_from |= {"icc": "apply"} if slide.converted else {}
         image = _cut_or_kept(slide, out / name, made_from, kept)
         quality = measure(image, config.mpp)
-        problems = (
-            [f"{inside:.0%} of it is in the region, at least {config.min_inside:.0%}"]
-            if inside < config.min_inside
-            else []
-        )
+        problems = [f"is {before['image']} again: the region is no larger" for before in _at(rows, x, y)]
+        if inside < config.min_inside:
+            problems.append(f"{inside:.0%} of it is in the region, at least {config.min_inside:.0%}")
         row |= dataclasses.asdict(quality) | {"rejected": "; ".join(problems + reasons(quality, limits))}
         rows.append(row)
     return rows
+
+
+def _at(rows: Sequence[dict[str, Any]], x: float, y: float) -> list[dict[str, Any]]:
+    """The first of these images that was cut at this place, to half a pixel; empty where there is none."""
+    return [row for row in rows if abs(row["x"] - x) < 0.5 and abs(row["y"] - y) < 0.5][:1]
+
+
+def _warn_of_small(slide: Slide, regions: Sequence[GradedRegion], config: PrepareConfig) -> None:
+    """Tell of regions so much smaller than their images together that neighbours are half the same tissue."""
+    factor = config.mpp / slide.mpp
+    sides = (config.width * factor, config.columns), (config.height * factor, config.rows)
+    small = []
+    for one in regions:
+        left, top, right, bottom = one.region.outline.bounds
+        for length, (side, count) in zip((right - left, bottom - top), sides, strict=True):
+            if count > 1 and abs(length - side) / (count - 1) < side / 2 and one.region.name not in small:
+                small.append(one.region.name)
+    if small:
+        log.warning(
+            "%s: neighbouring images overlap by more than half in %s (%s): a region should be %d × %d px for "
+            "%d × %d images; mark larger ones, or set columns= and rows=",
+            one_line(slide.path),
+            counted(len(small), "region"),
+            ", ".join([*small[:5], *["…"] * (len(small) > 5)]),
+            *(round(side * count) for side, count in sides),
+            config.columns,
+            config.rows,
+        )
 
 
 def _cut_or_kept(slide: Slide, file: Path, made_from: dict[str, Any], kept: Kept) -> NDArray[np.uint8]:
