@@ -51,7 +51,7 @@ def begin(config: ReviewConfig, out: Path) -> Store:
         create(path, facts, images, tasks, earlier)
         return Store(path)
     store = Store(path)
-    others = [key for key in facts if store.facts.get(key) != facts[key]]
+    others = [{"imported": "readings"}.get(key, key) for key in facts if store.facts.get(key) != facts[key]]
     if store.images != images:
         others.append("images")
     if others:

@@ -47,13 +47,13 @@ def import_readings(
     """
     path = Path(config.readings or "")
     if path.is_dir():
-        table = _of_qupath(path, classes, outside=bool(config.data and config.data.outside))
+        table, problems = _of_qupath(path, classes, outside=bool(config.data and config.data.outside))
         where = table.pop("where").tolist()
     else:
-        table = read_readings(path, classes, vars(config.columns))
+        table, problems = read_readings(path, classes, vars(config.columns)), []
         where = [f"reading {number}" for number in range(1, len(table) + 1)]
     find = _Images(images)
-    numbers, problems = list[int](), list[str]()
+    numbers = list[int]()
     for at, row in enumerate(table.to_dict("records")):
         number, problem = find(row["image"], row["sha256"])
         if row["mode"] != "read":
@@ -100,26 +100,28 @@ class _Images:
     """Finds an image of the review by its content, its name, or the part of its name that is only its own."""
 
     def __init__(self, images: Sequence[Mapping[str, str]]) -> None:
-        self._content = {cells["sha256"]: number for number, cells in enumerate(images)}
+        self._content: dict[str, list[int]] = {}
         self._names: dict[str, set[int]] = {}
         for number, cells in enumerate(images):
             path = Path(cells["image"])
+            self._content.setdefault(cells["sha256"], []).append(number)
             for name in {cells["image"], path.name, path.stem}:
                 self._names.setdefault(name, set()).add(number)
 
     def __call__(self, name: str, sha256: str) -> tuple[int, str]:
         """The image's number, and what is wrong, or blank."""
-        if sha256:
-            number = self._content.get(sha256)
-            return (-1, "is of another content (sha256) than all images") if number is None else (number, "")
         found = self._names.get(name) or self._names.get(Path(name.replace("\\", "/")).name, set())
+        if sha256:
+            same = self._content.get(sha256, [])
+            own = [number for number in same if number in found]  # of copies, the one of that name
+            return ([*own, *same][0], "") if same else (-1, "is of another content (sha256) than all images")
         if len(found) == 1:
             return next(iter(found)), ""
         return -1, "fits several images; write the name with its folder" if found else "is none of the images"
 
 
-def _of_qupath(folder: Path, classes: Sequence[str], *, outside: bool) -> pd.DataFrame:
-    """A reading for each file ``<reader>/<image>.geojson``, by the class of its annotations.
+def _of_qupath(folder: Path, classes: Sequence[str], *, outside: bool) -> tuple[pd.DataFrame, list[str]]:
+    """A reading for each file ``<reader>/<image>.geojson``, by the class of its annotations, and mistakes.
 
     Args:
         folder: of the folders of the readers.
@@ -127,10 +129,10 @@ def _of_qupath(folder: Path, classes: Sequence[str], *, outside: bool) -> pd.Dat
         outside: whether links in the folder may lead out of it.
 
     Raises:
-        UserError: a file can't be read, or does not say one grade; all are listed.
+        UserError: no file of a reader is there.
     """
     require()
-    rows, problems, below = list[dict[str, Any]](), list[str](), Inside(folder, outside=outside)
+    rows, problems, below = list[dict[str, Any]](), _elsewhere(folder), Inside(folder, outside=outside)
     for own in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[:1] != "."):
         for path in sorted(own.iterdir()):
             ending = next((ending for ending in _ENDINGS if path.name.lower().endswith(ending)), None)
@@ -144,8 +146,6 @@ def _of_qupath(folder: Path, classes: Sequence[str], *, outside: bool) -> pd.Dat
                 problems.append(f"  {problem}")
             image = path.name[: -len(ending)]
             rows.append({"reader": own.name, "image": image, "grade": grade, "where": one_line(path)})
-    if problems:
-        raise UserError(f"readings={folder}: these files can't be used:\n" + "\n".join(problems))
     if not rows:
         raise UserError(
             f"readings={folder}: holds no reading; it needs a folder for each reader, named as the reader, "
@@ -153,7 +153,20 @@ def _of_qupath(folder: Path, classes: Sequence[str], *, outside: bool) -> pd.Dat
         )
     table = pd.DataFrame(rows).reindex(columns=[*COLUMNS, "where"], fill_value="")
     numbers = dict.fromkeys(("confidence", "seconds", "order"), math.nan)
-    return table.assign(mode="read", undone=False, **numbers)
+    return table.assign(mode="read", undone=False, **numbers), problems
+
+
+def _elsewhere(folder: Path) -> list[str]:
+    """A line for each GeoJSON that is not directly in a reader's folder: it would be lost without a word."""
+    files = sorted(
+        path for path in folder.rglob("*") if path.name.lower().endswith((".geojson", ".geojson.gz"))
+    )
+    parts = [(path, path.relative_to(folder).parts) for path in files]
+    return [
+        f"  {one_line(path)}: is not directly in a reader's folder; move it to {one_line(folder)}/<reader>/"
+        for path, names in parts
+        if len(names) != 2 and not any(name.startswith(".") for name in names)
+    ]
 
 
 def _grade_of(path: Path, classes: Sequence[str]) -> tuple[str, str]:

@@ -1,6 +1,8 @@
 """Readings of another program."""
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def test_columns_of_another_tool_and_who_goes_on(tmp_path: Path) -> None:
     manifest = pd.read_csv(tmp_path / "review" / "manifest.csv", dtype=str)
     assert manifest["grade"].tolist() == ["poor", "moderate", "well"]
     table.write_text(rows)
-    with pytest.raises(UserError, match="holds a review with other readers, imported"):
+    with pytest.raises(UserError, match="holds a review with other readers, readings;"):
         begin(config, tmp_path / "review")
 
 
@@ -72,6 +74,16 @@ def test_all_readings_that_do_not_fit_are_told(tmp_path: Path) -> None:
     table.write_text("reader,image,grade\na b,i0.png,poor\n")
     with pytest.raises(UserError, match="readers: 'a b' must be up to 40 letters"):
         begun(tmp_path, readers=(), readings=str(table))
+
+
+def test_of_copies_a_reading_is_of_the_image_of_its_name(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    shutil.copyfile(tmp_path / "i0.png", tmp_path / "i3.png")
+    sha256 = hashlib.sha256((tmp_path / "i0.png").read_bytes()).hexdigest()
+    table = tmp_path / "tool.csv"
+    table.write_text(f"reader,image,grade,sha256\na,i0.png,poor,{sha256}\na,i3.png,poor,{sha256}\n")
+    store = begun(tmp_path, readers=(), readings=str(table))
+    assert exported(store, tmp_path)["image"].tolist() == ["i0.png", "i3.png"]
 
 
 def annotation(kind: str | None) -> dict[str, Any]:
@@ -103,13 +115,20 @@ def test_annotations_of_qupath(tmp_path: Path) -> None:
     qupath(tmp_path, "ben", "i2", "Tumor")
     qupath(tmp_path, "ben", "i3", None)
     (tmp_path / "qupath" / "ben" / "i9.json").write_text("{")
+    qupath(tmp_path, "ben", "other", "poor")
+    qupath(tmp_path, ".", "i1", "poor")
+    qupath(tmp_path, "ben/slides", "i1", "poor")
     with pytest.raises(UserError) as told:
         begun(tmp_path, readers=(), readings=str(tmp_path / "qupath"))
     lines = str(told.value).splitlines()
-    assert "i1.geojson: has annotations of several grades (poor, well)" in lines[1]
-    assert "i2.geojson: class 'Tumor' is none of poor, moderate, well" in lines[2]
-    assert "i3.geojson: has no grade" in lines[3]
-    assert "i9.json" in lines[4]
+    assert "ben/slides/i1.geojson: is not directly in a reader's folder; move it to" in lines[1]
+    assert "qupath/i1.geojson: is not directly in a reader's folder" in lines[2]
+    assert "i1.geojson: has annotations of several grades (poor, well)" in lines[3]
+    assert "i2.geojson: class 'Tumor' is none of poor, moderate, well" in lines[4]
+    assert "i3.geojson: has no grade" in lines[5]
+    assert "i9.json" in lines[6]
+    assert "i9.json (ben, i9) is none of the images" in lines[7]
+    assert "other.geojson (ben, other) is none of the images" in lines[8]
     (tmp_path / "elsewhere.geojson").write_text("{}")
     (tmp_path / "qupath" / "ben" / "i7.geojson").symlink_to(tmp_path / "elsewhere.geojson")
     with pytest.raises(UserError, match=r"i7\.geojson: .*outside"):
