@@ -34,7 +34,7 @@ def watch(allowed: Sequence[Path], breach: Callable[[str], None]) -> None:
     A path counts as where it leads to, links resolved; for what is removed or made, as where its folder
     leads to.
     """
-    sys.dont_write_bytecode = True  # of modules that are imported from now on: Python's own files are no breach
+    sys.dont_write_bytecode = True  # of modules that are imported from now on: those files are Python's own
     roots = [form(folder) for folder in allowed for form in (os.path.realpath, os.path.abspath)]
     busy = False
 
