@@ -184,6 +184,11 @@ def test_a_folder_and_a_slide_that_is_cleared_away_are_no_errors(
         await graded(page, [slide, tmp_path])
         assert "is a folder" in await page.js("document.querySelector('#problems li').textContent")
         await page.until("!document.querySelector('#scale').hidden")
+        await page.call(
+            "Emulation.setEmulatedMedia", media="print"
+        )  # whose list has no end that can't be reached
+        assert await page.js("getComputedStyle(document.querySelector('#problems ul')).maxHeight") == "none"
+        await page.call("Emulation.setEmulatedMedia", media="screen")
         await page.js("document.querySelector('#clear').click()")
         await page.choose("#files", [pictures / "0.png"])
         await page.until(f"{DONE} && !document.querySelector('#scale').hidden")
