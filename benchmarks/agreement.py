@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 from simulated_cells import simulated, write_between
+from simulated_readers import confusion
 
-from livergrade.evaluation.arrays import Floats, Ints
+from livergrade.evaluation.arrays import Ints
 from livergrade.evaluation.estimate import Estimate
 from livergrade.evaluation.intervals import wilson
 from livergrade.reading.agreement import together
@@ -79,18 +80,6 @@ CELLS = [
         Cell(patients, 0.85, 0.4, read=0.6),
     )
 ]
-
-
-def confusion(accuracy: float) -> Floats:
-    """What is said (column) of an image of each grade (row), float64 [3, 3]."""
-    rest = 1 - accuracy
-    return np.array(
-        [
-            [accuracy, 0.75 * rest, 0.25 * rest],
-            [rest / 2, accuracy, rest / 2],
-            [0.25 * rest, 0.75 * rest, accuracy],
-        ]
-    )
 
 
 def draw(rng: np.random.Generator, cell: Cell, patients: int) -> tuple[Ratings, Ints]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from simulated_cells import write_between
+from simulated_readers import confusion
 
 from livergrade.evaluation.arrays import Floats, Ints
 from livergrade.evaluation.estimate import paired_difference
@@ -26,18 +27,6 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "agreement.md"
 PATIENTS, IMAGES = 74, 6
 TOO_LOW = np.array([[0.9, 0.1, 0.0], [0.7, 0.3, 0.0], [0.1, 0.6, 0.3]])
 """What a reader says (column) who reads a grade too low, by the true grade."""
-
-
-def near(accuracy: float) -> Floats:
-    """A reader who errs to neighbours three times as often as to the other end, float64 [3, 3]."""
-    rest = 1 - accuracy
-    return np.array(
-        [
-            [accuracy, 0.75 * rest, 0.25 * rest],
-            [rest / 2, accuracy, rest / 2],
-            [0.25 * rest, 0.75 * rest, accuracy],
-        ]
-    )
 
 
 @dataclass(frozen=True)
@@ -56,12 +45,16 @@ class Panel:
 
 
 PANELS = (
-    Panel("three alike (0.85 correct)", (near(0.85),) * 3),
-    Panel("three, one better (0.95, 0.7, 0.7)", (near(0.95), near(0.7), near(0.7))),
-    Panel("three, one reads a grade too low (0.9, 0.9)", (near(0.9), near(0.9), TOO_LOW)),
-    Panel("four, two read a grade too low (0.9, 0.9)", (near(0.9), near(0.9), TOO_LOW, TOO_LOW)),
-    Panel("five, of 0.95 to 0.6", tuple(near(skill) for skill in (0.95, 0.85, 0.75, 0.65, 0.6))),
-    Panel("three, two share a habit (half of the one's answers)", (near(0.85), near(0.7), near(0.7)), 0.5),
+    Panel("three alike (0.85 correct)", (confusion(0.85),) * 3),
+    Panel("three, one better (0.95, 0.7, 0.7)", (confusion(0.95), confusion(0.7), confusion(0.7))),
+    Panel("three, one reads a grade too low (0.9, 0.9)", (confusion(0.9), confusion(0.9), TOO_LOW)),
+    Panel("four, two read a grade too low (0.9, 0.9)", (confusion(0.9), confusion(0.9), TOO_LOW, TOO_LOW)),
+    Panel("five, of 0.95 to 0.6", tuple(confusion(skill) for skill in (0.95, 0.85, 0.75, 0.65, 0.6))),
+    Panel(
+        "three, two share a habit (half of the one's answers)",
+        (confusion(0.85), confusion(0.7), confusion(0.7)),
+        0.5,
+    ),
 )
 
 
