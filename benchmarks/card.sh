@@ -8,7 +8,7 @@
 #   PYTHON  the interpreter                          python3
 #   WORK    runs, caches and packages go there       ${TMPDIR:-/tmp}/livergrade-card
 #   OUT     logs, figures as JSON, runs as archives  $WORK/out
-#   LIMIT   seconds that the part may take           330 for part 1, 400 for part 2
+#   LIMIT   seconds that the part may take           400
 #   MODELS  the networks                             the paper's five
 #   EPOCHS, BATCH   of the sweep                     3, 128
 #   CASES   whose steps are timed                    those of benchmarks/card.py steps
@@ -30,12 +30,13 @@ if [[ ${TINY:-0} == 1 ]]; then
   CASES=${CASES:-resnet50:4}
   run=(trainer=cpu trainer.limit_batches=2 trainer.map_patients=1 data.image_size=32 data.synthetic.scale=0.05)
   run+=(augment.test_views=upright)
-  card=(--tiny --device cpu)
+  card=(--tiny --device cpu) repeat=(--tiny) REPEATED=${MODELS##*,}
   bench=(--device cpu --models "${MODELS##*,}" --size 32 --batch 4 --steps 2 --epochs 1 --matrix 128 --scale 0.05)
 else
-  slower=1 LIMIT=${LIMIT:-$((part == 1 ? 330 : 400))} EPOCHS=${EPOCHS:-3} BATCH=${BATCH:-128} CASES=${CASES:-}
+  slower=1 LIMIT=${LIMIT:-400} EPOCHS=${EPOCHS:-3} BATCH=${BATCH:-128} CASES=${CASES:-}
   MODELS=${MODELS:-vgg16,resnet50,cbam,senet,sknet}
-  run=() card=() bench=(--models "$MODELS" --epochs 1)
+  REPEATED=senet,vgg16,cbam
+  run=() card=() repeat=(--lanes 12) bench=(--models "$MODELS" --epochs 1)
 fi
 whole_run=(trainer.progress=false ${run[@]+"${run[@]}"})
 
@@ -84,6 +85,8 @@ part_1() {
   cohorts=("$LIVERGRADE_CACHE"/synthetic-*)
   step predict 40 "$PYTHON" -m livergrade.predict run="$WORK/demo" "${cohorts[0]}"/images/P00* out="$WORK/graded"
   keep demo
+  step repeat 80 "$PYTHON" benchmarks/repeat.py --models "$REPEATED" --kernels deterministic \
+    ${repeat[@]+"${repeat[@]}"} --json "$OUT/repeat.json"
   step gpu 230 "$PYTHON" benchmarks/gpu.py "${bench[@]}" --json "$OUT/gpu.json"
 }
 

@@ -1,7 +1,7 @@
 """What a GPU gives: views, and training of the five networks against the bare loop, timm and the card.
 
     python benchmarks/gpu.py [--models senet,cbam] [--size 224] [--batch 128] [--steps 80] [--compile MODE]
-        [--json FILE]
+        [--graph] [--json FILE]
 
 One command for a machine with a GPU; where there is none it runs on the CPU, which shows that it works and no
 more. For each network, images a second in bf16 and channels last of: livergrade's whole epoch and its steps
@@ -132,9 +132,8 @@ def timms_step(setting: Setting, repeats: int, pairs: int) -> tuple[float, float
 
 def network(chosen: argparse.Namespace, name: str, limits: tuple[float, float]) -> dict[str, float]:
     """All figures of one network, in images a second."""
-    setting = Setting(
-        name, chosen.size, chosen.batch, chosen.steps, chosen.device, chosen.compile, chosen.scale
-    )
+    options = ("size", "batch", "steps", "device", "compile", "graph", "scale")
+    setting = Setting(name, **{option: getattr(chosen, option) for option in options})
     operations, traffic = work(name, chosen.size)
     whole = livergrade_epoch(setting, chosen.epochs)
     bare = bare_loop(setting, ready_views(setting), chosen.epochs)
@@ -164,6 +163,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.2, help="of the cohort, of 1665 x 1393 px")
     parser.add_argument("--matrix", type=int, default=8192 if gpu else 512, help="side of the product")
     parser.add_argument("--compile", choices=("default", "reduce-overhead", "max-autotune"))
+    parser.add_argument("--graph", action="store_true", help="trainer.graph=true")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if gpu else "cpu")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
@@ -172,7 +172,7 @@ def main() -> None:
     print(
         f"{torch.cuda.get_device_name() if chosen.device == 'cuda' else 'CPU'}, torch {torch.__version__}: "
         f"{limits[0] / 1e12:.1f} TFLOP/s in a bf16 product, {limits[1] / 1e9:.0f} GB/s in a copy; "
-        f"{chosen.size} px, batch {chosen.batch}, compile: {chosen.compile}\n"
+        f"{chosen.size} px, batch {chosen.batch}, compile: {chosen.compile}, graph: {chosen.graph}\n"
         f"views: {made:,.0f} a second from an array on the device\n"
     )
     facts: dict[str, Any] = {

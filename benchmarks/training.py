@@ -1,7 +1,7 @@
 """Images a second of a whole epoch of training: ours against a bare loop, and against other trainers.
 
     python benchmarks/training.py [--model resnet50] [--size 96] [--batch 16] [--steps 20] [--rounds 5]
-        [--lht CHECKOUT] [--timm CHECKOUT] [--json FILE]
+        [--graph] [--lht CHECKOUT] [--timm CHECKOUT] [--json FILE]
 
 An epoch of livergrade is what `python -m livergrade.train` runs, from its start to the start of the next:
 views made from the cache, steps, metrics, confusion matrices, TensorBoard, both checkpoints. Only the passes
@@ -76,6 +76,7 @@ class Setting:
         steps: of an epoch.
         device: ``cpu``, or ``cuda``: bf16 autocast and channels last, in all loops.
         compile: mode of torch.compile, or None.
+        graph: whether steps are recorded as CUDA graphs, as ``trainer.graph`` has it.
         scale: of the embedded cohort's images.
         manifest: another cohort.
     """
@@ -86,6 +87,7 @@ class Setting:
     steps: int = 20
     device: str = "cpu"
     compile: str | None = None
+    graph: bool = False
     scale: float = 0.2
     manifest: str | None = None
 
@@ -99,7 +101,8 @@ class Setting:
             config.data.name, config.data.manifest = "manifest", self.manifest
         config.trainer.accelerator = "gpu" if self.device == "cuda" else "cpu"
         config.trainer.max_epochs, config.trainer.limit_batches = epochs, self.steps
-        config.trainer.compile, config.trainer.progress = self.compile, False
+        config.trainer.compile, config.trainer.graph = self.compile, self.graph
+        config.trainer.progress = False
         return config
 
     def data(self, config: TrainConfig) -> GradingData:
@@ -241,11 +244,11 @@ def livergrade_epoch(setting: Setting, epochs: int = 1) -> Rate:
     data = setting.data(config)
     task = make_task(config, data.cohort.classes, "")
     with tempfile.TemporaryDirectory() as run:
-        trainer = make_trainer(config.trainer, Path(run), validated="val" in data.test_splits)
+        trainer = make_trainer(config.trainer, Path(run), validated="val" in data.test_splits, trained=config)
         clock = Clock()
         trainer.callbacks.insert(0, clock)  # type: ignore[attr-defined]
         if config.trainer.compile:
-            task.net.compile(mode=config.trainer.compile)
+            task.net.compile(mode=config.trainer.compile, dynamic=False)  # as livergrade.train
         trainer.fit(task, data)
         left = {path.name for path in Path(run, "checkpoints").iterdir()}
         assert left == {"best.ckpt", "last.ckpt"}, left
@@ -393,6 +396,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if gpu else "cpu")
     parser.add_argument("--compile", choices=("default", "reduce-overhead", "max-autotune"))
+    parser.add_argument("--graph", action="store_true", help="trainer.graph=true")
     parser.add_argument("--threads", type=int, default=1, help="on a CPU")
     parser.add_argument("--scale", type=float, default=0.2, help="of the embedded cohort, of 1665 x 1393 px")
     parser.add_argument("--manifest", help="of a cohort of your own instead")

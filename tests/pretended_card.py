@@ -7,8 +7,9 @@ transfer, and every wait of the host (a value that it reads, ``nonzero``, a bool
 from or to pinned memory). A copy to pinned memory without waiting arrives when an event that was recorded
 after it is synchronised, and not before; until then the memory holds what no test can take for a value.
 
-What it cannot show: how long anything takes on a card, kernels of CUDA, streams that run at the same time,
-and autocast of CUDA, in whose place that of the CPU is with the same dtype.
+What it cannot show: how long anything takes on a card, kernels of CUDA, streams that run at the same time
+(but copies beside the steps read what they copy as late as they may), graphs, and autocast of CUDA, in whose
+place that of the CPU is with the same dtype.
 """
 
 from __future__ import annotations
@@ -123,6 +124,10 @@ class OnCard(torch.Tensor):
     is_cuda = property(lambda self: True)  # type: ignore[assignment]
     is_cpu = property(lambda self: False)  # type: ignore[assignment]
 
+    def data_ptr(self) -> int:
+        """Address of the first number."""
+        return self.held.data_ptr()
+
     def get_device(self) -> int:
         """Number of the card."""
         return 0
@@ -204,6 +209,7 @@ class _Copies:
     def __init__(self) -> None:
         self.lock, self.pinned = threading.Lock(), set()  # type: ignore[var-annotated]
         self.number, self.waiting = 0, collections.deque()  # type: ignore[var-annotated]
+        self.beside = False
 
     def pin(self, tensor: torch.Tensor) -> torch.Tensor:
         self.pinned.add(tensor.untyped_storage()._cdata)
@@ -213,17 +219,24 @@ class _Copies:
         return tensor.untyped_storage()._cdata in self.pinned
 
     def later(self, target: torch.Tensor, source: torch.Tensor) -> None:
-        with self.lock:
+        with self.lock, torch.no_grad():
             self.number += 1
-            self.waiting.append((self.number, target, source.clone()))
-        with torch.no_grad():
+            # A copy in the order of the steps has the value of now; one beside them may come later.
+            self.waiting.append([self.number, target, source if self.beside else source.clone(), self.beside])
             target.fill_(torch.nan if target.is_floating_point() else 77)
+
+    def read(self, number: int) -> None:
+        """Have the copies up to one read what they copy: the steps wait for them."""
+        with self.lock, torch.no_grad():
+            for copy in self.waiting:
+                if copy[0] <= number and copy[3]:
+                    copy[2:] = copy[2].clone(), False
 
     def arrive(self, number: int) -> None:
         """Finish the copies up to one."""
         with self.lock, torch.no_grad():
             while self.waiting and self.waiting[0][0] <= number:
-                _, target, source = self.waiting.popleft()
+                _, target, source, _ = self.waiting.popleft()
                 target.copy_(source)
 
 
@@ -231,7 +244,7 @@ COPIES = _Copies()
 
 
 class _Event:
-    """An event of the card's only stream."""
+    """An event of a stream."""
 
     def __init__(self, **_: object) -> None:
         self.number = COPIES.number
@@ -245,6 +258,28 @@ class _Event:
 
     def query(self) -> bool:
         return not COPIES.waiting or COPIES.waiting[0][0] > self.number
+
+
+class _Stream:
+    """A stream: the one of the steps, or one beside it, on which nothing but copies is done."""
+
+    def wait_stream(self, _other: object) -> None:
+        """What was asked for so far is done already."""
+
+    def wait_event(self, event: _Event) -> None:
+        COPIES.read(event.number)
+
+    def record_event(self) -> _Event:
+        return _Event()
+
+
+@contextlib.contextmanager
+def _on_stream(_stream: _Stream) -> Iterator[None]:
+    COPIES.beside = True
+    try:
+        yield
+    finally:
+        COPIES.beside = False
 
 
 def _copied(target: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
@@ -422,6 +457,11 @@ def _patches() -> Iterator[Any]:
 
     yield mock.patch.object(torch.cuda, "synchronize", synchronize)
     yield mock.patch.object(torch.cuda, "Event", _Event)
+    yield mock.patch.object(torch.cuda, "Stream", _Stream)
+    yield mock.patch.object(torch.cuda, "current_stream", _Stream)
+    yield mock.patch.object(torch.cuda, "stream", _on_stream)
+    no_graphs = mock.Mock(side_effect=RuntimeError("a pretended card has no graphs"))
+    yield mock.patch.object(torch.cuda, "make_graphed_callables", no_graphs)
     autocast = _autocast(torch.autocast)
     for owner in (torch, torch.amp, torch.amp.autocast_mode):
         yield mock.patch.object(owner, "autocast", autocast)

@@ -9,6 +9,8 @@ CONFIGURATION_D = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Number of channels and of convolutions of each stage."""
 HIDDEN = 4096
 """Number of features of each of the two hidden layers behind the convolutions."""
+GRID = 7
+"""Rows and columns of features that the hidden layers take."""
 
 
 class VGG(nn.Module):
@@ -28,9 +30,9 @@ class VGG(nn.Module):
                 channels = planes
             layers.append(nn.MaxPool2d(2, 2))
         self.features = nn.Sequential(*layers)
-        self.avgpool = nn.AdaptiveAvgPool2d(7)
+        self.avgpool = nn.AdaptiveAvgPool2d(GRID)
         hidden = [
-            *(nn.Linear(512 * 7 * 7, HIDDEN), nn.ReLU(inplace=True), nn.Dropout()),
+            *(nn.Linear(512 * GRID * GRID, HIDDEN), nn.ReLU(inplace=True), nn.Dropout()),
             *(nn.Linear(HIDDEN, HIDDEN), nn.ReLU(inplace=True), nn.Dropout()),
         ]
         head = nn.Linear(HIDDEN, num_classes)
@@ -38,8 +40,31 @@ class VGG(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``float [B, 3, H, W]`` → logits ``float [B, num_classes]``."""
-        logits: Tensor = self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+        features = self.features(x)
+        if torch.are_deterministic_algorithms_enabled():  # the pooling's gradient has no such kernel on a GPU
+            features = pooled_by_products(features)
+        else:
+            features = self.avgpool(features)
+        logits: Tensor = self.classifier(torch.flatten(features, 1))
         return logits
+
+
+def pooled_by_products(features: Tensor) -> Tensor:
+    """Average ``float [B, C, H, W]`` over a grid of :data:`GRID` as ``nn.AdaptiveAvgPool2d`` does.
+
+    The mean over a rectangle is a mean over its rows of means over its columns: two products of matrices.
+    """
+    rows, columns = (_cell_means(side).to(features) for side in features.shape[-2:])
+    return rows @ features @ columns.mT
+
+
+def _cell_means(side: int) -> Tensor:
+    """Return weights ``float [GRID, side]`` whose products with a line are the means of its cells."""
+    cells = torch.arange(GRID)
+    first, beyond = cells * side // GRID, -(-(cells + 1) * side // GRID)
+    place = torch.arange(side)
+    inside = (place >= first[:, None]) & (place < beyond[:, None])
+    return inside / inside.sum(1, keepdim=True)
 
 
 def vgg16(num_classes: int) -> VGG:

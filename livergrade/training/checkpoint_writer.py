@@ -22,8 +22,8 @@ class HostCopy:
     Args:
         state: any nesting of containers; tensors are copied, all else is kept.
         spare: tensors of an earlier copy of a like state, to be overwritten: new memory costs as much again.
-        still: addresses of tensors in the host's memory that do not change before :meth:`wait` returned; a
-            thread copies them.
+        still: addresses of tensors that do not change before :meth:`hold` was called: they are copied beside
+            the next step, in the host's memory by a thread, from a GPU on a stream of its own.
 
     Attributes:
         content: the same with the copies, which are valid once :meth:`wait` returned.
@@ -35,18 +35,19 @@ class HostCopy:
     ) -> None:
         self.spare, self.tensors, self.still = spare, list[Tensor](), still
         self.left: list[tuple[Tensor, Tensor]] = []
+        self.left_on_gpu: list[tuple[Tensor, Tensor]] = []
         self.from_gpu = False
         with torch.no_grad():
             self.content: dict[str, Any] = apply_to_collection(dict(state), Tensor, self._copy)
         self.spare = []
-        self.copied = torch.cuda.Event() if self.from_gpu else None  # type: ignore[no-untyped-call]
-        if self.copied:
-            self.copied.record()
+        self.copied: list[torch.cuda.Event] = []
+        if self.from_gpu:
+            self._copy_from_gpu()
         self.thread = threading.Thread(target=self._copy_rest, name="checkpoint's copy")
         self.thread.start()
 
     def _copy(self, tensor: Tensor) -> Tensor:
-        """Copy one tensor; on a GPU in the order of the steps, so that a later one changes nothing in it."""
+        """Copy one tensor, or note it; on a GPU in the order of the steps, which can't change it then."""
         on_gpu = tensor.device.type == "cuda"
         self.from_gpu |= on_gpu
         place = len(self.tensors)
@@ -55,10 +56,26 @@ class HostCopy:
         if target is None or (target.shape, target.dtype, target.stride()) != kind:
             target = torch.empty_like(tensor, device="cpu", pin_memory=on_gpu)
         self.tensors.append(target)
-        if not on_gpu and tensor.data_ptr() in self.still:
-            self.left.append((target, tensor.detach()))
+        if tensor.data_ptr() in self.still:
+            (self.left_on_gpu if on_gpu else self.left).append((target, tensor.detach()))
             return target
         return target.copy_(tensor.detach(), non_blocking=on_gpu)
+
+    def _copy_from_gpu(self) -> None:
+        """Start the copies that were noted, after what the GPU has to do so far and beside what comes."""
+        steps, beside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        beside.wait_stream(steps)
+        with torch.cuda.stream(beside):
+            for target, tensor in self.left_on_gpu:
+                target.copy_(tensor, non_blocking=True)
+        self.left_on_gpu.clear()
+        self.copied = [steps.record_event(), beside.record_event()]
+
+    def hold(self) -> None:
+        """Let what changes the tensors come after their copies: the host waits for its own, a GPU for its."""
+        self.thread.join()
+        for event in self.copied:
+            torch.cuda.current_stream().wait_event(event)
 
     def _copy_rest(self) -> None:
         for target, tensor in self.left:
@@ -68,8 +85,8 @@ class HostCopy:
     def wait(self) -> None:
         """Wait until all is copied."""
         self.thread.join()
-        if self.copied is not None:
-            self.copied.synchronize()
+        for event in self.copied:
+            event.synchronize()
 
     def finite(self) -> bool:
         """Return whether every weight of the network is a finite number."""
@@ -109,9 +126,9 @@ class BackgroundWriter(CheckpointIO):
         self.optimizers = optimizers
 
     def finish_copies(self) -> None:
-        """Wait until all is copied: a weight that was given is changed now."""
+        """Have all copied first: a weight that was given is changed now."""
         while self.latest:
-            self.latest.pop().thread.join()
+            self.latest.pop().hold()
 
     def _still(self) -> set[int]:
         """Addresses of the weights, and of the state, that the optimizers alone change."""
@@ -120,7 +137,7 @@ class BackgroundWriter(CheckpointIO):
             for optimizer in self.optimizers
             for values in (*(group["params"] for group in optimizer.param_groups), *optimizer.state.values())
             for tensor in (values.values() if isinstance(values, dict) else values)
-            if isinstance(tensor, Tensor) and tensor.device.type == "cpu" and tensor.numel()
+            if isinstance(tensor, Tensor) and tensor.device.type in ("cpu", "cuda") and tensor.numel()
         }
 
     def save_checkpoint(

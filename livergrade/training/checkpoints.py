@@ -54,8 +54,9 @@ class WholeCheckpointIO(TorchCheckpointIO):
         """Write ``checkpoint``."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         try:
-            with atomic_write(Path(path)) as part:
-                torch.save(checkpoint, part)
+            # Given a path, PyTorch closes the file without releasing Python's lock: training stands still.
+            with atomic_write(Path(path)) as part, part.open("wb") as file:
+                torch.save(checkpoint, file)
             self.written.add(Path(path).absolute())
         except (OSError, RuntimeError) as error:
             # PyTorch's writer reports a full disk as a RuntimeError.

@@ -16,6 +16,7 @@ from livergrade.training.board import Board
 from livergrade.training.callbacks import run_callbacks
 from livergrade.training.checkpoints import checkpoint_writer
 from livergrade.training.near_duplicates import NearDuplicatesAcrossSplit
+from livergrade.training.step_graph import RecordedSteps
 
 REFUSED = (MisconfigurationException, ValueError, TypeError, RuntimeError)
 """What Lightning raises for a device, strategy or precision that can't be used."""
@@ -80,6 +81,7 @@ def make_trainer(
                     ema=trained.optim.ema if trained else None,
                 ),
                 NearDuplicatesAcrossSplit(run),
+                *_recorded_steps(config, trained),
             ],
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -89,6 +91,12 @@ def make_trainer(
         )
     except REFUSED as error:
         raise _refusal(config, error) from error
+
+
+def _recorded_steps(config: TrainerConfig, trained: TrainConfig | None) -> list[RecordedSteps]:
+    if trained is None or not config.graph:
+        return []
+    return [RecordedSteps(batch=trained.data.batch_size, compiled=config.compile is not None)]
 
 
 def check_trainer(config: TrainerConfig) -> None:

@@ -159,7 +159,7 @@ def test_a_step_that_fails_stops_no_other(tmp_path: Path) -> None:
     done = script(tmp_path, "1", PYTHON="/bin/false")
     assert done.returncode == 1
     codes = dict(re.findall(r"^## (.+): exit code (\d+) after \d+ s$", done.stdout, re.MULTILINE))
-    assert set(codes) >= {"versions", "views", "nets", "train", "predict", "archive of demo", "gpu"}
+    assert set(codes) >= {"versions", "views", "nets", "train", "predict", "archive of demo", "repeat", "gpu"}
     assert "0" not in {code for name, code in codes.items() if name != "cohort"}  # where .gpu exists
 
 
@@ -172,7 +172,7 @@ def test_no_step_starts_once_the_part_has_had_its_time(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_both_parts_are_rehearsed_to_their_end(tmp_path: Path) -> None:
     steps = {
-        "1": ["versions", "views", "nets", "train", "predict", "archive of demo", "gpu"],
+        "1": ["versions", "views", "nets", "train", "predict", "archive of demo", "repeat", "gpu"],
         "2": ["sweep", "epochs", "archive of sweep", "steps"],
     }
     for part, names in steps.items():
@@ -183,5 +183,5 @@ def test_both_parts_are_rehearsed_to_their_end(tmp_path: Path) -> None:
         assert done.returncode == 0
         assert (tmp_path / "out" / f"part_{part}.log").read_text() == done.stdout
     left = {path.name for path in (tmp_path / "out").iterdir()}
-    figures = {f"{name}.json" for name in ("views", "nets", "gpu", "epochs", "steps")}
+    figures = {f"{name}.json" for name in ("views", "nets", "repeat", "gpu", "epochs", "steps")}
     assert left == figures | {"part_1.log", "part_2.log", "demo.tgz", "sweep.tgz"}

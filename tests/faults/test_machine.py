@@ -154,16 +154,11 @@ NOT_DETERMINISTIC = (
 )
 
 
-@pytest.mark.parametrize(
-    ("model", "prevents"),
-    [
-        ("vgg16", {"AdaptiveAvgPool2DBackward0"}),
-        *((model, set()) for model in ("resnet50", "cbam", "senet", "sknet")),
-    ],
-)
-def test_what_prevents_deterministic_training_on_a_gpu(model: str, prevents: set[str]) -> None:
+@pytest.mark.parametrize("model", ["vgg16", "resnet50", "cbam", "senet", "sknet"])
+def test_nothing_prevents_deterministic_training_on_a_gpu(model: str, monkeypatch) -> None:
     from livergrade.models.build import build
 
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: True)
     with torch.device("meta"):  # which writes the same graph, and computes nothing
         logits = build(model, 3).train()(torch.empty(2, 3, 64, 64))
         loss = torch.nn.functional.cross_entropy(logits, torch.zeros(2, dtype=torch.long))
@@ -175,7 +170,7 @@ def test_what_prevents_deterministic_training_on_a_gpu(model: str, prevents: set
             open_nodes += [before for before, _ in node.next_functions]
     names = {node.name() for node in seen}
     assert "ConvolutionBackward0" in names
-    assert {name for name in names if name.startswith(NOT_DETERMINISTIC)} == prevents
+    assert not {name for name in names if name.startswith(NOT_DETERMINISTIC)}
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path, caplog) -> None:

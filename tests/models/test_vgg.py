@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchvision
 
-from livergrade.models.vgg import VGG
+from livergrade.models.vgg import VGG, pooled_by_products
 
 
 def test_tensors_are_named_and_shaped_as_torchvisions() -> None:
@@ -31,3 +31,13 @@ def test_the_start_keeps_the_scale_of_the_activations(network: Callable[[str], t
     assert len(scales) == 13
     assert min(scales) > 1
     assert max(scales) < 30
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 7), (8, 5), (14, 16)])
+def test_products_of_matrices_average_as_the_pooling_does(size: tuple[int, int]) -> None:
+    features = torch.randn(2, 4, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    features.requires_grad_()
+    results = [torch.nn.AdaptiveAvgPool2d(7)(features), pooled_by_products(features)]
+    gradients = [torch.autograd.grad(each.square().sum(), features)[0] for each in results]
+    torch.testing.assert_close(*results)
+    torch.testing.assert_close(*gradients)

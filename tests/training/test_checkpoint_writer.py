@@ -11,6 +11,7 @@ from lightning.fabric.plugins import CheckpointIO
 
 from livergrade.errors import UserError
 from livergrade.training.checkpoint_writer import BackgroundWriter
+from tests.pretended_card import pretended_card
 
 
 class SlowDisk(CheckpointIO):
@@ -94,6 +95,31 @@ def test_weights_that_change_after_a_step_are_written_as_they_were(slow, tmp_pat
             weight.fill_(step + 2.0)
     writer.teardown()
     assert disk.written == [(f"{step}.ckpt", step + 1) for step in range(5)]
+
+
+def test_on_a_card_weights_are_copied_beside_the_step_and_all_else_at_once(tmp_path: Path) -> None:
+    class Kept(SlowDisk):
+        def save_checkpoint(self, checkpoint, path, storage_options=None) -> None:
+            state = checkpoint["state_dict"]
+            self.written.append((float(state["net.weight"][0]), float(state["net.mean"][0])))
+
+    with pretended_card() as counts:
+        disk = Kept()
+        writer = BackgroundWriter(disk)
+        weight, mean = torch.nn.Parameter(torch.ones(1000, device="cuda")), torch.ones(1000, device="cuda")
+        writer.until_next_step([torch.optim.SGD([weight], lr=1)])
+        for step in range(3):
+            counts.taken()
+            writer.save_checkpoint(
+                {"state_dict": {"net.weight": weight.detach(), "net.mean": mean}}, tmp_path / f"{step}.ckpt"
+            )
+            mean.fill_(step + 2.0)  # by the forward pass of the next step
+            writer.finish_copies()
+            assert not counts.waits
+            with torch.no_grad():
+                weight.fill_(step + 2.0)
+        writer.teardown()
+    assert disk.written == [(1, 1), (2, 2), (3, 3)]
 
 
 def test_weights_that_are_no_numbers_are_not_written(slow, tmp_path: Path) -> None:
