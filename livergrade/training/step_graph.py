@@ -57,7 +57,7 @@ class RecordedSteps(Callback):
         except RuntimeError as error:  # too little memory, or an operation for which the host waits
             reason = str(error).splitlines()[0]
             raise UserError(
-                f"trainer.graph=true: a step of this network can't be recorded ({reason}); set trainer.graph=false"
+                f"trainer.graph=true: this network can't be recorded ({reason}); set trainer.graph=false"
             ) from error
         self.network = pl_module.net
 
