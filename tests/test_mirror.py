@@ -42,6 +42,7 @@ NOT_OF_ONE_MODULE: dict[str, str] = {
     "faults/test_signals.py": "commands that are told to end while they read hostile files",
     "models/test_references.py": "our networks against others' of the same papers",
     "inference/test_second_start.py": "predict started again into one folder",
+    "reading/test_contact_sheet.py": "the contact sheet of the page in a browser",
     "reading/test_review_accessibility.py": "the page in a browser, by axe-core and by fingers",
     "reading/test_review_page.py": "the page in a browser",
     "test_docs.py": "the documentation",

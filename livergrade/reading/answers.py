@@ -15,6 +15,7 @@ from livergrade.reading.store import Reading, RefusedError
 REASONS = ("quality", "no_tissue", "wrong_stain", "artefact", "other_reason")
 """Why an image may be left out; the page has the words for them."""
 KEEP = "keep"
+NO_SHEET = "there is no contact sheet but in mode=confirm"
 _Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 _LONGEST_SECONDS = 1e6
 
@@ -31,6 +32,15 @@ class SentReading(msgspec.Struct, forbid_unknown_fields=True):
     confidence: Annotated[int, msgspec.Meta(ge=1, le=5)] | None
     seconds: float
     comment: Annotated[str, msgspec.Meta(max_length=2000)]
+
+
+class SentDecision(msgspec.Struct, forbid_unknown_fields=True):
+    """What is decided of several images of the contact sheet at once; without a choice it is taken back."""
+
+    id: _Id
+    places: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=10**7)]], msgspec.Meta(min_length=1)]
+    choice: Annotated[str, msgspec.Meta(max_length=200)] | None
+    excluded: bool
 
 
 class SentUndo(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,8 +83,7 @@ def checked(sent: SentReading, facts: Mapping[str, Any]) -> Reading:
     Raises:
         RefusedError: it is none.
     """
-    if {"choice": sent.choice, "excluded": sent.excluded} not in choices(facts):
-        raise RefusedError("there is no such answer")
+    _require_choice(sent, facts)
     if not math.isfinite(sent.seconds) or not 0 <= sent.seconds <= _LONGEST_SECONDS:
         raise RefusedError("seconds: is no time")
     comment = one_line(" ".join(sent.comment.split()))
@@ -90,3 +99,38 @@ def checked(sent: SentReading, facts: Mapping[str, Any]) -> Reading:
         seconds=round(sent.seconds, 2),
         comment=comment,
     )
+
+
+def decided(sent: SentDecision, facts: Mapping[str, Any]) -> list[Reading]:
+    """A reading of each image of a decision; none if it is taken back.
+
+    The number of a reading is that of the decision with the image's place, so that a decision that is sent
+    again is the same readings.
+
+    Raises:
+        RefusedError: the review has no contact sheet or no such answer, or an image is named twice.
+    """
+    if facts["mode"] != "confirm":
+        raise RefusedError(NO_SHEET)
+    if len(set(sent.places)) < len(sent.places):
+        raise RefusedError("an image is named twice")
+    if sent.choice is None:
+        return []
+    _require_choice(sent, facts)
+    return [
+        Reading(
+            id=f"{sent.id[:24]}{place:08x}",
+            place=place,
+            grade=None,
+            excluded=sent.choice if sent.excluded else None,
+            confidence=None,
+            seconds=None,
+            comment="",
+        )
+        for place in sent.places
+    ]
+
+
+def _require_choice(sent: SentReading | SentDecision, facts: Mapping[str, Any]) -> None:
+    if {"choice": sent.choice, "excluded": sent.excluded} not in choices(facts):
+        raise RefusedError("there is no such answer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -19,15 +20,27 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from livergrade.io.pixel_reading import PixelReading
-from livergrade.reading.answers import SentReading, SentToken, SentUndo, checked, choices, parse
+from livergrade.reading.answers import (
+    KEEP,
+    NO_SHEET,
+    SentDecision,
+    SentReading,
+    SentToken,
+    SentUndo,
+    checked,
+    choices,
+    decided,
+    parse,
+)
 from livergrade.reading.guard import Guard
-from livergrade.reading.pictures import picture
+from livergrade.reading.pictures import picture, small_picture
 from livergrade.reading.store import RefusedError, Store
 from livergrade.reading.tiles import Tiles
 
 PAGE = Path(__file__).with_name("page")
 FILES = {
     "/": ("review.html", "text/html; charset=utf-8"),
+    "/sheet.js": ("sheet.js", "text/javascript; charset=utf-8"),
     "/review.js": ("review.js", "text/javascript; charset=utf-8"),
     "/picture.js": ("picture.js", "text/javascript; charset=utf-8"),
     "/slide.js": ("slide.js", "text/javascript; charset=utf-8"),
@@ -76,6 +89,9 @@ class Server:
             Route("/favicon.ico", self._no_icon, methods=["GET"]),
             Route("/session", self._enter, methods=["POST"]),
             Route("/state", self._of_reader(self._state), methods=["GET"]),
+            Route("/state/{place:int}", self._of_reader(self._state), methods=["GET"]),
+            Route("/sheet", self._of_reader(self._sheet), methods=["GET"]),
+            Route("/small/{place:int}", self._of_reader(self._small), methods=["GET"]),
             Route("/image/{place:int}", self._of_reader(self._image), methods=["GET"]),
             Route("/slide/{place:int}", self._of_reader(self._slide), methods=["GET"]),
             Route(
@@ -84,6 +100,7 @@ class Server:
                 methods=["GET"],
             ),
             Route("/reading", self._of_reader(self._read), methods=["POST"]),
+            Route("/decision", self._of_reader(self._decide), methods=["POST"]),
             Route("/undo", self._of_reader(self._undo), methods=["POST"]),
             Route("/{path:path}", self._nothing, methods=["GET", "POST"]),
         ]
@@ -149,7 +166,20 @@ class Server:
         return answered
 
     async def _state(self, request: Request, reader: str) -> Response:
-        return JSONResponse(await self._stored(state, self.store, reader))
+        return JSONResponse(await self._stored(state, self.store, reader, request.path_params.get("place")))
+
+    async def _sheet(self, request: Request, reader: str) -> Response:
+        return JSONResponse(await self._stored(sheet, self.store, reader))
+
+    async def _small(self, request: Request, reader: str) -> Response:
+        number = self._number(request, reader)
+        if self.store.facts.get("slides"):
+            content = await self._of_slide(self._tiles.small, number)
+        else:
+            cells = self.store.images[number]
+            path = Path(self.store.facts["root"]) / cells["image"]
+            content = await run_in_threadpool(small_picture, path, cells["sha256"], self.reading)
+        return Response(content, media_type="image/jpeg")
 
     async def _image(self, request: Request, reader: str) -> Response:
         cells = self.store.images[self._number(request, reader)]
@@ -182,24 +212,40 @@ class Server:
         image = self.tasks[reader][reading.place]
         return JSONResponse({"revealed": self.store.facts["revealed"].get(str(image))})
 
+    async def _decide(self, request: Request, reader: str) -> Response:
+        sent = parse(await request.body(), SentDecision)
+        if readings := decided(sent, self.store.facts):
+            await self._stored(self.store.add, reader, *readings)
+        else:
+            await self._stored(self.store.take_back, reader, sent.id, frozenset(sent.places))
+        return JSONResponse({})
+
     async def _undo(self, request: Request, reader: str) -> Response:
         sent = parse(await request.body(), SentUndo)
         await self._stored(self.store.undo, reader, sent.id, sent.reading)
         return JSONResponse({})
 
 
-def state(store: Store, reader: str) -> dict[str, Any]:
+def state(store: Store, reader: str, place: int | None = None) -> dict[str, Any]:
     """Where a reader is: what the page shows.
+
+    Args:
+        store: the review's database.
+        reader: who reads.
+        place: the image that is shown, in the reader's order; None: the next one that is to be read.
 
     Returns:
         ``reader``, ``mode``, ``classes``, ``choices``, ``total`` and ``done`` (images), ``place`` (the next
         image in the reader's order; None: all are read), ``slides`` (whether they are slides), ``mpp`` (µm
         per pixel of that image; None: not known), ``shown`` (the answers of others, if they are to be seen),
-        and ``last`` (id of the reading that can be undone, or None).
+        ``known`` (in ``mode=confirm`` what is known of that image, as `sheet` has it; else None), and
+        ``last`` (id of the reading that can be undone, or None).
     """
     tasks, readings = store.tasks(reader), store.valid(reader)
-    done = {row["place"] for row in readings}
-    place = next((place for place in range(len(tasks)) if place not in done), None)
+    done = {row["place"]: row for row in readings}
+    if place is None:
+        place = next((place for place in range(len(tasks)) if place not in done), None)
+    confirms = store.facts["mode"] == "confirm"
     cells: Mapping[str, str] = {} if place is None else store.images[tasks[place]]
     return {
         "reader": reader,
@@ -212,8 +258,43 @@ def state(store: Store, reader: str) -> dict[str, Any]:
         "slides": bool(store.facts.get("slides")),
         "mpp": float(cells["mpp"]) if cells.get("mpp") else None,
         "shown": [] if place is None else store.facts["shown"].get(str(tasks[place]), []),
+        "known": _known(cells, done.get(place)) if confirms and place is not None else None,
         "last": readings[-1]["id"] if readings else None,
     }
+
+
+def sheet(store: Store, reader: str) -> dict[str, Any]:
+    """All images of a review in ``mode=confirm`` at once.
+
+    Returns:
+        ``images``, by patient and then by name, each with its ``place`` in the reader's order, ``patient``,
+        recorded ``grade`` and ``choice`` (what the reader decided; None: nothing yet); and ``last`` as in
+        `state`.
+
+    Raises:
+        RefusedError: the review has another mode, in which the recorded grades are not to be seen.
+    """
+    if store.facts["mode"] != "confirm":
+        raise RefusedError(NO_SHEET)
+    tasks, readings = store.tasks(reader), store.valid(reader)
+    done = {row["place"]: row for row in readings}
+    of = [store.images[number] for number in tasks]
+    order = sorted(
+        range(len(of)), key=lambda place: [_natural(of[place][key]) for key in ("patient", "image")]
+    )
+    images = [{"place": place, **_known(of[place], done.get(place))} for place in order]
+    return {"images": images, "last": readings[-1]["id"] if readings else None}
+
+
+def _natural(name: str) -> list[str | int]:
+    """A key by which P2 comes before P10: text and numbers in turn."""
+    return [int(part) if at % 2 else part for at, part in enumerate(re.split("([0-9]{1,18})", name))]
+
+
+def _known(cells: Mapping[str, str], reading: sqlite3.Row | None) -> dict[str, str | None]:
+    """An image's patient, recorded grade, and what the reader decided of it."""
+    choice = (reading["excluded"] or KEEP) if reading else None
+    return {"patient": cells["patient"], "grade": cells["grade"], "choice": choice}
 
 
 def _error(status: int, reason: str) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -53,7 +53,7 @@ class Reading:
         grade: the grade; None if the image was excluded, or kept without a grade.
         excluded: why the image is left out; None if it is not.
         confidence: 1 to 5; None: not given.
-        seconds: time for which the image was looked at.
+        seconds: time for which the image was looked at; None: it was decided on the contact sheet.
         comment: free text.
     """
 
@@ -62,7 +62,7 @@ class Reading:
     grade: str | None
     excluded: str | None
     confidence: int | None
-    seconds: float
+    seconds: float | None
     comment: str
 
 
@@ -130,36 +130,44 @@ class Store:
         )
         return [dict(row) for row in found]
 
-    def add(self, reader: str, reading: Reading) -> None:
-        """Store a reading; if it is stored already, nothing changes.
+    def add(self, reader: str, *readings: Reading) -> None:
+        """Store readings of different images, all or none; those that are stored already change nothing.
+
+        In ``mode=confirm`` a reading replaces an earlier one of its image, which is marked as undone.
 
         Raises:
             RefusedError: the reader has no such image or has answered it, or another reading has this id.
         """
         tasks = self.tasks(reader)
-        if not 0 <= reading.place < len(tasks):
+        if not all(0 <= reading.place < len(tasks) for reading in readings):
             raise RefusedError("there is no such image")
         with self._write():
-            if row := self._db.execute("SELECT * FROM readings WHERE id = ?", (reading.id,)).fetchone():
-                if row["reader"] != reader or any(
-                    row[key] != value for key, value in asdict(reading).items()
-                ):
-                    raise RefusedError("another reading has this number; load the page again")
-                return
-            if any(row["place"] == reading.place for row in self.valid(reader)):
-                raise RefusedError(
-                    "this image was read already, perhaps in another window; load the page again"
-                )
-            values = asdict(reading) | {
-                "reader": reader,
-                "image": tasks[reading.place],
-                "mode": self.facts["mode"],
-                "time": now(),
-            }
-            self._insert("readings", values)
+            new = [reading for reading in readings if not self._is_stored(reader, reading)]
+            earlier = {row["place"]: row["id"] for row in self.valid(reader)} if new else {}
+            mode, time = self.facts["mode"], now()  # one time, by which they are undone together
+            for reading in new:
+                if reading.place in earlier:
+                    if mode != "confirm":
+                        raise RefusedError(
+                            "this image was read already, perhaps in another window; load the page again"
+                        )
+                    self._insert(
+                        "undone",
+                        {"id": f"for {reading.id}", "reading": earlier[reading.place], "time": time},
+                    )
+                image = tasks[reading.place]
+                own = {"reader": reader, "image": image, "mode": mode, "time": time}
+                self._insert("readings", asdict(reading) | own)
+
+    def _is_stored(self, reader: str, reading: Reading) -> bool:
+        """Whether this very reading is stored; refuses another one with its id."""
+        row = self._db.execute("SELECT * FROM readings WHERE id = ?", (reading.id,)).fetchone()
+        if row and (row["reader"] != reader or any(row[key] != of for key, of in asdict(reading).items())):
+            raise RefusedError("another reading has this number; load the page again")
+        return row is not None
 
     def undo(self, reader: str, number: str, reading: str) -> None:
-        """Mark a reader's own reading as undone; it stays in the table.
+        """Mark a reading as undone, and those that were stored together with it; they stay in the table.
 
         Args:
             reader: whose it is.
@@ -172,9 +180,26 @@ class Store:
         with self._write():
             if self._db.execute("SELECT 1 FROM undone WHERE reading = ?", (reading,)).fetchone():
                 return
-            if all(row["id"] != reading for row in self.valid(reader)):
+            valid = {row["id"]: row for row in self.valid(reader)}
+            if reading not in valid:
                 raise RefusedError("there is no such reading to be undone")
-            self._insert("undone", {"id": number, "reading": reading, "time": now()})
+            together = [row for row in valid.values() if row["time"] == valid[reading]["time"]]
+            self._mark_undone(number, together)
+
+    def take_back(self, reader: str, number: str, places: Collection[int]) -> None:
+        """Mark what a reader said of these images as undone; an image that is open stays so.
+
+        Args:
+            reader: whose readings they are.
+            number: made by the page, as of a reading.
+            places: of the images in the reader's order.
+        """
+        with self._write():
+            self._mark_undone(number, [row for row in self.valid(reader) if row["place"] in places])
+
+    def _mark_undone(self, number: str, rows: Iterable[sqlite3.Row]) -> None:
+        for row in rows:
+            self._insert("undone", {"id": f"{number} {row['place']}", "reading": row["id"], "time": now()})
 
     def add_session(self, digest: str, reader: str) -> None:
         """Remember a reader's session by the hash of its cookie."""

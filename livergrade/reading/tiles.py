@@ -18,6 +18,7 @@ from livergrade.io.kept import FileState, file_sha256, file_state
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.regular_files import is_regular
 from livergrade.io.slide_reader import Slide, SlideError
+from livergrade.reading.pictures import SMALL, small_jpeg
 from livergrade.reading.store import RefusedError
 
 TILE, OVERLAP = 254, 1
@@ -98,6 +99,23 @@ class Tiles:
         content = io.BytesIO()
         Image.fromarray(pixels).save(content, "JPEG", quality=QUALITY, subsampling=0)
         return content.getvalue()
+
+    def small(self, number: int) -> bytes:
+        """The whole slide as a small JPEG for the contact sheet.
+
+        Raises:
+            RefusedError: as in :meth:`size`.
+        """
+        opened = self._opened(number)
+        slide = opened.slide
+        scale = max(1, max(slide.width, slide.height) / SMALL)
+        size = (max(1, round(slide.width / scale)), max(1, round(slide.height / scale)))
+        try:
+            with opened.lock:
+                pixels = slide.read(0, 0, slide.width, slide.height, size)
+        except SlideError:
+            raise RefusedError("this slide can't be read; tell who runs the review") from None
+        return small_jpeg(Image.fromarray(pixels))
 
     def _opened(self, number: int) -> _Open:
         """The slide, if its file is that of the review's beginning; it is hashed once, and if it changes."""

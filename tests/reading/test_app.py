@@ -1,11 +1,13 @@
 """The server of the page, request by request."""
 
+import io
 import json
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from livergrade.reading.export_readings import export_readings
 from tests.conftest import write_slide
@@ -168,7 +170,7 @@ def test_the_page_has_no_inline_script_and_needs_nothing_from_elsewhere() -> Non
         wrong = r"https?:|innerHTML|insertAdjacent|document\.write|eval\(|\son\w+=|style="
         assert not re.search(wrong, text), name
     html = (PAGE / "review.html").read_text("utf-8")
-    own = {"/review.css", "/picture.js", "/slide.js", "/review.js"}
+    own = {"/review.css", "/picture.js", "/slide.js", "/sheet.js", "/review.js"}
     assert set(re.findall(r'(?:src|href)="([^"]+)"', html)) == own
 
 
@@ -178,7 +180,8 @@ def test_all_languages_have_all_words_and_every_word_of_the_page_is_there() -> N
     words = json.loads((PAGE / "words.json").read_text("utf-8"))
     assert list(words) == ["en", "de", "zh"]
     assert words["en"].keys() == words["de"].keys() == words["zh"].keys()
-    used = set(re.findall(r'word\("(\w+)"', (PAGE / "review.js").read_text("utf-8")))
+    scripts = [(PAGE / name).read_text("utf-8") for name, kind in FILES.values() if "javascript" in kind]
+    used = set(re.findall(r'word\("(\w+)"', "".join(scripts)))
     assert used | set(REASONS) | {"keep", "ungradable", "poor", "moderate", "well"} <= words["en"].keys()
     for name, text in words["en"].items():
         for other in ("de", "zh"):
@@ -201,6 +204,90 @@ def test_adjudication_shows_the_answers_without_names(tmp_path: Path) -> None:
     assert "anna" not in json.dumps(told)
     ask(app, "/reading", reading(999, 0, "well"), cookie=cookies["panel"])
     assert [row["mode"] for row in second.readings()] == ["read"] * 8 + ["adjudicate"]
+
+
+def confirming(folder: Path) -> tuple[object, object, dict[str, str]]:
+    """A review in which four images, of two patients and with grades, are confirmed."""
+    table = write_images(folder)
+    cells = pd.read_csv(table).assign(
+        grade=["poor", "well", "poor", "well"], patient=["P10", "P10", "P2", "P2"]
+    )
+    cells.to_csv(table, index=False)
+    return started(folder, options(table, mode="confirm"))
+
+
+def test_the_contact_sheet_has_all_images_with_what_is_known(tmp_path: Path) -> None:
+    _, app, cookies = confirming(tmp_path)
+    told = ask(app, "/sheet", cookie=cookies["anna"]).json
+    assert [one["patient"] for one in told["images"]] == ["P2", "P2", "P10", "P10"]
+    assert [one["grade"] for one in told["images"]] == ["poor", "well"] * 2
+    assert {one["choice"] for one in told["images"]} == {None}
+    for one in told["images"]:
+        state = ask(app, f"/state/{one['place']}", cookie=cookies["anna"]).json
+        assert state["known"] == {key: one[key] for key in ("patient", "grade", "choice")}
+        picture = ask(app, f"/small/{one['place']}", cookie=cookies["anna"])
+        assert (picture.status, picture.body[:2]) == (200, b"\xff\xd8")
+    for path in ("/sheet", "/small/0", "/state/0"):
+        assert ask(app, path).status == 401
+    for path in ("/small/4", "/state/4"):
+        assert ask(app, path, cookie=cookies["anna"]).status == 404
+
+
+def test_several_images_are_decided_at_once_and_taken_back_at_once(tmp_path: Path) -> None:
+    store, app, cookies = confirming(tmp_path)
+    cookie = cookies["anna"]
+
+    def decide(number: int, places: list[int], choice: str | None) -> int:
+        sent = {"id": f"{number:032x}", "places": places, "choice": choice}
+        sent["excluded"] = choice not in ("keep", None)
+        return ask(app, "/decision", sent, cookie=cookie).status
+
+    def decided() -> dict[int, str]:
+        images = ask(app, "/sheet", cookie=cookie).json["images"]
+        return {one["place"]: one["choice"] for one in images if one["choice"]}
+
+    for _ in range(2):  # the first answer was lost
+        assert decide(1 << 80, [0, 1, 2], "artefact") == 200
+    assert len(store.readings()) == 3
+    assert decide(2 << 80, [2, 3], "keep") == 200
+    assert decided() == {0: "artefact", 1: "artefact", 2: "keep", 3: "keep"}
+    last = ask(app, "/sheet", cookie=cookie).json["last"]
+    assert ask(app, "/undo", {"id": "d" * 32, "reading": last}, cookie=cookie).status == 200
+    assert decided() == {0: "artefact", 1: "artefact"}  # both, and not what was decided before
+    for _ in range(2):
+        assert decide(3 << 80, [1, 3], None) == 200
+    assert decided() == {0: "artefact"}
+    assert ask(app, "/sheet", cookie=cookies["ben"]).json["images"][0]["choice"] is None
+    for places, choice in (([], "keep"), ([0, 0], "keep"), ([4], "keep"), ([0, 4], "keep"), ([0], "poor")):
+        assert decide(4 << 80, places, choice) == 409
+    assert decided() == {0: "artefact"}
+    export_readings(store, tmp_path / "review")
+    excluded = pd.read_csv(tmp_path / "review" / "exclusions.csv", dtype=str)
+    assert excluded["reason"].tolist() == ["artefact"]
+
+
+def test_without_confirming_there_is_no_contact_sheet_that_would_unblind(tmp_path: Path) -> None:
+    store, app, cookies = started(tmp_path)
+    sent = {"id": f"{1:032x}", "places": [0], "choice": "poor", "excluded": False}
+    for answer in (
+        ask(app, "/sheet", cookie=cookies["anna"]),
+        ask(app, "/decision", sent, cookie=cookies["anna"]),
+    ):
+        assert (answer.status, answer.json) == (
+            409,
+            {"error": "there is no contact sheet but in mode=confirm"},
+        )
+    assert ask(app, "/state/0", cookie=cookies["anna"]).json["known"] is None
+    assert store.readings() == []
+
+
+def test_a_slide_has_a_small_picture(tmp_path: Path) -> None:
+    pytest.importorskip("openslide")
+    (tmp_path / "slides").mkdir()
+    write_slide(tmp_path / "slides" / "s1.tif")
+    _, app, cookies = started(tmp_path, options(tmp_path / "slides", mode="confirm"))
+    small = Image.open(io.BytesIO(ask(app, "/small/0", cookie=cookies["anna"]).body))
+    assert small.size == (320, 240)
 
 
 def test_a_table_of_the_wrong_kind_is_not_begun(tmp_path: Path) -> None:

@@ -75,7 +75,11 @@ def test_axe_finds_nothing_serious(tmp_path: Path, tiny_run: Path, axe: str, mod
 async def findings(link: str, folder: Path, axe: str, mode: str) -> dict[str, Any]:
     """By state of the page what axe-core finds, and what the browser complains of."""
     told: dict[str, Any] = {}
-    there = "document.querySelector('#cover').hidden" if mode == "slides" else READY
+    there = {
+        "slides": "document.querySelector('#progress').textContent && "
+        "document.querySelector('#cover').hidden",
+        "confirm": "document.querySelectorAll('#tiles > div').length > 0",
+    }.get(mode, READY)
     async with opened(folder / "browser") as page:
         for dark in (False, True):
             await page.size(1400, 900, dark=dark)
@@ -84,11 +88,19 @@ async def findings(link: str, folder: Path, axe: str, mode: str) -> dict[str, An
             await page.until(there)
             told[f"dark {dark}"] = await found(page, axe)
         await page.size(390, 844, touch=True)
-        for language in ("de", "zh", "en") if mode == "read" else ():
+        for language in ("de", "zh", "en") if mode in ("read", "confirm") else ():
             await page.js(f"document.querySelector('#language').value = '{language}'")
             await page.js("document.querySelector('#language').dispatchEvent(new Event('change'))")
             assert await page.js("document.documentElement.lang") == language
             told[language] = await found(page, axe)
+        if mode == "confirm":
+            await page.key(" ")
+            told["chosen on the sheet"] = await found(page, axe)
+            await page.key("5")
+            await page.until("!!document.querySelector('[data-choice=left_out]')")
+            told["left out"] = await found(page, axe)
+            await page.key("Enter")
+            await page.until(READY)
         await page.key("1")
         told["chosen"] = await found(page, axe)
         if mode == "audit":  # of images whose scale is not known

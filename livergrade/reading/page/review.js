@@ -11,6 +11,7 @@ const views = [
 let view = views[0]; // of what is read: images or slides
 let words, state, chosen, confidence, ahead, busy = false, finished = false;
 let watched = 0, since = null, paused = false, revealing = false;
+let sheet, fromSheet = false, openings = 0;
 
 function word(name, values = {}) {
   const text = words[language()][name] ?? name;
@@ -65,7 +66,7 @@ async function send(address, sent) {
   }
 }
 
-const say = (text) => { $("message").textContent = text; };
+const say = (text) => { for (const id of ["message", "sheet-message"]) $(id).textContent = text; };
 
 /* ── time ─────────────────────────────────────────────────────────────────────────────── */
 
@@ -144,13 +145,16 @@ function translate() {
   $("comment").querySelector("span").textContent = word("comment");
   $("shown").querySelector("h2").textContent = word("others");
   $("pause").textContent = word(paused ? "resume" : "pause");
+  if (sheet) $("to-sheet").textContent = word(sheet.visible ? "one_by_one" : "sheet");
+  if (sheet?.visible) return sheet.translate();
   if (state) show();
   if (state && !finished) view.draw();
 }
 
 function show() {
   const at = Math.min(state.done + 1, state.total);
-  $("progress").textContent = word("of", { n: at, total: state.total });
+  const told = { n: fromSheet ? state.done : at, total: state.total }; // the sheet has an order of its own
+  $("progress").textContent = word(fromSheet ? "decided_of" : "of", told);
   $("reader").textContent = word("reader", { name: state.reader });
   $("hint").textContent = word("hint", { keys: state.choices.map((_, place) => place + 1).join(" ") });
   $("stage").ariaLabel = word("image", { n: at });
@@ -165,6 +169,15 @@ function show() {
     ...[1, 2, 3, 4, 5].map((value) => button(String(value), "", () => sure(value))));
   mark("choices", chosen);
   mark("confidence", (confidence ?? 0) - 1);
+  $("known").hidden = !state.known || state.place === null;
+  if (state.known) {
+    const { patient, grade, choice } = state.known;
+    listed($("known").querySelector("ul"), [
+      `${word("by_patient")}: ${patient || word("no_patient")}`,
+      `${word("recorded")}: ${grade ? word(grade) : word("no_grade")}`,
+      `${word("by_decision")}: ${word(choice ?? "undecided")}`,
+    ]);
+  }
   $("shown").hidden = !state.shown.length;
   listed($("shown").querySelector("ul"), state.shown.map((other, place) => {
     const told = [word(other.grade ?? other.excluded)];
@@ -201,8 +214,10 @@ async function showImage(place) {
   URL.revokeObjectURL(loaded);
 }
 
-async function open() {
-  state = await patiently(() => ask("/state"));
+/* Show the image at a place of the reader's order, or the next one that is to be read. */
+async function open(at = null) {
+  const mine = ++openings; // another one may be opened, or the contact sheet, while this one loads
+  state = await patiently(() => ask(at === null ? "/state" : `/state/${at}`));
   chosen = confidence = null;
   revealing = false;
   $("panel").classList.remove("revealing");
@@ -216,10 +231,37 @@ async function open() {
   const place = state.place;
   await showImage(place);
   ahead = null;
+  if (mine !== openings) return;
   cover(null);
   clock(true);
-  if (place + 1 < state.total) load(place + 1);
+  if (at === null && place + 1 < state.total) load(place + 1);
 }
+
+/* Show the contact sheet in the place of one image, or the other way round. */
+function turn(toSheet) {
+  $("one").hidden = $("pause").hidden = toSheet;
+  sheet.root.hidden = !toSheet;
+  openings += 1;
+  clock(false);
+  view.hide();
+  $("to-sheet").textContent = word(toSheet ? "one_by_one" : "sheet");
+}
+
+async function showSheet() {
+  turn(true);
+  await sheet.load();
+  sheet.active?.focus();
+}
+
+function showOne(place = null) {
+  fromSheet = place !== null;
+  ahead = null;
+  turn(false);
+  say("");
+  return open(place);
+}
+
+const goOn = () => (fromSheet ? showSheet() : open());
 
 async function patiently(wanted) {
   for (let pause = 500; ; pause = Math.min(5000, pause * 2)) {
@@ -262,7 +304,7 @@ const next = () => once(async () => {
   say("");
   state.last = sent.id;
   if (answer.revealed) return reveal(answer.revealed);
-  return open();
+  return goOn();
 });
 
 function reveal({ predicted, probabilities, recorded }) {
@@ -282,11 +324,12 @@ const undo = () => once(async () => {
   await send("/undo", { id: number(), reading: state.last });
   say("");
   ahead = null;
-  return open();
+  return goOn();
 });
 
 function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || !state) return;
+  if (sheet?.visible) return sheet.key(event);
   if (event.target.matches("textarea, select")) {
     if (event.key === "Escape") event.target.blur();
     return;
@@ -299,6 +342,7 @@ function key(event) {
     0: () => view.reset(), ArrowLeft: () => view.pan(step, 0), ArrowRight: () => view.pan(-step, 0),
     ArrowUp: () => view.pan(0, step), ArrowDown: () => view.pan(0, -step),
   };
+  if (sheet) keys.Escape = () => { pause(false); once(showSheet); };
   if (at >= 0) choose(at);
   else if (Object.hasOwn(keys, event.key)) keys[event.key]();
   else return;
@@ -311,6 +355,7 @@ async function start() {
   $("language").value = language();
   $("language").addEventListener("change", () => {
     store(localStorage, LANGUAGE, $("language").value);
+    say("");
     translate();
   });
   translate();
@@ -330,8 +375,18 @@ async function start() {
   $("zoom-out").addEventListener("click", () => view.zoom(1 / 1.5));
   $("fit").addEventListener("click", () => view.reset());
   document.addEventListener("keydown", key);
-  document.addEventListener("visibilitychange", () => clock(!document.hidden && !busy && !finished && !revealing));
-  await open();
+  document.addEventListener("visibilitychange", () =>
+    clock(!document.hidden && !busy && !finished && !revealing && !sheet?.visible));
+  state = await patiently(() => ask("/state"));
+  if (state.mode !== "confirm") return open();
+  show();
+  sheet = new Sheet($("sheet"));
+  $("to-sheet").hidden = false;
+  $("to-sheet").addEventListener("click", () => {
+    pause(false);
+    once(sheet.visible ? showOne : showSheet);
+  });
+  return showSheet();
 }
 
 start().catch((error) => { cover(error.message); say(error.message); });
