@@ -32,7 +32,7 @@ def test_readers_have_their_confusion_and_their_correlation(benchmark: ModuleTyp
 def test_a_cell_is_simulated_and_told(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "LARGE", 200)
     cell = benchmark.Cell(15, 0.85, 0.4)
-    found = benchmark.simulate(cell, 3)
+    found = benchmark.simulate(cell, 3, 1)
     assert found.keys() == benchmark.NAMES.keys()
     assert all(row[0] == 3 for row in found.values())
     assert "1 of 1 cells" in benchmark.table({cell: found})[2]

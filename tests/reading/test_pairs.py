@@ -1,8 +1,10 @@
 """Two columns of grades, with intervals over patients."""
 
 import numpy as np
+import pytest
 
-from livergrade.reading.pairs import pair, with_each_left_out
+from livergrade.evaluation.intervals import score_interval
+from livergrade.reading.pairs import coefficient_estimate, jackknife_of, pair, with_each_left_out
 from tests.reading.made import made, simulated
 
 
@@ -39,3 +41,12 @@ def test_no_common_image_and_one_single_grade_are_undefined_with_the_reason() ->
     one = pair("A", "B", (same[:, 0], same[:, 1]), made(same))
     assert one["agreement"]["value"] == 1
     assert one["kappa"]["reason"] == "undefined: all grades are the same"
+
+
+@pytest.mark.parametrize("patients", [15, 30, 74])
+def test_the_pseudo_patient_of_a_coefficient_is_the_one_that_was_simulated(patients: int) -> None:
+    values = 0.85 + 0.01 * np.random.default_rng(0).standard_normal(patients + 1)
+    found = coefficient_estimate(values, 6 * patients)
+    pseudo = 0.5 * (patients / 30) ** 0.5
+    wanted = score_interval(values, jackknife_of(patients), (-1, 1), pseudo=pseudo)
+    assert (found["low"], found["high"]) == (wanted["low"], wanted["high"])
