@@ -21,7 +21,8 @@ from livergrade.inference.readers import SlideTiles
 from livergrade.io.bars import bar as progress_bar
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
-from livergrade.io.kept import Kept, digest, slide_identity
+from livergrade.io.kept import Kept, digest
+from livergrade.io.slide_files import slide_identity
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line

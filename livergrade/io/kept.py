@@ -60,19 +60,6 @@ def identity(path: Path) -> dict[str, Any]:
     return {"path": one_line(path.absolute()), "state": file_state(path)}
 
 
-def slide_identity(path: Path) -> list[dict[str, Any]]:
-    """What identifies a slide: the identity of its file, and of the files that its format keeps beside it."""
-    suffix, beside = path.suffix.lower(), list[Path]()
-    try:
-        if suffix == ".mrxs":  # the pixels are in a folder of the same name
-            beside = [file for file in path.with_suffix("").rglob("*") if file.is_file()]
-        elif suffix in (".vms", ".vmu", ".dcm"):  # files in the same folder, named within the file
-            beside = [file for file in path.parent.iterdir() if file.is_file() and file != path]
-    except OSError:
-        pass  # a folder that can't be listed: opening the slide says so
-    return [identity(file) for file in (path, *sorted(beside))]
-
-
 def digest(values: object) -> str:
     """SHA-256 of values as JSON has them, hexadecimal: one text for many options."""
     return hashlib.sha256(msgspec.json.encode(values, order="deterministic")).hexdigest()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 from livergrade.io.dicom import read_instance
+from livergrade.io.kept import file_sha256, identity
 from livergrade.io.regular_files import is_folder, is_regular
 from livergrade.io.slide_reader import SUFFIXES
 from livergrade.io.visible import one_line, shown
@@ -104,6 +107,61 @@ def image_sets(files: list[Path]) -> list[str]:
         for index in files
         if index.suffix.lower() == ".ndpis" and len(names := _listed(index)) > 1
     ]
+
+
+def files_of(path: Path) -> dict[Path, str]:
+    """The files of a slide: that by which it is opened, and those that its format keeps beside it.
+
+    Args:
+        path: the file by which it is opened.
+
+    Returns:
+        File → what names it within the slide, the same in any folder and for a copy under another name; blank
+        for the opening file, and for the files of a DICOM series, which may have any names.
+    """
+    found = {path: ""}
+    try:
+        if path.suffix.lower() == ".mrxs":  # the pixels are in a folder of the same name
+            folder = path.with_suffix("")
+            beside = sorted(file for file in folder.rglob("*") if is_regular(file))
+            names = {file: file.relative_to(folder).as_posix() for file in beside}
+            found |= {file: name for file, name in names.items() if not file.name.startswith(".")}
+        elif path.suffix.lower() in (".vms", ".vmu"):
+            beside = [path.with_name(name) for name in sorted(set(_listed(path)))]
+            found |= {file: file.name for file in beside if is_regular(file)}
+        elif may_be_dicom(path) and (instance := read_instance(path)) and instance.series:
+            beside = sorted(file for file in path.parent.iterdir() if may_be_dicom(file) and file != path)
+            found |= {file: "" for file in beside if _series(file) == instance.series}
+    except OSError:
+        pass  # a folder that can't be listed: opening the slide says so
+    return found
+
+
+def slide_identity(path: Path) -> list[dict[str, Any]]:
+    """What identifies a slide: the `identity` of each of its files."""
+    return [identity(file) for file in files_of(path)]
+
+
+def slide_sha256(path: Path, sha256_of: Callable[[Path], str] = file_sha256) -> str:
+    """SHA-256 of a slide, hexadecimal: of its file, or of a list of its files, each with SHA-256 and name.
+
+    Args:
+        path: the file by which it is opened.
+        sha256_of: SHA-256 of a file.
+
+    Raises:
+        OSError: a file can't be read.
+    """
+    files = files_of(path)
+    if len(files) == 1:
+        return sha256_of(path)
+    lines = sorted(f"{sha256_of(file)}  {name}\n" for file, name in files.items())
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _series(path: Path) -> str:
+    instance = read_instance(path)
+    return instance.series if instance else ""
 
 
 def _parts(folder: Path) -> dict[str, str]:

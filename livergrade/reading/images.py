@@ -18,6 +18,7 @@ from livergrade.io.inside import Inside
 from livergrade.io.named_files import as_named
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.pixel_size import read_mpp
+from livergrade.io.slide_files import files_of, slide_sha256
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.user_tables import Wanted, path_hint, read_user_table
 from livergrade.io.visible import one_line
@@ -150,7 +151,7 @@ def _checked(
         damaged = broken_files(files, opened_only=True, reading=options.reading())
     problems += [f"{where(row)}: image {one_line(files[row])} {why}" for row, why in damaged.items()]
     if not problems:
-        hashes = Fingerprints(None).of([root / name for name in cells["image"]])
+        hashes = _hashes([root / name for name in cells["image"]], slides=slides)
         for row, (told, real) in enumerate(zip(cells.get("sha256", hashes), hashes, strict=True)):
             if told and told.lower() != real:
                 problems.append(f"{where(row)}: image does not match the sha256 in the manifest")
@@ -159,6 +160,13 @@ def _checked(
         listed = "\n".join(f"  {line}" for line in problems)
         raise UserError(f"{path}: {len(problems)} problem(s); correct those rows:\n{listed}")
     return ReviewImages(_complete(cells), root, options.classes, options.reading(), slides)
+
+
+def _hashes(paths: list[Path], *, slides: bool) -> list[str]:
+    """SHA-256 of each image, or of all files of each slide."""
+    files = [file for path in paths for file in files_of(path)] if slides else paths
+    known = dict(zip(files, Fingerprints(None).of(files), strict=True))
+    return [slide_sha256(path, known.__getitem__) if slides else known[path] for path in paths]
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from livergrade.io.kept import FileState, file_sha256, file_state
+from livergrade.io.kept import FileState, file_state
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.regular_files import is_regular
+from livergrade.io.slide_files import files_of, slide_sha256
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.reading.pictures import SMALL, small_jpeg
 from livergrade.reading.store import RefusedError
@@ -46,7 +47,7 @@ class Tiles:
 
     def __init__(self, root: Path, images: Sequence[Mapping[str, str]], reading: PixelReading) -> None:
         self._root, self._images, self._reading = root, images, reading
-        self._states: dict[int, FileState | None] = {}  # of the files that were hashed
+        self._states: dict[int, list[FileState | None]] = {}  # of the files that were hashed
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._lock = threading.Lock()
         self.threads = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="tiles")
@@ -118,16 +119,16 @@ class Tiles:
         return small_jpeg(Image.fromarray(pixels))
 
     def _opened(self, number: int) -> _Open:
-        """The slide, if its file is that of the review's beginning; it is hashed once, and if it changes."""
+        """The slide, if its files are those of the review's beginning; hashed once, and if one changes."""
         cells = self._images[number]
         path = self._root / cells["image"]
         if not is_regular(path):
             raise RefusedError("the file of this slide is no longer there; tell who runs the review")
         try:
-            state = file_state(path)
-            if self._states.get(number) != state and file_sha256(path) != cells["sha256"]:
+            state = [file_state(file) for file in files_of(path)]
+            if self._states.get(number) != state and slide_sha256(path) != cells["sha256"]:
                 raise RefusedError(
-                    "the file of this slide was changed since the review began; tell who runs it"
+                    "a file of this slide was changed since the review began; tell who runs it"
                 )
             with self._lock:
                 self._states[number] = state

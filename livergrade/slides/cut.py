@@ -24,7 +24,8 @@ from livergrade.io.earlier_start import set_aside
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
 from livergrade.io.images import read_rgb
-from livergrade.io.kept import Kept, slide_identity
+from livergrade.io.kept import Kept
+from livergrade.io.slide_files import slide_identity
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.io.tables import write_table
 from livergrade.io.visible import one_line

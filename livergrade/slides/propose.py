@@ -18,7 +18,8 @@ from livergrade import __version__
 from livergrade.config.schema import PrepareConfig
 from livergrade.io.file_names import file_name
 from livergrade.io.files import atomic_write
-from livergrade.io.kept import Kept, slide_identity
+from livergrade.io.kept import Kept
+from livergrade.io.slide_files import slide_identity
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.runs.same_options import other_options
 from livergrade.slides.contact_sheet import draw_regions

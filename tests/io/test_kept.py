@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from livergrade.io.kept import Kept, digest, identity, slide_identity
+from livergrade.io.kept import Kept, digest, identity
 
 
 @pytest.fixture
@@ -118,15 +118,3 @@ def test_a_name_with_control_characters_is_kept(tmp_path: Path) -> None:
     kept.add(str(path), {"image": identity(path)})
     kept.save()
     assert Kept(tmp_path / "kept.json").find(str(path), {"image": identity(path)}) == {}
-
-
-def test_a_slide_is_all_files_of_its_format(tmp_path: Path) -> None:
-    for name in ("a.mrxs", "a/Data0.dat", "b.svs", "c.vms", "c_1.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    of_a, of_b, of_c = (slide_identity(tmp_path / name) for name in ("a.mrxs", "b.svs", "c.vms"))
-    assert [Path(file["path"]).name for file in of_a] == ["a.mrxs", "Data0.dat"]
-    assert of_b == [identity(tmp_path / "b.svs")]
-    assert str(tmp_path / "c_1.jpg") in [file["path"] for file in of_c]
-    (tmp_path / "a" / "Data0.dat").write_text("other pixels")
-    assert slide_identity(tmp_path / "a.mrxs") != of_a

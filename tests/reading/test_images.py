@@ -9,7 +9,7 @@ from livergrade.config.schema import DataConfig, ReviewConfig
 from livergrade.errors import UserError
 from livergrade.reading.images import images_of, of_run
 from livergrade.runs.run import Run
-from tests.conftest import write_cohort
+from tests.conftest import write_cohort, write_dicom
 from tests.reading.client import options, write_images
 
 
@@ -52,3 +52,20 @@ def test_the_test_images_of_a_run(tiny_run: Path) -> None:
     found = of_run(run, outside=False)
     assert set(found.table["image"]) == set(run.tested["image"])
     assert dict(zip(found.table["image"], found.table["sha256"], strict=True)).items() <= run.contents.items()
+
+
+def test_slides_that_differ_in_their_data_alone_are_two(tmp_path: Path) -> None:
+    pytest.importorskip("openslide")
+    for folder, number in (("a", 2), ("b", 3), ("c", 2)):
+        (tmp_path / folder).mkdir()
+        write_dicom(tmp_path / folder / "x.dcm", "1.2")
+        write_dicom(tmp_path / folder / "level.dcm", "1.2", side=64, number=number)
+    slides = [f"{folder}/x.dcm" for folder in "abc"]
+    pd.DataFrame({"slide": slides}).to_csv(tmp_path / "slides.csv", index=False)
+    found = images_of(options(tmp_path / "slides.csv")).table
+    one, other, copied = found["sha256"]
+    assert one == copied != other
+    pd.DataFrame({"slide": slides, "sha256": [one, one, one]}).to_csv(tmp_path / "slides.csv", index=False)
+    with pytest.raises(UserError, match="does not match the sha256") as told:
+        images_of(options(tmp_path / "slides.csv"))
+    assert "1 problem(s)" in str(told.value)

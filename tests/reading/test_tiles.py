@@ -11,9 +11,10 @@ pytest.importorskip("openslide")
 
 from livergrade.io.kept import file_sha256
 from livergrade.io.pixel_reading import PixelReading
+from livergrade.io.slide_files import slide_sha256
 from livergrade.reading.store import RefusedError
 from livergrade.reading.tiles import OVERLAP, TILE, Tiles
-from tests.conftest import write_slide
+from tests.conftest import write_dicom, write_slide
 
 
 @pytest.fixture
@@ -54,3 +55,17 @@ def test_another_file_is_not_shown(tiles: Tiles, tmp_path: Path) -> None:
             ask()
     with pytest.raises(RefusedError, match="no longer there"):
         tiles.size(1)
+
+
+def test_a_slide_of_several_files_is_not_shown_once_any_of_them_is_another(tmp_path: Path) -> None:
+    opened = write_dicom(tmp_path / "a.dcm", "1.2")
+    level = write_dicom(tmp_path / "b.dcm", "1.2", side=64, number=2)
+    cells = {"image": "a.dcm", "sha256": slide_sha256(opened), "mpp": "0.5"}
+    tiles = Tiles(tmp_path, [cells], PixelReading())
+    assert tiles.tile(0, 0, 0, 0)[:2] == b"\xff\xd8"
+    content = level.read_bytes()
+    write_dicom(level, "1.2", side=64, number=3)
+    with pytest.raises(RefusedError, match="a file of this slide was changed since the review began"):
+        tiles.tile(0, 0, 0, 0)
+    level.write_bytes(content)
+    assert tiles.size(0)["width"] == 128

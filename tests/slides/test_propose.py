@@ -9,7 +9,8 @@ import pytest
 import shapely
 
 from livergrade.config.schema import PrepareConfig
-from livergrade.io.kept import Kept, slide_identity
+from livergrade.io.kept import Kept
+from livergrade.io.slide_files import slide_identity
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.slides.propose import (
     STAINS,
