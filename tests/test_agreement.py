@@ -74,7 +74,7 @@ def test_the_example_of_the_documentation(tmp_path: Path, capfd: pytest.CaptureF
         ([], "readings: is missing; give a table of readings"),
         (["readings={}", "run=nowhere"], "run=nowhere: there is no such folder"),
         (["readings={}", "classes=[a,b]"], "row 2: grade 'poor' is none of a, b"),
-        (["readings={}"], "readings.csv: 1 image has no patient"),
+        (["readings={}"], "row 2: the image has no patient"),
         (["readings={}", "consensus=best"], "must be one of majority, worst"),
     ],
 )
@@ -89,6 +89,23 @@ def test_what_cannot_be_measured_is_told(
     assert told in error
     assert "Traceback" not in error
     assert [path.name for path in tmp_path.iterdir()] == ["readings.csv"]
+
+
+def test_wrong_cells_and_images_without_a_patient_are_told_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    readings = tmp_path / "readings.csv"
+    readings.write_text(
+        "reader,image,grade,patient,excluded,undone\nA,a.png,poorly,P,,\nA,b.png,well,,,\n,c.png,poor,P,,\n"
+        "A,d.png,,,blurred,\nA,e.png,well,,,true\nB,a.png,poor,,,\n"
+    )
+    with pytest.raises(SystemExit):
+        command("agreement", f"readings={readings}", outputs=tmp_path)
+    error = capfd.readouterr().err
+    assert "row 2: grade 'poorly' is none of" in error
+    assert "row 3: the image has no patient" in error
+    assert "row 4: reader is blank" in error
+    assert not any(f"row {row}" in error for row in (5, 6, 7))  # excluded, taken back, of the patient above
 
 
 def test_what_to_know_before_it_is_read() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,20 +11,16 @@ import pandas as pd
 
 from livergrade.config.schema import ReviewConfig
 from livergrade.errors import UserError
-from livergrade.io.inside import same_on_disk
 from livergrade.io.kept import digest
 from livergrade.io.pixel_reading import PixelReading
-from livergrade.io.visible import one_line
 from livergrade.reading.images import ReviewImages, images_of
 from livergrade.reading.import_readings import import_readings
+from livergrade.reading.readings import reader_problems
 from livergrade.reading.store import NAME, Store, create
 from livergrade.reading.tasks import by_doubt, differing, shuffled
 from livergrade.runs.run import Run
 
 log = logging.getLogger(__name__)
-
-_READER = re.compile(r"\w[\w-]{0,39}")
-MOST_READERS = 100
 
 
 def begin(config: ReviewConfig, out: Path) -> Store:
@@ -61,22 +55,6 @@ def begin(config: ReviewConfig, out: Path) -> Store:
             "choose another folder"
         )
     return store
-
-
-def reader_problems(readers: Sequence[str]) -> list[str]:
-    """What is wrong with the names of readers, one line each."""
-    problems = [
-        f"readers: {one_line(name)!r} must be up to 40 letters, digits, _ and -, as it names a column"
-        for name in readers
-        if not _READER.fullmatch(name)
-    ]
-    keys = [same_on_disk(name) for name in readers]
-    twice = sorted({name for name, key in zip(readers, keys, strict=True) if keys.count(key) > 1})
-    if twice:
-        problems.append(f"readers: {', '.join(map(one_line, twice))} name one reader twice")
-    if len(readers) > MOST_READERS:
-        problems.append(f"readers: {len(readers)} are named, and at most {MOST_READERS} can be")
-    return problems
 
 
 _Review = tuple[dict[str, Any], list[dict[str, str]], dict[str, list[int]], list[dict[str, Any]]]

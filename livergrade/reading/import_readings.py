@@ -17,7 +17,7 @@ from livergrade.io.inside import Inside, OutsideError
 from livergrade.io.slide_reader import require
 from livergrade.io.visible import one_line, shown
 from livergrade.reading.ratings import in_time
-from livergrade.reading.readings import COLUMNS, read_readings
+from livergrade.reading.readings import COLUMNS, MODES, name_problem, read_readings
 
 log = logging.getLogger(__name__)
 
@@ -45,27 +45,17 @@ def import_readings(
     Raises:
         UserError: readings can't be used; all are listed.
     """
-    path = Path(config.readings or "")
+    path, find = Path(config.readings or ""), _Images(images)
     if path.is_dir():
         table, problems = _of_qupath(path, classes, outside=bool(config.data and config.data.outside))
         where = table.pop("where").tolist()
+        problems += [f"  {where[row]}: {problem}" for row, problem in find.problems(table)]
+        if problems:
+            raise UserError(f"readings={path}: these readings can't be used:\n" + "\n".join(problems))
     else:
-        table, problems = read_readings(path, classes, vars(config.columns)), []
-        where = [f"reading {number}" for number in range(1, len(table) + 1)]
-    find = _Images(images)
-    numbers = list[int]()
-    for at, row in enumerate(table.to_dict("records")):
-        number, problem = find(row["image"], row["sha256"])
-        if row["mode"] != "read":
-            problem = f"is of mode {row['mode']}, and only those of mode read are taken over"
-        if problem:
-            problems.append(
-                f"  {where[at]} ({shown(row['reader'], 40)}, {shown(row['image'], 80)}) {problem}"
-            )
-        numbers.append(number)
-    if problems:
-        raise UserError(f"readings={path}: these readings can't be used:\n" + "\n".join(problems))
-    return _stored(table.assign(number=numbers))
+        table = read_readings(path, classes, vars(config.columns), find.problems)
+    found = [find(image, sha256)[0] for image, sha256 in zip(table["image"], table["sha256"], strict=True)]
+    return _stored(table.assign(number=found))
 
 
 def _stored(table: pd.DataFrame) -> tuple[Rows, dict[str, list[int]]]:
@@ -107,6 +97,19 @@ class _Images:
             self._content.setdefault(cells["sha256"], []).append(number)
             for name in {cells["image"], path.name, path.stem}:
                 self._names.setdefault(name, set()).add(number)
+
+    def problems(self, cells: pd.DataFrame) -> list[tuple[int, str]]:
+        """What is wrong with readings beside their cells: numbers of rows from 0, each with the reason."""
+        found = []
+        for at, row in enumerate(cells.to_dict("records")):
+            _, problem = self(row["image"], row["sha256"])
+            if problem and row["image"]:
+                found.append((at, f"image {shown(row['image'], 80)!r} {problem}"))
+            if row["mode"] in MODES[1:]:
+                found.append((at, f"mode {row['mode']}: only readings of mode read are taken over"))
+            if row["reader"] and (problem := name_problem(row["reader"])):
+                found.append((at, f"reader {problem}"))
+        return found
 
     def __call__(self, name: str, sha256: str) -> tuple[int, str]:
         """The image's number, and what is wrong, or blank."""

@@ -87,7 +87,7 @@ def ratings_of(readings: pd.DataFrame, classes: Sequence[str]) -> Ratings:
         classes: the grades, worst to best.
 
     Raises:
-        UserError: no reading is left, an image has no patient, or there are more than `MOST` readers.
+        UserError: no reading is left, or there are more than `MOST` readers.
     """
     counts = (readings["excluded"] == "") & ~readings["undone"]
     alone = counts & (readings["mode"] == "read")
@@ -95,7 +95,6 @@ def ratings_of(readings: pd.DataFrame, classes: Sequence[str]) -> Ratings:
     if not alone.any():
         raise UserError("no reading is left: none is in mode read, neither taken back nor excluded")
     used = readings[alone | settled]
-    _refuse_without_patient(used)
     own = readings[alone]
     readers, images = sorted(set(own["reader"])), sorted(set(own["image"]))
     owner = dict(zip(used["image"], used["patient"], strict=True))
@@ -139,21 +138,6 @@ def _left_out(readings: pd.DataFrame, counts: pd.Series[bool]) -> dict[str, int]
         "beside a network's answer (audit, confirm)": counts & readings["mode"].isin(["audit", "confirm"]),
     }
     return {why: int(rows.sum()) for why, rows in reasons.items() if rows.any()}
-
-
-def _refuse_without_patient(used: pd.DataFrame) -> None:
-    """Refuse readings of images that have no patient.
-
-    Raises:
-        UserError: there are any; the first are named.
-    """
-    if lacking := sorted(set(used["image"][used["patient"] == ""])):
-        have = "images have" if len(lacking) > 1 else "image has"
-        raise UserError(
-            f"{len(lacking)} {have} no patient ({shown(', '.join(lacking[:3]), 200)}"
-            f"{', …' if len(lacking) > 3 else ''}): readings of one patient are not independent. Give "
-            "manifest=<CSV with image and patient>, or a column patient"
-        )
 
 
 def in_time(readings: pd.DataFrame) -> pd.DataFrame:

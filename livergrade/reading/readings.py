@@ -14,10 +14,11 @@ import pandas as pd
 
 from livergrade.errors import UserError
 from livergrade.io.cells import cell_problem
+from livergrade.io.inside import same_on_disk
 from livergrade.io.row_messages import row_messages
 from livergrade.io.tables import write_table
 from livergrade.io.user_tables import UserTable, Wanted, read_user_table
-from livergrade.io.visible import shown
+from livergrade.io.visible import one_line, shown
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +32,17 @@ MODES = ("read", "adjudicate", "audit", "confirm")
 WIDE = "grade_"
 """Start of the name of a column of a manifest that holds the grades of one reader."""
 _NEEDED = ("reader", "image", "grade")
+MOST_READERS = 100
+"""Readers of a review at most."""
+_READER = re.compile(r"\w[\w-]{0,39}")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def read_readings(
-    path: Path, classes: Sequence[str], columns: Mapping[str, str | None] | None = None
+    path: Path,
+    classes: Sequence[str],
+    columns: Mapping[str, str | None] | None = None,
+    also: Callable[[pd.DataFrame], Sequence[tuple[int, str]]] | None = None,
 ) -> pd.DataFrame:
     """Read readings: ``readings.csv``, a table of another tool, or a manifest with ``grade_<reader>``.
 
@@ -43,6 +50,8 @@ def read_readings(
         path: CSV or .xlsx.
         classes: the grades, worst to best.
         columns: the table's names of our columns, where they are others; None: they are ours.
+        also: what else is wrong with rows, to be listed with what is wrong with their cells: takes the cells
+            as text, gives numbers of rows from 0, each with the reason.
 
     Returns:
         One row a reading, in the order of the file: `COLUMNS` and ``patient``. Text columns are text, blank
@@ -64,7 +73,8 @@ def read_readings(
     cells = table.cells.apply(lambda column: column.str.strip())
     cells = cells.reindex(columns=[*known], fill_value="")
     cells["mode"] = cells["mode"].replace("", "read")
-    problems = [*table.problems, *row_messages(_found(cells, classes), table.where)]
+    found = [*_found(cells, classes), *(also(cells) if also else ())]
+    problems = [*table.problems, *row_messages(found, table.where)]
     if problems:
         listed = "\n".join(f"  {line}" for line in problems)
         raise UserError(f"{path}: can't be used as readings:\n{listed}")
@@ -106,6 +116,25 @@ def write_readings(readings: pd.DataFrame, path: Path, classes: Sequence[str]) -
         listed = "\n".join(f"  {line}" for line in row_messages(found, lambda row: f"row {row + 2}"))
         raise UserError(f"{path}: is not written:\n{listed}")
     write_table(cells, path)
+
+
+def reader_problems(readers: Sequence[str]) -> list[str]:
+    """What is wrong with the names of readers, one line each."""
+    problems = [f"readers: {problem}" for name in readers if (problem := name_problem(name))]
+    keys = [same_on_disk(name) for name in readers]
+    twice = sorted({name for name, key in zip(readers, keys, strict=True) if keys.count(key) > 1})
+    if twice:
+        problems.append(f"readers: {', '.join(map(one_line, twice))} name one reader twice")
+    if len(readers) > MOST_READERS:
+        problems.append(f"readers: {len(readers)} are named, and at most {MOST_READERS} can be")
+    return problems
+
+
+def name_problem(reader: str) -> str:
+    """What is wrong with the name of a reader, or blank."""
+    if _READER.fullmatch(reader):
+        return ""
+    return f"{one_line(reader)!r} must be up to 40 letters, digits, _ and -, as it names a column"
 
 
 def _long(table: UserTable, readers: Sequence[str]) -> UserTable:

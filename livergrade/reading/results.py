@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -116,8 +117,11 @@ def write_agreement(config: AgreementConfig, out: Path, command: str) -> Path:
     network = read_network(config.run) if config.run else None
     classes = _classes(config, network)
     path = Path(config.readings or "")
-    readings = read_readings(path, classes, asdict(config.columns))
-    readings["patient"] = _patients(readings, config.manifest, network)
+    known = _known_patients(config.manifest, network)
+    readings = read_readings(
+        path, classes, asdict(config.columns), lambda cells: _without_patient(cells, _patients(cells, known))
+    )
+    readings["patient"] = _patients(readings, known)
     try:
         ratings = ratings_of(readings, classes)
     except UserError as error:
@@ -220,8 +224,8 @@ def _classes(config: AgreementConfig, network: Network | None) -> list[str]:
     return network.classes if network else config.classes or CLASSES
 
 
-def _patients(readings: pd.DataFrame, manifest: str | None, network: Network | None) -> pd.Series[str]:
-    """The patient of each reading: its own, else that of the manifest, else that of the run; else blank.
+def _known_patients(manifest: str | None, network: Network | None) -> dict[str, str]:
+    """The patient of each image that the manifest or else the run names.
 
     Raises:
         UserError: the manifest can't be read, or has an image with two patients.
@@ -243,6 +247,22 @@ def _patients(readings: pd.DataFrame, manifest: str | None, network: Network | N
         known |= {
             image: patient for image, patient in zip(cells["image"], cells["patient"], strict=True) if patient
         }
+    return known
+
+
+def _without_patient(cells: pd.DataFrame, patients: pd.Series[str]) -> list[tuple[int, str]]:
+    """Readings that count and whose image has no patient: numbers of rows from 0, each with what to do."""
+    counts = cells["mode"].isin(["read", "adjudicate"]) & (cells["excluded"] == "")
+    lacking = counts & (cells["undone"].str.lower() != "true") & (cells["image"] != "") & (patients == "")
+    reason = (
+        "the image has no patient, and readings of one patient are not independent; give manifest=<CSV with "
+        "image and patient>, or a column patient"
+    )
+    return [(int(row), reason) for row in np.flatnonzero(lacking)]
+
+
+def _patients(readings: pd.DataFrame, known: Mapping[str, str]) -> pd.Series[str]:
+    """The patient of each reading: its own, else that of another reading of its image, else the known one."""
     beside = readings["image"].map(known).fillna("")
     own = readings.assign(own=readings["patient"]).groupby("image")["own"].transform("max")
     return readings["patient"].where(readings["patient"] != "", own.where(own != "", beside))

@@ -6,7 +6,7 @@ import pytest
 
 from livergrade.config.schema import DataConfig, ReviewConfig
 from livergrade.errors import UserError
-from livergrade.reading.begin import begin, reader_problems
+from livergrade.reading.begin import begin
 from livergrade.reading.store import Reading
 from tests.conftest import finished_run
 from tests.reading.client import options, write_images
@@ -39,12 +39,6 @@ def test_what_cannot_be_begun_is_told(tmp_path: Path) -> None:
         begin(options(None), tmp_path)
     with pytest.raises(UserError, match="repeats=3: at most half of the 4"):
         begin(options(table, repeats=3), tmp_path)
-
-
-def test_names_of_readers_are_names_of_columns() -> None:
-    assert reader_problems(["anna", "Müller", "r-2", "张"]) == []
-    problems = reader_problems(["", "=1", "a b", "x" * 41, "<b>", "ben", "Ben"])
-    assert len(problems) == 6
 
 
 def test_an_adjudication_needs_readers_who_differ(tmp_path: Path) -> None:

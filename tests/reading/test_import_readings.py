@@ -63,17 +63,18 @@ def test_all_readings_that_do_not_fit_are_told(tmp_path: Path) -> None:
     table.write_text(
         "reader,image,grade,sha256,mode\na,none.png,poor,,\n"
         f"a,i0.png,poor,{'0' * 64},\na,i1.png,poor,,audit\na,i2.png,poor,,\n"
+        "a,i3.png,poorly,,\na b,i3.png,well,,\n,i3.png,well,,\n"
     )
     with pytest.raises(UserError) as told:
         begun(tmp_path, readers=(), readings=str(table))
     assert str(told.value).splitlines()[1:] == [
-        "  reading 1 (a, none.png) is none of the images",
-        "  reading 2 (a, i0.png) is of another content (sha256) than all images",
-        "  reading 3 (a, i1.png) is of mode audit, and only those of mode read are taken over",
+        "  row 2: image 'none.png' is none of the images",
+        "  row 3: image 'i0.png' is of another content (sha256) than all images",
+        "  row 4: mode audit: only readings of mode read are taken over",
+        "  row 6: grade 'poorly' is none of poor, moderate, well",
+        "  row 7: reader 'a b' must be up to 40 letters, digits, _ and -, as it names a column",
+        "  row 8: reader is blank",
     ]
-    table.write_text("reader,image,grade\na b,i0.png,poor\n")
-    with pytest.raises(UserError, match="readers: 'a b' must be up to 40 letters"):
-        begun(tmp_path, readers=(), readings=str(table))
 
 
 def test_of_copies_a_reading_is_of_the_image_of_its_name(tmp_path: Path) -> None:
@@ -127,8 +128,8 @@ def test_annotations_of_qupath(tmp_path: Path) -> None:
     assert "i2.geojson: class 'Tumor' is none of poor, moderate, well" in lines[4]
     assert "i3.geojson: has no grade" in lines[5]
     assert "i9.json" in lines[6]
-    assert "i9.json (ben, i9) is none of the images" in lines[7]
-    assert "other.geojson (ben, other) is none of the images" in lines[8]
+    assert "i9.json: image 'i9' is none of the images" in lines[7]
+    assert "other.geojson: image 'other' is none of the images" in lines[8]
     (tmp_path / "elsewhere.geojson").write_text("{}")
     (tmp_path / "qupath" / "ben" / "i7.geojson").symlink_to(tmp_path / "elsewhere.geojson")
     with pytest.raises(UserError, match=r"i7\.geojson: .*outside"):

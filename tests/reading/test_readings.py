@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from livergrade.errors import UserError
-from livergrade.reading.readings import COLUMNS, read_readings, write_readings
+from livergrade.reading.readings import COLUMNS, read_readings, reader_problems, write_readings
 
 CLASSES = ["poor", "moderate", "well"]
 
@@ -123,3 +123,9 @@ def test_a_comment_is_no_formula(tmp_path: Path) -> None:
         assert again == [f"'{told}" if told[:1] in tuple("=@") else told]
         write_readings(read_readings(tmp_path / "out.csv", CLASSES), tmp_path / "again.csv", CLASSES)
         assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
+
+
+def test_names_of_readers_are_names_of_columns() -> None:
+    assert reader_problems(["anna", "Müller", "r-2", "张"]) == []
+    problems = reader_problems(["", "=1", "a b", "x" * 41, "<b>", "ben", "Ben"])
+    assert len(problems) == 6
