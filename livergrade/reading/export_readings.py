@@ -10,8 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from livergrade.data.validation import reserved_columns
+from livergrade.config.schema import DataConfig
+from livergrade.data.validation import names_outside, reserved_columns
+from livergrade.evaluation.grade_counts import mixed_grades
+from livergrade.io.inside import Inside
 from livergrade.io.tables import write_table
+from livergrade.io.typed_list import typed_list
 from livergrade.reading.readings import COLUMNS, WIDE, write_readings
 from livergrade.reading.review_consensus import OWN_RULE, review_consensus
 from livergrade.reading.store import Store
@@ -67,8 +71,30 @@ def export_readings(store: Store, out: Path, rule: str = OWN_RULE) -> None:
     if slides:
         log.info("cut images of them: livergrade prepare table=%s", shlex.quote(str(out / MANIFEST)))
         return
-    words = [f"data.manifest={out / MANIFEST}", f"data.root={store.facts['root']}"]
-    log.info("train on it: livergrade train data=manifest %s", " ".join(map(shlex.quote, words)))
+    log.info("train on it: %s", train_command(store.facts, kept, out / MANIFEST))
+
+
+def train_command(facts: Mapping[str, Any], kept: pd.DataFrame, manifest: Path) -> str:
+    """The command that trains on a consensus, as it is typed, with all that its images and grades need.
+
+    Args:
+        facts: of the review.
+        kept: the consensus, from `manifest_tables`.
+        manifest: its file.
+    """
+    usual, root = DataConfig(), Path(facts["root"])
+    words = [f"data.manifest={manifest}", f"data.root={root}"]
+    words += [
+        f"data.{key}={value}" for key, value in facts["reading"].items() if value != getattr(usual, key)
+    ]
+    if mixed_grades(kept):
+        words.append("data.mixed_grades=true")
+    if names_outside(kept["image"].tolist(), Inside(root)):
+        words.append("data.outside=true")
+    typed = [shlex.quote(word) for word in words]
+    if facts["classes"] != usual.classes:
+        typed.append(typed_list("data.classes", facts["classes"]))
+    return " ".join(["livergrade train data=manifest", *typed])
 
 
 def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[str, str]]) -> pd.DataFrame:

@@ -1,11 +1,17 @@
 """The tables of a review."""
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pytest
 
-from livergrade.reading.export_readings import export_readings, manifest_tables
+from livergrade.config.schema import DataConfig
+from livergrade.reading.export_readings import export_readings, manifest_tables, train_command
 from livergrade.reading.readings import COLUMNS
+from livergrade.reading.store import Reading
+from tests.conftest import TINY, command, train
 from tests.reading.client import ask, options, reading, started, write_images
 
 CELLS = {"sha256": "0" * 64, "patient": "P1", "grade": "well", "mpp": ""}
@@ -81,3 +87,60 @@ def test_tables_are_written_whatever_a_comment_says(tmp_path: Path) -> None:
     manifest = pd.read_csv(tmp_path / "review" / "manifest.csv", dtype=str)
     assert manifest["consensus_by"].tolist() == ["one reader"] * 4
     assert manifest["mpp"].tolist() == ["0.5"] * 4
+
+
+ODD = ["G3", 'G2 "x"', "007"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "classes", "more"),
+    [("images", ["poor", "moderate", "well"], {}), ("a, b=c 'ü'", ODD, {"bits": 12, "icc": "apply"})],
+)
+def test_the_command_that_is_printed_trains_on_the_consensus(
+    tmp_path: Path,
+    small: list[str],
+    capfd: pytest.CaptureFixture[str],
+    folder: str,
+    classes: list[str],
+    more: dict[str, Any],
+) -> None:
+    """One patient has images of two grades, and the second cohort needs other options, too."""
+    images = tmp_path / folder
+    table = write_images(images, 24)
+    config = options(table, ("anna",))
+    config.data = DataConfig(name="manifest", manifest=str(table), classes=classes, **more)
+    store, _, _ = started(tmp_path, config)
+    order = store.tasks("anna")
+    store.add(
+        "anna",
+        *(
+            Reading(f"{place:032x}", place, classes[1 if image == 1 else image // 2 % 3], None, None, 1.0, "")
+            for place, image in enumerate(order)
+        ),
+    )
+    store.close()
+    command("review", f"out={tmp_path / 'review'}", "export=true", outputs=tmp_path)
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if "train on it: " in line]
+    _, _, *typed = shlex.split(line.partition("train on it: ")[2])
+    assert typed[0] == "data=manifest"
+    assert "data.mixed_grades=true" in typed
+    own = {word.partition("=")[0] for word in typed}
+    start = [word for word in small if word.partition("=")[0] not in own | {"data"}]
+    train(*TINY, *typed, *start, f"hydra.run.dir={tmp_path / 'run'}", outputs=tmp_path)
+    split = pd.read_csv(tmp_path / "run" / "split.csv", dtype=str)
+    assert len(split) == 24
+    assert set(split["grade"]) == set(classes)
+
+
+def test_images_outside_of_their_folder_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    kept = pd.DataFrame({"image": ["../x.png"], "patient": ["P"], "grade": ["well"]})
+    facts = {
+        "root": str(tmp_path / "a"),
+        "reading": {"bits": None, "icc": "ignore"},
+        "classes": DataConfig().classes,
+    }
+    told = train_command(facts, kept, tmp_path / "m.csv")
+    assert told.endswith("data.outside=true")
+    assert "mixed_grades" not in told
