@@ -1,6 +1,7 @@
 """``livergrade.prepare``, from slides to a cohort."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,25 @@ def test_regions_are_proposed_at_the_pixel_size_of_the_table(case: Path) -> None
         out = prepare(case, "columns=2", "rows=2", f"table={case / 'table.csv'}")
         left, _, right, _ = read_regions(out / "regions" / "case.geojson").regions[0].outline.bounds
         assert right - left == pytest.approx(width)
+
+
+def test_proposals_are_not_cut_at_another_pixel_size(case: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither where they were proposed, nor from another folder, nor after a person moved them."""
+    regions = prepare(case) / "regions"
+    words = (f"table={case / 'table.csv'}", "confirmed=true", f"out={case / 'cut'}")
+    shutil.copytree(regions, case / "moved")
+    content = json.loads((case / "moved" / "case.geojson").read_text())
+    content["features"][0]["geometry"]["coordinates"][0][0][0] += 5
+    (case / "moved" / "case.geojson").write_text(json.dumps(content))
+    for folder in (regions, case / "moved"):
+        with pytest.raises(SystemExit):
+            prepare(case, f"regions={folder}", *words, "mpp=1")
+        told = capfd.readouterr().err
+        assert "R01 proposed for images of 0.5 µm per pixel, and mpp is 1: type mpp=0.5" in told
+        assert "Traceback" not in told
+        assert not (case / "cut" / "manifest.csv").exists()
+    prepare(case, f"regions={case / 'moved'}", *words)
+    assert (case / "cut" / "manifest.csv").is_file()
 
 
 @pytest.mark.parametrize(

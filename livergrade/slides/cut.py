@@ -36,6 +36,7 @@ from livergrade.slides.exclusions import Exclusions
 from livergrade.slides.grade_overlap import overlap_told
 from livergrade.slides.inputs import each_slide, stated_mpp
 from livergrade.slides.propose import quickhash, refuse_regions_of_another
+from livergrade.slides.proposed_at import refuse_other_sizes
 from livergrade.slides.region_files import region_file
 from livergrade.slides.region_grades import GradedRegion, class_rows, grade_regions
 from livergrade.slides.regions import clip_to_slide, grid, read_regions
@@ -121,7 +122,8 @@ def _regions(
 
     Raises:
         SlideError: there are none, or they were proposed on another file of this name.
-        UserError: their file can't be read, a region is not on the slide, or the grade of one is unclear.
+        UserError: their file can't be read, a region is not on the slide or was proposed at other sizes of
+            pixels, or the grade of one is unclear.
     """
     assert config.regions
     file = region_file(Path(config.regions), slide.path, outside=config.data.outside)
@@ -130,6 +132,8 @@ def _regions(
     marked = read_regions(file)
     if marked.left_out:
         log.warning("%s: not cut, since only annotations with an area are: %s", file, marked.left_out)
+    sizes = {region.name: region.proposed_at for region in marked.regions}
+    refuse_other_sizes(sizes, config.mpp, slide.mpp, file)
     regions = clip_to_slide(marked.regions, slide.width, slide.height, file)
     graded = grade_regions(regions, of_table, config, file)
     if overlap := overlap_told(graded):

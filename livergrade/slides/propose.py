@@ -24,6 +24,8 @@ from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.runs.same_options import other_options
 from livergrade.slides.contact_sheet import draw_regions
 from livergrade.slides.inputs import each_slide, stated_mpp
+from livergrade.slides.proposed_at import ProposedAt
+from livergrade.slides.region_grades import PROPOSED
 from livergrade.slides.regions import Region, write_regions
 
 log = logging.getLogger(__name__)
@@ -168,7 +170,8 @@ def find_regions(slide: Slide, config: PrepareConfig) -> list[Region]:
         left = min(column * tissue.scale[0], slide.width - size[0])
         top = min(row * tissue.scale[1], slide.height - size[1])
         outline = shapely.box(left, top, left + size[0], top + size[1])
-        regions.append(Region(f"R{number:02d}", "proposed", outline, label=f"R{number:02d}"))
+        name, sizes = f"R{number:02d}", ProposedAt(config.mpp, slide.mpp)
+        regions.append(Region(name, PROPOSED, outline, label=name, proposed_at=sizes))
     return regions
 
 

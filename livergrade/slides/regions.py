@@ -22,6 +22,7 @@ from livergrade.io.files import atomic_write
 from livergrade.io.visible import one_line
 from livergrade.slides.geojson import read_features
 from livergrade.slides.outlines import Area, NoAreaError, read_outline, sound
+from livergrade.slides.proposed_at import KEYS, ProposedAt, proposed_at
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Region:
         label: what the annotation is called, empty without a name.
         notes: what else its properties say in a few words, each with the name of the property: without a
             class of their own, other programs write the grade there.
+        proposed_at: sizes of pixels that it was proposed at; None if a person drew it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Region:
     outline: Area
     label: str = ""
     notes: tuple[tuple[str, str], ...] = ()
+    proposed_at: ProposedAt | None = None
 
     @property
     def title(self) -> str:
@@ -127,7 +130,8 @@ def read_regions(path: Path) -> Marked:
             label = _text(properties.get("name"), "name")
             where += f" {label!r}" if label else ""
             kind, outline = _kind(properties), read_outline(feature.content["geometry"])
-            region = Region(f"R{feature.number:02d}", kind, outline, label, _notes(properties, kind))
+            of_file = label, _notes(properties, kind), proposed_at(properties)
+            region = Region(f"R{feature.number:02d}", kind, outline, *of_file)
             areas.append((region, feature.number))
         except NoAreaError as reason:
             without_area.append(f"{where} {reason}")
@@ -207,7 +211,7 @@ def _notes(properties: dict[str, Any], kind: str) -> tuple[tuple[str, str], ...]
     pairs = [*properties.items(), *(metadata.items() if isinstance(metadata, dict) else ())]
     notes = []
     for key, value in pairs[:MOST_NOTES]:
-        if key not in _NO_NOTES:
+        if key not in (*_NO_NOTES, *KEYS):
             parts = _class_parts(value) if key.casefold() in _MAY_BE_CLASS else [value]
             text = ": ".join(" ".join(part.split()) for part in parts if isinstance(part, str))
             notes += [(one_line(key)[:60], text)] if 0 < len(text) <= MOST_NAME and text != kind else []
@@ -238,6 +242,8 @@ def write_regions(regions: Sequence[Region], path: Path) -> None:
     features = [
         feature(region.outline, "annotation", region.kind, {}, name=region.label) for region in regions
     ]
+    for made, region in zip(features, regions, strict=True):
+        made["properties"] |= region.proposed_at.properties if region.proposed_at else {}
     write_features(features, path)
 
 
