@@ -91,6 +91,24 @@ def test_what_cannot_be_measured_is_told(
     assert [path.name for path in tmp_path.iterdir()] == ["readings.csv"]
 
 
+def test_wrong_cells_and_images_that_were_trained_on_are_told_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = finished_run(tmp_path / "senet" / "run", "senet")
+    split = pd.read_csv(run / "split.csv", dtype=str)
+    trained = split[split["split"] != "test"]["image"].iloc[0]
+    tested = split[split["split"] == "test"]["image"].iloc[0]
+    rows = [("A", trained, "poor", "read"), ("A", tested, "poorly", "read"), ("A", trained, "poor", "audit")]
+    table = pd.DataFrame(rows, columns=["reader", "image", "grade", "mode"])
+    table.to_csv(tmp_path / "readings.csv", index=False)
+    with pytest.raises(SystemExit):
+        command("agreement", f"readings={tmp_path / 'readings.csv'}", f"run={run}", outputs=tmp_path)
+    error = capfd.readouterr().err
+    assert "row 2: senet/run was trained or validated on the image; leave it out" in error
+    assert "row 3: grade 'poorly' is none of" in error
+    assert "row 4" not in error
+
+
 def test_wrong_cells_and_images_without_a_patient_are_told_at_once(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,7 +119,7 @@ def write_agreement(config: AgreementConfig, out: Path, command: str) -> Path:
     path = Path(config.readings or "")
     known = _known_patients(config.manifest, network)
     readings = read_readings(
-        path, classes, asdict(config.columns), lambda cells: _without_patient(cells, _patients(cells, known))
+        path, classes, asdict(config.columns), lambda cells: _row_problems(cells, known, network)
     )
     readings["patient"] = _patients(readings, known)
     try:
@@ -250,15 +250,18 @@ def _known_patients(manifest: str | None, network: Network | None) -> dict[str, 
     return known
 
 
-def _without_patient(cells: pd.DataFrame, patients: pd.Series[str]) -> list[tuple[int, str]]:
-    """Readings that count and whose image has no patient: numbers of rows from 0, each with what to do."""
-    counts = cells["mode"].isin(["read", "adjudicate"]) & (cells["excluded"] == "")
-    lacking = counts & (cells["undone"].str.lower() != "true") & (cells["image"] != "") & (patients == "")
+def _row_problems(
+    cells: pd.DataFrame, known: Mapping[str, str], network: Network | None
+) -> list[tuple[int, str]]:
+    """Rows of readings that count, from 0, whose image has no patient or was not tested, with the reason."""
+    counts = (cells["excluded"] == "") & (cells["undone"].str.lower() != "true") & (cells["image"] != "")
+    used = cells.assign(patient=_patients(cells, known))[counts & cells["mode"].isin(["read", "adjudicate"])]
     reason = (
         "the image has no patient, and readings of one patient are not independent; give manifest=<CSV with "
         "image and patient>, or a column patient"
     )
-    return [(int(row), reason) for row in np.flatnonzero(lacking)]
+    lacking = [(int(row), reason) for row in used.index[used["patient"] == ""]]
+    return lacking + (network.problems(used[used["mode"] == "read"]) if network else [])
 
 
 def _patients(readings: pd.DataFrame, known: Mapping[str, str]) -> pd.Series[str]:

@@ -12,7 +12,7 @@ from livergrade.errors import UserError
 from livergrade.io.pixel_size import read_mpp
 
 KEYS = ("livergrade_mpp", "livergrade_slide_mpp")
-"""Names in QuPath's ``metadata``, which QuPath keeps when a region is moved and exported."""
+"""Names in QuPath's ``metadata``, which QuPath from 0.5 on keeps when a region is moved and exported."""
 _NEAR = 1e-3
 """Relative difference up to which two sizes are one, as a file holds them rounded."""
 
