@@ -272,5 +272,5 @@ def create(
 
 
 def now() -> str:
-    """The time with its zone, ISO 8601, to the millisecond."""
-    return datetime.now().astimezone().isoformat(timespec="milliseconds")
+    """The time with its zone, ISO 8601, to the microsecond: no two writes to the disk are as near."""
+    return datetime.now().astimezone().isoformat(timespec="microseconds")

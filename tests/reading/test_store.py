@@ -95,3 +95,24 @@ def test_what_is_no_review_is_told_in_one_line(tmp_path: Path, content: bytes | 
     with pytest.raises(UserError, match=r"review\.db: ") as told:
         Store(path)
     assert "\n" not in str(told.value)
+
+
+def test_what_is_stored_together_is_undone_together_and_nothing_else(tmp_path: Path) -> None:
+    create(tmp_path / "review.db", FACTS | {"mode": "confirm"}, IMAGES * 3, {"anna": list(range(6))})
+    store = Store(tmp_path / "review.db")
+    kept = [Reading(f"{number:032x}", number, None, None, None, None, "") for number in range(6)]
+    store.add("anna", kept[0])
+    store.add("anna", kept[1])
+    store.add("anna", *kept[2:5])
+    with pytest.raises(RefusedError):
+        store.add("anna", kept[5], of(9, 6))  # none of them
+    assert [row["place"] for row in store.valid("anna")] == [0, 1, 2, 3, 4]
+    store.undo("anna", "u", kept[3].id)
+    assert [row["place"] for row in store.valid("anna")] == [0, 1]
+    store.undo("anna", "v", kept[1].id)
+    assert [row["place"] for row in store.valid("anna")] == [0]
+    store.add("anna", of(10, 0))  # decided anew
+    assert [row["id"] for row in store.valid("anna")] == [of(10, 0).id]
+    store.take_back("anna", "w", {0, 4})
+    store.take_back("anna", "w", {0, 4})  # sent again after a lost answer
+    assert store.valid("anna") == []
