@@ -86,7 +86,9 @@ def test_three_readers_and_a_server_that_is_killed_then_adjudication_and_trainin
     readings = pd.read_csv(out / "readings.csv", dtype=str, keep_default_na=False)
     assert readings.groupby("reader")["image"].nunique().to_dict() == {"anna": 20, "ben": 20, "chen": 20}
     assert len(readings) == 60
-    assert (readings["seconds"].astype(float) > 0).all()
+    seconds = readings["seconds"].astype(float)
+    assert (seconds >= 0).all()
+    assert (seconds > 0).mean() > 0.8  # a script may answer within the 5 ms that are rounded to none
     assert readings.loc[readings["reader"] == "chen", "grade"].eq("moderate").all()
     second = tmp_path / "second"
     words = ("readers=[panel]", "mode=adjudicate", f"of={out}", f"out={second}", f"port={port}")
