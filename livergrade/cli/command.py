@@ -111,6 +111,9 @@ def _version(words: Sequence[str]) -> str | None:
 
 
 def _help(command: Command, typed: Sequence[str]) -> str:
+    """The text of ``--help``; empty unless a flag may ask for it, since Hydra copies it with all options."""
+    if not any(word.startswith("-") and "h" in word for word in typed):
+        return ""
     own = config_dirs(typed)
     lines = [f"{group}: {', '.join(choices(group, own))}\n" for group in groups(command.name, own)]
     listed = "Groups, chosen with group=name (the list after each):\n\n" + "".join(lines) + "\n"

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,8 +64,9 @@ def register(name: str, schema: Any, help_text: str = "") -> None:  # noqa: ANN4
         help_text: text of ``--help``.
     """
     register_resolvers()
-    store = ConfigStore.instance()
-    store.store(name=f"{name}_schema", node=type(schema))
+    store, own = ConfigStore.instance(), f"livergrade_{name}"
+    if f"{own}.yaml" not in store.repo:  # made once in a process: to make it takes as long as to copy it
+        store.store(name=own, node=type(schema))
     literal = help_text.replace("$", "$$").replace(
         "${", "\\${"
     )  # no interpolation of OmegaConf, no placeholder
@@ -80,9 +81,10 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
         UserError: values are out of range or do not fit together; all of them are listed.
     """
     try:
-        # Merged again, since +key=value on the command line bypasses the schema.
-        values = OmegaConf.to_container(composed)
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
+        config: Any = _as_composed(composed, schema)
+        if config is None:
+            values = OmegaConf.to_container(composed)
+            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "options"
         if isinstance(error, ConfigKeyError | ConfigAttributeError):
@@ -96,6 +98,27 @@ def to_dataclass(composed: DictConfig, schema: type[Config]) -> Config:
     found = [*_empty_names(config), *problems(config), *_cohort_problems(config)]
     raise_if_invalid(list(dict.fromkeys(found)))
     return config
+
+
+def _as_composed(composed: DictConfig, schema: type[Config]) -> Config | None:
+    """The options as they are, if Hydra has checked each against the schema: no second merge.
+
+    Returns:
+        None: they have to be merged with the schema, since a value is missing, ``+key=value`` bypassed it, or
+        a primary file of the user's own does not name it.
+    """
+    try:
+        config = OmegaConf.to_object(composed)
+    except OmegaConfBaseException:
+        return None
+    return config if type(config) is schema and not _has_added_keys(config) else None
+
+
+def _has_added_keys(config: Any) -> bool:  # noqa: ANN401 - a dataclass
+    known, values = {item.name for item in fields(config)}, vars(config)
+    return not values.keys() <= known or any(
+        _has_added_keys(value) for value in values.values() if is_dataclass(value)
+    )
 
 
 def _empty_names(config: object) -> list[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
+from hydra.core.utils import JobRuntime
 from hydra.errors import HydraException
+from hydra.version import VersionBase
+from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import OmegaConfBaseException
 
 from livergrade.cli.arguments import require_type
@@ -73,20 +78,33 @@ def make_config(*words: str, command: str = "train", config_dir: str | Path | No
         if not folder.is_dir():
             raise UserError(f"config_dir={folder}: there is no such folder")
     searched = [search_word(own)] if own else []
-    outer = Singleton.get_state()
-    GlobalHydra.instance().clear()
     try:
         ready = prepared(words, COMMANDS[command])
         _refuse_sweeps(ready)
-        register(command, schema)
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        with _hydra_apart(), initialize_config_dir(str(CONF), version_base="1.3"):
+            register(command, schema)
             return checked_options(command, compose(command, overrides=[*ready, *searched]), ready)
     except Exception as error:
         if isinstance(error, HydraException | OmegaConfBaseException) or is_of_a_file(error):
             raise UserError(mistake(error, schema, groups(command, own), own)) from None
         raise
+
+
+@contextlib.contextmanager
+def _hydra_apart() -> Iterator[None]:
+    """Leave Hydra as it was: who asks for options may be a command or an application of Hydra itself.
+
+    Not by ``Singleton.get_state``, which copies every schema there is, and looks for all plugins once more.
+    """
+    Plugins.instance()  # found now, it is kept
+    outer, resolvers = Singleton._instances, BaseContainer._resolvers
+    changed = (GlobalHydra, JobRuntime, VersionBase)
+    Singleton._instances = {kind: one for kind, one in outer.items() if kind not in changed}
+    BaseContainer._resolvers = dict(resolvers)
+    try:
+        yield
     finally:
-        Singleton.set_state(outer)
+        Singleton._instances, BaseContainer._resolvers = outer, resolvers
 
 
 SEARCHED = "hydra.searchpath="

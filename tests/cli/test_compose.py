@@ -33,6 +33,34 @@ def test_an_added_key_is_refused() -> None:
         parse_config(compose("train", overrides=["+split.foo=1"]))
 
 
+@pytest.mark.parametrize(
+    ("defaults", "model"),
+    [("", "senet"), ("model: cbam,", "cbam"), ("model: cbam, livergrade_train,", "senet")],
+)
+def test_a_primary_file_of_ones_own_is_checked_against_the_schema(
+    defaults: str, model: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "cbam.yaml").write_text("name: cbam\n")
+    (tmp_path / "mine.yaml").write_text(f"defaults: [{defaults} _self_]\ntrain:\n  resume: null\nseed: '3'\n")
+    GlobalHydra.instance().clear()
+    register("train", TrainConfig())
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        config = parse_config(compose("mine"), [])
+        with pytest.raises(UserError, match=r"^optim\.foo: there is no such option"):
+            parse_config(compose("mine", overrides=["+optim.foo=1"]), [])
+    assert (config.seed, config.model.name, config.optim.lr) == (3, model, TrainConfig().optim.lr)
+
+
+def test_the_default_stands_where_a_value_is_marked_as_missing() -> None:
+    GlobalHydra.instance().clear()
+    register("train", TrainConfig())
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert (
+            parse_config(compose("train", overrides=["optim.lr=???"]), []).optim.lr == TrainConfig().optim.lr
+        )
+
+
 @pytest.mark.parametrize("typed", ["data.grades={Größe 1: well, 2: poor, GX: null}", "data.grades={2: poor}"])
 def test_a_map_of_grades_is_recorded_as_one(typed: str, tmp_path: Path) -> None:
     GlobalHydra.instance().clear()

@@ -1,9 +1,13 @@
 """Options from words, without a command."""
 
+import contextlib
 from pathlib import Path
 
+import hydra
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from livergrade.cli.make_config import make_config
 from livergrade.config.schema import EvaluateConfig, PredictConfig, TrainConfig
@@ -20,6 +24,20 @@ def test_options_are_those_of_the_command() -> None:
     predict = make_config("run=a", "b.png", "c d.png", command="predict")
     assert isinstance(predict, PredictConfig)
     assert predict.inputs == ["b.png", "c d.png"]
+
+
+def test_an_application_of_hydra_goes_on_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("a: ${mine:}\n")
+    GlobalHydra.instance().clear()
+    OmegaConf.register_new_resolver("mine", lambda: 1, replace=True)
+    with initialize_config_dir(str(tmp_path), job_name="mine", version_base=None):
+        OmegaConf.register_new_resolver("now", lambda: 2, replace=True)  # Hydra's own has this name
+        for words in (["model=cbam"], ["modle=cbam"]):
+            with contextlib.suppress(UserError):
+                make_config(*words)
+        composed = compose("mine", overrides=["+b=${now:}"], return_hydra_config=True)
+    assert (composed.a, composed.b, composed.hydra.job.name) == (1, 2, "mine")
+    assert composed.hydra.runtime.version_base == hydra.__version__.rpartition(".")[0]
 
 
 @pytest.mark.parametrize(
