@@ -1,5 +1,6 @@
 """A tiny cohort on disk, and a way to run the command in this process."""
 
+import gc
 import os
 import sys
 
@@ -7,10 +8,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the commands do, before t
 
 import contextlib
 import functools
-import gc
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ import pytest
 from filelock import FileLock
 from jinja2 import Environment
 from PIL import Image
+
+from livergrade.models.catalog import NAMES
 
 # Torch and Matplotlib are imported where they are used: processes that tests start import this file, too.
 
@@ -337,10 +340,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=made_at_once)
 
 
+def pytest_collection() -> None:
+    """Have the garbage collector wait while packages and tests are imported, which all stay to the end."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Have the garbage collector look no more at what stays to the end: imported packages and tests."""
+    """Have the garbage collector look no more at what stays, and seldom at what tests leave behind."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50000, 20, 20)
+    gc.enable()
 
 
 _with_slow = False
@@ -352,9 +362,37 @@ def pytest_configure(config: pytest.Config) -> None:
     _with_slow = "not slow" not in config.option.markexpr
 
 
+def with_slow() -> bool:
+    """Whether the slow tests are run, too."""
+    return _with_slow
+
+
 def examples(number: int) -> int:
     """How many examples to try of so many: all of them along with the slow tests, a third with the fast."""
     return number if _with_slow else -(-number // 3)
+
+
+def swept() -> tuple[str, ...]:
+    """The networks of :func:`sweep`: all along with the slow tests, two of the narrow ones with the fast."""
+    return tuple(NAMES) if _with_slow else FAST
+
+
+FAST = ("cbam", "senet")
+
+
+def telling(cases: Sequence[Any], *, fast: Container[int]) -> list[Any]:
+    """The cases of a family, of which those with the numbers ``fast`` each tell something of their own.
+
+    The others go the same way through the code, and are run with the slow tests.
+    """
+    return [
+        case if number in fast else pytest.param(*_values(case), marks=pytest.mark.slow)
+        for number, case in enumerate(cases)
+    ]
+
+
+def _values(case: object) -> tuple[object, ...]:
+    return case if isinstance(case, tuple) else (case,)
 
 
 @pytest.fixture(scope="session")
@@ -538,10 +576,10 @@ def tiny_run(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The five-model sweep of narrow networks, run once; its figures are blank ones."""
+    """The sweep over the networks, narrow ones, run once; its figures are blank ones."""
 
     def make(folder: Path) -> None:
-        words = ["-m", "model=vgg16,resnet50,cbam,senet,sknet", *small, "trainer.limit_batches=2"]
+        words = ["-m", f"model={','.join(swept())}", *small, "trainer.limit_batches=2"]
         with _narrowed():
             train(*words, f"hydra.sweep.dir={folder}", outputs=folder)
 

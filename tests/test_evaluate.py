@@ -13,7 +13,7 @@ from livergrade.config.schema import DataConfig, EvaluateConfig
 from livergrade.multirun.ensemble import open_run
 from livergrade.runs.run import Run
 from livergrade.training.evaluate_trained import _options
-from tests.conftest import GRADES, as_own, command, draw_image
+from tests.conftest import GRADES, as_own, command, draw_image, telling
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -148,14 +148,20 @@ def test_what_was_trained_on_is_no_other_cohort(
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        ([], "run: is missing; give the folder of a run"),
-        (["run=nowhere"], "is not a run"),
-        (["run={trained}", "data=manifest"], "data.manifest: data=manifest needs the CSV file"),
-        (["run={trained}", "data=synthetic", "data.image_size=96"], "data.image_size: is the trained run's"),
-        (["run={trained}", "views=500"], "augment.test_views=500"),
-        (["run={trained}", "recalibrate=true"], "recalibrate: is for another cohort, as data=manifest"),
-    ],
+    telling(
+        [
+            ([], "run: is missing; give the folder of a run"),
+            (["run=nowhere"], "is not a run"),
+            (["run={trained}", "data=manifest"], "data.manifest: data=manifest needs the CSV file"),
+            (
+                ["run={trained}", "data=synthetic", "data.image_size=96"],
+                "data.image_size: is the trained run's",
+            ),
+            (["run={trained}", "views=500"], "augment.test_views=500"),
+            (["run={trained}", "recalibrate=true"], "recalibrate: is for another cohort, as data=manifest"),
+        ],
+        fast=(1, 3, 4),
+    ),
 )
 def test_mistakes_are_told(
     trained: Path, words: list[str], told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from livergrade.evaluation.conformal import sets, threshold
 from livergrade.io.grades import UNLIKE
-from tests.conftest import COLOURS, GRADES, as_own, command, write_slide
+from tests.conftest import COLOURS, GRADES, as_own, command, telling, write_slide
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -124,12 +124,20 @@ def test_probabilities_are_calibrated_before_views_are_averaged(
 
 @pytest.mark.parametrize(
     ("made", "words", "held", "told"),
-    [
-        ({"patients": 6}, [], "poor|moderate|well", "needs 9 validation patients, and there are 6"),
-        ({}, ["views=1"], "", "based on 2 views, not 1"),
-        ({}, ["calibrated=false"], "", "based on calibrated probabilities"),
-        ({"temperature": None, "patients": 6}, [], "poor|moderate|well", "not calibrated: none was fitted"),
-    ],
+    telling(
+        [
+            ({"patients": 6}, [], "poor|moderate|well", "needs 9 validation patients, and there are 6"),
+            ({}, ["views=1"], "", "based on 2 views, not 1"),
+            ({}, ["calibrated=false"], "", "based on calibrated probabilities"),
+            (
+                {"temperature": None, "patients": 6},
+                [],
+                "poor|moderate|well",
+                "not calibrated: none was fitted",
+            ),
+        ],
+        fast=(0, 2),
+    ),
 )
 def test_where_no_set_can_be_promised_the_reason_is_told(
     trained: Path, manifest: Path, made: dict, words: list[str], held: str, told: str, tmp_path: Path, capfd

@@ -17,7 +17,7 @@ from livergrade.reading.begin import begin
 from livergrade.reading.export_readings import export_readings
 from livergrade.reading.store import Reading
 from livergrade.slides.regions import Region, read_regions, write_regions
-from tests.conftest import COLOURS, command, write_slide
+from tests.conftest import COLOURS, command, telling, write_slide
 
 SMALL = ("width=100", "height=80", "mpp=0.5", "min_focus=0", "max_pen=1", "max_fold=1")
 BOTH = ("grade_conflict=region",)  # of the table, poor, and of a region, well
@@ -198,15 +198,24 @@ def test_proposals_are_not_cut_at_another_pixel_size(case: Path, capfd: pytest.C
 
 @pytest.mark.parametrize(
     ("table", "told"),
-    [
-        ("slide,patient\ncase,P1\n", "no column grade"),
-        ("slide,patient,grade\ncase,,bad\nother,P2,poor\n", "row 2: no patient"),
-        ("slide,patient,grade\nother,P2,poor\n", "case.tif: in no row"),
-        ("slide,patient,grade\ncase,P1,poor\ncase,P1,poor\n", "in more than one row"),
-        ("slide,patient,grade,image\ncase,P1,poor,old.png\n", "columns image: the manifest or a run writes"),
-        ("slide,patient,grade,region_class\ncase,P1,poor,x\n", "columns region_class: the manifest or a run"),
-        ("slide,patient,grade,mpp\ncase,P1,poor,0.5um\n", "row 2: mpp '0.5um' is not a number"),
-    ],
+    telling(
+        [
+            ("slide,patient\ncase,P1\n", "no column grade"),
+            ("slide,patient,grade\ncase,,bad\nother,P2,poor\n", "row 2: no patient"),
+            ("slide,patient,grade\nother,P2,poor\n", "case.tif: in no row"),
+            ("slide,patient,grade\ncase,P1,poor\ncase,P1,poor\n", "in more than one row"),
+            (
+                "slide,patient,grade,image\ncase,P1,poor,old.png\n",
+                "columns image: the manifest or a run writes",
+            ),
+            (
+                "slide,patient,grade,region_class\ncase,P1,poor,x\n",
+                "columns region_class: the manifest or a run",
+            ),
+            ("slide,patient,grade,mpp\ncase,P1,poor,0.5um\n", "row 2: mpp '0.5um' is not a number"),
+        ],
+        fast=(0, 1, 4),
+    ),
 )
 def test_a_wrong_table_is_told(case: Path, table: str, told: str, capfd) -> None:
     (case / "table.csv").write_text(table)

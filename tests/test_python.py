@@ -94,11 +94,20 @@ def test_the_page_names_every_name() -> None:
     assert [name for name in livergrade.__all__ if name not in page] == []
 
 
-def test_the_notebook_runs_and_has_no_output(tiny: Path, undrawn: None) -> None:
-    cells = json.loads((ROOT / "examples" / "first_run.ipynb").read_text("utf-8"))["cells"]
-    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+CELLS = json.loads((ROOT / "examples" / "first_run.ipynb").read_text("utf-8"))["cells"]
+
+
+def test_the_notebook_is_code_and_has_no_output() -> None:
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in CELLS)
+    for cell in CELLS:
+        if cell["cell_type"] == "code":
+            compile("".join(cell["source"]), "first_run.ipynb", "exec")
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tiny: Path, undrawn: None) -> None:
     names: dict[str, Any] = {}
-    for cell in cells:
+    for cell in CELLS:
         if cell["cell_type"] == "code":
             exec(compile("".join(cell["source"]), "first_run.ipynb", "exec"), names)
     assert "test patients" in names["run"]._repr_html_()
@@ -183,7 +192,10 @@ MAY_BE_NONE = {
 }
 
 
-@pytest.mark.parametrize("argument", GIVEN)
+@pytest.mark.parametrize(
+    "argument",  # the first of each function, and its others with the slow tests
+    [pytest.param(name, marks=[pytest.mark.slow] * ("(" in name)) for name in GIVEN],
+)
 def test_a_value_of_another_kind_is_one_clear_error(
     argument: str, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import command
+from tests.conftest import command, telling
 from tests.reading.client import options, started, write_images
 
 pytest.importorskip("uvicorn")
@@ -12,19 +12,22 @@ pytest.importorskip("uvicorn")
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        ([], "which images should be read?"),
-        (["manifest=a.csv"], "readers: who reads?"),
-        (["manifest=a.csv", "readers=[a]"], "a.csv: there is no such table"),
-        (["manifest=a.csv", "run=b", "readers=[a]"], "both name images"),
-        (["manifest=a.csv", "mode=adjudicate", "readers=[a]"], "mode=adjudicate needs"),
-        (["manifest=a.csv", "mode=audit", "readers=[a]"], "mode=audit needs"),
-        (["of=b", "readers=[a]"], "of: is for mode=adjudicate"),
-        (["manifest=a.csv", "readers=[a]", "host=h"], "by TLS alone"),
-        (["manifest=a.csv", "readers=[a]", "data.image_size=64"], "data.image_size: has no effect"),
-        (["manifest=a.csv", "reader=[a]"], "did you mean readers?"),
-        (["export=true"], "which images should be read?"),
-    ],
+    telling(
+        [
+            ([], "which images should be read?"),
+            (["manifest=a.csv"], "readers: who reads?"),
+            (["manifest=a.csv", "readers=[a]"], "a.csv: there is no such table"),
+            (["manifest=a.csv", "run=b", "readers=[a]"], "both name images"),
+            (["manifest=a.csv", "mode=adjudicate", "readers=[a]"], "mode=adjudicate needs"),
+            (["manifest=a.csv", "mode=audit", "readers=[a]"], "mode=audit needs"),
+            (["of=b", "readers=[a]"], "of: is for mode=adjudicate"),
+            (["manifest=a.csv", "readers=[a]", "host=h"], "by TLS alone"),
+            (["manifest=a.csv", "readers=[a]", "data.image_size=64"], "data.image_size: has no effect"),
+            (["manifest=a.csv", "reader=[a]"], "did you mean readers?"),
+            (["export=true"], "which images should be read?"),
+        ],
+        fast=(0, 2, 7, 9),
+    ),
 )
 def test_what_cannot_be_read_is_told_in_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str], told: str

@@ -26,7 +26,7 @@ from livergrade.models.trained import trained_net
 from livergrade.runs.folder import read_options
 from livergrade.training.history import read_history
 from livergrade.training.setup import make_task
-from tests.conftest import TINY, command, train
+from tests.conftest import FAST, TINY, command, swept, telling, train
 from tests.io import profiles
 
 pytestmark = pytest.mark.usefixtures("narrow", "undrawn")
@@ -82,12 +82,9 @@ def test_a_run_keeps_its_scale_and_reads_colours_as_it_was_told(
     assert not np.allclose(*scores, atol=1e-3)
 
 
-def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:
+def test_sweep_leaves_a_complete_folder_of_each_network(sweep: Path) -> None:
     folders = sorted(path.name for path in sweep.iterdir() if path.is_dir() and path.name != "comparison")
-    assert len(folders) == 5
-    assert all(
-        folder.startswith(f"{number}_model-{list(NAMES)[number]}") for number, folder in enumerate(folders)
-    )
+    assert folders == [f"{number}_model-{name}" for number, name in enumerate(swept())]
     for folder in folders:
         run = sweep / folder
         assert {path.name for path in run.iterdir()} == LEFT_BY_A_RUN
@@ -95,7 +92,9 @@ def test_sweep_leaves_five_complete_folders(sweep: Path) -> None:
         assert (run / "finished.json").stat().st_mtime >= (run / "report.html").stat().st_mtime
 
 
-@pytest.mark.parametrize("model", list(NAMES))
+@pytest.mark.parametrize(
+    "model", [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in NAMES]
+)
 def test_reloaded_best_checkpoint_predicts_the_same(
     sweep: Path, manifest: Path, model: str, tmp_path: Path
 ) -> None:
@@ -186,9 +185,9 @@ def test_the_row_of_a_sweeps_job_tells_what_varies(sweep: Path) -> None:
         content = events.summary_metadata[metadata.SESSION_START_INFO_TAG].plugin_data.content
         row = metadata.parse_session_start_info_plugin_data(content)
         rows[run.name] = row.group_name, {key: value.string_value for key, value in row.hparams.items()}
-    names = [f"{number}_model-{name}" for number, name in enumerate(NAMES)]
+    names = [f"{number}_model-{name}" for number, name in enumerate(swept())]
     assert rows == {
-        folder: (f"{name} ({folder})", {"model": name}) for folder, name in zip(names, NAMES, strict=True)
+        folder: (f"{name} ({folder})", {"model": name}) for folder, name in zip(names, swept(), strict=True)
     }
 
 
@@ -279,12 +278,12 @@ def test_every_figure_of_an_image_split_says_that_it_leaks(run, drawn: None) -> 
 
 
 def test_a_run_of_a_few_batches_says_so(sweep: Path) -> None:
-    assert "Each pass stopped after 2 batches" in next(sweep.glob("*/report.html")).read_text()
+    assert "Each pass stopped after 2 batches" in next(sweep.glob("*_model-*/report.html")).read_text()
 
 
 def test_carried_columns_reach_the_predictions(sweep: Path) -> None:
-    run = next(sweep.glob("*_model-sknet*"))
-    assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])
+    for run in sweep.glob("*_model-*"):
+        assert {"M", "F"} >= set(pd.read_csv(run / "predictions.csv")["sex"])
 
 
 @pytest.mark.slow
@@ -304,12 +303,6 @@ def test_a_used_folder_is_refused(tiny_run: Path, run, tmp_path: Path, capfd) ->
     with pytest.raises(SystemExit):
         run("trainer.limit_batches=1")
     assert "another run is there" in capfd.readouterr().err
-
-
-def test_split_file_is_reused(tiny_run: Path, run) -> None:
-    split = tiny_run / "split.csv"
-    again = run("trainer.limit_batches=1", "seed=5", f"data.split_file={split}")
-    assert (again / "split.csv").read_text() == split.read_text()
 
 
 def test_command_line_errors_have_no_traceback(manifest: Path, tmp_path: Path, capfd) -> None:
@@ -407,22 +400,28 @@ def test_a_sweep_with_several_devices_is_refused(small, tmp_path: Path, capfd) -
     assert "a sweep gives each job one device" in capfd.readouterr().err
 
 
-def test_a_mistake_leaves_the_folder_free(run, tmp_path: Path, capfd) -> None:
+def test_a_mistake_leaves_the_folder_free_and_a_split_file_is_reused(tiny_run: Path, run, capfd) -> None:
     with pytest.raises(SystemExit):
         run("data.manifest=nowhere.csv")
     assert "there is no such manifest" in capfd.readouterr().err
-    assert (run("trainer.limit_batches=1") / "finished.json").is_file()
+    split = tiny_run / "split.csv"
+    again = run("trainer.limit_batches=1", "seed=5", f"data.split_file={split}")
+    assert (again / "finished.json").is_file()
+    assert (again / "split.csv").read_text() == split.read_text()
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        (["trainer.accelerator=gpu"], "set trainer.accelerator=cpu"),
-        (["trainer.precision=foo"], "trainer.*"),
-        (["train.resume=nowhere"], "is not a run"),
-        (["model.weights=nowhere.pt"], "nowhere.pt"),
-        (["data=synthetic", "data.manifest=x.csv"], "set data=manifest"),
-    ],
+    telling(
+        [
+            (["trainer.accelerator=gpu"], "set trainer.accelerator=cpu"),
+            (["trainer.precision=foo"], "trainer.*"),
+            (["train.resume=nowhere"], "is not a run"),
+            (["model.weights=nowhere.pt"], "nowhere.pt"),
+            (["data=synthetic", "data.manifest=x.csv"], "set data=manifest"),
+        ],
+        fast=(0, 3),
+    ),
 )
 def test_mistakes_are_told_without_a_traceback(run, words: list[str], told: str, capfd) -> None:
     if words == ["trainer.accelerator=gpu"] and torch.cuda.is_available():

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from hydra.core.singleton import Singleton
 
-from tests.conftest import TINY, command, train
+from tests.conftest import TINY, command, telling, train
 from tests.reports.test_run_report import Page
 
 pytest.importorskip("optuna")
@@ -135,14 +135,17 @@ def test_a_killed_trial_is_run_again(small: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        (["model=senet,nosuch"], "model=nosuch: must be one of"),
-        (["seed=0,1", "optim.lrr=1"], "optim.lrr: there is no such option; did you mean optim.lr?"),
-        (["optim.weight_decay=0,-1"], "optim.weight_decay=-1.0: must be at least 0"),
-        (["data.image_size=interval(32,64)"], "use range(low,high,step)"),
-        (["optim.name=interval(0,1)"], "name the values, as in key=a,b"),
-        (["optim.ema=interval(0.9,1.5)"], "optim.ema=1.5: must be at least 0 and at most 0.99999"),
-    ],
+    telling(
+        [
+            (["model=senet,nosuch"], "model=nosuch: must be one of"),
+            (["seed=0,1", "optim.lrr=1"], "optim.lrr: there is no such option; did you mean optim.lr?"),
+            (["optim.weight_decay=0,-1"], "optim.weight_decay=-1.0: must be at least 0"),
+            (["data.image_size=interval(32,64)"], "use range(low,high,step)"),
+            (["optim.name=interval(0,1)"], "name the values, as in key=a,b"),
+            (["optim.ema=interval(0.9,1.5)"], "optim.ema=1.5: must be at least 0 and at most 0.99999"),
+        ],
+        fast=(0, 1, 3),
+    ),
 )
 def test_options_that_no_trial_can_use_are_told_before_the_first(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str], told: str

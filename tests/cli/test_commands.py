@@ -38,7 +38,13 @@ NEEDED = {
 """What a command can't do without."""
 
 
-@pytest.mark.parametrize("name", list(COMMANDS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("train", "evaluate", "review")))
+        for name in COMMANDS
+    ],
+)
 def test_every_option_that_the_help_shows_can_be_set(name: str) -> None:
     command = COMMANDS[name]
     shown = re.findall(r"^  ([\w.]+)=(.*)$", describe(command.schema, without=command.refused), re.MULTILINE)

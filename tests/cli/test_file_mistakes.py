@@ -8,13 +8,14 @@ import pytest
 
 from livergrade.cli.make_config import make_config
 from livergrade.errors import UserError
+from tests.conftest import telling
 
 HEAD = "# @package _global_\n"
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [
+    telling([
         (HEAD + "seed: 1\nmodel:\n\treduction: 3\n", "mine.yaml, line 4: a tab; indent with spaces"),
         (HEAD + "seed: [1\noptim:\n  lr: 2\n", "expected"),
         (HEAD + "seed: 1\nseed: 2\n", "mine.yaml, line 3: found duplicate key seed"),
@@ -29,7 +30,7 @@ HEAD = "# @package _global_\n"
         (HEAD + "model:\n", "mine.yaml, line 2: model: can't be empty"),
         ("\xef\xbb\xbf" + HEAD + "seed: 1\n", "line 1: begins with a byte-order mark; save it as UTF-8"),
         (HEAD + "defaults:\n  - override /modle: senet\n", "line 3: modle: there is no such option"),
-    ],
+    ], fast=(0, 3, 5, 8, 10)),
 )  # fmt: skip
 def test_the_file_and_the_line_are_told(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "experiment" / "mine.yaml"

@@ -9,6 +9,7 @@ from livergrade.cli.commands import COMMANDS
 from livergrade.config.fields import options
 from livergrade.config.validation import problems
 from tests.config.composed import composed
+from tests.conftest import telling
 
 
 def test_all_wrong_values_are_told_at_once() -> None:
@@ -74,29 +75,32 @@ def test_view_counts_are_checked(views: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        (
-            ["model=vgg16", "model.reduction=8"],
-            "model.reduction=8: has no effect with model=vgg16; set model=cbam",
-        ),
-        (
-            ["model=senet", "model.backbone=resnet18"],
-            "model.backbone=resnet18: has no effect with model=senet",
-        ),
-        (
-            ["model=efficientnet_lite0", "model.backbone=resnet18"],
-            "are weights of tf_efficientnet_lite0, not of resnet18; type model=efficientnet_lite0 alone",
-        ),
-        (["model=senet", "model.weights=efficientnet_lite0"], "of tf_efficientnet_lite0, not of senet"),
-        (["model=timm"], "model.backbone: model=timm needs the network"),
-        (["model=cbam", "model.kernel_size=4"], "model.kernel_size=4: must be odd"),
-        (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),
-        (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: has no effect"),
-        (["model.frozen=true", "trainer.devices=2"], "set trainer.devices=1"),
-        (["model.frozen=true", "model.frozen_epochs=2"], "model.frozen_epochs=2: has no effect with"),
-        (["model.frozen_epochs=10"], "none of the 10 epochs (trainer.max_epochs) is left"),
-        (["model.frozen_epochs=1", "trainer.strategy=fsdp"], "trainer.strategy=fsdp; set auto or ddp"),
-    ],
+    telling(
+        [
+            (
+                ["model=vgg16", "model.reduction=8"],
+                "model.reduction=8: has no effect with model=vgg16; set model=cbam",
+            ),
+            (
+                ["model=senet", "model.backbone=resnet18"],
+                "model.backbone=resnet18: has no effect with model=senet",
+            ),
+            (
+                ["model=efficientnet_lite0", "model.backbone=resnet18"],
+                "are weights of tf_efficientnet_lite0, not of resnet18; type model=efficientnet_lite0 alone",
+            ),
+            (["model=senet", "model.weights=efficientnet_lite0"], "of tf_efficientnet_lite0, not of senet"),
+            (["model=timm"], "model.backbone: model=timm needs the network"),
+            (["model=cbam", "model.kernel_size=4"], "model.kernel_size=4: must be odd"),
+            (["model=sknet", "model.groups=5"], "model.groups=5: must divide 128"),
+            (["model.frozen=true", "optim.layer_decay=0.5"], "optim.layer_decay: has no effect"),
+            (["model.frozen=true", "trainer.devices=2"], "set trainer.devices=1"),
+            (["model.frozen=true", "model.frozen_epochs=2"], "model.frozen_epochs=2: has no effect with"),
+            (["model.frozen_epochs=10"], "none of the 10 epochs (trainer.max_epochs) is left"),
+            (["model.frozen_epochs=1", "trainer.strategy=fsdp"], "trainer.strategy=fsdp; set auto or ddp"),
+        ],
+        fast=(0, 3, 5, 9, 11),
+    ),
 )
 def test_options_of_the_network_that_do_not_fit(words: list[str], told: str) -> None:
     found = problems(composed(*words))

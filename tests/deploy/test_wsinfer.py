@@ -19,7 +19,7 @@ from livergrade.evaluation.scale import Scale
 from livergrade.inference.grader import Grader
 from livergrade.io.images import read_square
 from livergrade.runs.run import Run
-from tests.conftest import GRADES, command
+from tests.conftest import GRADES, command, telling
 
 SCALE: Scale = {"images": 9, "low": 180.0, "median": 200.0, "high": 220.0, "network_um": 200 / 51}
 UM = 128.0
@@ -97,14 +97,17 @@ def test_another_scale_is_refused(given: float | None, scale: Scale | None, told
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        ((), "the run's scale is not known"),
-        (("tile_um=100", "tolerance=0"), "not written, because its probabilities differ"),
-        (("tile_um=100", "precision=int8", "abstain=0.5"), "precision: has no effect with to=wsinfer"),
-        (("tile_um=100", "page=true"), "page: has no effect with to=wsinfer; leave it out"),
-        (("tile_um=100", "to=onnx"), "tile_um: is of to=wsinfer; leave it out"),
-        (("page_runtime=a.tgz", "to=onnx"), "page_runtime: has no effect without page=true"),
-    ],
+    telling(
+        [
+            ((), "the run's scale is not known"),
+            (("tile_um=100", "tolerance=0"), "not written, because its probabilities differ"),
+            (("tile_um=100", "precision=int8", "abstain=0.5"), "precision: has no effect with to=wsinfer"),
+            (("tile_um=100", "page=true"), "page: has no effect with to=wsinfer; leave it out"),
+            (("tile_um=100", "to=onnx"), "tile_um: is of to=wsinfer; leave it out"),
+            (("page_runtime=a.tgz", "to=onnx"), "page_runtime: has no effect without page=true"),
+        ],
+        fast=(0, 1, 3),
+    ),
 )
 def test_nothing_is_left_where_it_is_refused(
     tiny_run: Path, words: tuple[str, ...], told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ from livergrade.evaluation.scale import Scale
 from livergrade.inference.inputs import Input
 from livergrade.inference.scale import PAPER_UM, log_unknown_scale, with_tile_side
 from livergrade.io.files import write_json
-from tests.conftest import as_own, command, draw_image, write_slide
+from tests.conftest import as_own, command, draw_image, telling, write_slide
 
 SCALE: Scale = {"images": 9, "low": 20.0, "median": 20.0, "high": 20.0, "network_um": 0.625}
 SLIDE, IMAGE = Input(Path("s.svs"), "", slide=True), Input(Path("a.png"), "", slide=False)
@@ -91,7 +91,7 @@ def test_a_slide_is_cut_at_the_runs_scale(scaled_run: Path, tmp_path: Path) -> N
     assert set(pd.read_csv(out / "tiles" / "s.csv")["x"]) <= {128.0 * column for column in range(8)}
 
 
-@pytest.mark.parametrize("cell", ["0,5", "nan", "0", "-0.5", "250", "0.5um"])
+@pytest.mark.parametrize("cell", telling(["0,5", "nan", "0", "-0.5", "250", "0.5um"], fast=(0, 2)))
 def test_an_impossible_pixel_size_of_an_image_is_told(
     cell: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

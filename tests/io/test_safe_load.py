@@ -65,18 +65,24 @@ def test_numbers_that_nothing_computes_with_are_refused(tmp_path: Path, kind: to
         safe_load(tmp_path / "a.ckpt", fix="copy it again")
 
 
+USES = {
+    "evaluate": ("trainer.progress=false",),
+    "predict": ("cohort.csv", "accelerator=cpu"),
+    "explain": ("accelerator=cpu",),
+    "export": (),
+}
+
+
 @pytest.mark.parametrize(
-    "words",
+    ("name", "harm"),
     [
-        ("evaluate", "trainer.progress=false"),
-        ("predict", "cohort.csv", "accelerator=cpu"),
-        ("explain", "accelerator=cpu"),
-        ("export",),
+        pytest.param(name, harm, marks=[pytest.mark.slow] * (harm != "payload" and name != "predict"))
+        for harm in ("payload", "cut", "other")
+        for name in USES
     ],
 )
-@pytest.mark.parametrize("harm", ["payload", "cut", "other"])
 def test_no_command_runs_what_a_runs_folder_brings(
-    tiny_run: Path, manifest: Path, tmp_path: Path, capfd, words: tuple[str, ...], harm: str
+    tiny_run: Path, manifest: Path, tmp_path: Path, capfd, name: str, harm: str
 ) -> None:
     run, witness = tmp_path / "run", tmp_path / "witness"
     shutil.copytree(tiny_run, run, ignore=shutil.ignore_patterns("tensorboard"))
@@ -87,7 +93,7 @@ def test_no_command_runs_what_a_runs_folder_brings(
         best.write_bytes(best.read_bytes()[:-1000])
     else:
         torch.save({"state_dict": {"w": torch.ones(1)}, "hyper_parameters": {"name": "senet"}}, best)
-    name, *others = [str(manifest) if word == "cohort.csv" else word for word in words]
+    others = [str(manifest) if word == "cohort.csv" else word for word in USES[name]]
     with pytest.raises(SystemExit) as end:
         command(name, f"run={run}", *others, outputs=tmp_path)
     assert end.value.code == 1

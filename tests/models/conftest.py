@@ -1,4 +1,7 @@
-"""The five networks at three grades, each built once for all tests that leave it as it is."""
+"""The five networks at three grades, each built once for all tests that leave it as it is.
+
+VGG16 has its 4,096 hidden features along with the slow tests, and 256 with the fast.
+"""
 
 import functools
 from collections.abc import Callable
@@ -7,13 +10,17 @@ import pytest
 import torch
 from torch import nn
 
+from livergrade.models import vgg
 from livergrade.models.build import build
+from tests.conftest import with_slow
 
 
 @functools.cache
 def _network(name: str) -> nn.Module:
     torch.manual_seed(0)
-    return build(name, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg, "HIDDEN", vgg.HIDDEN if with_slow() else 256)
+        return build(name, 3)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from livergrade.models.layers import embeddings, head, layer_depths
 from livergrade.models.ordinal import Corn
 from livergrade.models.weights import load_weights
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 
 def papers_loss(z: Tensor, grades: Tensor) -> tuple[Tensor, int]:
     """The loss of arXiv:2111.08851 as it is written there: a subset of the views for each task."""

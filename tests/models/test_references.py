@@ -61,10 +61,19 @@ def test_parameters_and_multiply_adds(reference: Reference, classes: int) -> Non
     assert counts_on_meta(our_builder(reference.model), classes) == reference.counts(classes)
 
 
+TOLD_BY_ANOTHER = (
+    *("timm `resnet50`", "timm `resnet50`, `CbamModule` with biases", "PytorchInsight `se_resnet50`"),
+)
+"""References of a network that has a faster one."""
+
+
 @pytest.mark.parametrize(
     "reference",
-    [  # to fill 138 million weights takes seconds
-        pytest.param(reference, marks=[pytest.mark.slow] * (reference.model == "vgg16"))
+    [  # one of each network; to fill the 138 million weights of VGG16 takes seconds
+        pytest.param(
+            reference,
+            marks=[pytest.mark.slow] * (reference.model == "vgg16" or reference.name in TOLD_BY_ANOTHER),
+        )
         for reference in REFERENCES
     ],
     ids=lambda reference: reference.name,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from livergrade.reading.export_readings import export_readings
-from tests.conftest import write_slide
+from tests.conftest import telling, write_slide
 from tests.reading.client import ask, options, reading, started, write_images
 
 from livergrade.reading.app import FILES, PAGE  # isort: skip
@@ -115,19 +115,22 @@ def test_a_reader_cannot_read_or_undo_as_another_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [
-        "/image/../../etc/passwd",
-        "/image/%2e%2e%2fimages.csv",
-        "/image/i0.png",
-        "/image/-1",
-        "/image/4",
-        "/image/99999999999999999999999999",
-        "/../app.py",
-        "/page/review.html",
-        "/words.json/..",
-        "//etc/passwd",
-        "/review.db",
-    ],
+    telling(
+        [
+            "/image/../../etc/passwd",
+            "/image/%2e%2e%2fimages.csv",
+            "/image/i0.png",
+            "/image/-1",
+            "/image/4",
+            "/image/99999999999999999999999999",
+            "/../app.py",
+            "/page/review.html",
+            "/words.json/..",
+            "//etc/passwd",
+            "/review.db",
+        ],
+        fast=(0, 1, 5, 9),
+    ),
 )
 def test_files_are_reached_by_their_number_alone(tmp_path: Path, path: str) -> None:
     _, app, cookies = started(tmp_path)

@@ -133,7 +133,13 @@ def _use(folder: Path) -> None:
             read(member)
 
 
-@pytest.mark.parametrize("name", [*(name for name in FILES if name != "scale.json"), NAME])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("config.yaml", "predictions.csv", NAME)))
+        for name in (*(name for name in FILES if name != "scale.json"), NAME)
+    ],
+)
 def test_a_file_of_another_fold_is_refused(name: str, folds: Path, tmp_path: Path) -> None:
     jobs = [copied(job, tmp_path / job.name) for job in sorted(folds.glob("[012]_*"))]
     first, second = ((job / name).read_bytes() for job in jobs[:2])

@@ -12,7 +12,7 @@ from PIL import Image
 from livergrade.config.schema import SplitConfig
 from livergrade.data.cohort import from_manifest
 from livergrade.data.split import make_split
-from tests.conftest import GRADES, TINY, command, write_cohort
+from tests.conftest import GRADES, TINY, command, telling, write_cohort
 
 
 def check(*words: str, out: Path) -> dict[str, dict[str, str]]:
@@ -127,13 +127,16 @@ def test_a_cohort_that_can_not_be_split_fails(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [
-        ("trainer.accelerator=nosuch", "trainer.accelerator=nosuch"),
-        ("trainer.precision=nosuch", "trainer.precision=nosuch"),
-        ("trainer.devices=x", "trainer.devices=x"),
-        ("model.weights={folder}/nowhere.pt", "nowhere.pt"),
-        ("model.weights={folder}/other.pt", "other.pt"),
-    ],
+    telling(
+        [
+            ("trainer.accelerator=nosuch", "trainer.accelerator=nosuch"),
+            ("trainer.precision=nosuch", "trainer.precision=nosuch"),
+            ("trainer.devices=x", "trainer.devices=x"),
+            ("model.weights={folder}/nowhere.pt", "nowhere.pt"),
+            ("model.weights={folder}/other.pt", "other.pt"),
+        ],
+        fast=(0, 3),
+    ),
 )
 def test_device_and_weights_are_checked_before_the_cohort_is_read(
     small: list[str], tmp_path: Path, monkeypatch, capfd, word: str, told: str
