@@ -167,7 +167,7 @@ def same_table(exported: Path, run: Path, images: list[Path], *words: str, outpu
         assert found[name].equals(expected[name]), name
     np.testing.assert_allclose(found["distance"], expected["distance"], rtol=0, atol=1e-6)
     numbers = [*(name for name in found if name.startswith("p_")), "spread"]
-    np.testing.assert_allclose(found[numbers], expected[numbers], atol=2e-3)
+    np.testing.assert_allclose(found[numbers], expected[numbers], rtol=0, atol=1e-5)
     return expected
 
 

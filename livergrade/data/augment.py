@@ -69,7 +69,7 @@ def make_views(
     Returns:
         ``float32 [B, 3, size, size]`` on the images' device, normalised.
     """
-    maps = _affine_maps(params, images.shape[1], size, border)
+    maps = affine_maps(params, images.shape[1], size, border)
     if images.device.type == "cpu":
         # Here one uint8 warp and one lookup table per view are several times faster than batched tensors.
         levels = torch.arange(256.0).div(255).expand(len(images), 3, 256)
@@ -86,8 +86,15 @@ def as_seen(view: Tensor, normalisation: Normalisation) -> NDArray[np.uint8]:
     return pixels
 
 
-def _affine_maps(params: ViewParams, source: int, size: int, border: str) -> Tensor:
-    """Affine maps from view pixels to source pixels, ``float32 [B, 2, 3]``."""
+def affine_maps(params: ViewParams, source: int, size: int, border: str) -> Tensor:
+    """Affine maps from view pixels to source pixels, ``float32 [B, 2, 3]``: for x and y, right, down, shift.
+
+    Args:
+        params: transformation of each view; only angle, mirroring and window are used.
+        source: side of the images, pixels.
+        size: side of the views, pixels.
+        border: as in :func:`make_views`.
+    """
     angle = torch.deg2rad(params.degrees)
     whole = source / math.sqrt(2) if border == "crop" else source  # side of the usable square
     share, *place = params.window.unbind(1)
@@ -129,25 +136,9 @@ def _warped(images: Tensor, maps: Tensor, tables: Tensor, size: int, border: str
 
 def _grid_sampled(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
     """Warp a whole batch: pixel values ``float32 [B, 3, size, size]`` from 0 to 255."""
-    grid = _grid(maps, images.shape[1], size)
-    return sampled(images.permute(0, 3, 1, 2).float(), grid, border)
-
-
-def view_grids(params: ViewParams, *, source: int, size: int, border: str) -> Tensor:
-    """Sampling grid of each view for :func:`sampled`, ``float32 [B, size, size, 2]``.
-
-    Args:
-        params: transformation of each view; only angle, mirroring and window are used.
-        source: side of the images, pixels.
-        size: side of the views, pixels.
-        border: as in :func:`make_views`.
-    """
-    return _grid(_affine_maps(params, source, size, border), source, size)
-
-
-def sampled(source: Tensor, grid: Tensor, border: str) -> Tensor:
-    """Sample ``float32 [B, 3, S, S]`` at the points of a grid; returns ``float32 [B, 3, size, size]``."""
+    source = images.permute(0, 3, 1, 2).float()
     padding = "zeros" if border == "black" else "reflection"
+    grid = _grid(maps, images.shape[1], size)
     return F.grid_sample(source, grid, mode="bilinear", padding_mode=padding, align_corners=False)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from livergrade.data.augment import ViewParams, sampled, view_grids
 from livergrade.deploy.activation_map import activation_map, captured, channel_weights
 from livergrade.deploy.distance import TrainingDistance
 from livergrade.deploy.resize import center_crop
+from livergrade.deploy.turned_views import TurnedViews, places_in_steps
 from livergrade.evaluation.ood import Reference
 from livergrade.models.architecture import Normalisation
 
@@ -35,7 +34,6 @@ class ExportableModel(nn.Module):
         map_weights: from `livergrade.deploy.activation_map.channel_weights`; empty: no maps are computed.
     """
 
-    grids: Tensor
     mean: Tensor
     deviation: Tensor
 
@@ -53,9 +51,10 @@ class ExportableModel(nn.Module):
         map_weights: Sequence[Tensor] = (),
     ) -> None:
         super().__init__()
-        self.net, self.size, self.border, self.temperature = net, size, border, temperature
-        params = replace(ViewParams.upright(len(degrees)), degrees=torch.tensor(degrees, dtype=torch.float32))
-        self.register_buffer("grids", view_grids(params, source=size, size=image_size, border=border))
+        self.net, self.size, self.temperature = net, size, temperature
+        self.turned = TurnedViews(
+            degrees, source=size, size=image_size, border=border, in_steps=places_in_steps()
+        )
         for name, values in zip(("mean", "deviation"), normalisation, strict=True):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1) * 255)
         self.distance = TrainingDistance(reference) if reference else None
@@ -83,7 +82,7 @@ class ExportableModel(nn.Module):
         """Probabilities of each view, and the maps of the first."""
         with captured(self.net) as features:
             per_view = self.grade(crops)
-        views = len(self.grids)
+        views = self.turned.count
         first = [one.reshape(crops.shape[0], views, *one.shape[1:])[:, 0] for one in features]
         weights = [self.get_buffer(f"map_weight_{place}") for place in range(self.maps)]
         return per_view, (activation_map(first, weights),)
@@ -97,13 +96,8 @@ class ExportableModel(nn.Module):
         Returns:
             Calibrated probabilities of each view, ``float32 [B, views, classes]``.
         """
-        views = len(self.grids)
-        source = crops.unsqueeze(1).expand(-1, views, -1, -1, -1).flatten(0, 1)
-        grids = self.grids.unsqueeze(0).expand(crops.shape[0], -1, -1, -1, -1).flatten(0, 1)
-        # Round to integer pixel values, as on the CPU; otherwise probabilities differ ten times as much.
-        levels = sampled(source, grids, self.border).round()
-        inputs = (levels - self.mean) / self.deviation
-        logits = self.net(inputs).float().unflatten(0, (crops.shape[0], views))
+        inputs = (self.turned(crops) - self.mean) / self.deviation
+        logits = self.net(inputs).float().unflatten(0, (crops.shape[0], self.turned.count))
         per_view: Tensor = (logits / self.temperature).softmax(2)
         return per_view
 

@@ -17,13 +17,16 @@ REDUCING_GAP = 3.0
 """As in ``read_rgb``: after block averaging, at least this many times the requested pixels remain."""
 SUPPORT = 2.0
 """Half the width of the bicubic kernel, in pixels of the result."""
+ONE = 2**22
+"""Weights are stored as whole numbers of 1/``ONE``; sums of levels with them are exact in float64."""
 
 
 def center_crop(images: Tensor, size: int) -> Tensor:
     """Return the center crop of each image, resized to ``size`` × ``size`` pixels.
 
-    Pillow also rounds after block averaging; this function does not. In images that are block-averaged
-    (shorter side at least ``6 * size``) some pixels therefore differ by one level.
+    Each level is Pillow's, but for two cases. Pillow also rounds after block averaging; this function does
+    not, so that in images that are block-averaged (shorter side at least ``6 * size``) some pixels differ by
+    one level. So may a few in images taller than wide, of which Pillow 13 reduces the columns first.
 
     Args:
         images: ``uint8 [B, height, width, 3]``.
@@ -36,8 +39,8 @@ def center_crop(images: Tensor, size: int) -> Tensor:
     shorter = torch.minimum(height, width)
     horizontal = _weights(torch.arange(images.shape[2], device=images.device), width, shorter, size)
     vertical = _weights(torch.arange(images.shape[1], device=images.device), height, shorter, size)
-    rows = _round_levels(images.permute(0, 3, 1, 2).float() @ horizontal.mT)
-    return _round_levels(vertical @ rows)
+    rows = _levels(images.permute(0, 3, 1, 2).double() @ horizontal.mT)
+    return _levels(vertical @ rows).float()
 
 
 def _length(images: Tensor, axis: int) -> Tensor:
@@ -46,7 +49,9 @@ def _length(images: Tensor, axis: int) -> Tensor:
 
 
 def _weights(pixels: Tensor, side: Tensor, shorter: Tensor, size: int) -> Tensor:
-    """Return the weight of each image pixel in each crop pixel along an axis, ``float32 [size, pixels]``.
+    """Return the weight of each image pixel in each crop pixel along an axis, ``float64 [size, pixels]``.
+
+    They are whole numbers, of `ONE`, as Pillow's are.
 
     Args:
         pixels: 0 to ``side`` - 1, ``int64 [pixels]``.
@@ -66,7 +71,7 @@ def _weights(pixels: Tensor, side: Tensor, shorter: Tensor, size: int) -> Tensor
     block_pixels = torch.minimum(block, side - block_index * block)  # the last block may be smaller
     weights = _bicubic((block_index + 0.5 - centres[:, None]) / scale.clamp(min=1)) / block_pixels
     weights = torch.where(outside, 0.0, weights)
-    return (weights / weights.sum(1, keepdim=True)).float()
+    return (weights / weights.sum(1, keepdim=True) * ONE).round()
 
 
 def _bicubic(distance: Tensor) -> Tensor:
@@ -77,5 +82,6 @@ def _bicubic(distance: Tensor) -> Tensor:
     return torch.where(d < 1, near, torch.where(d < SUPPORT, far, 0.0))
 
 
-def _round_levels(values: Tensor) -> Tensor:
-    return values.round().clamp(0, 255)
+def _levels(sums: Tensor) -> Tensor:
+    """Weighted sums of levels to levels, as Pillow rounds: half a level goes up."""
+    return (sums / ONE + 0.5).floor().clamp(0, 255)

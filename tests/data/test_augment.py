@@ -10,13 +10,11 @@ from torch import Tensor
 
 from livergrade.data.augment import (
     ViewParams,
-    _affine_maps,
     _coloured,
     _grid_sampled,
     _warped,
+    affine_maps,
     make_views,
-    sampled,
-    view_grids,
 )
 from livergrade.data.cache import cached_size
 
@@ -76,7 +74,7 @@ def test_borders() -> None:
 def corners_in_the_source(how: ViewParams, source: int, border: str) -> Tensor:
     last = SIZE - 1
     corners = torch.tensor([[0, 0, 1], [0, last, 1], [last, 0, 1], [last, last, 1]], dtype=torch.float32)
-    return corners @ _affine_maps(how, source, SIZE, border).mT
+    return corners @ affine_maps(how, source, SIZE, border).mT
 
 
 def test_border_crop_never_leaves_the_image() -> None:
@@ -116,7 +114,7 @@ def test_the_devices_two_paths_agree(border: str) -> None:
         light=torch.stack([torch.linspace(0.8, 1.2, 36), torch.linspace(-0.1, 0.1, 36)], 1),
     )
     ours = 255 * make_views(images, how, size=SIZE, border=border, normalisation=PLAIN)
-    maps = _affine_maps(how, source, SIZE, border)
+    maps = affine_maps(how, source, SIZE, border)
     theirs = 255 * _coloured(_grid_sampled(images, maps, SIZE, border) / 255, how, PLAIN)
     difference = (ours - theirs).abs()
     assert difference.mean() < 0.6
@@ -127,17 +125,16 @@ def test_a_devices_views_are_the_same_under_autocast() -> None:
     """bf16 has 8 bits: a grid made in it misplaces pixels of a view of 224 px by up to one or more."""
     images = picture(size=359)
     how = replace(ViewParams.upright(1), degrees=torch.tensor([40.0]))
-    plain = sampled(
-        images.permute(0, 3, 1, 2).float(), view_grids(how, source=359, size=224, border="reflect"), "reflect"
-    )
+    maps = affine_maps(how, 359, 224, "reflect")
+    plain = _grid_sampled(images, maps, 224, "reflect")
     with torch.autocast("cpu", torch.bfloat16):
-        cast = _grid_sampled(images, _affine_maps(how, 359, 224, "reflect"), 224, "reflect")
+        cast = _grid_sampled(images, maps, 224, "reflect")
     assert torch.equal(cast, plain)
 
 
 def test_a_table_of_levels_is_looked_up_by_channel() -> None:
     tables = torch.rand(1, 3, 256)
-    maps = _affine_maps(ViewParams.upright(1), SIZE, SIZE, "black")
+    maps = affine_maps(ViewParams.upright(1), SIZE, SIZE, "black")
     image = picture()
     expected = torch.stack([tables[0, c][image[0, :, :, c].long()] for c in range(3)])
     assert torch.equal(_warped(image, maps, tables, SIZE, "black")[0], expected)

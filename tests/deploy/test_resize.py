@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from livergrade.deploy.grade_page import shrinks_columns_first
 from livergrade.deploy.resize import center_crop
 from livergrade.io.images import read_square
 
@@ -36,8 +37,7 @@ def differences(height: int, width: int, folder: Path) -> np.ndarray:
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_square_is_pillows(height: int, width: int, tmp_path: Path) -> None:
     found = differences(height, width, tmp_path)
-    assert found.max() <= 1
-    assert (found > 0).mean() < 0.005  # Pillow's weights have 22 bits: what lies halfway may fall either way
+    assert found.max() <= (height > width and shrinks_columns_first())
 
 
 @pytest.mark.parametrize(("height", "width"), BLOCKS)

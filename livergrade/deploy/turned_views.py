@@ -1,0 +1,122 @@
+"""Turned views with tensor operations only, level for level as OpenCV computes them on a CPU, for export.
+
+A view's pixel lies between four pixels of the crop. Where it lies, and the level that it gets, is rounded in
+between, and OpenCV's versions differ: 5 computes in float32 and rounds a product and a sum at once (a fused
+multiply-add); 4 knows places of 1/32 pixel only. This follows the version that is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from livergrade.data.augment import ViewParams, affine_maps
+
+LANES = 16
+"""Pixels that OpenCV 5 computes at once; it takes the last columns, too few for that, one by one."""
+
+
+class TurnedViews(nn.Module):
+    """Views of center crops, each at every angle.
+
+    Args:
+        degrees: angles, anticlockwise.
+        source: side of the crops, pixels.
+        size: side of the views, pixels.
+        border: as ``augment.border``.
+        in_steps: whether places are rounded to 1/32 pixel, as `places_in_steps` finds.
+    """
+
+    places: Tensor
+
+    def __init__(
+        self, degrees: Sequence[float], *, source: int, size: int, border: str, in_steps: bool
+    ) -> None:
+        super().__init__()
+        self.count, self.source, self.size = len(degrees), source, size
+        self.black, self.in_steps = border == "black", in_steps
+        angles = replace(ViewParams.upright(self.count), degrees=torch.tensor(degrees, dtype=torch.float32))
+        rows = affine_maps(angles, source, size, border).transpose(0, 1).numpy()  # [2, views, 3]
+        find = _stepped_places if in_steps else _fused_places
+        places = np.stack([[find(row, size) for row in axis] for axis in rows])
+        self.register_buffer("places", torch.from_numpy(places).flatten(1))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Turn center crops.
+
+        Args:
+            crops: integer pixel values from 0 to 255, ``float32 [B, 3, source, source]``.
+
+        Returns:
+            Integer pixel values, ``float32 [B * views, 3, size, size]``, of each crop all views.
+        """
+        pixels = crops.flatten(2).mT  # [B, source * source, 3]
+        if self.black:
+            pixels = F.pad(pixels, (0, 0, 0, 1))  # what lies outside
+        first = self.places.floor()
+        right, down = (self.places - first).unsqueeze(2)
+        left, top = first.int()
+        top_left, top_right, low_left, low_right = (
+            pixels.index_select(1, self._index(left + x, top + y)) for y in (0, 1) for x in (0, 1)
+        )
+        upper, lower = _between(top_left, top_right, right), _between(low_left, low_right, right)
+        values = _between(upper, lower, down)
+        levels = (values + 0.5).floor() if self.in_steps else values.round()
+        return levels.reshape(-1, self.size, self.size, 3).permute(0, 3, 1, 2)
+
+    def _index(self, column: Tensor, row: Tensor) -> Tensor:
+        """Where the pixels of these columns and rows lie in the list of pixels, ``int32``."""
+        last = self.source - 1
+        if self.black:
+            outside = (column < 0) | (column > last) | (row < 0) | (row > last)
+            return torch.where(outside, self.source**2, row * self.source + column)
+        column, row = (
+            torch.where(place < 0, -1 - place, torch.where(place > last, 2 * last + 1 - place, place))
+            for place in (column, row)
+        )
+        return row * self.source + column
+
+
+def places_in_steps() -> bool:
+    """Whether this OpenCV rounds places to 1/32 pixel, as versions 4 do: then 1/100 pixel is none."""
+    step = np.array([[0, 255], [0, 255]], np.uint8)
+    shifted = np.array([[1, 0, 0.01], [0, 1, 0]], np.float32)
+    warped = cv2.warpAffine(step, shifted, (1, 1), None, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return int(warped[0, 0]) == 0
+
+
+def _fused_places(steps: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Where OpenCV 5 looks for each pixel along one axis of the crop, ``float32 [size, size]``.
+
+    Args:
+        steps: crop pixels for each column and each row of the view, and place of its first pixel.
+        size: side of the view.
+    """
+    across, down, shift = steps
+    column, row = (line.astype(np.float32) for line in np.ogrid[:size, :size][::-1])
+    product = column.astype(np.float64) * across  # exact
+    fused = (product + (row * down + shift)).astype(np.float32)
+    one_by_one = (product + row * down).astype(np.float32) + shift
+    places: NDArray[np.float32] = np.where(column < size // LANES * LANES, fused, one_by_one)
+    return places
+
+
+def _stepped_places(steps: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """The same of OpenCV 4: in 1/1024 pixel, rounded to 1/32."""
+    across, down, shift = steps.astype(np.float64)
+    row, column = (line.astype(np.float64) for line in np.ogrid[:size, :size])
+    fine = np.rint(column * across * 1024) + np.rint((row * down + shift) * 1024)
+    places: NDArray[np.float32] = (np.floor((fine + 16) / 32) / 32).astype(np.float32)
+    return places
+
+
+def _between(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    """Interpolate, with one rounding to float32 for product and sum: both fit into float64."""
+    return (first.double() + share.double() * (second - first).double()).float()
