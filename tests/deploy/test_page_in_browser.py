@@ -290,6 +290,72 @@ def test_a_region_of_a_slide_is_graded_as_a_tile_of_predict(
         assert row["set"] == ""
 
 
+def write_odd_files(folder: Path) -> dict[str, str]:
+    """Files that a page can't grade, each with how its line begins."""
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    of_another_kind = "is a TIFF of another kind"
+    for compression in ("none", "lzw", "deflate"):
+        tifffile.imwrite(folder / f"{compression}.tif", pixels, compression=compression, photometric="rgb")
+    tifffile.imwrite(folder / "tiles.tif", pixels, tile=(64, 64), compression="deflate", photometric="rgb")
+    tifffile.imwrite(folder / "deep.tif", pixels.astype(np.uint16) * 257, photometric="rgb")
+    tifffile.memmap(folder / "300_mb.tif", shape=(10000, 10000, 3), dtype=np.uint8, photometric="rgb").flush()
+    told = dict.fromkeys((path.name for path in folder.iterdir()), of_another_kind)
+    (folder / "deep.png").write_bytes(imagecodecs.png_encode(pixels.astype(np.uint16) * 257))
+    slide = write_jpeg_slide(folder / "slide.tif", "rgb")
+    whole = slide.read_bytes()
+    with tifffile.TiffFile(slide) as file:
+        places = list(zip(file.pages[0].dataoffsets, file.pages[0].databytecounts, strict=True))
+    damaged = bytearray(whole)
+    for start, length in places:
+        damaged[start : start + length] = bytes(length)
+    for name, content in {
+        "cut.tif": whole[: len(whole) // 2],
+        "cut_first.tif": whole[:6],
+        "junk.tif": b"II*\0" + bytes(range(256)) * 4,
+        "damaged_tiles.tif": bytes(damaged),
+    }.items():
+        (folder / name).write_bytes(content)
+    cut = dict.fromkeys(("cut.tif", "cut_first.tif", "junk.tif"), "is damaged or cut short")
+    return told | cut | {"deep.png": "is a PNG of 16 bits", "damaged_tiles.tif": "has a tile"}
+
+
+def test_every_odd_file_is_graded_or_one_clear_line(exported: Path, tmp_path: Path) -> None:
+    """A slide of 300 MB is graded, since only the tiles of a region are read."""
+    told = write_odd_files(tmp_path)
+    large = tmp_path / "large_slide.tif"
+    large.write_bytes((tmp_path / "slide.tif").read_bytes())
+    with large.open("r+b") as file:
+        file.truncate(300_000_000)
+
+    async def look(page: Page) -> tuple[list[str], list[str]]:
+        await graded(page, [*(tmp_path / name for name in told), large])
+        rows = await page.js("graded.map(one => one.row.image)")
+        return await page.js("[...document.querySelectorAll('#problems li')].map(e => e.textContent)"), rows
+
+    lines, rows = browsed(exported, tmp_path / "profile", look)
+    assert [line.split(": ")[0] for line in lines] == list(told)
+    for line, start in zip(lines, told.values(), strict=True):
+        assert line.split(": ")[1].startswith(start), line
+        assert ";" in line, "what to do"
+    assert [row.split(" ")[0] for row in rows] == ["large_slide.tif"]
+
+
+def test_a_row_says_that_it_has_the_pixels_of_another(exported: Path, pictures: Path, tmp_path: Path) -> None:
+    again = shutil.copyfile(pictures / "0.png", tmp_path / "again.png")
+
+    async def look(page: Page) -> list[str]:
+        await graded(page, [pictures / "0.png", pictures / "1.png", again])
+        await page.choose("#files", [pictures / "1.png"])
+        await page.until(f"{DONE} && graded.length === 4")
+        told = await page.js("[...document.querySelectorAll('#rows tr')].map(e => e.cells[0].textContent)")
+        assert isinstance(told, list)
+        return told
+
+    rows = browsed(exported, tmp_path / "profile", look)
+    assert rows[:2] == ["0.png", "1.png"]
+    assert rows[2:] == ["again.pngThe same pixels as 0.png.", "1.pngThe same pixels as 1.png."]
+
+
 async def tab(page: Page) -> str:
     """Press the tab key; the id, or the text, of what has the focus then."""
     for kind in ("keyDown", "keyUp"):

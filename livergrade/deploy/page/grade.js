@@ -69,10 +69,13 @@ async function openChosen(file) {
   say("loading");
   await paint();
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (sha256 === facts.sha256) return open(bytes);
+  if ((await sha256(bytes)) === facts.sha256) return open(bytes);
   say("other_model");
+}
+
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const failed = (error) => say("no_start", { reason: String(error.message ?? error).split("\n")[0].slice(0, 300) });
@@ -90,7 +93,7 @@ async function answer(name, square) {
   const outputs = await session.run({ image: new runtime.Tensor("uint8", square, [1, rules.square, rules.square, 3]) });
   const distance = outputs.distance ? Number(outputs.distance.data[0]) : null;
   const row = { image: name, ...answered(outputs.per_view.data, distance, rules) };
-  return { row, map: outputs.map && mapOf(outputs.map, row.predicted) };
+  return { row, map: outputs.map && mapOf(outputs.map, row.predicted), pixels: await sha256(square) };
 }
 
 /* The middle of a slide. */
@@ -139,6 +142,7 @@ async function work() {
     try {
       const result = await job.grade();
       if (of !== graded) continue; // it was cleared meanwhile
+      result.like = graded.find((one) => one.pixels === result.pixels)?.row.image;
       graded.push(result);
       addRow(result);
       if (graded.length === 1 || result.slide) show(result);
@@ -196,7 +200,9 @@ function addRow(result) {
   const { row } = result, withheld = row.answer !== row.predicted;
   const open = element("button", row.image, { type: "button" });
   open.addEventListener("click", () => show(result));
-  const cells = [element("td", open), element("td", named(row.answer), withheld ? { class: "withheld" } : {}), element("td", bars(row))];
+  const image = element("td", open);
+  if (result.like !== undefined) image.append(element("p", word("like", { name: result.like }), { class: "quiet" }));
+  const cells = [image, element("td", named(row.answer), withheld ? { class: "withheld" } : {}), element("td", bars(row))];
   cells.push(element("td", row.set.split("|").map(named).join(", "), { "data-name": `${word("set")}: ` }));
   const distance = row.distance === null ? "" : digits(row.distance);
   cells.push(element("td", distance, { class: "number", "data-name": `${word("distance")}: ` }));

@@ -101,7 +101,7 @@ class Slide {
     const adobe = Uint8Array.from([0xff, 0xd8, 0xff, 0xee, 0, 14, 0x41, 0x64, 0x6f, 0x62, 0x65, 0, 100, 0, 0, 0, 0, level.transform]);
     const parts = [adobe, ...(level.tables.length ? [level.tables.subarray(2, -2)] : []), own.subarray(2)];
     const asStored = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-    return createImageBitmap(new Blob(parts, { type: "image/jpeg" }), asStored).catch(() => { throw new Refusal("damaged"); });
+    return createImageBitmap(new Blob(parts, { type: "image/jpeg" }), asStored).catch(() => { throw new Refusal("tile"); });
   }
 
   /* Pixels of a level, RGBA; what lies beyond it is white. */
