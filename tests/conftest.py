@@ -7,6 +7,7 @@ import sys
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the commands do, before torch is imported
 
 import contextlib
+import copy
 import functools
 import importlib
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -208,11 +209,12 @@ def narrow() -> Iterator[None]:
     The layers, their names and the 2,048 features are the same, with 4 million weights for 24. VGG16 has 64
     hidden features for 4,096.
     """
-    with _narrowed():
+    with narrowed():
         yield
 
 
-def _narrowed() -> contextlib.AbstractContextManager[None]:
+def narrowed() -> contextlib.AbstractContextManager[None]:
+    """While it is entered, networks are built as :func:`narrow` says."""
     return _replaced({}, functools.partial(_originals()[1], width=8), hidden=64)
 
 
@@ -276,15 +278,24 @@ def _templates_compiled_once() -> Iterator[None]:
 def _options_composed_once() -> Iterator[None]:
     """Hydra composes all options twice, at first to look for ``hydra.mode`` alone, which no test sets.
 
-    And OmegaConf reads the files of ``conf/`` with libyaml, by the same rules.
+    And OmegaConf reads the files of ``conf/`` with libyaml, by the same rules; and it copies what it notes of
+    each option attribute by attribute, for Hydra copies all options many times.
     """
     import types
 
     import yaml
     from hydra._internal.hydra import Hydra
     from omegaconf import _utils
+    from omegaconf.base import Metadata
+
+    def copied(noted: Metadata, memo: dict[int, object]) -> Metadata:
+        new, cache = copy.copy(noted), noted.resolver_cache  # types, a name, and two dicts
+        new.flags = dict(noted.flags or {})
+        new.resolver_cache = copy.deepcopy(cache, memo) if cache else cache.copy()
+        return new
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Metadata, "__deepcopy__", copied, raising=False)
         patch.setattr(Hydra, "get_mode", lambda hydra, config_name, overrides: None)
         with patch.context() as libyaml:
             libyaml.setattr(
@@ -580,7 +591,7 @@ def sweep(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         words = ["-m", f"model={','.join(swept())}", *small, "trainer.limit_batches=2"]
-        with _narrowed():
+        with narrowed():
             train(*words, f"hydra.sweep.dir={folder}", outputs=folder)
 
     return made_once(tmp_path_factory, "sweep", make)

@@ -1,8 +1,9 @@
 """The five networks at three grades, each built once for all tests that leave it as it is.
 
-VGG16 has its 4,096 hidden features along with the slow tests, and 256 with the fast.
+They have their own width along with the slow tests, and are narrow with the fast.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 
@@ -10,16 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from livergrade.models import vgg
 from livergrade.models.build import build
-from tests.conftest import with_slow
+from tests.conftest import narrowed, with_slow
 
 
 @functools.cache
 def _network(name: str) -> nn.Module:
     torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vgg, "HIDDEN", vgg.HIDDEN if with_slow() else 256)
+    with contextlib.nullcontext() if with_slow() else narrowed():
         return build(name, 3)
 
 

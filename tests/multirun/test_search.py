@@ -53,6 +53,7 @@ def test_another_seed_of_the_sampler_is_refused(tmp_path: Path) -> None:
         open_study(tmp_path, TuneConfig(space=SPACE, sampler_seed=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [{"folds": 3}, {"prune": False}])
 def test_other_folds_are_another_study(tmp_path: Path, changed: dict[str, int]) -> None:
     open_study(tmp_path, TuneConfig(space=SPACE))
@@ -61,6 +62,7 @@ def test_other_folds_are_another_study(tmp_path: Path, changed: dict[str, int]) 
         open_study(tmp_path, TuneConfig(space=SPACE, **changed))
 
 
+@pytest.mark.slow
 def test_an_outer_fold_is_another_study(tmp_path: Path) -> None:
     open_study(tmp_path, TuneConfig(space=SPACE), "split=kfold split.folds=2 split.fold=0")
     with pytest.raises(

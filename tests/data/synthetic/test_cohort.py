@@ -135,7 +135,7 @@ def test_concurrent_processes_share_one_cohort(tiny, tmp_path):
     assert digests(Path(answers[0]).parent) == digests(tiny.parent)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_interrupted_drawing_is_not_taken_for_a_cohort(tiny, tmp_path, how):
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # jobs may ignore it
