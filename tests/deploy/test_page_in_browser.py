@@ -156,6 +156,43 @@ def test_the_page_answers_as_predict_does(
         assert most == pytest.approx(float(heat.max()), rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.parametrize("model", ["vgg16", "resnet50", "cbam", "senet", "sknet"])
+def test_each_of_the_papers_networks_answers_as_in_predict(
+    model: str, sweep: Path, narrow: None, runtime: dict[str, bytes], manifest: Path, tmp_path: Path
+) -> None:
+    """Narrow ones, briefly trained; of a map the largest value is that of `explain`."""
+    (folder,) = (
+        path.parent for path in sweep.glob("*/config.yaml") if Run(path.parent).config.model.name == model
+    )
+    words = (f"run={folder}", "page=true", f"out={tmp_path / 'export'}", "data.outside=true")
+    command("export", *words, outputs=tmp_path)
+    files = sorted(manifest.parent.glob("*/*.png"))[:10]
+
+    async def look(page: Page) -> list[dict[str, Any]]:
+        await graded(page, files)
+        found = await page.js("graded.map(one => ({ ...one.row, most: one.map?.most ?? null }))")
+        assert isinstance(found, list)
+        return found
+
+    rows = browsed(tmp_path / "export", tmp_path / "profile", look)
+    names = ",".join(map(str, files))
+    words = (f"run={folder}", f"inputs=[{names}]", "accelerator=cpu", f"out={tmp_path / 'predicted'}")
+    command("predict", *words, outputs=tmp_path)
+    expected = pd.read_csv(tmp_path / "predicted" / "images.csv", keep_default_na=False)
+    expected.index = [Path(name).name for name in expected["image"]]
+    grader = Grader(Run(folder), None, "cpu", calibrated=True)
+    for row, path in zip(rows, files, strict=True):
+        of_predict = expected.loc[row["image"]]
+        assert [row[name] for name in ("predicted", "answer", "set")] == [
+            of_predict[name] for name in ("predicted", "answer", "set")
+        ]
+        for grade in grader.classes:
+            assert row[f"p_{grade}"] == pytest.approx(float(of_predict[f"p_{grade}"]), abs=1e-5)
+        heat = grader.activation(torch.tensor(read_square(path, grader.size))[None])[0]
+        most = float(heat[grader.classes.index(row["predicted"])].max())
+        assert row["most"] == (pytest.approx(most, rel=1e-3, abs=1e-5) if model != "vgg16" else None)
+
+
 def test_a_page_without_the_network_takes_its_file_alone(
     exported: Path, pictures: Path, runtime: dict[str, bytes], tmp_path: Path
 ) -> None:
