@@ -48,7 +48,7 @@ class ExportableModel(nn.Module):
         normalisation: Normalisation,
         temperature: float,
         reference: Reference | None = None,
-        map_weights: Sequence[Tensor] = (),
+        map_weights: Sequence[Tensor | None] = (),
     ) -> None:
         super().__init__()
         self.net, self.size, self.temperature = net, size, temperature
@@ -84,8 +84,8 @@ class ExportableModel(nn.Module):
             per_view = self.grade(crops)
         views = self.turned.count
         first = [one.reshape(crops.shape[0], views, *one.shape[1:])[:, 0] for one in features]
-        weights = [self.get_buffer(f"map_weight_{place}") for place in range(self.maps)]
-        return per_view, (activation_map(first, weights),)
+        weights = [getattr(self, f"map_weight_{place}") for place in range(self.maps)]
+        return per_view, (activation_map(self.net, first, weights),)
 
     def grade(self, crops: Tensor) -> Tensor:
         """Grade center crops.
@@ -102,12 +102,13 @@ class ExportableModel(nn.Module):
         return per_view
 
 
-def exportable(grader: Grader, *, maps: bool = False) -> ExportableModel:
+def exportable(grader: Grader, *, maps: bool = False, weighted_only: bool = False) -> ExportableModel:
     """Return a module with all steps that a grader applies to an image.
 
     Args:
         grader: the network.
         maps: whether class-activation maps are computed, too, where that takes no gradients.
+        weighted_only: whether VGG16 gets none.
     """
     return ExportableModel(
         grader.net,
@@ -118,5 +119,5 @@ def exportable(grader: Grader, *, maps: bool = False) -> ExportableModel:
         normalisation=grader.normalisation,
         temperature=grader.temperature or 1.0,
         reference=grader.appearance,
-        map_weights=channel_weights(grader) if maps else (),
+        map_weights=channel_weights(grader, weighted_only=weighted_only) if maps else (),
     ).eval()

@@ -190,7 +190,7 @@ def test_each_of_the_papers_networks_answers_as_in_predict(
             assert row[f"p_{grade}"] == pytest.approx(float(of_predict[f"p_{grade}"]), abs=1e-5)
         heat = grader.activation(torch.tensor(read_square(path, grader.size))[None])[0]
         most = float(heat[grader.classes.index(row["predicted"])].max())
-        assert row["most"] == (pytest.approx(most, rel=1e-3, abs=1e-5) if model != "vgg16" else None)
+        assert row["most"] == pytest.approx(most, rel=1e-3, abs=1e-5)
 
 
 def test_a_page_without_the_network_takes_its_file_alone(
