@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import livergrade
+import livergrade.api.start  # it keeps the make_config that it finds, which a test replaces
 from livergrade.api.loaded_run import LoadedRun
 from livergrade.cli import make_config as module
 from livergrade.config.schema import TrainConfig

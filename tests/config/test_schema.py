@@ -1,5 +1,6 @@
 """The schema and ``conf/``: what composes, and keys that are refused."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,9 +27,29 @@ NEEDED = {
 }
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_every_conf_file_composes_and_validates(choice: str) -> None:
-    config = composed(choice, *NEEDED.get(choice, []))
+GROUPS = itertools.groupby(CHOICES, lambda choice: choice.partition("=")[0])
+BESIDE = [
+    [choice for choice in row if choice]
+    for row in itertools.zip_longest(*(list(files) for group, files in GROUPS if group != "experiment"))
+]
+"""Every file of each group once, with as many of others beside it; an experiment chooses in groups itself."""
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        *BESIDE,
+        *([choice] for choice in CHOICES if choice.startswith("experiment=")),
+        *(
+            pytest.param([choice], marks=pytest.mark.slow)
+            for choice in CHOICES
+            if "experiment=" not in choice
+        ),
+    ],
+    ids="+".join,
+)
+def test_every_conf_file_composes_and_validates(choices: list[str]) -> None:
+    config = composed(*choices, *(word for choice in choices for word in NEEDED.get(choice, [])))
     assert [*problems(config), *cohort_problems(config.data)] == []
 
 

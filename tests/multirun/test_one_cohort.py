@@ -11,7 +11,7 @@ from livergrade.multirun.grouping import arms
 from livergrade.multirun.measures import measure
 from livergrade.multirun.one_cohort import refuse_mixed_cohorts
 from livergrade.runs.find import find_runs
-from tests.conftest import as_own, finished_run
+from tests.conftest import as_own, finished_run, telling
 
 
 def check(folder: Path) -> None:
@@ -53,12 +53,15 @@ def add_namesake(table: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize(
     ("make", "told"),
-    [
-        (regrade, "against .*/0: 1 image differs: 012_0.png \\(grade poor there, well here\\)"),
-        (rename, ".*2 images differ: .*012_1.png \\(patient P012 there, P999 here\\)"),
-        (rescan, ".*001_0.png \\(sha256 0+…0+2 there, f+…f+ here\\)"),
-        (add, ".*new.png \\(only here\\)"),
-    ],
+    telling(
+        [
+            (regrade, "against .*/0: 1 image differs: 012_0.png \\(grade poor there, well here\\)"),
+            (rename, ".*2 images differ: .*012_1.png \\(patient P012 there, P999 here\\)"),
+            (rescan, ".*001_0.png \\(sha256 0+…0+2 there, f+…f+ here\\)"),
+            (add, ".*new.png \\(only here\\)"),
+        ],
+        fast=(0, 3),
+    ),
 )
 def test_seeds_of_other_data_are_no_repeats(
     tmp_path: Path, make: Callable[[pd.DataFrame], None], told: str
