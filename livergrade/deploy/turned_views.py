@@ -7,6 +7,7 @@ multiply-add); 4 knows places of 1/32 pixel only. This follows the version that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,18 +36,24 @@ class TurnedViews(nn.Module):
     """
 
     places: Tensor
+    reach: Tensor
 
     def __init__(
         self, degrees: Sequence[float], *, source: int, size: int, border: str, in_steps: bool
     ) -> None:
         super().__init__()
-        self.count, self.source, self.size = len(degrees), source, size
-        self.black, self.in_steps = border == "black", in_steps
+        self.size, self.count, self.in_steps = size, len(degrees), in_steps
         angles = replace(ViewParams.upright(self.count), degrees=torch.tensor(degrees, dtype=torch.float32))
         rows = affine_maps(angles, source, size, border).transpose(0, 1).numpy()  # [2, views, 3]
         find = _stepped_places if in_steps else _fused_places
-        places = np.stack([[find(row, size) for row in axis] for axis in rows])
-        self.register_buffer("places", torch.from_numpy(places).flatten(1))
+        places = np.stack([[find(row, size) for row in axis] for axis in rows]).reshape(2, -1)
+        # How far views look beyond the crop; the four pixels around a place then lie inside.
+        self.margin = max(0, -math.floor(places.min()), math.floor(places.max()) + 2 - source)
+        self.register_buffer("places", torch.from_numpy(places))
+        self.black, last = border == "black", source - 1
+        reach = np.arange(-self.margin, source + self.margin)
+        reach = np.where(reach < 0, -1 - reach, np.where(reach > last, 2 * last + 1 - reach, reach))
+        self.register_buffer("reach", torch.from_numpy(reach))
 
     def forward(self, crops: Tensor) -> Tensor:
         """Turn center crops.
@@ -57,31 +64,23 @@ class TurnedViews(nn.Module):
         Returns:
             Integer pixel values, ``float32 [B * views, 3, size, size]``, of each crop all views.
         """
-        pixels = crops.flatten(2).mT  # [B, source * source, 3]
         if self.black:
-            pixels = F.pad(pixels, (0, 0, 0, 1))  # what lies outside
+            wide = F.pad(crops, (self.margin,) * 4)
+        else:
+            wide = crops.index_select(2, self.reach).index_select(3, self.reach)
+        side = len(self.reach)
+        pixels = wide.flatten(2).mT  # [B, side * side, 3]
         first = self.places.floor()
         right, down = (self.places - first).unsqueeze(2)
-        left, top = first.int()
+        column, row = (first + self.margin).int()
+        corner = row * side + column
         top_left, top_right, low_left, low_right = (
-            pixels.index_select(1, self._index(left + x, top + y)) for y in (0, 1) for x in (0, 1)
+            pixels[:, beside:].index_select(1, corner) for beside in (0, 1, side, side + 1)
         )
         upper, lower = _between(top_left, top_right, right), _between(low_left, low_right, right)
         values = _between(upper, lower, down)
         levels = (values + 0.5).floor() if self.in_steps else values.round()
         return levels.reshape(-1, self.size, self.size, 3).permute(0, 3, 1, 2)
-
-    def _index(self, column: Tensor, row: Tensor) -> Tensor:
-        """Where the pixels of these columns and rows lie in the list of pixels, ``int32``."""
-        last = self.source - 1
-        if self.black:
-            outside = (column < 0) | (column > last) | (row < 0) | (row > last)
-            return torch.where(outside, self.source**2, row * self.source + column)
-        column, row = (
-            torch.where(place < 0, -1 - place, torch.where(place > last, 2 * last + 1 - place, place))
-            for place in (column, row)
-        )
-        return row * self.source + column
 
 
 def places_in_steps() -> bool:
