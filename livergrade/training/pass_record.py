@@ -46,6 +46,11 @@ class GradedBatchViews:
         first = np.unique(self.values[:, :2].numpy(), axis=0, return_index=True)[1]
         return GradedBatchViews(self.values[torch.from_numpy(first)])
 
+    def of_whole_images(self) -> GradedBatchViews:
+        """Return the views without those of images that have fewer than others: where a pass was cut."""
+        _, image, views = np.unique(self.values[:, 0].numpy(), return_inverse=True, return_counts=True)
+        return GradedBatchViews(self.values[torch.from_numpy(views[image] == views.max())])
+
     def graded(self) -> GradedViews:
         """Return the predictions for ``predictions.csv``."""
         values = self.values.numpy()

@@ -178,7 +178,12 @@ class GradingTask(L.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Keep all predictions, for ``predictions.csv`` and all that is made of it."""
-        self.graded = {stage: self._gather(stage).graded() for stage in list(self.seen)}
+        passes = {stage: self._gather(stage) for stage in list(self.seen)}
+        if isinstance(
+            self.trainer.limit_test_batches, int
+        ):  # trainer.limit_batches, in the middle of an image
+            passes = {stage: seen.of_whole_images() for stage, seen in passes.items()}
+        self.graded = {stage: seen.graded() for stage, seen in passes.items()}
 
     def _gather(self, stage: str) -> GradedBatchViews:
         """Return the results of a pass from all processes, and clear the record."""

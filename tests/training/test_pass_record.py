@@ -34,6 +34,14 @@ def test_a_view_that_was_graded_twice_counts_once_in_the_order_of_rows() -> None
     assert once.values[:, :2].tolist() == [[1, 0], [1, 90], [2, 0]]
 
 
+def test_an_image_in_whose_middle_a_pass_was_cut_is_left_out() -> None:
+    record = PassRecord()
+    record.add(batch([4, 4, 2, 2, 7], [0, 90, 0, 90, 0], [0] * 5), torch.ones(5), torch.ones(5, 2) / 2)
+    seen = GradedBatchViews(record.concatenated(CPU)).of_whole_images()
+    assert seen.values[:, :2].tolist() == [[4, 0], [4, 90], [2, 0], [2, 90]]
+    assert torch.equal(seen.of_whole_images().values, seen.values)
+
+
 def test_the_first_batch_that_is_not_finite_is_found() -> None:
     record = PassRecord()
     for loss in (1.0, math.nan, 1.0, math.inf):
