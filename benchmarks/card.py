@@ -43,7 +43,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from livergrade.config.schema import TrainConfig
-from livergrade.data.augment import ViewParams, make_views, sampled, view_grids
+from livergrade.data.augment import ViewParams, affine_maps, grid_sampled, make_views
 from livergrade.data.cache import cached_size
 from livergrade.models.architecture import IMAGENET
 from livergrade.models.build import build
@@ -153,9 +153,9 @@ def device_views(images: Tensor, drawn: ViewParams, size: int, border: str) -> T
     """
     if images.device.type != "cpu":
         return make_views(images, drawn, size=size, border=border, normalisation=IMAGENET)
-    grids = view_grids(drawn, source=images.shape[1], size=size, border=border)
+    maps = affine_maps(drawn, images.shape[1], size, border)
     mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in IMAGENET)
-    return (sampled(images.permute(0, 3, 1, 2).float(), grids, border) / 255 - mean) / deviation
+    return (grid_sampled(images, maps, size, border) / 255 - mean) / deviation
 
 
 def psnr(got: Tensor, want: Tensor) -> float:

@@ -75,7 +75,7 @@ def make_views(
         levels = torch.arange(256.0).div(255).expand(len(images), 3, 256)
         tables = _coloured(levels.unsqueeze(2), params, normalisation).squeeze(2)
         return _warped(images, maps, tables, size, border)
-    return _coloured(_grid_sampled(images, maps, size, border) / 255, params, normalisation)
+    return _coloured(grid_sampled(images, maps, size, border) / 255, params, normalisation)
 
 
 def as_seen(view: Tensor, normalisation: Normalisation) -> NDArray[np.uint8]:
@@ -134,8 +134,15 @@ def _warped(images: Tensor, maps: Tensor, tables: Tensor, size: int, border: str
     return torch.from_numpy(views)
 
 
-def _grid_sampled(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
-    """Warp a whole batch: pixel values ``float32 [B, 3, size, size]`` from 0 to 255."""
+def grid_sampled(images: Tensor, maps: Tensor, size: int, border: str) -> Tensor:
+    """Warp a whole batch, as on a GPU: pixel values ``float32 [B, 3, size, size]`` from 0 to 255.
+
+    Args:
+        images: ``uint8 [B, S, S, 3]``.
+        maps: of :func:`affine_maps`.
+        size: side of the views, pixels.
+        border: as in :func:`make_views`.
+    """
     source = images.permute(0, 3, 1, 2).float()
     padding = "zeros" if border == "black" else "reflection"
     grid = _grid(maps, images.shape[1], size)
