@@ -32,7 +32,7 @@ from torchvision.io import decode_image
 from torchvision.transforms import functional as v1
 from torchvision.transforms.v2 import functional as v2
 
-from livergrade.data.augment import ViewParams, _affine_maps, _grid_sampled, make_views
+from livergrade.data.augment import ViewParams, affine_maps, grid_sampled, make_views
 from livergrade.data.cache import cached_size
 from livergrade.data.cohort import from_manifest
 from livergrade.data.synthetic.cohort import GRADES, synthetic_cohort
@@ -82,7 +82,7 @@ def gpu_path(cache: np.ndarray, size: int) -> Batched:
     def make(rows: list[int], degrees: list[float]) -> Tensor:
         images = torch.from_numpy(cache[rows])
         how = replace(ViewParams.upright(len(rows)), degrees=torch.tensor(degrees))
-        sampled = _grid_sampled(images, _affine_maps(how, images.shape[1], size, "black"), size, "black")
+        sampled = grid_sampled(images, affine_maps(how, images.shape[1], size, "black"), size, "black")
         return v2.normalize(sampled / 255, *map(list, IMAGENET))
 
     return make
@@ -203,7 +203,7 @@ def kornia_ways(cache: np.ndarray, small: np.ndarray, size: int) -> dict[str, Ba
         def make(rows: list[int], degrees: list[float]) -> Tensor:
             source = torch.from_numpy(images[rows]).permute(0, 3, 1, 2).float() / 255
             how = replace(ViewParams.upright(len(rows)), degrees=torch.tensor(degrees))
-            maps = _affine_maps(how, images.shape[1], size, "black")
+            maps = affine_maps(how, images.shape[1], size, "black")
             last = torch.tensor([0.0, 0.0, 1.0]).expand(len(rows), 1, 3)
             forward = torch.linalg.inv(torch.cat([maps, last], 1))[:, :2]
             return v2.normalize(warp_affine(source, forward, (size, size)), *map(list, IMAGENET))
@@ -243,7 +243,7 @@ def psnr(view: Tensor, whole: np.ndarray, degrees: float) -> float:
     how = replace(ViewParams.upright(1), degrees=torch.tensor([degrees]))
     fine = cv2.warpAffine(
         whole.astype(np.float32),
-        _affine_maps(how, side, 8 * size, "black")[0].numpy(),
+        affine_maps(how, side, 8 * size, "black")[0].numpy(),
         (8 * size, 8 * size),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
     )

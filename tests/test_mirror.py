@@ -30,6 +30,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
 """Modules without a file of tests of their own: which file tests them and why, or why none does."""
 
 NOT_OF_ONE_MODULE: dict[str, str] = {
+    "benchmarks/test_all_benchmarks.py": "what holds for each script under benchmarks/",
     "deploy/test_page_in_browser.py": "the page of an export in a browser",
     "deploy/test_portable_models.py": "what people do to a network besides training it",
     "evaluation/test_familiarity.py": "figures of evaluation/ood.py and their picture of reports/",

@@ -11,9 +11,9 @@ from torch import Tensor
 from livergrade.data.augment import (
     ViewParams,
     _coloured,
-    _grid_sampled,
     _warped,
     affine_maps,
+    grid_sampled,
     make_views,
 )
 from livergrade.data.cache import cached_size
@@ -115,7 +115,7 @@ def test_the_devices_two_paths_agree(border: str) -> None:
     )
     ours = 255 * make_views(images, how, size=SIZE, border=border, normalisation=PLAIN)
     maps = affine_maps(how, source, SIZE, border)
-    theirs = 255 * _coloured(_grid_sampled(images, maps, SIZE, border) / 255, how, PLAIN)
+    theirs = 255 * _coloured(grid_sampled(images, maps, SIZE, border) / 255, how, PLAIN)
     difference = (ours - theirs).abs()
     assert difference.mean() < 0.6
     assert difference[:, :, 4:-4, 4:-4].max() < 8 if border != "black" else True
@@ -126,9 +126,9 @@ def test_a_devices_views_are_the_same_under_autocast() -> None:
     images = picture(size=359)
     how = replace(ViewParams.upright(1), degrees=torch.tensor([40.0]))
     maps = affine_maps(how, 359, 224, "reflect")
-    plain = _grid_sampled(images, maps, 224, "reflect")
+    plain = grid_sampled(images, maps, 224, "reflect")
     with torch.autocast("cpu", torch.bfloat16):
-        cast = _grid_sampled(images, maps, 224, "reflect")
+        cast = grid_sampled(images, maps, 224, "reflect")
     assert torch.equal(cast, plain)
 
 
