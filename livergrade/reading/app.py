@@ -239,7 +239,7 @@ def state(store: Store, reader: str, place: int | None = None) -> dict[str, Any]
         image in the reader's order; None: all are read), ``slides`` (whether they are slides), ``mpp`` (µm
         per pixel of that image; None: not known), ``shown`` (the answers of others, if they are to be seen),
         ``known`` (in ``mode=confirm`` what is known of that image, as `sheet` has it; else None), and
-        ``last`` (id of the reading that can be undone, or None).
+        ``last`` (what can be undone, as `Store.last` has it).
     """
     tasks, readings = store.tasks(reader), store.valid(reader)
     done = {row["place"]: row for row in readings}
@@ -259,7 +259,7 @@ def state(store: Store, reader: str, place: int | None = None) -> dict[str, Any]
         "mpp": float(cells["mpp"]) if cells.get("mpp") else None,
         "shown": [] if place is None else store.facts["shown"].get(str(tasks[place]), []),
         "known": _known(cells, done.get(place)) if confirms and place is not None else None,
-        "last": readings[-1]["id"] if readings else None,
+        "last": store.last(reader),
     }
 
 
@@ -283,7 +283,7 @@ def sheet(store: Store, reader: str) -> dict[str, Any]:
         range(len(of)), key=lambda place: [_natural(of[place][key]) for key in ("patient", "image")]
     )
     images = [{"place": place, **_known(of[place], done.get(place))} for place in order]
-    return {"images": images, "last": readings[-1]["id"] if readings else None}
+    return {"images": images, "last": store.last(reader)}
 
 
 def _natural(name: str) -> list[str | int]:

@@ -23,6 +23,9 @@ from livergrade.io.write_below import require_writable
 NAME = "review.db"
 MARK = 0x4C475256
 """SQLite's ``application_id`` of our databases."""
+_BACK = "back "
+"""Start of the ids by which readings are undone that were taken back at once; those of an earlier version
+lack it."""
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE images (number INTEGER PRIMARY KEY, cells TEXT NOT NULL) STRICT;
@@ -139,8 +142,7 @@ class Store:
             RefusedError: the reader has no such image or has answered it, or another reading has this id.
         """
         tasks = self.tasks(reader)
-        if not all(0 <= reading.place < len(tasks) for reading in readings):
-            raise RefusedError("there is no such image")
+        self._require_places(reader, [reading.place for reading in readings])
         with self._write():
             new = [reading for reading in readings if not self._is_stored(reader, reading)]
             earlier = {row["place"]: row["id"] for row in self.valid(reader)} if new else {}
@@ -166,40 +168,85 @@ class Store:
             raise RefusedError("another reading has this number; load the page again")
         return row is not None
 
-    def undo(self, reader: str, number: str, reading: str) -> None:
+    def last(self, reader: str) -> str | None:
+        """What :meth:`undo` takes back next: id of the last reading or number of the last taking back."""
+        valid = self.valid(reader)
+        found = [(row["time"], row["id"]) for row in valid[-1:]]
+        taken = self._db.execute(
+            "SELECT undone.id, undone.time, place FROM undone JOIN readings ON readings.id = undone.reading "
+            "WHERE reader = ? AND mode = ? AND undone.id LIKE ? ORDER BY undone.rowid DESC",
+            (reader, self.facts["mode"], f"{_BACK}%"),
+        )
+        decided = {row["place"] for row in valid}
+        back = next((row for row in taken if row["place"] not in decided), None)
+        if back:
+            found.append((back["time"], back["id"].split()[1]))
+        return max(found, key=lambda one: datetime.fromisoformat(one[0]))[1] if found else None
+
+    def undo(self, reader: str, number: str, last: str) -> None:
         """Mark a reading as undone, and those that were stored together with it; they stay in the table.
+
+        What they replaced holds again. Where readings were taken back at once, they hold again.
 
         Args:
             reader: whose it is.
             number: made by the page, as of a reading.
-            reading: id of the reading.
+            last: id of the reading, or number of the taking back.
 
         Raises:
             RefusedError: the reader has no such reading.
         """
         with self._write():
-            if self._db.execute("SELECT 1 FROM undone WHERE reading = ?", (reading,)).fetchone():
-                return
             valid = {row["id"]: row for row in self.valid(reader)}
-            if reading not in valid:
+            if last in valid:
+                together = [row for row in valid.values() if row["time"] == valid[last]["time"]]
+                self._mark_undone(number, together)
+                for row in together:
+                    self._db.execute("DELETE FROM undone WHERE id = ?", (f"for {row['id']}",))
+            elif not self._restored(reader, last, {row["place"] for row in valid.values()}) and not (
+                self._db.execute("SELECT 1 FROM undone WHERE reading = ?", (last,)).fetchone()
+            ):
                 raise RefusedError("there is no such reading to be undone")
-            together = [row for row in valid.values() if row["time"] == valid[reading]["time"]]
-            self._mark_undone(number, together)
+
+    def _restored(self, reader: str, number: str, decided: Collection[int]) -> int:
+        """Let readings hold again that were taken back at once, of images that are open; how many."""
+        found = self._db.execute(
+            "SELECT undone.id, place FROM undone JOIN readings ON readings.id = undone.reading "
+            "WHERE reader = ? AND undone.id LIKE ?",
+            (reader, f"{_BACK}{number} %"),
+        )
+        restored = [row["id"] for row in found.fetchall() if row["place"] not in decided]
+        self._db.executemany("DELETE FROM undone WHERE id = ?", [(name,) for name in restored])
+        return len(restored)
 
     def take_back(self, reader: str, number: str, places: Collection[int]) -> None:
         """Mark what a reader said of these images as undone; an image that is open stays so.
+
+        What was taken back already under this number changes nothing.
 
         Args:
             reader: whose readings they are.
             number: made by the page, as of a reading.
             places: of the images in the reader's order.
+
+        Raises:
+            RefusedError: the reader has no such image.
         """
+        self._require_places(reader, places)
         with self._write():
-            self._mark_undone(number, [row for row in self.valid(reader) if row["place"] in places])
+            before = self._db.execute("SELECT 1 FROM undone WHERE id LIKE ?", (f"{_BACK}{number} %",))
+            if not before.fetchone():
+                rows = [row for row in self.valid(reader) if row["place"] in places]
+                self._mark_undone(f"{_BACK}{number}", rows)
+
+    def _require_places(self, reader: str, places: Collection[int]) -> None:
+        if not all(0 <= place < len(self.tasks(reader)) for place in places):
+            raise RefusedError("there is no such image")
 
     def _mark_undone(self, number: str, rows: Iterable[sqlite3.Row]) -> None:
+        time = now()
         for row in rows:
-            self._insert("undone", {"id": f"{number} {row['place']}", "reading": row["id"], "time": now()})
+            self._insert("undone", {"id": f"{number} {row['place']}", "reading": row["id"], "time": time})
 
     def add_session(self, digest: str, reader: str) -> None:
         """Remember a reader's session by the hash of its cookie."""

@@ -256,12 +256,17 @@ def test_several_images_are_decided_at_once_and_taken_back_at_once(tmp_path: Pat
     assert decided() == {0: "artefact", 1: "artefact", 2: "keep", 3: "keep"}
     last = ask(app, "/sheet", cookie=cookie).json["last"]
     assert ask(app, "/undo", {"id": "d" * 32, "reading": last}, cookie=cookie).status == 200
-    assert decided() == {0: "artefact", 1: "artefact"}  # both, and not what was decided before
+    assert decided() == {0: "artefact", 1: "artefact", 2: "artefact"}  # what was decided before holds again
     for _ in range(2):
-        assert decide(3 << 80, [1, 3], None) == 200
+        assert decide(3 << 80, [1, 2, 3], None) == 200
     assert decided() == {0: "artefact"}
+    assert ask(app, "/sheet", cookie=cookie).json["last"] == f"{3 << 80:032x}"
+    assert told_last(app, cookie) == f"{3 << 80:032x}"
     assert ask(app, "/sheet", cookie=cookies["ben"]).json["images"][0]["choice"] is None
-    for places, choice in (([], "keep"), ([0, 0], "keep"), ([4], "keep"), ([0, 4], "keep"), ([0], "poor")):
+    for places, choice in (
+        *(([], "keep"), ([0, 0], "keep"), ([4], "keep"), ([0, 4], "keep"), ([0], "poor")),
+        *(([4], None), ([0, 0], None)),
+    ):
         assert decide(4 << 80, places, choice) == 409
     assert decided() == {0: "artefact"}
     export_readings(store, tmp_path / "review")

@@ -116,3 +116,47 @@ def test_what_is_stored_together_is_undone_together_and_nothing_else(tmp_path: P
     store.take_back("anna", "w", {0, 4})
     store.take_back("anna", "w", {0, 4})  # sent again after a lost answer
     assert store.valid("anna") == []
+
+
+def test_what_was_decided_over_or_taken_back_holds_again_once_that_is_undone(tmp_path: Path) -> None:
+    create(tmp_path / "review.db", FACTS | {"mode": "confirm"}, IMAGES * 2, {"anna": list(range(4))})
+    store = Store(tmp_path / "review.db")
+
+    def decide(number: int, *places: int, excluded: str | None = None) -> None:
+        own = [f"{number:031x}{place}" for place in places]
+        store.add(
+            "anna",
+            *(Reading(id_, at, None, excluded, None, None, "") for id_, at in zip(own, places, strict=True)),
+        )
+
+    def held() -> dict[int, str | None]:
+        return {row["place"]: row["excluded"] for row in store.valid("anna")}
+
+    decide(1, 0, 1)
+    decide(2, 2, 3)
+    decide(3, 0, 1, 2, 3, excluded="artefact")
+    store.take_back("anna", "b" * 32, {0, 1, 2, 3})
+    steps = [({}, "b" * 32), (dict.fromkeys(range(4), "artefact"), f"{3:031x}3")]
+    steps += [(dict.fromkeys(range(4)), f"{2:031x}3"), (dict.fromkeys((0, 1)), f"{1:031x}1"), ({}, "")]
+    for number, (now, last) in enumerate(steps):
+        assert (held(), store.last("anna") or "") == (now, last)
+        if last:
+            store.undo("anna", f"{number:032x}", last)
+            if now:  # sent again after a lost answer
+                store.undo("anna", f"{number:032x}", last)
+
+
+def test_what_was_taken_back_does_not_come_back_over_a_newer_decision(tmp_path: Path) -> None:
+    create(tmp_path / "review.db", FACTS | {"mode": "confirm"}, IMAGES, {"anna": [0, 1], "ben": [0, 1]})
+    store = Store(tmp_path / "review.db")
+    store.add("anna", of(1, 0), of(2, 1))
+    store.take_back("anna", "b" * 32, {0, 1})
+    with pytest.raises(RefusedError):
+        store.undo("ben", "u", "b" * 32)
+    store.add("anna", of(3, 0))  # in another window
+    store.take_back("anna", "b" * 32, {0, 1})  # sent again after a lost answer: the newer decision stays
+    assert store.last("anna") == of(3, 0).id
+    store.undo("anna", "u", "b" * 32)
+    assert [row["id"] for row in store.valid("anna")] == [of(2, 1).id, of(3, 0).id]
+    with pytest.raises(RefusedError, match="no such image"):
+        store.take_back("anna", "c" * 32, {2})

@@ -236,17 +236,15 @@ class Sheet {
   undo() {
     if (!this.last) return;
     return once(async () => {
-      const before = this.decided();
+      const before = this.tiles.map((tile) => tile.known.choice);
       try {
         await send("/undo", { id: number(), reading: this.last });
       } finally {
         await this.after(0);
       }
-      say(word("taken_back_n", { n: before - this.decided() }));
+      say(word("undone_n", { n: this.tiles.filter((tile, at) => tile.known.choice !== before[at]).length }));
     });
   }
-
-  decided() { return this.tiles.filter((tile) => tile.known.choice !== null).length; }
 
   /* Show what is stored now; the keyboard goes on with the next image, or stays. */
   async after(step) {
