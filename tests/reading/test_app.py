@@ -185,8 +185,15 @@ def test_all_languages_have_all_words_and_every_word_of_the_page_is_there() -> N
     assert words["en"].keys() == words["de"].keys() == words["zh"].keys()
     scripts = [(PAGE / name).read_text("utf-8") for name, kind in FILES.values() if "javascript" in kind]
     used = set(re.findall(r'word\("(\w+)"', "".join(scripts)))
-    assert used | set(REASONS) | {"keep", "ungradable", "poor", "moderate", "well"} <= words["en"].keys()
+    answers = {*REASONS, "keep", "ungradable", "poor", "moderate", "well"}
+    assert all(of["answers"].keys() == answers for of in words.values())
+    assert used <= words["en"].keys()
+    assert not re.search(
+        r"\bword\((\w+\.)*(grade|choice|excluded|predicted|recorded)( *\?\?|\))", "".join(scripts)
+    )
     for name, text in words["en"].items():
+        if name == "answers":
+            continue
         for other in ("de", "zh"):
             assert set(re.findall(r"\{\w+\}", words[other][name])) == set(re.findall(r"\{\w+\}", text)), name
 

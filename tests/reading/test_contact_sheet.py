@@ -131,6 +131,36 @@ async def by_key(link: str, folder: Path) -> None:
         assert page.errors == []
 
 
+def test_an_image_that_can_not_be_shown_is_not_kept(tmp_path: Path) -> None:
+    out = tmp_path / "review"
+    words = ("readers=[anna]", f"manifest={graded(tmp_path)}", f"out={out}", "mode=confirm", "port=0")
+    with served(*words) as server:
+        asyncio.run(lost(server.links["anna"], tmp_path))
+        server.stop()
+    left_out = pd.read_csv(out / "left_out.csv", dtype=str)
+    assert left_out[["image", "reason"]].to_numpy().tolist() == [["1.png", "excluded: other_reason"]]
+
+
+async def lost(link: str, folder: Path) -> None:
+    for name in ("0", "1"):
+        (folder / f"{name}.png").rename(folder / f"{name}.gone")
+    async with opened(folder / "browser") as page:
+        await page.go(link)
+        await page.until("document.querySelectorAll('.lost').length === 2")
+        for key in ("Home", "1"):
+            await page.key(key)
+        await told(page, "This image is not shown, so it can neither be graded nor kept")
+        (folder / "0.gone").rename(folder / "0.png")  # it is put back
+        for key in ("a", "1"):
+            await page.key(key)
+        await told(page, "Stored: 16 × keep")
+        await page.until("document.querySelectorAll('.lost').length === 1")
+        assert await decided(page) == ["", ""] + ["keep"] * 16
+        for key, text in (("1", "Stored: 1 × keep"), ("6", "Stored: 1 × another reason")):
+            await page.key(key)
+            await told(page, text)
+
+
 @pytest.mark.parametrize(("width", "height"), [(820, 1180), (390, 844)])
 def test_fingers_choose_open_and_leave_out(tmp_path: Path, width: int, height: int) -> None:
     out = tmp_path / "review"

@@ -112,6 +112,46 @@ async def adjudicated(server: Served, folder: Path) -> None:
         await read_all(page, "123", finger=False)
 
 
+@pytest.mark.parametrize("grades", [("other", "constructor", "of"), ("next", "toString", "sheet")])
+def test_an_image_that_is_not_shown_is_not_graded_and_a_grade_may_have_any_name(
+    tmp_path: Path, grades: tuple[str, str, str]
+) -> None:
+    table, out = cohort(tmp_path), tmp_path / "review"
+    words = ("readers=[anna]", f"manifest={table}", f"out={out}", "port=0")
+    with served(*words, f"data.classes=[{','.join(grades)}]") as server:
+        store = Store(out / "review.db")
+        (tmp_path / store.images[store.tasks("anna")[1]]["image"]).unlink()
+        asyncio.run(not_shown(server, tmp_path, grades))
+        server.stop()
+    readings = pd.read_csv(out / "readings.csv", dtype=str, keep_default_na=False)
+    assert readings["grade"].tolist() == [grades[0], "", grades[2]]
+    assert readings["excluded"].tolist() == ["", "ungradable", ""]
+    assert float(readings["seconds"][1]) == 0  # it was never seen
+
+
+async def not_shown(server: Served, folder: Path, grades: tuple[str, str, str]) -> None:
+    async with opened(folder / "browser") as page:
+        await page.go(server.links["anna"])
+        await page.until(READY)
+        named = await page.js("[...document.querySelectorAll('#choices button')].map(e => e.lastChild.data)")
+        assert named == [*grades, "cannot be graded"]
+        await page.key("1")
+        await page.key(" ")
+        gone = "the file of this image is no longer there; tell who runs the review"
+        await page.until(f"document.querySelector('#cover').textContent === {gone!r}")
+        for key in ("p", "p", "1", " ", "3"):  # it stays covered after a pause, and no grade can be chosen
+            await page.key(key)
+        assert await page.js("document.querySelector('#cover').textContent") == gone
+        told = await page.js("document.querySelector('#message').textContent")
+        assert told == "This image is not shown, so it can neither be graded nor kept"
+        for key in (" ", "4", " "):
+            await page.key(key)
+        await page.until(f"{READY} && document.querySelector('#progress').textContent === '3 of 20'")
+        await page.key("3")
+        await page.key(" ")
+        await page.until("document.querySelector('#progress').textContent === '4 of 20'")
+
+
 def test_a_page_that_is_left_alone_waits(tmp_path: Path) -> None:
     """Paused time is not counted, a comment can hold keys and tags, and a reading is taken back."""
     table, out, port = cohort(tmp_path), tmp_path / "review", 20000 + os.getpid() % 2000

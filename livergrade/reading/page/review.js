@@ -12,10 +12,17 @@ let view = views[0]; // of what is read: images or slides
 let words, state, chosen, confidence, ahead, busy = false, finished = false;
 let watched = 0, since = null, paused = false, revealing = false;
 let sheet, fromSheet = false, openings = 0;
+let unseen = ""; // why no image is shown, which can only be left out then; null: it is shown
 
 function word(name, values = {}) {
   const text = words[language()][name] ?? name;
   return text.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+}
+
+/* The word for an answer. A grade may have any name, also one that the page has a word for elsewhere. */
+function answerWord(name) {
+  const { answers } = words[language()];
+  return Object.hasOwn(answers, name) ? answers[name] : name;
 }
 
 function language() {
@@ -72,18 +79,21 @@ const say = (text) => { for (const id of ["message", "sheet-message"]) $(id).tex
 
 function clock(on) {
   if (since !== null) watched += performance.now() - since;
-  since = on && !document.hidden && !paused ? performance.now() : null;
+  since = on && unseen === null && !document.hidden && !paused ? performance.now() : null;
 }
 
 function pause(on) {
   paused = on && !finished;
   clock(!paused);
-  cover(paused ? word("paused") : null);
+  cover();
   $("pause").textContent = word(paused ? "resume" : "pause");
   $("pause").setAttribute("aria-pressed", paused);
 }
 
-function cover(text) {
+/* Say in the place of the image why it is not shown. */
+function cover(why = unseen) {
+  unseen = why;
+  const text = paused ? word("paused") : unseen;
   $("cover").hidden = text === null;
   $("cover").textContent = text ?? "";
 }
@@ -115,6 +125,7 @@ function listed(list, lines) {
 
 function choose(at) {
   if (busy || paused || revealing || finished || !state.choices[at]) return;
+  if (unseen !== null && !state.choices[at].excluded) return say(word("not_seen"));
   chosen = at;
   mark("choices", at);
   say("");
@@ -161,7 +172,7 @@ function show() {
   $("undo").disabled = !state.last || busy;
   $("choices").querySelector(".row").replaceChildren(
     ...state.choices.map((choice, place) => {
-      const made = button(word(choice.choice), String(place + 1), () => choose(place));
+      const made = button(answerWord(choice.choice), String(place + 1), () => choose(place));
       made.classList.toggle("excludes", choice.excluded);
       return made;
     }));
@@ -174,13 +185,13 @@ function show() {
     const { patient, grade, choice } = state.known;
     listed($("known").querySelector("ul"), [
       `${word("by_patient")}: ${patient || word("no_patient")}`,
-      `${word("recorded")}: ${grade ? word(grade) : word("no_grade")}`,
-      `${word("by_decision")}: ${word(choice ?? "undecided")}`,
+      `${word("recorded")}: ${grade ? answerWord(grade) : word("no_grade")}`,
+      `${word("by_decision")}: ${choice ? answerWord(choice) : word("undecided")}`,
     ]);
   }
   $("shown").hidden = !state.shown.length;
   listed($("shown").querySelector("ul"), state.shown.map((other, place) => {
-    const told = [word(other.grade ?? other.excluded)];
+    const told = [answerWord(other.grade ?? other.excluded)];
     if (other.confidence) told.push(`${word("confidence")} ${other.confidence}`);
     if (other.comment) told.push(other.comment);
     return `${word("other", { letter: String.fromCharCode(65 + place) })}: ${told.join(", ")}`;
@@ -225,12 +236,19 @@ async function open(at = null) {
   $("comment").querySelector("textarea").value = "";
   watched = 0;
   since = null;
+  unseen = word("loading");
   show();
   if (finished) return;
-  cover(word("loading"));
+  cover();
   const place = state.place;
-  await showImage(place);
-  ahead = null;
+  try {
+    await showImage(place);
+  } catch (error) {
+    if (mine === openings) cover(error.message);
+    throw error;
+  } finally {
+    ahead = null;
+  }
   if (mine !== openings) return;
   cover(null);
   clock(true);
@@ -310,10 +328,10 @@ const next = () => once(async () => {
 function reveal({ predicted, probabilities, recorded }) {
   revealing = true;
   $("panel").classList.add("revealing");
-  const shares = state.classes.map((grade, at) => `${word(grade)} ${Math.round(100 * probabilities[at])} %`);
+  const shares = state.classes.map((grade, at) => `${answerWord(grade)} ${Math.round(100 * probabilities[at])} %`);
   listed($("revealed").querySelector("ul"), [
-    `${word("network")}: ${word(predicted)} (${shares.join(", ")})`,
-    `${word("recorded")}: ${word(recorded)}`,
+    `${word("network")}: ${answerWord(predicted)} (${shares.join(", ")})`,
+    `${word("recorded")}: ${answerWord(recorded)}`,
   ]);
   $("revealed").hidden = false;
   say(word("no_answer"));

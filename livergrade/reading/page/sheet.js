@@ -35,6 +35,7 @@ class Sheet {
       this.active = this.tiles[0];
     }
     told.images.forEach((image, at) => { this.tiles[at].known = image; });
+    for (const lost of this.list.querySelectorAll(".lost")) lost.firstElementChild.src = `/small/${lost.known.place}?${number()}`; // it may be there again
     this.translate();
   }
 
@@ -48,8 +49,13 @@ class Sheet {
     picture.loading = "lazy";
     picture.draggable = false;
     let left = 5; // tries, while the server is away
+    picture.addEventListener("load", () => tile.classList.remove("lost"));
     picture.addEventListener("error", () => {
-      if (!left--) return tile.classList.add("lost");
+      if (left <= 0) {
+        picture.loading = "eager"; // a hidden picture is never near enough to be loaded
+        return tile.classList.add("lost");
+      }
+      left -= 1;
       setTimeout(() => { picture.src = `/small/${image.place}?${left}`; }, 1000);
     });
     picture.src = `/small/${image.place}`;
@@ -73,7 +79,7 @@ class Sheet {
     for (const [id, name] of [["smaller", "smaller"], ["larger", "larger"]]) $(id).ariaLabel = $(id).title = word(name);
     $("sheet-hint").textContent = word("sheet_hint", { keys: state.choices.map((_, at) => at + 1).join(" ") });
     $("decisions").replaceChildren(...state.choices.map((choice, at) => {
-      const made = button(word(choice.choice), String(at + 1), () => this.decide(at));
+      const made = button(answerWord(choice.choice), String(at + 1), () => this.decide(at));
       made.removeAttribute("aria-pressed"); // it acts at once
       made.classList.toggle("excludes", choice.excluded);
       return made;
@@ -83,16 +89,16 @@ class Sheet {
     this.filter();
   }
 
-  grade(name) { return name ? word(name) : word("no_grade"); }
+  grade(name) { return name ? answerWord(name) : word("no_grade"); }
 
   label(tile, at) {
     const { patient, grade, choice } = tile.known;
     const told = [patient || word("no_patient"), this.grade(grade)];
     tile.querySelector(".lost-word").textContent = word("cant_show");
     tile.querySelector(".about").textContent = told.join(" · ");
-    tile.querySelector(".decided").textContent = choice ? word(choice) : "";
+    tile.querySelector(".decided").textContent = choice ? answerWord(choice) : "";
     tile.dataset.choice = choice === null ? "" : choice === "keep" ? "kept" : "left_out";
-    tile.ariaLabel = [at + 1, ...told, word(choice ?? "undecided")].join(", ");
+    tile.ariaLabel = [at + 1, ...told, choice ? answerWord(choice) : word("undecided")].join(", ");
   }
 
   /* What the filters offer: all patients and grades that there are. */
@@ -213,10 +219,13 @@ class Sheet {
   /* Keep or leave out what is chosen, or take it back; by key what is reached, if nothing is chosen. */
   decide(at, byKey = false) {
     const alone = byKey && !this.chosen.size && this.active && !this.active.hidden;
-    const tiles = alone ? [this.active] : [...this.chosen];
-    if (!tiles.length) return say(word("choose_images"));
+    const wanted = alone ? [this.active] : [...this.chosen];
+    if (!wanted.length) return say(word("choose_images"));
     const choice = at === null ? null : state.choices[at];
     if (choice === undefined) return;
+    const keeps = choice !== null && !choice.excluded;
+    const tiles = wanted.filter((tile) => !keeps || !tile.classList.contains("lost")); // kept is only what can be seen
+    if (!tiles.length) return say(word("not_seen"));
     return once(async () => {
       say(word("saving"));
       try {
@@ -229,7 +238,7 @@ class Sheet {
       } finally {
         await this.after(alone ? 1 : 0);
       }
-      say(word(choice ? "decided_n" : "taken_back_n", { n: tiles.length, choice: choice && word(choice.choice) }));
+      say(word(choice ? "decided_n" : "taken_back_n", { n: tiles.length, choice: choice && answerWord(choice.choice) }));
     });
   }
 
