@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,21 @@ def begin(config: ReviewConfig, out: Path) -> Store:
     path = out / NAME
     given = config.data.name or config.run or config.of
     if not given:
-        return Store(path)
+        store = Store(path)
+        _refuse_others(
+            store, out, [key for key, value in _typed(config).items() if store.facts.get(key) != value]
+        )
+        return store
     if config.readers and (problems := reader_problems(config.readers)):
         raise UserError("\n".join(problems))
-    facts, images, tasks, earlier = _adjudication(config) if config.of else _first_reading(config)
+    try:
+        facts, images, tasks, earlier = _adjudication(config) if config.of else _first_reading(config)
+    except UserError as error:
+        if path.exists():  # an image may be gone since
+            raise UserError(
+                f"{error}\n{out} holds a review already; go on with it by out={out} alone"
+            ) from None
+        raise
     if not path.exists():
         create(path, facts, images, tasks, earlier)
         return Store(path)
@@ -48,13 +60,25 @@ def begin(config: ReviewConfig, out: Path) -> Store:
     others = [{"imported": "readings"}.get(key, key) for key in facts if store.facts.get(key) != facts[key]]
     if store.images != images:
         others.append("images")
+    _refuse_others(store, out, others)
+    return store
+
+
+def _refuse_others(store: Store, out: Path, others: Sequence[str]) -> None:
+    """Close a review and refuse it if it has other options, or other images, than were given."""
     if others:
         store.close()
         raise UserError(
             f"{out}: holds a review with other {', '.join(others)}; go on with it by out={out} alone, or "
             "choose another folder"
         )
-    return store
+
+
+def _typed(config: ReviewConfig) -> dict[str, Any]:
+    """The options that a review keeps, where they are not the usual ones."""
+    usual = ReviewConfig()
+    kept = ("mode", "readers", "readings", "repeats", "seed")
+    return {key: getattr(config, key) for key in kept if getattr(config, key) != getattr(usual, key)}
 
 
 _Review = tuple[dict[str, Any], list[dict[str, str]], dict[str, list[int]], list[dict[str, Any]]]

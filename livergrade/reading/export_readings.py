@@ -100,6 +100,8 @@ def train_command(facts: Mapping[str, Any], kept: pd.DataFrame, manifest: Path) 
 def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """All readings, undone ones too, in the order in which they were made, as `write_readings` takes them.
 
+    They have the column ``patient`` if a patient is known.
+
     Args:
         rows: as `Store.readings` has them.
         images: as `Store.images` has them.
@@ -121,7 +123,9 @@ def readings_table(rows: Sequence[Mapping[str, Any]], images: Sequence[Mapping[s
         }
         for row in rows
     ]
-    return pd.DataFrame(table, columns=list(COLUMNS))
+    patients = [images[row["image"]].get("patient", "") for row in rows]
+    made = pd.DataFrame(table, columns=list(COLUMNS))
+    return made.assign(patient=patients) if any(patients) else made
 
 
 def manifest_tables(

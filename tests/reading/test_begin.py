@@ -28,6 +28,19 @@ def test_a_review_is_gone_on_with_and_not_with_others(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=f"other {named}"):
             begin(other, tmp_path)
+    for other, named in (  # also where only the folder is given
+        (options(None, repeats=1), "repeats"),
+        (options(None, ("anna", "chen")), "readers"),
+        (options(None, mode="audit", seed=1), "mode, seed"),
+        (options(None, readings="tool.csv"), "readings"),
+    ):
+        with pytest.raises(UserError, match=f"other {named}; go on with it by out="):
+            begin(other, tmp_path)
+    lost = (tmp_path / "i0.png").rename(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"i0.png does not exist\n.* go on with it by out=.* alone"):
+        begin(options(table, repeats=2), tmp_path)
+    begin(options(None), tmp_path).close()
+    lost.rename(tmp_path / "i0.png")
     write_images(tmp_path, 5)
     with pytest.raises(UserError, match="other images"):
         begin(options(table, repeats=2), tmp_path)

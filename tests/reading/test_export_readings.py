@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from livergrade.config.schema import DataConfig
+from livergrade.config.schema import AgreementConfig, DataConfig
 from livergrade.reading.export_readings import export_readings, manifest_tables, train_command
-from livergrade.reading.readings import COLUMNS
+from livergrade.reading.readings import COLUMNS, read_readings
+from livergrade.reading.results import write_agreement
 from livergrade.reading.store import Reading
 from tests.conftest import TINY, command, train
 from tests.reading.client import ask, options, reading, started, write_images
@@ -77,7 +78,7 @@ def test_tables_are_written_whatever_a_comment_says(tmp_path: Path) -> None:
         assert ask(app, "/reading", sent, cookie=cookies["anna"]).status == 200
     export_readings(store, tmp_path / "review")
     table = pd.read_csv(tmp_path / "review" / "readings.csv", dtype=str, keep_default_na=False)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, "patient")
     assert table["comment"].tolist() == [
         '\'=HYPERLINK("x")',
         "<script>alert(1)</script>",
@@ -144,3 +145,23 @@ def test_images_outside_of_their_folder_are_asked_for(tmp_path: Path) -> None:
     told = train_command(facts, kept, tmp_path / "m.csv")
     assert told.endswith("data.outside=true")
     assert "mixed_grades" not in told
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_readings_have_the_patients_that_agreement_needs(tmp_path: Path, known: bool) -> None:
+    table = write_images(tmp_path)
+    if not known:
+        pd.read_csv(table, dtype=str).drop(columns="patient").to_csv(table, index=False)
+    store, app, cookies = started(tmp_path, options(table))
+    for number, (reader, place) in enumerate((reader, place) for reader in cookies for place in range(4)):
+        sent = reading(number, place, "well" if place else "poor")
+        assert ask(app, "/reading", sent, cookie=cookies[reader]).status == 200
+    export_readings(store, tmp_path / "review")
+    readings = read_readings(tmp_path / "review" / "readings.csv", store.facts["classes"])
+    if known:
+        assert readings["patient"].tolist() == [f"P{int(name[1]) // 2}" for name in readings["image"]]
+        config = AgreementConfig(readings=str(tmp_path / "review" / "readings.csv"))
+        write_agreement(config, tmp_path / "agreement", "livergrade agreement")
+        assert (tmp_path / "agreement" / "agreement.html").is_file()
+    else:
+        assert set(readings["patient"]) == {""}
