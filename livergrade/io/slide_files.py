@@ -12,6 +12,7 @@ from typing import Any
 
 from livergrade.io.dicom import read_instance
 from livergrade.io.kept import file_sha256, identity
+from livergrade.io.mirax import INDEX
 from livergrade.io.regular_files import is_folder, is_regular
 from livergrade.io.slide_reader import SUFFIXES
 from livergrade.io.visible import one_line, shown
@@ -23,7 +24,6 @@ _INDEX_BYTES = 2**20
 _LISTED = re.compile(
     r"^\s*(?:ImageFile|MapFile|OptimisationFile|MacroImage|Image\d+)[^=]*=\s*(.+?)\s*$", re.I
 )
-_MIRAX_INDEX = "Slidedat.ini"
 
 
 class SlideFiles:
@@ -77,7 +77,7 @@ def mirax_of(folder: Path) -> Path | None:
     slide = (
         folder.absolute().with_name(f"{folder.absolute().name}.mrxs") if folder.absolute().name else folder
     )
-    if not is_regular(folder / _MIRAX_INDEX) or not is_regular(slide):
+    if not is_regular(folder / INDEX) or not is_regular(slide):
         return None
     return folder.parent / slide.name if folder.name else slide
 

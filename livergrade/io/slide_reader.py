@@ -22,8 +22,10 @@ from PIL import Image
 from livergrade.errors import UserError
 from livergrade.io.colour import ColourError, other_colours, to_srgb
 from livergrade.io.headers import refuse_tiff
+from livergrade.io.mirax import missing_files
 from livergrade.io.pixel_size import LIKELY_UM
 from livergrade.io.regular_files import no_file
+from livergrade.io.visible import shown
 
 try:
     import openslide
@@ -283,6 +285,12 @@ def _opened(path: Path) -> openslide.OpenSlide:
     """The slide, opened, or a `SlideError`."""
     if problem := no_file(path):
         raise SlideError(problem)
+    if path.suffix.lower() == ".mrxs" and (missing := missing_files(path)):
+        named = shown(", ".join(missing[:5]) + ", …" * (len(missing) > 5))
+        folder = shown(path.stem)
+        raise SlideError(
+            f"can't be opened: {named} not in its folder {folder}; copy the whole folder beside it"
+        )
     try:
         with path.open("rb") as file:
             refuse_tiff(file, MOST_PAGES)

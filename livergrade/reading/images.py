@@ -29,6 +29,11 @@ from livergrade.slides.inputs import find_slides
 MANIFEST = "manifest.csv"
 """The table that ``livergrade.prepare`` leaves in its folder."""
 
+_IMAGES_NEED_A_TABLE = (
+    "images that are no slides are read from a table with the column image, as in manifest=cohort.csv; their "
+    "grades and patients need not be known"
+)
+
 
 @dataclass(frozen=True)
 class ReviewImages:
@@ -93,9 +98,16 @@ def _of_table(options: DataConfig) -> ReviewImages:
     """
     path = Path(options.manifest or "")
     if path.is_dir() and not (path / MANIFEST).is_file():
-        slides = find_slides([str(path)], outside=options.outside)
+        try:
+            slides = find_slides([str(path)], outside=options.outside)
+        except UserError as error:
+            if any(file.suffix.lower() in SUFFIXES for file in path.iterdir()):
+                raise UserError(f"{error}\n{_IMAGES_NEED_A_TABLE}") from None
+            raise
         cells = pd.DataFrame({"image": [slide.name for slide in slides]}, dtype=str)
-        return _checked(path, path.absolute(), options, cells, str, [], slides=True)
+        return _checked(
+            path, path.absolute(), options, cells, lambda row: f"slide {row + 1}", [], slides=True
+        )
     path = path / MANIFEST if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"{path}: there is no such table{path_hint(str(path))}; give manifest=<file.csv>")

@@ -96,7 +96,7 @@ class Tiles:
                     across[0] * scale, down[0] * scale, size[0] * scale, size[1] * scale, size
                 )
         except SlideError:
-            raise RefusedError("this slide can't be read; tell who runs the review") from None
+            raise self._failed(number) from None
         content = io.BytesIO()
         Image.fromarray(pixels).save(content, "JPEG", quality=QUALITY, subsampling=0)
         return content.getvalue()
@@ -115,8 +115,14 @@ class Tiles:
             with opened.lock:
                 pixels = slide.read(0, 0, slide.width, slide.height, size)
         except SlideError:
-            raise RefusedError("this slide can't be read; tell who runs the review") from None
+            raise self._failed(number) from None
         return small_jpeg(Image.fromarray(pixels))
+
+    def _failed(self, number: int) -> RefusedError:
+        """Why there is no picture; the slide is opened again the next time, as one that failed fails on."""
+        with self._lock:
+            self._open.pop(number, None)
+        return RefusedError("this slide can't be read; tell who runs the review")
 
     def _opened(self, number: int) -> _Open:
         """The slide, if its files are those of the review's beginning; hashed once, and if one changes."""

@@ -39,13 +39,27 @@ def proposed_at(properties: Mapping[str, Any]) -> ProposedAt | None:
     """The sizes in the properties of a region; None if it was not proposed, or by an earlier version.
 
     Raises:
-        ValueError: one of them is no size of pixels.
+        ValueError: one of them is no size of pixels, or missing beside the other.
     """
     metadata = properties.get("metadata")
     if not isinstance(metadata, dict):
         return None
-    found = [read_mpp(str(metadata.get(key, ""))) for key in KEYS]
-    return ProposedAt(found[0], found[1]) if found[0] and found[1] else None
+    found = dict[str, float]()
+    for key in KEYS:
+        try:
+            size = read_mpp(str(metadata.get(key, "")))
+        except ValueError as error:
+            raise ValueError(f"metadata {key}: {error}") from None
+        if size:
+            found[key] = size
+    if not found:
+        return None
+    if missing := [key for key in KEYS if key not in found]:
+        raise ValueError(
+            f"metadata has no {missing[0]}, but the other size of a proposed region; put it back, or propose "
+            "again"
+        )
+    return ProposedAt(*found.values())
 
 
 def refuse_other_sizes(

@@ -69,3 +69,15 @@ def test_slides_that_differ_in_their_data_alone_are_two(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not match the sha256") as told:
         images_of(options(tmp_path / "slides.csv"))
     assert "1 problem(s)" in str(told.value)
+
+
+def test_a_folder_of_images_or_of_half_a_slide_is_told_what_it_lacks(tmp_path: Path) -> None:
+    pytest.importorskip("openslide")
+    write_images(tmp_path)
+    with pytest.raises(UserError, match=r"holds no slide .*\n.* a table with the column image"):
+        images_of(options(tmp_path))
+    (tmp_path / "m.mrxs").write_bytes(b"x")
+    with pytest.raises(
+        UserError, match=r"slide 1: .*m\.mrxs can't be opened: Slidedat\.ini not in its folder m"
+    ):
+        images_of(options(tmp_path))

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ pytest.importorskip("openslide")
 from livergrade.io.kept import file_sha256
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.slide_files import slide_sha256
+from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.reading.store import RefusedError
 from livergrade.reading.tiles import OVERLAP, TILE, Tiles
 from tests.conftest import write_dicom, write_slide
@@ -69,3 +71,21 @@ def test_a_slide_of_several_files_is_not_shown_once_any_of_them_is_another(tmp_p
         tiles.tile(0, 0, 0, 0)
     level.write_bytes(content)
     assert tiles.size(0)["width"] == 128
+
+
+def test_a_slide_that_could_not_be_read_once_is_opened_anew(
+    tiles: Tiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for ask in (lambda: tiles.tile(0, 0, 0, 0), lambda: tiles.small(0)):
+        failed = tiles._opened(0).slide
+        read = Slide.read
+
+        def once(self: Slide, *given: Any, failed: Slide = failed, read: Any = read) -> Any:
+            if self is failed:  # as OpenSlide does after an error of the disk, for ever
+                raise SlideError("can't be read")
+            return read(self, *given)
+
+        monkeypatch.setattr(Slide, "read", once)
+        with pytest.raises(RefusedError, match="can't be read"):
+            ask()
+        assert ask()[:2] == b"\xff\xd8"

@@ -63,7 +63,7 @@ def test_what_a_person_drew_fits_any_size(regions: list[Region], tmp_path: Path)
     found = read_regions(tmp_path / "drawn.geojson").regions
     assert [one.proposed_at for one in found] == [None, None]
     refuse_other_sizes(sizes(found), 3, 0.1, FILE)
-    assert proposed_at({"metadata": {KEYS[0]: "0.4"}}) is None
+    assert proposed_at({"metadata": {KEYS[0]: " ", "note": "x"}}) is None
 
 
 @pytest.mark.parametrize("value", ["x", "1e9", [], {}, True, "0.4\n0.4"])
@@ -73,5 +73,19 @@ def test_a_size_that_is_none_is_told_with_its_feature(
     content = json.loads((tmp_path / "s.geojson").read_text())
     content["features"][1]["properties"]["metadata"][KEYS[0]] = value
     (tmp_path / "s.geojson").write_text(json.dumps(content))
-    with pytest.raises(UserError, match=r"1 feature can't be read:\n  feature 2 'R02': mpp "):
+    with pytest.raises(
+        UserError, match=r"1 feature can't be read:\n  feature 2 'R02': metadata livergrade_mpp: mpp "
+    ):
+        read_regions(tmp_path / "s.geojson")
+
+
+@pytest.mark.parametrize("lost", KEYS)
+def test_a_region_that_lost_one_of_its_sizes_is_not_cut(
+    regions: list[Region], tmp_path: Path, lost: str
+) -> None:
+    content = json.loads((tmp_path / "s.geojson").read_text())
+    for feature in content["features"]:
+        del feature["properties"]["metadata"][lost]
+    (tmp_path / "s.geojson").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"feature 2 'R02': metadata has no {lost}, .*; put it back"):
         read_regions(tmp_path / "s.geojson")
