@@ -140,3 +140,10 @@ def test_undefined_values_are_drawn_and_listed_as_such() -> None:
     table = pair_table("pairs", "Pairs", pairs)
     assert table.rows[0][3:] == ["100.0 (82.0–100.0)", "n/a", "n/a"]
     assert table.note == "undefined: all grades are the same"
+
+
+def test_one_reader_alone_is_told_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.csv").write_text("reader,image,patient,grade\nanna,a.png,P1,poor\n")
+    command("agreement", f"readings={tmp_path / 'one.csv'}", f"out={tmp_path / 'out'}", outputs=tmp_path)
+    told = capfd.readouterr().out
+    assert "One reader alone (anna): agreement of readers is unknown.\nOne patient: an interval" in told

@@ -206,7 +206,7 @@ def _write(found: Agreement, agreed: pd.DataFrame, out: Path) -> Path:
             )
         },
     )
-    log.info("%s\n\n%s", "\n".join(found["sentences"]), page)
+    log.info("%s\n\n%s", "\n".join(found["sentences"] or found["cautions"]), page)
     return page
 
 

@@ -80,9 +80,8 @@ def cautions(ratings: Ratings, machine: Machine | None, graded: Ints | None) -> 
     if len(ratings.readers) == 1:
         told.append(f"One reader alone ({ratings.readers[0]}): agreement of readers is unknown.")
     if len(ratings.patients) < LEAST:
-        told.append(
-            f"{len(ratings.patients)} patients: an interval that holds takes {LEAST}, so values stand alone."
-        )
+        count = "one patient" if len(ratings.patients) == 1 else f"{len(ratings.patients)} patients"
+        told.append(f"{count}: an interval that holds takes {LEAST}, so values stand alone.".capitalize())
     if ratings.left_out:
         listed = ", ".join(f"{count} {why}" for why, count in ratings.left_out.items())
         told.append(f"Readings that do not count: {listed}.")
