@@ -51,6 +51,9 @@ FILES = {
 VIEWER = "/openseadragon.js"
 """Where OpenSeadragon is, which is no file of the package."""
 COOKIE = "livergrade_review"
+"""Start of the name of a session's cookie; the review follows, as all ports of a host share cookies."""
+REVIEW_HEADER = "x-livergrade-review"
+"""By which a page names its review, so that nothing of it is stored in another one at the same address."""
 _WEEK = 7 * 24 * 3600
 
 Value = TypeVar("Value")
@@ -69,6 +72,8 @@ class Server:
 
     def __init__(self, store: Store, tokens: dict[str, str], *, secure: bool, viewer: bytes = b"") -> None:
         self.store, self.tokens, self.secure = store, tokens, secure
+        self.review = _digest(str(store.path.resolve()))[:16]
+        self.cookie = f"{COOKIE}_{self.review}"
         self.reading = PixelReading(**store.facts["reading"])
         self.tasks = {reader: store.tasks(reader) for reader in store.facts["readers"]}
         self._sessions: dict[str, str] = {}  # hash of a cookie → reader, of those that were used
@@ -141,7 +146,13 @@ class Server:
         await self._stored(self.store.add_session, _digest(value), reader)
         answer = JSONResponse({})
         answer.set_cookie(
-            COOKIE, value, max_age=_WEEK, path="/", secure=self.secure, httponly=True, samesite="strict"
+            self.cookie,
+            value,
+            max_age=_WEEK,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite="strict",
         )
         return answer
 
@@ -149,7 +160,9 @@ class Server:
         """Have a request answered only for a reader; what can't be done is reported in one line."""
 
         async def answered(request: Request) -> Response:
-            reader = await self._reader(request.cookies.get(COOKIE, ""))
+            reader = await self._reader(request.cookies.get(self.cookie, ""))
+            if request.headers.get(REVIEW_HEADER, self.review) != self.review:
+                return _error(409, "this page is of another review; open the link of the one that runs now")
             if reader is None:
                 return _error(401, "open the link that you were given")
             if request.path_params.get("place", 0) >= len(self.tasks[reader]):
@@ -166,7 +179,8 @@ class Server:
         return answered
 
     async def _state(self, request: Request, reader: str) -> Response:
-        return JSONResponse(await self._stored(state, self.store, reader, request.path_params.get("place")))
+        told = await self._stored(state, self.store, reader, request.path_params.get("place"))
+        return JSONResponse({**told, "review": self.review})
 
     async def _sheet(self, request: Request, reader: str) -> Response:
         return JSONResponse(await self._stored(sheet, self.store, reader))

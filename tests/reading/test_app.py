@@ -13,7 +13,7 @@ from livergrade.reading.export_readings import export_readings
 from tests.conftest import telling, write_slide
 from tests.reading.client import ask, options, reading, started, write_images
 
-from livergrade.reading.app import FILES, PAGE  # isort: skip
+from livergrade.reading.app import FILES, PAGE, REVIEW_HEADER  # isort: skip
 
 
 def test_a_reader_reads_all_images_and_goes_back_once(tmp_path: Path) -> None:
@@ -154,6 +154,30 @@ def test_a_full_disk_is_told_and_the_reading_can_be_sent_again(
         assert ask(app, "/reading", reading(1, 0), cookie=cookies["anna"]).status == 503
     assert ask(app, "/reading", reading(1, 0), cookie=cookies["anna"]).status == 200
     assert len(store.readings()) == 1
+
+
+def test_a_page_of_another_review_at_this_address_stores_nothing_here(tmp_path: Path) -> None:
+    reviews = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        reviews.append(started(tmp_path / name))
+    (_, first, cookies), (store, second, others) = reviews
+    names = {cookie["anna"].partition("=")[0] for cookie in (cookies, others)}
+    assert len(names) == 2  # a browser keeps both, whatever the port
+    both = f"{cookies['anna']}; {others['anna']}"
+    ids = [ask(app, "/state", cookie=both).json["review"] for app in (first, second)]
+    assert ids[0] != ids[1]
+    refused = {"error": "this page is of another review; open the link of the one that runs now"}
+    for path, sent in (
+        ("/reading", reading(1, 0)),
+        ("/undo", {"id": "e" * 32, "reading": "f" * 32}),
+        ("/state", None),
+    ):
+        stale = ask(second, path, sent, cookie=both, headers={REVIEW_HEADER: ids[0]})
+        assert (stale.status, stale.json) == (409, refused)
+    assert store.readings() == []
+    own = ask(second, "/reading", reading(1, 0), cookie=both, headers={REVIEW_HEADER: ids[1]})
+    assert (own.status, len(store.readings())) == (200, 1)
 
 
 def test_sessions_outlive_the_server(tmp_path: Path) -> None:

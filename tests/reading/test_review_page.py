@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import time
@@ -150,6 +151,36 @@ async def not_shown(server: Served, folder: Path, grades: tuple[str, str, str]) 
         await page.key("3")
         await page.key(" ")
         await page.until("document.querySelector('#progress').textContent === '4 of 20'")
+
+
+def test_a_page_stores_nothing_in_the_review_that_runs_next_at_its_address(tmp_path: Path) -> None:
+    table, port = cohort(tmp_path), 24000 + os.getpid() % 2000
+    first, second = (
+        ("readers=[anna]", f"manifest={table}", f"out={tmp_path / name}", f"port={port}") for name in "ab"
+    )
+    asyncio.run(next_review(first, second, tmp_path))
+    assert [len(Store(tmp_path / name / "review.db").readings()) for name in "ab"] == [1, 0]
+
+
+async def next_review(first: tuple[str, ...], second: tuple[str, ...], folder: Path) -> None:
+    async with opened(folder / "browser") as page:
+        with served(*first) as server:
+            await page.go(server.links["anna"])
+            await page.until(READY)
+            await page.key("1")
+            await page.key(" ")
+            await page.until(f"{READY} && document.querySelector('#progress').textContent === '2 of 20'")
+        with served(*second) as server:
+            sent = json.dumps({"token": server.links["anna"].partition("#")[2]})
+            kind = {"content-type": "application/json"}
+            posted = json.dumps({"method": "POST", "headers": kind, "body": sent})
+            assert (
+                await page.js(f"fetch('/session', {posted}).then(a => a.status)") == 200
+            )  # as in another tab
+            await page.key("1")
+            await page.key(" ")
+            refused = "this page is of another review; open the link of the one that runs now"
+            await page.until(f"document.querySelector('#message').textContent === {refused!r}")
 
 
 def test_a_page_that_is_left_alone_waits(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ let view = views[0]; // of what is read: images or slides
 let words, state, chosen, confidence, ahead, busy = false, finished = false;
 let watched = 0, since = null, paused = false, revealing = false;
 let sheet, fromSheet = false, openings = 0;
+let review = null; // which one this page is of
 let unseen = ""; // why no image is shown, which can only be left out then; null: it is shown
 
 function word(name, values = {}) {
@@ -43,11 +44,13 @@ const number = () =>
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/* Answer of the server; an Error with .final if it will not be another one later. */
-async function ask(address, sent) {
+/* Answer of the server; an Error with .final if it will not be another one later. The review is named, since
+   another one may run at this address while a page of the first is open. */
+async function ask(address, sent, of = review) {
+  const headers = of ? { "x-livergrade-review": of } : {};
   const options = sent
-    ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(sent) }
-    : {};
+    ? { method: "POST", headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(sent) }
+    : { headers };
   const answer = await fetch(address, options);
   const content = await answer.json();
   if (answer.ok) return content;
@@ -55,11 +58,11 @@ async function ask(address, sent) {
 }
 
 /* Send until it is answered for. A reading also outlives that the page is closed. */
-async function send(address, sent) {
-  store(sessionStorage, PENDING, JSON.stringify([address, sent]));
+async function send(address, sent, of = review) {
+  store(sessionStorage, PENDING, JSON.stringify([address, sent, of]));
   for (let pause = 500; ; pause = Math.min(5000, pause * 2)) {
     try {
-      const answer = await ask(address, sent);
+      const answer = await ask(address, sent, of);
       store(sessionStorage, PENDING, null);
       return answer;
     } catch (error) {
@@ -396,6 +399,7 @@ async function start() {
   document.addEventListener("visibilitychange", () =>
     clock(!document.hidden && !busy && !finished && !revealing && !sheet?.visible));
   state = await patiently(() => ask("/state"));
+  review = state.review;
   if (state.mode !== "confirm") return open();
   show();
   sheet = new Sheet($("sheet"));
