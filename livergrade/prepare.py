@@ -43,12 +43,13 @@ def prepare(config: PrepareConfig, out: Path) -> None:
         slides = [slide for slide in slides if slide.stem in table.index]
     if config.regions is None:
         failed = propose(slides, config, out, table)
-        log.info(
-            "look at the pictures in %s and move the regions in QuPath where they are wrong; then give "
-            "regions=%s table=<slides.csv>, and confirmed=true if any is right as it is",
-            out / "regions",
-            out / "regions",
-        )
+        if len(failed) < len(slides):
+            log.info(
+                "look at the pictures in %s and move the regions in QuPath where they are wrong; then give "
+                "regions=%s table=<slides.csv>, and confirmed=true if any is right as it is",
+                out / "regions",
+                out / "regions",
+            )
     else:
         assert table is not None
         failed = cut(slides, table, config, out)

@@ -262,3 +262,14 @@ def test_a_slide_without_regions_stops_no_other(case: Path, capfd) -> None:
         prepare(case, f"regions={case / 'marked'}", f"table={case / 'table.csv'}", *BOTH)
     assert "1 of 2 slides failed" in capfd.readouterr().err
     assert len(pd.read_csv(case / "out" / "manifest.csv")) == 12
+
+
+def test_where_no_region_was_proposed_none_is_to_be_looked_at(case: Path, capfd) -> None:
+    (case / "slides" / "half.mrxs").write_bytes(b"x")
+    for left, hint in ((2, True), (1, False)):
+        with pytest.raises(SystemExit):
+            prepare(case)
+        told = capfd.readouterr()
+        assert f"1 of {left} slide{'s' * (left > 1)} failed" in told.err
+        assert ("look at the pictures" in told.out) == hint
+        (case / "slides" / "case.tif").unlink(missing_ok=True)
