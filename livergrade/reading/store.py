@@ -203,9 +203,12 @@ class Store:
                 self._mark_undone(number, together)
                 for row in together:
                     self._db.execute("DELETE FROM undone WHERE id = ?", (f"for {row['id']}",))
-            elif not self._restored(reader, last, {row["place"] for row in valid.values()}) and not (
-                self._db.execute("SELECT 1 FROM undone WHERE reading = ?", (last,)).fetchone()
-            ):
+            elif self._restored(reader, last, {row["place"] for row in valid.values()}):
+                mark = {"id": number, "reading": f"{_BACK}{last}", "time": now()}  # if this is sent again
+                self._insert("undone", mark, ignored=True)
+            elif not self._db.execute(
+                "SELECT 1 FROM undone WHERE reading IN (?, ?)", (last, f"{_BACK}{last}")
+            ).fetchone():
                 raise RefusedError("there is no such reading to be undone")
 
     def _restored(self, reader: str, number: str, decided: Collection[int]) -> int:
@@ -258,9 +261,11 @@ class Store:
         row = self._db.execute("SELECT reader FROM sessions WHERE hash = ?", (digest,)).fetchone()
         return row["reader"] if row else None
 
-    def _insert(self, table: str, values: Mapping[str, Any]) -> None:
-        marks = ", ".join(f":{name}" for name in values)
-        self._db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", dict(values))  # noqa: S608
+    def _insert(self, table: str, values: Mapping[str, Any], *, ignored: bool = False) -> None:
+        """Insert a row; ``ignored``: not if there is one like it."""
+        marks, names = ", ".join(f":{name}" for name in values), ", ".join(values)
+        insert = "INSERT OR IGNORE" if ignored else "INSERT"
+        self._db.execute(f"{insert} INTO {table} ({names}) VALUES ({marks})", dict(values))
 
     @contextmanager
     def _write(self) -> Iterator[None]:
