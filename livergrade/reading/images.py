@@ -13,11 +13,13 @@ from livergrade.data.kinds import read_cohort
 from livergrade.data.validation import broken_files, names_outside
 from livergrade.errors import UserError
 from livergrade.io.fingerprints import Fingerprints
+from livergrade.io.grade_map import grade_map, unknown_grades
 from livergrade.io.images import SUFFIXES
 from livergrade.io.inside import Inside
 from livergrade.io.named_files import as_named
 from livergrade.io.pixel_reading import PixelReading
 from livergrade.io.pixel_size import read_mpp
+from livergrade.io.row_messages import row_messages
 from livergrade.io.slide_files import files_of, slide_sha256
 from livergrade.io.slide_reader import SUFFIXES as SLIDE_SUFFIXES
 from livergrade.io.user_tables import Wanted, path_hint, read_user_table
@@ -65,7 +67,7 @@ def images_of(config: ReviewConfig) -> ReviewImages:
     if config.run:
         return of_run(Run(Path(config.run)), outside=config.data.outside)
     if config.data.name == "manifest":
-        return _of_table(config.data)
+        return _of_table(config.data, kept=config.mode == "confirm")
     cohort = read_cohort(config.data, outside=config.data.outside)
     return ReviewImages(_complete(cohort.table), cohort.root.absolute(), cohort.classes, cohort.reading)
 
@@ -90,8 +92,12 @@ def of_run(run: Run, *, outside: bool) -> ReviewImages:
     return ReviewImages(_complete(table), cohort.root.absolute(), run.classes, cohort.reading)
 
 
-def _of_table(options: DataConfig) -> ReviewImages:
+def _of_table(options: DataConfig, *, kept: bool) -> ReviewImages:
     """Images, or slides, of a table whose grades need not be known yet, or the slides of a folder.
+
+    Args:
+        options: where it is, and how it is read.
+        kept: whether its grades are those that a network is trained on; each must be a grade or blank then.
 
     Raises:
         UserError: with all problems, one per line.
@@ -123,7 +129,15 @@ def _of_table(options: DataConfig) -> ReviewImages:
     suffixes = SLIDE_SUFFIXES if slides_alone else SUFFIXES
     names = [as_named(name, root, options.suffix, suffixes) for name in cells["image"]]
     cells["image"] = [slide_name(root, name) for name in names] if slides_alone else names
-    return _checked(path, root, options, cells, found.where, [*found.problems], slides=slides_alone)
+    problems = [*found.problems]
+    if "grade" in cells:
+        meant = grade_map(options.grades)
+        cells["grade"] = cells["grade"].map(meant.of).fillna("")
+        alien, advice = unknown_grades(cells["grade"].tolist(), options.classes, "data.classes", meant)
+        if kept and alien:
+            problems += [*row_messages(alien, found.where)]
+            problems[-1] += f"; {advice}"
+    return _checked(path, root, options, cells, found.where, problems, slides=slides_alone)
 
 
 def _checked(

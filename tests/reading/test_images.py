@@ -81,3 +81,19 @@ def test_a_folder_of_images_or_of_half_a_slide_is_told_what_it_lacks(tmp_path: P
         UserError, match=r"slide 1: .*m\.mrxs can't be opened: Slidedat\.ini not in its folder m"
     ):
         images_of(options(tmp_path))
+
+
+def test_grades_that_are_kept_are_those_of_training(tmp_path: Path) -> None:
+    table = write_images(tmp_path)
+    rows = pd.read_csv(table, dtype=str).assign(grade=["G1", "", "Well", "G1"])
+    rows.to_csv(table, index=False)
+    assert images_of(options(table)).table["grade"].tolist() == ["G1", "", "Well", "G1"]  # read blinded
+    with pytest.raises(UserError) as caught:
+        images_of(options(table, mode="confirm"))
+    message = str(caught.value)
+    assert "row 5: grade 'G1' is not in data.classes (poor, moderate, well)" in message
+    assert "'data.grades={G1: <grade, or null to leave it out>, Well: well}'" in message
+    config = options(table, mode="confirm")
+    assert config.data
+    config.data.grades = {"G1": "poor", "Well": "well"}
+    assert images_of(config).table["grade"].tolist() == ["poor", "", "well", "poor"]
