@@ -6,13 +6,11 @@ grade's logit is therefore a product of their weights, of those units alone that
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from livergrade.models.vgg import VGG
+from livergrade.models.vgg import GRID, VGG, cell_means
 
 
 def has_vgg_map(net: nn.Module) -> bool:
@@ -52,16 +50,6 @@ def _gradients(net: VGG, pooled: Tensor) -> Tensor:
     for values, layer in ((deeper, second), (hidden, first)):
         weights = (weights * (values > 0).unsqueeze(1)) @ layer.weight  # [B, classes, features]
     channels = pooled.shape[1]
-    places = math.isqrt(first.in_features // channels)
-    down, across = (_averages(places, side) for side in pooled.shape[2:])
-    gradients: Tensor = down.mT @ weights.reshape(*weights.shape[:2], channels, places, places) @ across
+    down, across = (cell_means(side) for side in pooled.shape[2:])
+    gradients: Tensor = down.mT @ weights.reshape(*weights.shape[:2], channels, GRID, GRID) @ across
     return gradients
-
-
-def _averages(places: int, side: int) -> Tensor:
-    """What ``nn.AdaptiveAvgPool2d`` does along an axis, ``float32 [places, side]``."""
-    shares = torch.zeros(places, side)
-    for place in range(places):
-        start, end = place * side // places, -(-(place + 1) * side // places)
-        shares[place, start:end] = 1 / (end - start)
-    return shares

@@ -54,11 +54,11 @@ def pooled_by_products(features: Tensor) -> Tensor:
 
     The mean over a rectangle is a mean over its rows of means over its columns: two products of matrices.
     """
-    rows, columns = (_cell_means(side).to(features) for side in features.shape[-2:])
+    rows, columns = (cell_means(side).to(features) for side in features.shape[-2:])
     return rows @ features @ columns.mT
 
 
-def _cell_means(side: int) -> Tensor:
+def cell_means(side: int) -> Tensor:
     """Return weights ``float [GRID, side]`` whose products with a line are the means of its cells."""
     cells = torch.arange(GRID)
     first, beyond = cells * side // GRID, -(-(cells + 1) * side // GRID)

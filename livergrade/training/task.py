@@ -179,9 +179,7 @@ class GradingTask(L.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Keep all predictions, for ``predictions.csv`` and all that is made of it."""
         passes = {stage: self._gather(stage) for stage in list(self.seen)}
-        if isinstance(
-            self.trainer.limit_test_batches, int
-        ):  # trainer.limit_batches, in the middle of an image
+        if isinstance(self.trainer.limit_test_batches, int):  # cut, perhaps in the middle of an image
             passes = {stage: seen.of_whole_images() for stage, seen in passes.items()}
         self.graded = {stage: seen.graded() for stage, seen in passes.items()}
 
