@@ -48,6 +48,7 @@ class Tiles:
     def __init__(self, root: Path, images: Sequence[Mapping[str, str]], reading: PixelReading) -> None:
         self._root, self._images, self._reading = root, images, reading
         self._states: dict[int, list[FileState | None]] = {}  # of the files that were hashed
+        self._watched: dict[int, dict[Path, FileState | None]] = {}  # these files and their folders
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._lock = threading.Lock()
         self.threads = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="tiles")
@@ -131,13 +132,8 @@ class Tiles:
         if not is_regular(path):
             raise RefusedError("the file of this slide is no longer there; tell who runs the review")
         try:
-            state = [file_state(file) for file in files_of(path)]
-            if self._states.get(number) != state and slide_sha256(path) != cells["sha256"]:
-                raise RefusedError(
-                    "a file of this slide was changed since the review began; tell who runs it"
-                )
+            self._require_unchanged(number, path)
             with self._lock:
-                self._states[number] = state
                 found = self._open.pop(number, None) or _Open(
                     Slide(path, float(cells["mpp"]), self._reading.icc)
                 )
@@ -147,6 +143,22 @@ class Tiles:
         except (SlideError, OSError):
             raise RefusedError("this slide can't be read; tell who runs the review") from None
         return found
+
+    def _require_unchanged(self, number: int, path: Path) -> None:
+        """Refuse a slide whose files are others; they are listed again only if a file or a folder changed.
+
+        To list those of a DICOM slide is to read the head of each file in its folder, and each tile asks.
+        """
+        watched = self._watched.get(number)
+        if watched and watched == {each: file_state(each) for each in watched}:
+            return
+        files = files_of(path)
+        watched = {each: file_state(each) for file in files for each in (file, file.parent)}
+        state = [watched[file] for file in files]
+        if self._states.get(number) != state and slide_sha256(path) != self._images[number]["sha256"]:
+            raise RefusedError("a file of this slide was changed since the review began; tell who runs it")
+        with self._lock:
+            self._states[number], self._watched[number] = state, watched
 
 
 def _finest(slide: Slide) -> int:

@@ -12,7 +12,7 @@ pytest.importorskip("openslide")
 
 from livergrade.io.kept import file_sha256
 from livergrade.io.pixel_reading import PixelReading
-from livergrade.io.slide_files import slide_sha256
+from livergrade.io.slide_files import files_of, slide_sha256
 from livergrade.io.slide_reader import Slide, SlideError
 from livergrade.reading.store import RefusedError
 from livergrade.reading.tiles import OVERLAP, TILE, Tiles
@@ -71,6 +71,25 @@ def test_a_slide_of_several_files_is_not_shown_once_any_of_them_is_another(tmp_p
         tiles.tile(0, 0, 0, 0)
     level.write_bytes(content)
     assert tiles.size(0)["width"] == 128
+
+
+def test_the_files_of_a_slide_are_listed_again_only_if_a_file_or_its_folder_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = write_dicom(tmp_path / "a.dcm", "1.2")
+    tiles = Tiles(
+        tmp_path, [{"image": "a.dcm", "sha256": slide_sha256(opened), "mpp": "0.5"}], PixelReading()
+    )
+    listed = []
+    monkeypatch.setattr(
+        "livergrade.reading.tiles.files_of", lambda path: listed.append(path) or files_of(path)
+    )
+    for _ in range(3):
+        tiles.tile(0, 0, 0, 0)
+    assert listed == [opened]
+    write_dicom(tmp_path / "b.dcm", "1.2", side=64, number=2)
+    with pytest.raises(RefusedError, match="a file of this slide was changed since the review began"):
+        tiles.tile(0, 0, 0, 0)
 
 
 def test_a_slide_that_could_not_be_read_once_is_opened_anew(
